@@ -1,0 +1,38 @@
+// breach.cc - the lines of the catalogue, and the end.
+#include "allocator/breach.h"
+
+#include <cstring>
+
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+namespace {
+
+const char* line_of(breach reason) {
+  switch (reason) {
+    case breach::broken_canary: return "lockfast: broken canary: bytes beside a secret were changed\n";
+    case breach::double_free: return "lockfast: double free: this secret was freed before\n";
+    case breach::foreign_pointer: return "lockfast: foreign pointer: not from this allocator\n";
+    case breach::inner_pointer: return "lockfast: inner pointer: not the start of a live secret\n";
+    case breach::write_after_free: return "lockfast: write after free: a freed secret's bytes were changed\n";
+    case breach::access_refused: return "lockfast: access refused: the system would not open a secret's pages to wipe them\n";
+    case breach::lock_not_given_up: return "lockfast: lock not given up: the system would not unlock wiped pages\n";
+    case breach::bad_options: return "lockfast: bad options: LOCKFAST_OPTIONS has an unknown key or value\n";
+  }
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+void announce(breach reason) {
+  const char* const line = line_of(reason);
+  platform::write_line({line, std::strlen(line)});
+}
+
+void end_process(breach reason, breach_signal signal) {
+  announce(reason);
+  if (signal == breach_signal::access_violation) platform::raise_access_violation();
+  platform::terminate();
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,30 @@
+// breach.h - the catalogue of faults that end the process, each with its one line (docs/diagnostics.md).
+//
+// Threads: any; the first to report wins.
+#ifndef LOCKFAST_ALLOCATOR_BREACH_H
+#define LOCKFAST_ALLOCATOR_BREACH_H
+
+namespace lockfast::internal {
+
+enum class breach : unsigned char {
+  broken_canary,
+  double_free,
+  foreign_pointer,
+  inner_pointer,
+  write_after_free,
+  access_refused,
+  lock_not_given_up,
+  bad_options,
+};
+
+// How the process ends: abort at once, or, as libsodium's clients know it, SIGSEGV first and abort when a handler returns.
+enum class breach_signal : unsigned char { abort, access_violation };
+
+// Writes "lockfast: <reason>" on standard error.
+void announce(breach reason);
+
+[[noreturn]] void end_process(breach reason, breach_signal signal);
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,208 @@
+// isolated.cc - allocation and release of isolated secrets.
+#include "allocator/isolated.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "allocator/bytes.h"
+
+namespace lockfast::internal {
+namespace {
+
+using platform::access;
+
+// Whether a refusal is one that pages which others keep idle could cure: locks or maps or memory used up.
+bool is_shortage(platform::error refusal) { return refusal == ENOMEM || refusal == EAGAIN || refusal == EPERM; }
+
+std::size_t pages_for(std::size_t size, std::size_t alignment) {
+  const std::size_t page = platform::page_size();
+  // Beyond a page, the place must also have room for the address to move down to its multiple.
+  const std::size_t aligned = alignment <= page ? (size + alignment - 1) & ~(alignment - 1) : size + alignment + page;
+  return (aligned + canary::size + page - 1) / page;
+}
+
+}  // namespace
+
+void isolated_arena::start(const policy& chosen) {
+  policy_ = chosen;
+  for (std::size_t list = 0; list < small_pages; ++list) {
+    const std::size_t page_count = list + 1;
+    const std::size_t quarantined = 2 * span_list::most_quarantined / page_count;
+    const std::size_t ready = chosen.idle_pages / small_pages / page_count;
+    lists_[list].set_depths(quarantined < span_list::most_quarantined ? quarantined : span_list::most_quarantined,
+                            ready < span_list::most_ready ? ready : span_list::most_ready);
+  }
+}
+
+allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int fill) {
+  constexpr std::size_t most = PTRDIFF_MAX / 4;
+  if (size > most || alignment > most) return {nullptr, ENOMEM};
+  const std::size_t page_count = pages_for(size, alignment);
+  const bool exact = alignment <= platform::page_size();
+
+  platform::error refusal = 0;
+  place taken = take_place(page_count, exact, refusal);
+  if (taken.at == nullptr && trim() != 0) taken = take_place(page_count, exact, refusal);
+  if (taken.at == nullptr) return {nullptr, refusal};
+
+  span& at = *taken.at;
+  const auto wanted = span::fit(at.home.end_of(at), size, alignment);
+  refusal = open(taken, wanted);
+  if (refusal != 0) {
+    put_back(at);
+    return {nullptr, ENOMEM};
+  }
+  at.admit(wanted, at.home.key());
+  std::memset(wanted.address, fill, size);
+  at.set(span::state::live);
+  return {wanted.address, 0};
+}
+
+platform::error isolated_arena::open(place& taken, const span::tenancy& wanted) {
+  span& at = *taken.at;
+  if (taken.idle) {
+    if (!policy_.trap_freed) {
+      if (!at.untouched()) end_process(breach::write_after_free, policy_.signal);
+      return 0;
+    }
+    return at.reopen();
+  }
+  platform::error refusal = at.open(wanted, span::lock_wanted::always);
+  if (refusal != 0 && is_shortage(refusal) && trim() != 0) refusal = at.open(wanted, span::lock_wanted::always);
+  if (refusal != 0 && policy_.lock == span::lock_wanted::if_possible) {
+    refusal = at.open(wanted, span::lock_wanted::if_possible);
+  }
+  return refusal;
+}
+
+void isolated_arena::claim(const std::byte* secret, span& at) const {
+  const bool was_here = at.address() == secret;
+  if (!at.claim_live()) end_process(was_here ? breach::double_free : breach::inner_pointer, policy_.signal);
+  if (at.address() != secret) {
+    at.set(span::state::live);
+    end_process(breach::inner_pointer, policy_.signal);
+  }
+}
+
+void isolated_arena::deallocate(const std::byte* secret, span& at) {
+  if (at.current_state() == span::state::absent && at.address() == secret) {
+    at.set(span::state::busy);
+    other_frees_.fetch_add(1, std::memory_order_relaxed);
+    retire(at);
+    return;
+  }
+  claim(secret, at);
+  if (at.protect(access::read_write) != 0) end_process(breach::access_refused, policy_.signal);
+  if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+  at.wipe_tenant();
+  if (policy_.trap_freed && at.protect(access::none) != 0) end_process(breach::access_refused, policy_.signal);
+  keep_idle(at);
+}
+
+platform::error isolated_arena::protect(const std::byte* secret, span& at, access to) {
+  if (at.current_state() == span::state::absent && at.address() == secret) return ENOMEM;
+  claim(secret, at);
+  const auto verify = [&] {
+    if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+  };
+  const bool readable = at.current_access() != access::none;
+  if (readable) verify();
+  const auto refusal = at.protect(to);
+  if (!readable && refusal == 0 && to != access::none) verify();
+  at.set(span::state::live);
+  return refusal;
+}
+
+platform::error isolated_arena::check(const std::byte* secret, span& at) {
+  if (!at.claim_live()) return EINVAL;
+  platform::error result = at.address() == secret ? 0 : EINVAL;
+  if (result == 0) {
+    const access before = at.current_access();
+    if (before == access::none) result = at.protect(access::read);
+    if (result == 0 && !at.whole(at.home.key())) result = EFAULT;
+    if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
+  }
+  at.set(span::state::live);
+  return result;
+}
+
+platform::error isolated_arena::describe(const std::byte* secret, span& at, lockfast_receipt& receipt) {
+  if (!at.claim_live()) return EINVAL;
+  const bool found = at.address() == secret;
+  if (found) {
+    receipt.size = at.size();
+    receipt.placement = LOCKFAST_ISOLATED;
+    receipt.backing = at.lock_error() == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
+    receipt.access = static_cast<lockfast_access>(at.current_access());
+    receipt.lock_error = at.lock_error();
+    receipt.dump_error = at.home.dump_error();
+    receipt.fork_error = at.home.fork_error();
+  }
+  at.set(span::state::live);
+  return found ? 0 : EINVAL;
+}
+
+allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::size_t size) {
+  claim(secret, at);
+  const access before = at.current_access();
+  platform::error refusal = before == access::none ? at.protect(access::read) : 0;
+  allocated moved = {nullptr, refusal};
+  if (refusal == 0) {
+    if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+    moved = allocate(size, 1, fresh_byte);
+    if (moved.address != nullptr) {
+      std::memcpy(moved.address, secret, size < at.size() ? size : at.size());
+      span& to = *region::find_secret(moved.address).at;
+      refusal = protect(moved.address, to, before);
+      if (refusal != 0) {
+        deallocate(moved.address, to);
+        moved = {nullptr, refusal};
+      }
+    }
+    if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
+  }
+  at.set(span::state::live);
+  if (moved.address != nullptr) deallocate(secret, at);
+  return moved;
+}
+
+std::size_t isolated_arena::audit() {
+  std::size_t damaged = 0;
+  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    for (span* at = one->begin(); at != one->end(); ++at) damaged += check(at->address(), *at) == EFAULT;
+  }
+  return damaged;
+}
+
+void isolated_arena::wipe_on_signal() {
+  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    for (span* at = one->begin(); at != one->end(); ++at) at->wipe_on_signal();
+  }
+}
+
+void isolated_arena::add_to(struct lockfast_statistics& out) {
+  const scoped_lock held(growth_);
+  std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
+  for (span_list& list : lists_) {
+    const scoped_lock list_held(list.exclusion());
+    frees += list.frees();
+  }
+  std::size_t live = 0;
+  for (const region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    if (!one->empty()) out.bytes_reserved += one->size();
+    for (const span* at = one->begin(); at != one->end(); ++at) {
+      const span::state seen = at->current_state();
+      if (at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
+      if (seen != span::state::live && seen != span::state::absent) continue;
+      ++live;
+      out.bytes_live += at->size();
+      out.live_unlocked += at->lock_error() != 0;
+    }
+  }
+  out.live += live;
+  out.live_isolated += live;
+  out.frees += frees;
+  out.allocations += frees + live;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,108 @@
+// isolated.h - the arena of isolated secrets: each in a span of its own, of exactly the pages that it needs.
+//
+// Spans of up to small_pages pages come from regions cut for their page count, and rest in a list for each count. A larger
+// secret has a region to itself; a few of those are kept for the next secret of as many pages.
+//
+// Invariants
+//   1. No secret is handed out that is not between inaccessible pages, wiped of its last tenant, and locked, unless the
+//      policy allows it to be unlocked; then its receipt has the reason.
+//   2. A refusal leaves nothing behind: what was opened is wiped, unlocked and closed.
+//   3. Order of mutexes: growth, then the lists by page count.
+//
+// Threads: everything, from any thread; start() and the functions for a forked child once, alone.
+#ifndef LOCKFAST_ALLOCATOR_ISOLATED_H
+#define LOCKFAST_ALLOCATOR_ISOLATED_H
+
+#include <lockfast/lockfast.h>
+
+#include <atomic>
+#include <cstddef>
+
+#include "allocator/breach.h"
+#include "allocator/region.h"
+#include "allocator/span.h"
+#include "allocator/span_list.h"
+
+namespace lockfast::internal {
+
+// A new secret, or the errno of its refusal.
+struct allocated {
+  std::byte* address;
+  platform::error refusal;
+};
+
+class isolated_arena {
+ public:
+  struct policy {
+    span::lock_wanted lock;
+    platform::fork_policy fork;
+    bool trap_freed;  // else recycled without a system call
+    std::size_t idle_pages;  // the most that are kept ready, beyond quarantine
+    breach_signal signal;
+  };
+
+  constexpr isolated_arena() = default;
+
+  void start(const policy& chosen);
+
+  // A secret of size bytes, each of them fill, at a multiple of alignment (a power of two).
+  [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int fill);
+
+  // The rest takes a secret that region::find_secret found. A span that is not live is a breach where it says so.
+  void deallocate(const std::byte* secret, span& at);                                          // breach
+  [[nodiscard]] platform::error protect(const std::byte* secret, span& at, platform::access to);  // breach
+  [[nodiscard]] platform::error check(const std::byte* secret, span& at);                      // EINVAL, EFAULT if damaged
+  [[nodiscard]] platform::error describe(const std::byte* secret, span& at, lockfast_receipt& receipt);  // EINVAL
+  [[nodiscard]] allocated reallocate(const std::byte* secret, span& at, std::size_t size);     // breach
+
+  // How many live secrets are damaged.
+  [[nodiscard]] std::size_t audit();
+  // Gives idle pages back; how many bytes.
+  std::size_t trim();
+  void add_to(struct lockfast_statistics& out);
+
+  void wipe_on_signal();
+  void before_fork();
+  void after_fork_in_parent();
+  void after_fork_in_child();
+
+ private:
+  static constexpr std::size_t small_pages = 16;
+  static constexpr std::size_t most_large_idle = 16;
+
+  struct place {
+    span* at;
+    bool idle;
+  };
+
+  [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
+  [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
+  [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
+  [[nodiscard]] platform::error open(place& taken, const span::tenancy& wanted);
+  void put_back(span& unopened);
+  void keep_idle(span& freed);
+  void keep_large_idle(span& freed);
+  void retire(span& idle);
+  void release_large(region& emptied);
+  void release_vacant_regions();
+  [[nodiscard]] region* take_record(std::size_t page_count, region*& empties, std::size_t place_count);
+  void claim(const std::byte* secret, span& at) const;
+  void enlist(region& made);
+  [[nodiscard]] bool is_large(const region& one) const { return one.place_pages() > small_pages; }
+
+  policy policy_ = {};
+  span_list lists_[small_pages];
+  platform::mutex growth_;
+  region* current_[small_pages] = {};          // the region that serves each page count next
+  std::atomic<region*> regions_ = nullptr;     // every record, empty ones too
+  region* empty_[small_pages] = {};            // records of released regions, by their spans' page count
+  region* empty_large_ = nullptr;              // the same, of one span each
+  region* large_idle_[most_large_idle] = {};   // oldest first
+  std::size_t large_idle_count_ = 0;
+  std::size_t large_idle_pages_ = 0;
+  std::atomic<std::uint64_t> other_frees_ = 0;  // beside those that the lists count
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,222 @@
+// isolated_places.cc - where isolated secrets get their places from, and what happens to those that they leave; the fork.
+#include <cerrno>
+
+#include "allocator/isolated.h"
+
+namespace lockfast::internal {
+
+isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool exact, platform::error& refusal) {
+  if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
+  span_list& list = lists_[page_count - 1];
+  if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true};
+  if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
+  return {grow(page_count, refusal), false};
+}
+
+void isolated_arena::enlist(region& made) {
+  made.next = regions_.load(std::memory_order_relaxed);
+  regions_.store(&made, std::memory_order_release);
+}
+
+// A region with address space of its own, in a record that was released before or in a new one; null when the system refuses.
+region* isolated_arena::take_record(std::size_t page_count, region*& empties, std::size_t place_count) {
+  region* record = empties;
+  if (record != nullptr) {
+    empties = record->next_empty;
+    (void)record->refill(page_count, policy_.fork);
+  } else if (record = region::make(*this, page_count, place_count, policy_.fork); record != nullptr) {
+    enlist(*record);
+  }
+  if (record != nullptr && record->empty()) {
+    record->next_empty = empties;
+    empties = record;
+    record = nullptr;
+  }
+  return record;
+}
+
+span* isolated_arena::grow(std::size_t page_count, platform::error& refusal) {
+  const scoped_lock held(growth_);
+  region*& serving = current_[page_count - 1];
+  span* taken = serving == nullptr ? nullptr : serving->take_unused();
+  if (taken == nullptr) {
+    if (region* const next = take_record(page_count, empty_[page_count - 1], region::fill_unit); next != nullptr) {
+      serving = next;
+      taken = serving->take_unused();
+    }
+  }
+  if (taken == nullptr) {
+    refusal = ENOMEM;
+  } else {
+    taken->set(span::state::busy);
+  }
+  return taken;
+}
+
+isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool exact, platform::error& refusal) {
+  // A place that was moved down to an alignment is longer than its run, and a record must say that it is large.
+  if (page_count <= small_pages) page_count = small_pages + 1;
+  const scoped_lock held(growth_);
+  // The last to be freed is not the next to be used.
+  for (std::size_t index = 0; exact && index + 1 < large_idle_count_; ++index) {
+    region* const kept = large_idle_[index];
+    if (kept->place_pages() != page_count) continue;
+    --large_idle_count_;
+    for (std::size_t later = index; later < large_idle_count_; ++later) large_idle_[later] = large_idle_[later + 1];
+    large_idle_pages_ -= page_count;
+    kept->begin()->set(span::state::busy);
+    return {kept->begin(), true};
+  }
+  region* const record = take_record(page_count, empty_large_, 1);
+  if (record == nullptr) {
+    refusal = ENOMEM;
+    return {nullptr, false};
+  }
+  span* const taken = record->take_unused();
+  taken->set(span::state::busy);
+  return {taken, false};
+}
+
+void isolated_arena::put_back(span& unopened) {
+  if (unopened.run() != nullptr) {
+    keep_idle(unopened);
+  } else if (is_large(unopened.home)) {
+    release_large(unopened.home);
+  } else {
+    lists_[unopened.home.place_pages() - 1].put_fresh(unopened);
+  }
+}
+
+void isolated_arena::keep_idle(span& freed) {
+  if (is_large(freed.home)) {
+    keep_large_idle(freed);
+    return;
+  }
+  span_list& list = lists_[freed.home.place_pages() - 1];
+  if (span* const surplus = list.put_idle(freed); surplus != nullptr) retire(*surplus);
+}
+
+void isolated_arena::keep_large_idle(span& freed) {
+  const std::size_t page_count = freed.run_size() / platform::page_size();
+  region* surplus[most_large_idle + 1];
+  std::size_t surplus_count = 0;
+  {
+    const scoped_lock held(growth_);
+    other_frees_.fetch_add(1, std::memory_order_relaxed);
+    const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.idle_pages;
+    std::size_t leaving = 0;
+    while (keeps && leaving < large_idle_count_ &&
+           (large_idle_count_ - leaving == most_large_idle || large_idle_pages_ + page_count > policy_.idle_pages)) {
+      surplus[surplus_count] = large_idle_[leaving++];
+      large_idle_pages_ -= surplus[surplus_count]->begin()->run_size() / platform::page_size();
+      surplus[surplus_count++]->begin()->set(span::state::busy);
+    }
+    large_idle_count_ -= leaving;
+    for (std::size_t index = 0; index < large_idle_count_; ++index) large_idle_[index] = large_idle_[index + leaving];
+    if (keeps) {
+      large_idle_[large_idle_count_++] = &freed.home;
+      large_idle_pages_ += page_count;
+      freed.set(span::state::idle);
+    } else {
+      surplus[surplus_count++] = &freed.home;
+    }
+  }
+  for (std::size_t index = 0; index < surplus_count; ++index) retire(*surplus[index]->begin());
+}
+
+void isolated_arena::retire(span& idle) {
+  if (idle.run() != nullptr && !idle.retire()) end_process(breach::lock_not_given_up, policy_.signal);
+  if (is_large(idle.home)) {
+    release_large(idle.home);
+  } else {
+    lists_[idle.home.place_pages() - 1].put_fresh(idle);
+  }
+}
+
+void isolated_arena::release_large(region& emptied) {
+  const scoped_lock held(growth_);
+  emptied.begin()->set(span::state::fresh);
+  emptied.release();
+  emptied.next_empty = empty_large_;
+  empty_large_ = &emptied;
+}
+
+// Regions of small spans in which no span is in use go back whole: a page that was once in use keeps a map of its own for as
+// long as its region lives.
+void isolated_arena::release_vacant_regions() {
+  const scoped_lock held(growth_);
+  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    if (one->empty() || is_large(*one)) continue;
+    const std::size_t index = one->place_pages() - 1;
+    if (!lists_[index].withdraw(*one)) continue;
+    if (current_[index] == one) current_[index] = nullptr;
+    one->release();
+    one->next_empty = empty_[index];
+    empty_[index] = one;
+  }
+}
+
+std::size_t isolated_arena::trim() {
+  std::size_t bytes = 0;
+  for (span_list& list : lists_) {
+    for (span* idle = list.take_any_idle(); idle != nullptr; idle = list.take_any_idle()) {
+      bytes += idle->run_size();
+      retire(*idle);
+    }
+  }
+  for (;;) {
+    region* kept = nullptr;
+    {
+      const scoped_lock held(growth_);
+      if (large_idle_count_ == 0) break;
+      kept = large_idle_[--large_idle_count_];
+      large_idle_pages_ -= kept->begin()->run_size() / platform::page_size();
+      kept->begin()->set(span::state::busy);
+    }
+    bytes += kept->begin()->run_size();
+    retire(*kept->begin());
+  }
+  release_vacant_regions();
+  return bytes;
+}
+
+void isolated_arena::before_fork() {
+  growth_.lock();
+  for (span_list& list : lists_) list.exclusion().lock();
+}
+
+void isolated_arena::after_fork_in_parent() {
+  for (span_list& list : lists_) list.exclusion().unlock();
+  growth_.unlock();
+}
+
+// Sorts every span anew: a live one is settled, or absent; whatever else there was is fresh, so that the lists begin empty.
+void isolated_arena::after_fork_in_child() {
+  for (span_list& list : lists_) list.reset();
+  large_idle_count_ = 0;
+  large_idle_pages_ = 0;
+  after_fork_in_parent();
+
+  const bool absent = policy_.fork == platform::fork_policy::absent;
+  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    if (one->empty()) continue;
+    if (absent) one->reserve_in_child();
+    for (span* at = one->begin(); at != one->end(); ++at) {
+      const span::state seen = at->current_state();
+      const bool holds_secret = seen == span::state::live || seen == span::state::busy;
+      if (seen == span::state::absent) continue;
+      if (holds_secret && absent) {
+        at->forget_in_child();
+        at->set(span::state::absent);
+      } else if (holds_secret && at->settle_in_child(one->key())) {
+        at->set(span::state::live);
+      } else {
+        at->forget_in_child();
+        at->set(span::state::busy);
+        retire(*at);
+      }
+    }
+  }
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,239 @@
+// ledger.cc - claims as an interval set, and the page locks that follow from it.
+#include "allocator/ledger.h"
+
+#include <cerrno>
+
+#include "allocator/bytes.h"
+#include "allocator/metadata.h"
+#include "allocator/region.h"
+#include "allocator/span_list.h"
+
+namespace lockfast::internal {
+namespace {
+
+constinit ledger process_ledger;
+
+std::uintptr_t page_floor(std::uintptr_t address) { return address & ~(platform::page_size() - 1); }
+// The end of the page that holds the byte before `address`; wraps to 0 at the end of the address space.
+std::uintptr_t page_ceiling(std::uintptr_t address) { return page_floor(address + platform::page_size() - 1); }
+
+std::byte* as_pointer(std::uintptr_t address) { return reinterpret_cast<std::byte*>(address); }
+
+bool is_ours(std::uintptr_t page) { return region::find(as_pointer(page)).in != nullptr; }
+bool is_callers(std::uintptr_t page) { return !is_ours(page); }
+
+// Calls act(address, size) for each run of pages in [begin, end) that wanted() accepts; the first refusal ends it.
+template <class Wanted, class Act>
+platform::error for_each_run(std::uintptr_t begin, std::uintptr_t end, Wanted wanted, Act act) {
+  const std::size_t page = platform::page_size();
+  for (std::uintptr_t at = begin; at != end;) {
+    std::uintptr_t stop = at + page;
+    if (wanted(at)) {
+      while (stop != end && wanted(stop)) stop += page;
+      if (const platform::error refusal = act(as_pointer(at), stop - at); refusal != 0) return refusal;
+    }
+    at = stop;
+  }
+  return 0;
+}
+
+}  // namespace
+
+ledger& ledger::of_process() { return process_ledger; }
+
+platform::error ledger::claim(void* address, std::size_t length) {
+  if (length == 0) return 0;
+  const auto begin = reinterpret_cast<std::uintptr_t>(address);
+  if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return EINVAL;
+  const std::uintptr_t end = begin + length;
+  const scoped_lock held(exclusion_);
+  if (!reserve_nodes(1)) return ENOMEM;
+  const auto refusal = hold(page_floor(begin), page_ceiling(end));
+  if (refusal == 0) add(begin, end);
+  return refusal;
+}
+
+platform::error ledger::disclaim(void* address, std::size_t length) {
+  if (length == 0) return 0;
+  const auto begin = reinterpret_cast<std::uintptr_t>(address);
+  if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return EINVAL;
+  const std::uintptr_t end = begin + length;
+  wipe(address, length);
+  const scoped_lock held(exclusion_);
+  // Cutting a hole into one interval leaves two.
+  if (!reserve_nodes(1)) return ENOMEM;
+  const interval* touched = first_ending_after(begin);
+  if (touched == nullptr || touched->begin >= end) return 0;
+  // Only pages that held a claim before are the ledger's to unlock.
+  platform::error refusal = 0;
+  std::uintptr_t done = page_floor(begin);
+  while (touched != nullptr && touched->begin < end) {
+    const std::uintptr_t from = page_floor(touched->begin > begin ? touched->begin : begin);
+    const std::uintptr_t claim_end = touched->end;
+    const std::uintptr_t to = page_ceiling(claim_end < end ? claim_end : end);
+    remove(from > begin ? from : begin, to < end ? to : end);
+    if (const auto one = let_go(from > done ? from : done, to); one != 0) refusal = one;
+    done = to;
+    touched = first_ending_after(begin);
+  }
+  return refusal;
+}
+
+bool ledger::claims_any(std::uintptr_t begin, std::uintptr_t end) {
+  const scoped_lock held(exclusion_);
+  const interval* const found = first_ending_after(begin);
+  return found != nullptr && found->begin < end;
+}
+
+void ledger::after_fork_in_child() {
+  random_.reseed();
+  exclusion_.unlock();
+  std::uintptr_t from = 0;
+  for (;;) {
+    const interval* const found = first_ending_after(from);
+    if (found == nullptr) return;
+    const std::uintptr_t begin = found->begin;
+    from = found->end;
+    // A refusal leaves these pages unlocked and unclaimed, as after an ordinary fork.
+    if (hold(page_floor(begin), page_ceiling(from)) != 0 && reserve_nodes(1)) remove(begin, from);
+  }
+}
+
+bool ledger::page_claimed(std::uintptr_t page) const {
+  const interval* const found = first_ending_after(page);
+  return found != nullptr && found->begin < page + platform::page_size();
+}
+
+// Locks every page of the caller's in [begin, end) and leaves it out of dumps; those that are claimed already too, since their
+// memory may have been unmapped and mapped again. A refusal undoes what was done to the pages in which nobody claims a byte.
+platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end) {
+  const auto unclaimed = [&](std::uintptr_t page) { return !is_ours(page) && !page_claimed(page); };
+  auto refusal = for_each_run(begin, end, is_callers, platform::lock_foreign);
+  if (refusal != 0) {
+    (void)for_each_run(begin, end, unclaimed, platform::unlock_foreign);
+    return refusal;
+  }
+  refusal = for_each_run(begin, end, is_callers, platform::conceal);
+  // A system without such a thing has no dumps to be left out of, or offers no way; docs/platforms.md says which.
+  if (refusal == 0 || refusal == ENOTSUP) return 0;
+  (void)for_each_run(begin, end, unclaimed, platform::reveal);
+  (void)for_each_run(begin, end, unclaimed, platform::unlock_foreign);
+  return refusal;
+}
+
+// Undoes hold() for those pages of [begin, end) in which no byte is claimed.
+platform::error ledger::let_go(std::uintptr_t begin, std::uintptr_t end) {
+  const auto unclaimed = [&](std::uintptr_t page) { return !is_ours(page) && !page_claimed(page); };
+  (void)for_each_run(begin, end, unclaimed, platform::reveal);
+  return for_each_run(begin, end, unclaimed, platform::unlock_foreign);
+}
+
+// ---- The interval set -----------------------------------------------------------------------------------------------------
+
+const ledger::interval* ledger::first_ending_after(std::uintptr_t address) const {
+  const interval* found = nullptr;
+  for (const interval* at = root_; at != nullptr;) {
+    if (at->end > address) {
+      found = at;
+      at = at->left;
+    } else {
+      at = at->right;
+    }
+  }
+  return found;
+}
+
+bool ledger::reserve_nodes(std::size_t count) {
+  constexpr std::size_t batch = 64;
+  if (free_count_ > count) return true;
+  auto* const nodes = metadata::take_array<interval>(batch);
+  if (nodes == nullptr) return false;
+  for (std::size_t index = 0; index < batch; ++index) give_node(nodes + index);
+  return true;
+}
+
+ledger::interval* ledger::take_node(std::uintptr_t begin, std::uintptr_t end) {
+  interval* const node = free_;
+  free_ = node->right;
+  --free_count_;
+  *node = {begin, end, static_cast<std::uint32_t>(random_.below(65536) << 16 | random_.below(65536)), nullptr, nullptr};
+  return node;
+}
+
+void ledger::give_node(interval* node) {
+  node->right = free_;
+  free_ = node;
+  ++free_count_;
+}
+
+void ledger::give_nodes(interval* tree) {
+  while (tree != nullptr) {
+    give_nodes(tree->left);
+    interval* const right = tree->right;
+    give_node(tree);
+    tree = right;
+  }
+}
+
+// Intervals that begin below `at`, and the others.
+void ledger::split(interval* tree, std::uintptr_t at, interval*& below, interval*& above) {
+  if (tree == nullptr) {
+    below = above = nullptr;
+  } else if (tree->begin < at) {
+    split(tree->right, at, tree->right, above);
+    below = tree;
+  } else {
+    split(tree->left, at, below, tree->left);
+    above = tree;
+  }
+}
+
+ledger::interval* ledger::merge(interval* below, interval* above) {
+  if (below == nullptr) return above;
+  if (above == nullptr) return below;
+  if (below->rank >= above->rank) {
+    below->right = merge(below->right, above);
+    return below;
+  }
+  above->left = merge(below, above->left);
+  return above;
+}
+
+// Makes [begin, end) one interval with all that it overlaps or touches. Requires one node in reserve.
+void ledger::add(std::uintptr_t begin, std::uintptr_t end) {
+  const interval* const first = first_ending_after(begin - 1);
+  if (first != nullptr && first->begin < begin) begin = first->begin;
+  interval* below = nullptr;
+  interval* rest = nullptr;
+  split(root_, begin, below, rest);
+  interval* touched = nullptr;
+  interval* above = nullptr;
+  split(rest, end + 1, touched, above);
+  const interval* last = touched;
+  while (last != nullptr && last->right != nullptr) last = last->right;
+  if (last != nullptr && last->end > end) end = last->end;
+  give_nodes(touched);
+  root_ = merge(merge(below, take_node(begin, end)), above);
+}
+
+// Takes [begin, end) out of the set. Requires one node in reserve.
+void ledger::remove(std::uintptr_t begin, std::uintptr_t end) {
+  const interval* const first = first_ending_after(begin);
+  if (first == nullptr || first->begin >= end) return;
+  const std::uintptr_t front = first->begin < begin ? first->begin : begin;
+  interval* below = nullptr;
+  interval* rest = nullptr;
+  split(root_, front, below, rest);
+  interval* touched = nullptr;
+  interval* above = nullptr;
+  split(rest, end, touched, above);
+  const interval* last = touched;
+  while (last->right != nullptr) last = last->right;
+  const std::uintptr_t back = last->end > end ? last->end : end;
+  give_nodes(touched);
+  if (front < begin) below = merge(below, take_node(front, begin));
+  if (back > end) above = merge(take_node(end, back), above);
+  root_ = merge(below, above);
+}
+
+}  // namespace lockfast::internal

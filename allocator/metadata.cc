@@ -1,0 +1,59 @@
+// metadata.cc - a chunk at a time from the system, cut from its start.
+#include "allocator/metadata.h"
+
+namespace lockfast::internal {
+namespace {
+
+constexpr std::size_t alignment = 64;
+constexpr std::size_t least_chunk = std::size_t{256} * 1024;
+
+struct chunk {
+  std::byte* next = nullptr;
+  std::size_t left = 0;
+  std::size_t reserved = 0;
+};
+
+constinit chunk current;
+constinit platform::mutex current_exclusion;
+
+bool refill(std::size_t size) {
+  const std::size_t page = platform::page_size();
+  const std::size_t wanted = size > least_chunk ? size : least_chunk;
+  const std::size_t usable = (wanted + page - 1) / page * page;
+  const auto made = platform::reserve(usable + 2 * page, page, platform::fork_policy::inherit);
+  if (made.address == nullptr) return false;
+  if (platform::protect(made.address + page, usable, platform::access::read_write) != 0) {
+    platform::release(made.address, usable + 2 * page);
+    return false;
+  }
+  current.next = made.address + page;
+  current.left = usable;
+  current.reserved += usable + 2 * page;
+  return true;
+}
+
+}  // namespace
+
+std::byte* metadata::take(std::size_t size) {
+  size = (size + alignment - 1) / alignment * alignment;
+  current_exclusion.lock();
+  std::byte* taken = nullptr;
+  if (size <= current.left || refill(size)) {
+    taken = current.next;
+    current.next += size;
+    current.left -= size;
+  }
+  current_exclusion.unlock();
+  return taken;
+}
+
+std::size_t metadata::bytes_reserved() {
+  current_exclusion.lock();
+  const std::size_t reserved = current.reserved;
+  current_exclusion.unlock();
+  return reserved;
+}
+
+platform::mutex& metadata::exclusion() { return current_exclusion; }
+
+}  // namespace lockfast::internal

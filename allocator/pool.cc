@@ -1,0 +1,188 @@
+// pool.cc - the two families, their start, and the calls that go to whichever holds a secret.
+#include "allocator/pool.h"
+
+#include <cerrno>
+#include <cstdint>
+
+#include "allocator/bytes.h"
+#include "allocator/ledger.h"
+#include "allocator/metadata.h"
+#include "allocator/options.h"
+#include "allocator/region.h"
+#include "allocator/region_map.h"
+#include "allocator/span_list.h"
+
+namespace lockfast::internal {
+namespace {
+
+constexpr lockfast_options native_defaults = {LOCKFAST_LOCK_REQUIRED, LOCKFAST_HIDDEN_AUTO,        LOCKFAST_FORK_ABSENT,
+                                              LOCKFAST_FREED_TRAP,    LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_CRASH_NONE};
+constexpr lockfast_options drop_in_defaults = {LOCKFAST_LOCK_PREFERRED, LOCKFAST_HIDDEN_AUTO,        LOCKFAST_FORK_INHERIT,
+                                               LOCKFAST_FREED_TRAP,     LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_CRASH_NONE};
+
+constinit pool native_pool(native_defaults, breach_signal::abort);
+constinit pool drop_in_pool(drop_in_defaults, breach_signal::access_violation);
+constinit pool* const every_pool[] = {&native_pool, &drop_in_pool};
+
+// Guards the start of the pools and what the program configured.
+constinit platform::mutex start_exclusion;
+constinit lockfast_options configured = {};
+constinit bool process_started = false;
+
+// The most pages that rest unused, ready for the next secrets of a pool: 16 MiB, and no more than a quarter of what may be
+// locked, so that the rest of the program is left its share.
+std::size_t idle_pages() {
+  constexpr std::size_t most_bytes = std::size_t{16} << 20;
+  const std::size_t quarter = platform::lock_limit() / 4;
+  return (quarter < most_bytes ? quarter : most_bytes) / platform::page_size();
+}
+
+platform::fork_policy fork_policy_of(lockfast_fork chosen) {
+  switch (chosen) {
+    case LOCKFAST_FORK_INHERIT: return platform::fork_policy::inherit;
+    case LOCKFAST_FORK_WIPE: return platform::fork_policy::wipe;
+    default: return platform::fork_policy::absent;
+  }
+}
+
+}  // namespace
+
+pool& pool::native() { return native_pool; }
+pool& pool::drop_in() { return drop_in_pool; }
+
+platform::error pool::configure(const lockfast_options& asked) {
+  if (!valid(asked)) return EINVAL;
+  const scoped_lock held(start_exclusion);
+  for (const pool* const one : every_pool) {
+    if (one->started_.load(std::memory_order_relaxed)) return EBUSY;
+  }
+  configured = asked;
+  return 0;
+}
+
+lockfast_options pool::policy() const {
+  lockfast_options from_environment = {};
+  if (!parse(platform::options_variable(), from_environment)) end_process(breach::bad_options, breach_signal::abort);
+  return merged(merged(configured, from_environment), defaults_);
+}
+
+void pool::start() {
+  const scoped_lock held(start_exclusion);
+  if (started_.load(std::memory_order_relaxed)) return;
+  if (!process_started) {
+    platform::raise_lock_limit();
+    platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
+    process_started = true;
+  }
+  options_ = policy();
+  isolated_.start({.lock = options_.lock == LOCKFAST_LOCK_REQUIRED ? span::lock_wanted::always : span::lock_wanted::if_possible,
+                   .fork = fork_policy_of(options_.fork),
+                   .trap_freed = options_.freed == LOCKFAST_FREED_TRAP,
+                   .idle_pages = idle_pages(),
+                   .signal = signal_});
+  started_.store(true, std::memory_order_release);
+}
+
+void* pool::given(const allocated& made) {
+  if (made.address == nullptr) {
+    refusals_.fetch_add(1, std::memory_order_relaxed);
+    errno = made.refusal;
+  }
+  return made.address;
+}
+
+void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int fill) {
+  ensure_started();
+  return given(isolated_.allocate(size, alignment, fill));
+}
+
+void pool::deallocate(void* secret) {
+  const auto found = region::find_secret(secret);
+  if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
+  if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
+  found.in->owner().deallocate(static_cast<const std::byte*>(secret), *found.at);
+}
+
+void* pool::reallocate(void* secret, std::size_t size) {
+  const auto found = region::find_secret(secret);
+  if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
+  if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
+  return given(found.in->owner().reallocate(static_cast<const std::byte*>(secret), *found.at, size));
+}
+
+platform::error pool::protect(void* secret, platform::access to) {
+  const auto found = region::find_secret(secret);
+  if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
+  if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
+  return found.in->owner().protect(static_cast<const std::byte*>(secret), *found.at, to);
+}
+
+platform::error pool::check(const void* secret) {
+  const auto found = region::find_secret(secret);
+  if (found.at == nullptr) return EINVAL;
+  return found.in->owner().check(static_cast<const std::byte*>(secret), *found.at);
+}
+
+platform::error pool::describe(const void* secret, lockfast_receipt& receipt) {
+  const auto found = region::find_secret(secret);
+  if (found.at == nullptr) return EINVAL;
+  return found.in->owner().describe(static_cast<const std::byte*>(secret), *found.at, receipt);
+}
+
+bool pool::owns(const void* address) { return region::find_secret(address).in != nullptr; }
+
+std::size_t pool::audit() {
+  std::size_t damaged = 0;
+  for (pool* const one : every_pool) damaged += one->isolated_.audit();
+  return damaged;
+}
+
+std::size_t pool::trim() {
+  std::size_t bytes = 0;
+  for (pool* const one : every_pool) bytes += one->isolated_.trim();
+  return bytes;
+}
+
+void pool::statistics(struct lockfast_statistics& out) {
+  out = {};
+  for (pool* const one : every_pool) {
+    one->isolated_.add_to(out);
+    out.refusals += one->refusals_.load(std::memory_order_relaxed);
+  }
+  out.bytes_reserved += metadata::bytes_reserved();
+  out.lock_limit = platform::lock_limit();
+  out.maps_used = platform::maps_used();
+  out.map_limit = platform::map_limit();
+}
+
+void pool::wipe_all() {
+  for (pool* const one : every_pool) one->isolated_.wipe_on_signal();
+}
+
+// ---- Fork -------------------------------------------------------------------------------------------------------------------
+
+void pool::before_fork() {
+  start_exclusion.lock();
+  for (pool* const one : every_pool) one->isolated_.before_fork();
+  ledger::of_process().before_fork();
+  region_map::exclusion().lock();
+  metadata::exclusion().lock();
+}
+
+void pool::after_fork_in_parent() {
+  metadata::exclusion().unlock();
+  region_map::exclusion().unlock();
+  ledger::of_process().after_fork_in_parent();
+  for (pool* const one : every_pool) one->isolated_.after_fork_in_parent();
+  start_exclusion.unlock();
+}
+
+void pool::after_fork_in_child() {
+  metadata::exclusion().unlock();
+  region_map::exclusion().unlock();
+  ledger::of_process().after_fork_in_child();
+  for (pool* const one : every_pool) one->isolated_.after_fork_in_child();
+  start_exclusion.unlock();
+}
+
+}  // namespace lockfast::internal

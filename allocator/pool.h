@@ -1,0 +1,77 @@
+// pool.h - a family's arenas under one policy, and what all families of a process share.
+//
+// There are two families: native, behind lockfast_malloc, and the drop-in, behind sodium_malloc. Each has its defaults and
+// its regions; a secret's address tells whose it is. Both start by themselves, at the first call.
+//
+// Invariants
+//   1. The policy does not change once the pool has started.
+//   2. Before a fork, every mutex of the process is taken in one order: pools, regions, ledger, metadata.
+//
+// Threads: everything, from any thread.
+#ifndef LOCKFAST_ALLOCATOR_POOL_H
+#define LOCKFAST_ALLOCATOR_POOL_H
+
+#include <lockfast/lockfast.h>
+
+#include <atomic>
+#include <cstddef>
+
+#include "allocator/breach.h"
+#include "allocator/isolated.h"
+
+namespace lockfast::internal {
+
+class pool {
+ public:
+  // What a family does where neither the program nor LOCKFAST_OPTIONS says otherwise.
+  constexpr pool(const lockfast_options& defaults, breach_signal signal) : defaults_(defaults), signal_(signal) {}
+
+  [[nodiscard]] static pool& native();
+  [[nodiscard]] static pool& drop_in();
+
+  // Sets what the program asks of every family: EBUSY once one has started, EINVAL for an invalid value.
+  [[nodiscard]] static platform::error configure(const lockfast_options& asked);
+
+  // A secret in pages of its own; null, with errno, when it is refused. errno is left alone otherwise.
+  [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int fill);
+
+  // ---- Of whichever pool the secret is in. A pointer that no pool knows is a breach under this pool's signal, or EINVAL.
+
+  void deallocate(void* secret);
+  [[nodiscard]] void* reallocate(void* secret, std::size_t size);
+  [[nodiscard]] platform::error protect(void* secret, platform::access to);
+  [[nodiscard]] static platform::error check(const void* secret);
+  [[nodiscard]] static platform::error describe(const void* secret, lockfast_receipt& receipt);
+  // Whether the address lies in any pool.
+  [[nodiscard]] static bool owns(const void* address);
+
+  // ---- Of every pool ----
+
+  [[nodiscard]] static std::size_t audit();
+  static std::size_t trim();
+  static void statistics(struct lockfast_statistics& out);
+  static void wipe_all();
+
+ private:
+  void start();
+  void ensure_started() {
+    if (!started_.load(std::memory_order_acquire)) start();
+  }
+  [[nodiscard]] void* given(const allocated& made);
+  [[nodiscard]] lockfast_options policy() const;
+
+  static void before_fork();
+  static void after_fork_in_parent();
+  static void after_fork_in_child();
+
+  lockfast_options defaults_;
+  breach_signal signal_;
+  std::atomic<bool> started_ = false;
+  lockfast_options options_ = {};
+  isolated_arena isolated_;
+  std::atomic<std::uint64_t> refusals_ = 0;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,45 @@
+// random.h - unpredictable choices, cheap enough for every allocation.
+//
+// ChaCha with 8 rounds (RFC 8439 has the rounds), seeded by the system, with fast key erasure: each block's first half is the
+// next key, so that whoever reads the state learns no choice already made. For choosing places, not for keys: those come from
+// platform::random.
+//
+// Threads: belongs to whoever holds its owner's mutex.
+#ifndef LOCKFAST_ALLOCATOR_RANDOM_H
+#define LOCKFAST_ALLOCATOR_RANDOM_H
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lockfast::internal {
+
+class random_choice {
+ public:
+  constexpr random_choice() = default;
+
+  // A number below bound, which is 1 to 65536. The bias is below bound / 65536.
+  [[nodiscard]] std::size_t below(std::size_t bound) {
+    if (used_ == choices) refill();
+    return (choices_[used_++] * bound) >> 16;
+  }
+
+  // Forgets its state: the next choice is seeded anew. For a forked child, which would repeat its parent's choices.
+  void reseed() {
+    seeded_ = false;
+    used_ = choices;
+  }
+
+ private:
+  static constexpr std::size_t choices = 16;
+
+  void refill();
+
+  std::uint32_t key_[8] = {};
+  std::uint16_t choices_[choices] = {};
+  std::size_t used_ = choices;
+  bool seeded_ = false;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,95 @@
+// region.h - reserved address space, cut into equal places for spans; and the map that finds a span by an address.
+//
+//    base
+//    | guard | place 0 | guard | place 1 | guard | ... | place n-1 | guard |
+//    |<----- stride ---->|
+//
+// Every region begins at a multiple of region_unit, so that the unit of an address names its region. A region of many
+// places lives as long as the process; a region of one place, for a large secret, is released when that is retired, and its
+// record serves the next.
+//
+// Invariants
+//   1. Between the places, and before the first and behind the last, there is always an inaccessible page.
+//   2. The map holds a region from before its first span is opened until after its last is retired.
+//
+// Threads: find() from any thread, without a mutex; the rest belongs to whoever holds the mutex of the region's owner.
+#ifndef LOCKFAST_ALLOCATOR_REGION_H
+#define LOCKFAST_ALLOCATOR_REGION_H
+
+#include <atomic>
+#include <cstddef>
+
+#include "allocator/canary.h"
+#include "allocator/span.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class isolated_arena;
+
+inline constexpr std::size_t region_unit = sizeof(void*) == 8 ? std::size_t{4} << 20 : std::size_t{1} << 20;
+
+class region {
+ public:
+  // Reserves address space for `place_count` places of `place_pages` pages, or for as many as fit one unit when the count is
+  // fill_unit, in a record taken from metadata. Null when there is no record; an empty one when the address space was refused.
+  static constexpr std::size_t fill_unit = 0;
+  [[nodiscard]] static region* make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count,
+                                    platform::fork_policy policy);
+
+  // Gives the address space back; the record keeps its spans and is empty until refill().
+  void release();
+  // Reserves anew in an empty record, for as many places as it has spans; false when the system refuses.
+  [[nodiscard]] bool refill(std::size_t place_pages, platform::fork_policy policy);
+
+  // The region that holds address, and the span whose place, or the guard page behind it, address lies in; nulls if none.
+  struct found {
+    region* in;
+    span* at;
+  };
+  [[nodiscard]] static found find(const void* address);
+  // The same for the byte before address: a secret of size 0 begins where its place ends, and every other one has its
+  // canary before it, so this finds the span of a secret by the secret's own address.
+  [[nodiscard]] static found find_secret(const void* secret);
+
+  [[nodiscard]] isolated_arena& owner() const { return *owner_; }
+  [[nodiscard]] const canary_key& key() const { return key_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::byte* base() const { return base_; }
+  [[nodiscard]] bool empty() const { return base_ == nullptr; }
+  [[nodiscard]] std::size_t place_pages() const { return place_pages_; }
+  [[nodiscard]] platform::error dump_error() const { return dump_error_; }
+  [[nodiscard]] platform::error fork_error() const { return fork_error_; }
+
+  // The first byte behind a span's place: its guard page.
+  [[nodiscard]] std::byte* end_of(const span& one) const;
+
+  // The next span that has never been used; null when there is none left.
+  [[nodiscard]] span* take_unused();
+  // The spans that have ever been taken.
+  [[nodiscard]] span* begin() const { return spans_; }
+  [[nodiscard]] span* end() const { return spans_ + used_.load(std::memory_order_acquire); }
+
+  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place.
+  void reserve_in_child();
+
+  region* next = nullptr;        // in its owner's list of all records, which only grows
+  region* next_empty = nullptr;  // in its owner's list of empty records
+
+ private:
+  isolated_arena* owner_ = nullptr;
+  std::byte* base_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t place_pages_ = 0;
+  std::size_t stride_ = 0;  // bytes
+  std::size_t place_count_ = 0;
+  std::atomic<std::size_t> used_ = 0;
+  span* spans_ = nullptr;
+  canary_key key_ = {};
+  platform::error dump_error_ = 0;
+  platform::error fork_error_ = 0;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,145 @@
+// span.cc - what is done to the pages of one isolated secret.
+#include "allocator/span.h"
+
+#include "allocator/bytes.h"
+
+namespace lockfast::internal {
+namespace {
+
+using platform::access;
+
+std::byte* align_down(std::byte* address, std::size_t alignment) {
+  return address - (reinterpret_cast<std::uintptr_t>(address) & (alignment - 1));
+}
+
+}  // namespace
+
+span::tenancy span::fit(std::byte* end, std::size_t size, std::size_t alignment) {
+  const std::size_t page = platform::page_size();
+  tenancy made;
+  made.size = size;
+  made.address = align_down(end - size, alignment);
+  std::byte* const run_begin = align_down(made.address - canary::size, page);
+  std::byte* const run_end = align_down(made.address + size + page - 1, page);
+  made.gap = static_cast<std::size_t>(run_end - (made.address + size));
+  made.page_count = static_cast<std::size_t>(run_end - run_begin) / page;
+  return made;
+}
+
+bool span::claim_live() {
+  for (;;) {
+    state seen = state::live;
+    if (state_.compare_exchange_weak(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    if (seen != state::live && seen != state::busy) return false;
+    if (seen == state::busy) platform::yield();
+  }
+}
+
+platform::error span::open(const tenancy& wanted, lock_wanted lock) {
+  const std::size_t bytes = wanted.page_count * platform::page_size();
+  std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
+  if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
+  const auto lock_refusal = platform::lock(begin, bytes);
+  if (lock_refusal != 0 && lock == lock_wanted::always) {
+    platform::discard(begin, bytes);
+    (void)platform::protect(begin, bytes, access::none);
+    return lock_refusal;
+  }
+  run_ = begin;
+  run_size_ = bytes;
+  lock_error_ = lock_refusal;
+  access_ = access::read_write;
+  return 0;
+}
+
+platform::error span::reopen() { return protect(access::read_write); }
+
+bool span::untouched() const {
+  const auto front = static_cast<std::size_t>(address_ - run_);
+  const std::size_t held = (front < canary::size ? front : canary::size) + size_ + gap_;
+  return all_zero(run_ + run_size_ - held, held);
+}
+
+void span::admit(const tenancy& wanted, const canary_key& key) {
+  address_ = wanted.address;
+  size_ = wanted.size;
+  gap_ = wanted.gap;
+  const canary whole(key, address_, ++generation_);
+  whole.write(address_ - canary::size);
+  whole.write_gap(address_ + size_, gap_);
+}
+
+platform::error span::protect(access to) {
+  if (access_ == to) return 0;
+  const auto refusal = platform::protect(run_, run_size_, to);
+  if (refusal == 0) access_ = to;
+  return refusal;
+}
+
+bool span::canaries_whole(const canary_key& key) const {
+  const canary expected(key, address_, generation_);
+  return expected.matches(address_ - canary::size) && expected.matches_gap(address_ + size_, gap_);
+}
+
+bool span::whole(const canary_key& key) const {
+  const std::byte* const front_end = address_ - canary::size;
+  return canaries_whole(key) && all_zero(run_, static_cast<std::size_t>(front_end - run_));
+}
+
+void span::wipe_tenant() { wipe(address_ - canary::size, canary::size + size_ + gap_); }
+
+bool span::retire() {
+  if (protect(access::read_write) != 0) return false;
+  wipe(run_, run_size_);
+  if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) return false;
+  platform::discard(run_, run_size_);
+  (void)protect(access::none);
+  run_ = nullptr;
+  run_size_ = 0;
+  lock_error_ = 0;
+  access_ = access::none;
+  return true;
+}
+
+bool span::settle_in_child(const canary_key& key) {
+  if (run_ == nullptr) return false;
+  const access wanted = access_;
+  // Not through protect(): a thread of the parent may have been between the system call and the record of it.
+  lock_error_ = platform::protect(run_, run_size_, access::read_write);
+  if (lock_error_ != 0) return current_state() == state::live;
+  access_ = access::read_write;
+  lock_error_ = platform::lock_again(run_, run_size_);
+  if (all_zero(address_ - canary::size, canary::size)) {
+    const canary whole(key, address_, generation_);
+    whole.write(address_ - canary::size);
+    whole.write_gap(address_ + size_, gap_);
+  }
+  if (current_state() == state::busy && !canaries_whole(key)) {
+    wipe(run_, run_size_);
+    return false;
+  }
+  (void)protect(wanted);
+  return true;
+}
+
+void span::forget_in_child() {
+  if (run_ != nullptr) {
+    (void)platform::unlock(run_, run_size_);
+    platform::discard(run_, run_size_);
+    (void)platform::protect(run_, run_size_, access::none);
+  }
+  run_ = nullptr;
+  run_size_ = 0;
+  lock_error_ = 0;
+  access_ = access::none;
+}
+
+void span::wipe_on_signal() {
+  const state seen = current_state();
+  if ((seen != state::live && seen != state::busy) || run_ == nullptr || address_ < run_) return;
+  if (platform::protect(run_, run_size_, access::read_write) != 0) return;
+  wipe(address_, size_);
+  (void)platform::protect(run_, run_size_, access_);
+}
+
+}  // namespace lockfast::internal

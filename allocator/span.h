@@ -1,0 +1,120 @@
+// span.h - the out-of-line record of one isolated secret's pages, and what is done to those pages.
+//
+//    +---------+-------+-----------------------------------------+---------+
+//    |  guard  |  ...  |  0 ... 0 | canary | secret | gap canary |  guard  |
+//    +---------+-------+-----------------------------------------+---------+
+//              ^ place  ^ run()   (the run is open; the pages in front of it, if any, are as inaccessible as a guard)
+//
+// The gap is empty unless an alignment was asked for that does not divide the size.
+//
+// Invariants
+//   1. The page before run() and the page behind it are inaccessible from the first open() to the last retire().
+//   2. A run is locked, where the system allows it, before a secret is written to it, and wiped before it is unlocked.
+//   3. state: fresh --> busy <--> live, busy <--> idle --> fresh, and absent --> busy. Who sets busy owns the span until it
+//      sets another state: that is the span's mutex, and what finds a double free.
+//   4. An idle run is zero in every byte; it is inaccessible under freed=trap and writable under freed=recycle.
+//
+// Threads: the atomic state is for all; the rest belongs to whoever set busy, or holds the mutex of the span's list.
+#ifndef LOCKFAST_ALLOCATOR_SPAN_H
+#define LOCKFAST_ALLOCATOR_SPAN_H
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/canary.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class region;
+
+class span {
+ public:
+  explicit span(region& home) : home(home) {}
+
+  enum class state : std::uint8_t { fresh, idle, busy, live, absent };
+
+  // What a tenant is to get: where its bytes begin and how many pages hold them, its canary and its gap.
+  struct tenancy {
+    std::byte* address;
+    std::size_t size;
+    std::size_t gap;
+    std::size_t page_count;
+  };
+
+  // The tenancy whose gap ends at `end`, the last byte of the span's place.
+  [[nodiscard]] static tenancy fit(std::byte* end, std::size_t size, std::size_t alignment);
+
+  // ---- Exclusion ----
+
+  // Waits until nobody is busy with it; true when it is live, and now busy with the caller.
+  [[nodiscard]] bool claim_live();
+  void set(state next) { state_.store(next, std::memory_order_release); }
+  [[nodiscard]] state current_state() const { return state_.load(std::memory_order_acquire); }
+
+  // ---- Queries, for the owner ----
+
+  [[nodiscard]] std::byte* run() const { return run_; }
+  [[nodiscard]] std::size_t run_size() const { return run_size_; }
+  [[nodiscard]] std::byte* address() const { return address_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] platform::access current_access() const { return access_; }
+  [[nodiscard]] platform::error lock_error() const { return lock_error_; }
+
+  // ---- Pages; each refusal leaves the span as it was ----
+
+  // Makes the tenancy's pages accessible for writing and locks them; a refused lock is kept in lock_error() under
+  // lock_wanted::if_possible, and refused under lock_wanted::always.
+  enum class lock_wanted : std::uint8_t { always, if_possible };
+  [[nodiscard]] platform::error open(const tenancy& wanted, lock_wanted lock);
+
+  // Makes an idle run accessible for writing again; true when every byte that its last tenant had is still zero.
+  [[nodiscard]] platform::error reopen();
+  [[nodiscard]] bool untouched() const;
+
+  // Takes a tenant in, in an open run: new generation, canaries, no contents yet.
+  void admit(const tenancy& wanted, const canary_key& key);
+
+  // Changes the access of the run.
+  [[nodiscard]] platform::error protect(platform::access to);
+
+  // Whether the canaries are whole; requires a readable run.
+  [[nodiscard]] bool canaries_whole(const canary_key& key) const;
+  // The same, and whether the bytes in front of the canary are zero.
+  [[nodiscard]] bool whole(const canary_key& key) const;
+
+  // Wipes what the tenant and its canaries hold; requires a writable run.
+  void wipe_tenant();
+
+  // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
+  // not take the lock off, and then nothing has changed.
+  [[nodiscard]] bool retire();
+
+  // In a forked child, where no other thread runs. settle: makes a live run the child's own, locked, its canaries rewritten
+  // where the fork wiped them; false when a parent's thread was busy with the run and its canaries are not whole. forget:
+  // the run is gone, or holds nothing.
+  [[nodiscard]] bool settle_in_child(const canary_key& key);
+  void forget_in_child();
+
+  // On a fatal signal: wipes the secret of a live or busy span, whatever its access, and leaves the access as it was.
+  void wipe_on_signal();
+
+  region& home;          // the region that its place is in
+  span* next = nullptr;  // in its list's chain of fresh spans
+
+ private:
+  std::byte* run_ = nullptr;
+  std::size_t run_size_ = 0;
+  std::byte* address_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t gap_ = 0;
+  std::uint32_t generation_ = 0;
+  platform::error lock_error_ = 0;
+  platform::access access_ = platform::access::none;
+  std::atomic<state> state_ = state::fresh;
+};
+
+}  // namespace lockfast::internal
+
+#endif

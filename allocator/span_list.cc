@@ -1,0 +1,92 @@
+// span_list.cc - the quarantine's ring, the ready array and the chain of fresh spans.
+#include "allocator/span_list.h"
+
+namespace lockfast::internal {
+
+span* span_list::take_ready() {
+  const scoped_lock held(exclusion_);
+  if (ready_count_ == 0) return nullptr;
+  const std::size_t chosen = random_.below(ready_count_);
+  span* const taken = ready_[chosen];
+  ready_[chosen] = ready_[--ready_count_];
+  taken->set(span::state::busy);
+  return taken;
+}
+
+span* span_list::take_fresh() {
+  const scoped_lock held(exclusion_);
+  span* const taken = fresh_;
+  if (taken == nullptr) return nullptr;
+  fresh_ = taken->next;
+  taken->set(span::state::busy);
+  return taken;
+}
+
+span* span_list::leave_quarantine() {
+  span* const left = quarantined_[oldest_];
+  oldest_ = (oldest_ + 1) % depth_;
+  --quarantined_count_;
+  return left;
+}
+
+span* span_list::put_idle(span& freed) {
+  const scoped_lock held(exclusion_);
+  ++frees_;
+  span* surplus = nullptr;
+  if (quarantined_count_ == depth_) {
+    span* const rested = leave_quarantine();
+    if (ready_count_ < ready_limit_) {
+      ready_[ready_count_++] = rested;
+    } else {
+      surplus = rested;
+      surplus->set(span::state::busy);
+    }
+  }
+  quarantined_[(oldest_ + quarantined_count_++) % depth_] = &freed;
+  freed.set(span::state::idle);
+  return surplus;
+}
+
+void span_list::put_fresh(span& retired) {
+  const scoped_lock held(exclusion_);
+  retired.next = fresh_;
+  fresh_ = &retired;
+  retired.set(span::state::fresh);
+}
+
+bool span_list::withdraw(region& vacant) {
+  const scoped_lock held(exclusion_);
+  for (const span* at = vacant.begin(); at != vacant.end(); ++at) {
+    if (at->current_state() != span::state::fresh) return false;
+  }
+  for (span** link = &fresh_; *link != nullptr;) {
+    if (&(*link)->home == &vacant) {
+      *link = (*link)->next;
+    } else {
+      link = &(*link)->next;
+    }
+  }
+  return true;
+}
+
+span* span_list::take_any_idle() {
+  const scoped_lock held(exclusion_);
+  span* taken = nullptr;
+  if (ready_count_ > 0) {
+    taken = ready_[--ready_count_];
+  } else if (quarantined_count_ > 0) {
+    taken = leave_quarantine();
+  }
+  if (taken != nullptr) taken->set(span::state::busy);
+  return taken;
+}
+
+void span_list::reset() {
+  random_.reseed();
+  quarantined_count_ = 0;
+  oldest_ = 0;
+  ready_count_ = 0;
+  fresh_ = nullptr;
+}
+
+}  // namespace lockfast::internal

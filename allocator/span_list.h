@@ -1,0 +1,93 @@
+// span_list.h - the spans of one size that no secret uses: which one serves next, and which give their pages back.
+//
+//    freed --> quarantine (first in, first out) --> ready (chosen at random) --> used again
+//                                                     | full, or over the pool's idle budget
+//                                                     v
+//                                                   fresh (no pages) <-- never used
+//
+// A freed span is not used again before as many others have been freed as the quarantine holds.
+//
+// Invariants
+//   1. Quarantined and ready spans are idle: wiped and, where the system allows it, locked. Fresh spans own no pages.
+//   2. live + quarantined + ready + fresh + never used == places, but for the spans that somebody is busy with.
+//
+// Threads: everything under its mutex, which is never held across a system call.
+#ifndef LOCKFAST_ALLOCATOR_SPAN_LIST_H
+#define LOCKFAST_ALLOCATOR_SPAN_LIST_H
+
+#include <cstddef>
+
+#include "allocator/random.h"
+#include "allocator/region.h"
+#include "allocator/span.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class span_list {
+ public:
+  static constexpr std::size_t most_quarantined = 32;
+  static constexpr std::size_t most_ready = 256;
+
+  constexpr span_list() = default;
+
+  // Sets how many freed spans rest before the first is used again, 1 to most_quarantined, and how many more are kept ready,
+  // at most most_ready.
+  void set_depths(std::size_t quarantined, std::size_t ready) {
+    depth_ = quarantined;
+    ready_limit_ = ready;
+  }
+
+  // A random ready span, else null; busy with the caller.
+  [[nodiscard]] span* take_ready();
+  // A span without pages that has had some, else null; busy with the caller.
+  [[nodiscard]] span* take_fresh();
+
+  // Puts an idle span, busy with the caller, into quarantine. Returns the span that must give its pages back instead, busy
+  // with the caller, or null: the one that leaves quarantine when there is no room for it among the ready.
+  [[nodiscard]] span* put_idle(span& freed);
+  void put_fresh(span& retired);
+
+  // Takes every span of a region out of the fresh ones, when all that were ever used are fresh; else false, and nothing.
+  [[nodiscard]] bool withdraw(region& vacant);
+
+  // Any idle span, ready or quarantined, else null; busy with the caller.
+  [[nodiscard]] span* take_any_idle();
+
+  // Empties the list, for a forked child, which sorts every span anew and chooses by a seed of its own.
+  void reset();
+  // Spans that put_idle ever took.
+  [[nodiscard]] std::uint64_t frees() const { return frees_; }
+  platform::mutex& exclusion() { return exclusion_; }
+
+ private:
+  [[nodiscard]] span* leave_quarantine();
+
+  platform::mutex exclusion_;
+  random_choice random_;
+  std::uint64_t frees_ = 0;
+  std::size_t depth_ = most_quarantined;
+  std::size_t ready_limit_ = most_ready;
+  std::size_t quarantined_count_ = 0;
+  std::size_t oldest_ = 0;
+  std::size_t ready_count_ = 0;
+  span* fresh_ = nullptr;
+  span* quarantined_[most_quarantined] = {};
+  span* ready_[most_ready] = {};
+};
+
+// Holds a mutex for a scope.
+class scoped_lock {
+ public:
+  explicit scoped_lock(platform::mutex& held) : held_(held) { held_.lock(); }
+  ~scoped_lock() { held_.unlock(); }
+  scoped_lock(const scoped_lock&) = delete;
+  scoped_lock& operator=(const scoped_lock&) = delete;
+
+ private:
+  platform::mutex& held_;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,67 @@
+// medians.cc - Google Benchmark with defaults of ours and a reporter that prints nothing.
+#include "bench/medians.h"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <vector>
+
+namespace lockfast::bench {
+namespace {
+
+// Repetitions are what is interleaved; an odd number of them has a median that was measured.
+constexpr const char* defaults[] = {"--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=25",
+                                    "--benchmark_min_time=0.02"};
+
+class collector : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context& /*context*/) override { return true; }
+
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.aggregate_name == "median") nanoseconds[run.run_name.function_name] = run.GetAdjustedRealTime();
+      if (run.repetitions > repetitions) repetitions = run.repetitions;
+    }
+  }
+
+  std::map<std::string, double> nanoseconds;
+  std::int64_t repetitions = 0;
+};
+
+}  // namespace
+
+void medians::add(const std::string& name, const batch& run) {
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [run](benchmark::State& state) {
+                                 while (state.KeepRunningBatch(state.max_iterations)) {
+                                   state.SetIterationTime(run(static_cast<std::uint64_t>(state.max_iterations)));
+                                 }
+                               })
+      ->UseManualTime()
+      ->Unit(benchmark::kNanosecond);
+}
+
+medians medians::measure(int argc, char** argv) {
+  std::vector<char*> arguments{argv[0]};
+  std::vector<std::string> own(std::begin(defaults), std::end(defaults));
+  for (std::string& argument : own) arguments.push_back(argument.data());
+  arguments.insert(arguments.end(), argv + 1, argv + argc);  // after ours, so that the caller's count
+  int count = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  benchmark::Initialize(&count, arguments.data());
+  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) std::exit(2);
+
+  collector reporter;
+  benchmark::RunSpecifiedBenchmarks(&reporter);
+  medians result;
+  result.nanoseconds_ = std::move(reporter.nanoseconds);
+  result.repetitions_ = reporter.repetitions;
+  return result;
+}
+
+double medians::of(const std::string& name) const {
+  const auto found = nanoseconds_.find(name);
+  return found == nanoseconds_.end() ? 0 : found->second;
+}
+
+}  // namespace lockfast::bench

@@ -1,0 +1,37 @@
+// medians.h - runs registered benchmarks interleaved, and keeps the median of each for a table.
+#ifndef LOCKFAST_BENCH_MEDIANS_H
+#define LOCKFAST_BENCH_MEDIANS_H
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace lockfast::bench {
+
+class medians {
+ public:
+  // A batch does count operations and returns the seconds that they took.
+  using batch = std::function<double(std::uint64_t count)>;
+
+  // Registers a batch under a name; how many operations make a batch is for Google Benchmark to find.
+  static void add(const std::string& name, const batch& run);
+
+  // Runs everything that was added, in random order, each as often as --benchmark_repetitions says. Every option of Google
+  // Benchmark is understood; --benchmark_out=FILE keeps what the table leaves out.
+  [[nodiscard]] static medians measure(int argc, char** argv);
+
+  // Nanoseconds of one operation; 0 for what a --benchmark_filter left out.
+  [[nodiscard]] double of(const std::string& name) const;
+
+  // How often each was measured.
+  [[nodiscard]] std::int64_t repetitions() const { return repetitions_; }
+
+ private:
+  std::map<std::string, double> nanoseconds_;
+  std::int64_t repetitions_ = 0;
+};
+
+}  // namespace lockfast::bench
+
+#endif

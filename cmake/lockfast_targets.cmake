@@ -1,0 +1,45 @@
+# lockfast_objects(name SOURCES ...): objects of one layer, compiled once and linked into every library and test that needs
+# them. No exceptions, no run-time types, no guarded statics: nothing here may need the C++ run-time library.
+function(lockfast_objects name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+  add_library(${name} OBJECT ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_compile_features(${name} PRIVATE cxx_std_23)
+  target_compile_options(${name} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+                        VISIBILITY_INLINES_HIDDEN ON CXX_EXTENSIONS OFF)
+  lockfast_warnings(${name})
+endfunction()
+
+function(lockfast_warnings name)
+  if(LOCKFAST_DEVELOPER)
+    target_compile_options(${name} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align
+                           -Wnon-virtual-dtor -Wundef -Werror)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${name} PRIVATE -Wduplicated-cond -Wlogical-op)
+    endif()
+  endif()
+endfunction()
+
+# lockfast_library(name EXPORT_NAME export OBJECTS ...): a shared and a static library of the same objects, installed and
+# exported as lockfast::export and lockfast::export_static. Linked as C, so that a C++ run-time library cannot slip in.
+function(lockfast_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXPORT_NAME" "OBJECTS")
+  list(TRANSFORM arg_OBJECTS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+  foreach(kind SHARED STATIC)
+    string(TOLOWER ${kind} suffix)
+    set(target ${name}_${suffix})
+    add_library(${target} ${kind} ${objects})
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C)
+    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
+                   ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h)
+    install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
+  endforeach()
+  set_target_properties(${name}_shared PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME} VERSION ${PROJECT_VERSION}
+                        SOVERSION ${PROJECT_VERSION_MAJOR})
+  set_target_properties(${name}_static PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME}_static)
+  # Secrets outlive a dlclose: -z nodelete keeps the library, its fork handlers and its pools where they are.
+  target_link_options(${name}_shared PRIVATE -static-libgcc -Wl,-z,nodelete,-z,relro,-z,now,-z,defs)
+  add_library(lockfast::${arg_EXPORT_NAME} ALIAS ${name}_shared)
+  add_library(lockfast::${arg_EXPORT_NAME}_static ALIAS ${name}_static)
+endfunction()

@@ -1,0 +1,73 @@
+// secrets_model.h - what must hold of every live secret: a plain list, beside the library's own view of them.
+//
+// The model keeps each secret's address, alignment, access and expected contents, and verifies them against the library's
+// answers and, through the probes, against what the kernel lets anybody touch.
+//
+// Invariants
+//   1. live().size() and bytes() are what lockfast_statistics must say.
+//   2. A secret's contents are known byte for byte, from its allocation to its end.
+//
+// Threads: one.
+#ifndef LOCKFAST_FUZZ_SECRETS_MODEL_H
+#define LOCKFAST_FUZZ_SECRETS_MODEL_H
+
+#include <lockfast/lockfast.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace lockfast::fuzz {
+
+struct secret {
+  std::uint8_t* address;
+  std::size_t alignment;  // asked for, or the natural one of the size
+  bool flush;             // an isolated one's last byte must be its page's last
+  lockfast_access access;
+  lockfast_receipt receipt;
+  std::vector<std::uint8_t> contents;
+
+  [[nodiscard]] bool isolated() const { return receipt.placement == LOCKFAST_ISOLATED; }
+  [[nodiscard]] bool open() const { return access == LOCKFAST_READWRITE; }
+};
+
+// Filled where the library promises a value: 0xdb, or zero for lockfast_calloc.
+inline constexpr std::uint8_t fresh_byte = 0xdb;
+
+// The alignment that a secret has by its size alone: the largest power of two that divides it, up to a page.
+std::size_t natural_alignment(std::size_t size);
+
+class secrets_model {
+ public:
+  // Takes in what an allocation returned and verifies it; requires address != nullptr. alignment 0: the natural one.
+  secret& admit(void* address, std::vector<std::uint8_t> contents, std::size_t alignment = 0);
+
+  // Frees one, and verifies that nothing of it can be reached.
+  void free(std::size_t index);
+
+  // Takes in what lockfast_realloc returned for one.
+  void move(std::size_t index, void* address, std::size_t size);
+
+  // Verifies everything that is promised of one secret, of all, of the statistics, and of the kernel's map flags.
+  void verify(const secret& one) const;
+  void verify_all() const;
+  void verify_statistics() const;
+  void verify_map_flags() const;
+
+  [[nodiscard]] std::vector<secret>& live() { return live_; }
+  [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] bool is_live(const void* address) const;
+
+ private:
+  void verify_apart(const secret& one) const;
+  void verify_bounds(const secret& one) const;
+  void verify_receipt(const secret& one) const;
+  void verify_gone(const secret& one) const;
+  [[nodiscard]] bool shares_a_page(const secret& one) const;
+
+  std::vector<secret> live_;
+};
+
+}  // namespace lockfast::fuzz
+
+#endif

@@ -1,0 +1,182 @@
+/* lockfast.h - memory for secrets: in RAM, out of dumps, between guard pages, behind canaries.
+ *
+ *    isolated    | guard page | 0 ... 0 | canary | secret | guard page |
+ *    grouped     | guard page | canary secret canary | canary secret canary | ... | guard page |
+ *
+ * An isolated secret owns its pages: its last byte is the last byte of a page, so the first byte past it traps, and its
+ * access is its own. A grouped secret shares locked pages with others of its size, a canary on either side of it.
+ *
+ * Results: an int is 0, or -1 with errno; a pointer is NULL with errno when it is refused. A refusal leaves nothing behind.
+ * A misuse that no caller can recover from (a broken canary, a pointer freed twice, a pointer that is not ours) prints one
+ * line on standard error and ends the process; docs/diagnostics.md lists every such line.
+ *
+ * Threads: every function is safe from any number of threads; a secret may be freed by a thread that did not allocate it.
+ * errno is left alone by every call that succeeds.
+ */
+#ifndef LOCKFAST_LOCKFAST_H
+#define LOCKFAST_LOCKFAST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && defined(LOCKFAST_SHARED)
+#define LOCKFAST_API __declspec(dllimport)
+#elif defined(_WIN32)
+#define LOCKFAST_API
+#else
+#define LOCKFAST_API __attribute__((visibility("default")))
+#endif
+
+#if defined(__GNUC__)
+#define LOCKFAST_NODISCARD __attribute__((warn_unused_result))
+#else
+#define LOCKFAST_NODISCARD
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version of the headers; the libraries are compatible within one major version. */
+#define LOCKFAST_VERSION_MAJOR 0
+#define LOCKFAST_VERSION_MINOR 1
+#define LOCKFAST_VERSION_PATCH 0
+
+/* ---- Allocation ------------------------------------------------------------------------------------------------------ */
+
+/* Allocates a secret of size bytes, each 0xdb. Grouped when the size fits a slab, else isolated. Any size, 0 included, gives
+ * a pointer of its own. Refusals: ENOMEM - no memory, no address space, no map left (vm.max_map_count), a size beyond
+ * PTRDIFF_MAX, or no lock budget left (RLIMIT_MEMLOCK) where the policy requires the lock. */
+LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc(size_t size);
+
+/* The same, in pages of its own. The pointer's alignment is the largest power of two that divides size, up to a page. */
+LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc_isolated(size_t size);
+
+/* Allocates count * size bytes, each 0. Refuses a product that overflows with ENOMEM. */
+LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_calloc(size_t count, size_t size);
+
+/* Allocates size bytes at a multiple of alignment, a power of two (else EINVAL). Where size is no multiple of alignment, the
+ * fewer than alignment bytes between an isolated secret and its guard page are canary, verified like the one in front. */
+LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_aligned_alloc(size_t alignment, size_t size);
+
+/* Moves a secret to a new size and wipes it where it was; bytes beyond the old size are 0xdb. Keeps its placement, its
+ * alignment as far as lockfast_malloc or lockfast_malloc_isolated would give it, and its access. secret may be NULL. A
+ * refusal leaves the secret as it was. */
+LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_realloc(void *secret, size_t size);
+
+/* Verifies a secret's canaries, wipes it and gives it back, whatever its access. NULL is nothing. Any other pointer that is
+ * not a live secret's own, and a broken canary, ends the process. */
+LOCKFAST_API void lockfast_free(void *secret);
+
+/* The size that was asked for, in bytes; 0 for NULL and for a pointer that is no live secret's. */
+LOCKFAST_API size_t lockfast_size(const void *secret);
+
+/* ---- Access ---------------------------------------------------------------------------------------------------------- */
+
+enum lockfast_access { LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE };
+
+/* Sets who can touch an isolated secret: nobody, readers, all. Verifies its canary on the way; a broken one ends the
+ * process. Refusals: ENOTSUP - a grouped secret outside a compartment; EINVAL - no such access; else the system's errno,
+ * and the access is as it was. */
+LOCKFAST_API int lockfast_protect(void *secret, enum lockfast_access access);
+
+/* Verifies one secret's canaries now, and the zeros in front of an isolated one: EFAULT when they are damaged, EINVAL for a
+ * pointer that is no live secret's. A secret without access is opened for the length of the call, for reading. */
+LOCKFAST_API int lockfast_check(const void *secret);
+
+/* Does the same for every live secret; returns how many are damaged. */
+LOCKFAST_API size_t lockfast_audit(void);
+
+/* Gives the pages that no live secret uses back to the system, unlocked; returns how many bytes. */
+LOCKFAST_API size_t lockfast_trim(void);
+
+/* ---- The caller's own memory ----------------------------------------------------------------------------------------- */
+
+/* Claims length bytes at address, aligned or not: a page is locked in RAM, and kept out of core dumps, while any byte of it
+ * is claimed. Claims are a set: claiming twice changes nothing. Refusals, all of which change nothing: ENOMEM - over
+ * RLIMIT_MEMLOCK, not mapped, or past the end of the address space; EPERM - a limit of 0; else the system's errno. */
+LOCKFAST_API int lockfast_mlock(void *address, size_t length);
+
+/* Wipes length bytes at address, claimed or not, and gives up the claim on them; a page whose last claimed byte this was is
+ * unlocked. Refusals as above. */
+LOCKFAST_API int lockfast_munlock(void *address, size_t length);
+
+/* Writes zeros that no compiler removes. */
+LOCKFAST_API void lockfast_wipe(void *address, size_t length);
+
+/* 1 when length bytes are equal, else 0, in a time that depends on length alone. */
+LOCKFAST_API LOCKFAST_NODISCARD int lockfast_equal(const void *a, const void *b, size_t length);
+
+/* ---- Receipts and statistics ----------------------------------------------------------------------------------------- */
+
+enum lockfast_placement { LOCKFAST_ISOLATED, LOCKFAST_GROUPED };
+enum lockfast_backing { LOCKFAST_HIDDEN, LOCKFAST_LOCKED, LOCKFAST_UNLOCKED };
+
+/* What a secret's memory really got. For each protection: 0 when it was had, else the errno that says why not. */
+struct lockfast_receipt {
+  size_t size; /* bytes asked for */
+  enum lockfast_placement placement;
+  enum lockfast_backing backing;
+  enum lockfast_access access;
+  int lock_error; /* held in RAM (mlock, memfd_secret) */
+  int dump_error; /* left out of core dumps (MADV_DONTDUMP, memfd_secret) */
+  int hide_error; /* out of the kernel's own map (memfd_secret); ECANCELED where the policy did not ask for it */
+  int fork_error; /* the fork policy (MADV_DONTFORK, MADV_WIPEONFORK) */
+};
+
+/* Refusal: EINVAL - no live secret's pointer. */
+LOCKFAST_API int lockfast_describe(const void *secret, struct lockfast_receipt *receipt);
+
+struct lockfast_statistics {
+  size_t live, live_isolated, live_grouped, live_hidden, live_unlocked; /* secrets; live == live_isolated + live_grouped */
+  size_t bytes_live;                        /* the sum of the sizes asked for */
+  size_t bytes_locked;                      /* in the pools: pages held in RAM, those of freed secrets included */
+  size_t bytes_reserved;                    /* address space, guard pages included */
+  size_t lock_limit, maps_used, map_limit;  /* bytes; maps; SIZE_MAX = unlimited */
+  uint64_t allocations, frees, refusals;    /* since the start of the process; allocations - frees == live */
+};
+
+LOCKFAST_API void lockfast_statistics(struct lockfast_statistics *out);
+
+/* ---- Policy ---------------------------------------------------------------------------------------------------------- */
+
+/* In each of these 0 means: what LOCKFAST_OPTIONS says, else the default. Defaults are named native / drop-in, where the
+ * drop-in is liblockfast-sodium. */
+enum lockfast_lock { LOCKFAST_LOCK_DEFAULT, LOCKFAST_LOCK_REQUIRED, LOCKFAST_LOCK_PREFERRED };     /* required / preferred */
+enum lockfast_hidden { LOCKFAST_HIDDEN_DEFAULT, LOCKFAST_HIDDEN_AUTO, LOCKFAST_HIDDEN_ON, LOCKFAST_HIDDEN_OFF }; /* auto */
+enum lockfast_fork {
+  LOCKFAST_FORK_DEFAULT,
+  LOCKFAST_FORK_INHERIT, /* a child's copy is private and locked again: the drop-in's default */
+  LOCKFAST_FORK_WIPE,    /* a child sees zeros */
+  LOCKFAST_FORK_ABSENT   /* a child that touches it traps: the native default */
+};
+enum lockfast_freed {
+  LOCKFAST_FREED_DEFAULT,
+  LOCKFAST_FREED_TRAP,   /* a freed secret's pages are inaccessible until they are used again: the default */
+  LOCKFAST_FREED_RECYCLE /* they are wiped, and checked for writes when they are used again; no system call */
+};
+enum lockfast_drop_in_placement { LOCKFAST_PLACEMENT_DEFAULT, LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_PLACEMENT_GROUPED };
+enum lockfast_crash { LOCKFAST_CRASH_DEFAULT, LOCKFAST_CRASH_NONE, LOCKFAST_CRASH_WIPE }; /* none */
+
+struct lockfast_options {
+  enum lockfast_lock lock;
+  enum lockfast_hidden hidden;
+  enum lockfast_fork fork;
+  enum lockfast_freed freed;
+  enum lockfast_drop_in_placement placement; /* of sodium_malloc; isolated */
+  enum lockfast_crash crash;
+};
+
+/* Sets the policy, before the first allocation. What it leaves at 0 comes from the environment variable LOCKFAST_OPTIONS
+ * ("lock=preferred,freed=recycle"; not read in set-uid programs), else from the defaults. Refusals: EBUSY - a secret has
+ * been allocated already; EINVAL - a value outside its enum. */
+LOCKFAST_API int lockfast_configure(const struct lockfast_options *options);
+
+/* Wipes every secret of every pool, whatever its access; the secrets stay allocated. Async-signal-safe. */
+LOCKFAST_API void lockfast_wipe_all(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,53 @@
+/* sodium.h - libsodium's names for secure memory, served by Lockfast.
+ *
+ * liblockfast-sodium exports these in place of libsodium's: put it before libsodium in the link order or in LD_PRELOAD. The
+ * stand-alone library, liblockfast-sodium-standalone, exports sodium_init too, for programs that use nothing else of
+ * libsodium. Every contract is libsodium's; where Lockfast keeps a promise that libsodium breaks, docs/sodium.md says so.
+ * lockfast_describe and lockfast_statistics (lockfast.h) tell what protections these secrets got.
+ *
+ * Do not include it together with <sodium.h>, which declares the same functions.
+ */
+#ifndef LOCKFAST_SODIUM_H
+#define LOCKFAST_SODIUM_H
+
+#include <lockfast/lockfast.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 0 the first time, 1 afterwards; nothing here depends on it. Only in the stand-alone library. */
+LOCKFAST_API LOCKFAST_NODISCARD int sodium_init(void);
+
+/* Allocates size bytes of 0xdb that end where an inaccessible page begins; NULL with ENOMEM. */
+LOCKFAST_API LOCKFAST_NODISCARD void *sodium_malloc(size_t size);
+
+/* The same for count * size bytes; a product that overflows is refused with ENOMEM. */
+LOCKFAST_API LOCKFAST_NODISCARD void *sodium_allocarray(size_t count, size_t size);
+
+/* Verifies the canary, wipes, gives back; whatever the access. A broken canary raises SIGSEGV, then aborts. */
+LOCKFAST_API void sodium_free(void *secret);
+
+/* Change the access of one secret: 0, or -1 with errno. */
+LOCKFAST_API int sodium_mprotect_noaccess(void *secret);
+LOCKFAST_API int sodium_mprotect_readonly(void *secret);
+LOCKFAST_API int sodium_mprotect_readwrite(void *secret);
+
+/* Hold the caller's own memory in RAM and out of core dumps: 0, or -1 with errno. Unlocking wipes exactly these bytes. */
+LOCKFAST_API int sodium_mlock(void *address, size_t length);
+LOCKFAST_API int sodium_munlock(void *address, size_t length);
+
+/* Writes zeros that no compiler removes. */
+LOCKFAST_API void sodium_memzero(void *address, size_t length);
+
+/* 0 when equal, -1 when not, in a time that depends on length alone. */
+LOCKFAST_API LOCKFAST_NODISCARD int sodium_memcmp(const void *a, const void *b, size_t length);
+
+/* Wipes length bytes of stack below the caller's frame. */
+LOCKFAST_API void sodium_stackzero(size_t length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,275 @@
+// linux.cc - the Linux host: mmap, mprotect, mlock2, madvise, getrandom. Kernel 5.10 or newer.
+//
+// System calls that sanitizers intercept (mlock, mlock2, munlock) are made directly, so that a lock is a lock in every build.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/platform.h"
+
+namespace lockfast::platform {
+namespace {
+
+// Keeps errno as it was: a success must leave the caller's errno alone, and a refusal is a return value here.
+class errno_kept {
+ public:
+  errno_kept() : saved_(errno) {}
+  ~errno_kept() { errno = saved_; }
+  errno_kept(const errno_kept&) = delete;
+  errno_kept& operator=(const errno_kept&) = delete;
+
+ private:
+  int saved_;
+};
+
+error result_of(long result) { return result == 0 ? 0 : errno; }
+
+int protection_of(access wanted) {
+  switch (wanted) {
+    case access::none: return PROT_NONE;
+    case access::read: return PROT_READ;
+    case access::read_write: return PROT_READ | PROT_WRITE;
+  }
+  __builtin_unreachable();
+}
+
+error advise(std::byte* address, std::size_t size, int advice) { return result_of(madvise(address, size, advice)); }
+
+// Writes each page's first byte back to itself: the page is resident, and this process's own, from then on.
+void touch(std::byte* address, std::size_t size) {
+  const std::size_t step = page_size();
+  for (std::size_t at = 0; at < size; at += step) {
+    volatile std::byte* const byte = address + at;
+    *byte = *byte;
+  }
+}
+
+// Unlocked pages have the flags of the guard pages beside them, and would merge with those whenever they have no access.
+// This gives them a map of their own, so that opening them again never needs a new one; discard takes it back.
+void keep_map_apart(std::byte* address, std::size_t size) { (void)advise(address, size, MADV_RANDOM); }
+
+error lock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_mlock, address, size)); }
+error unlock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_munlock, address, size)); }
+
+// What every reservation gets before its first page is opened, while it is one map.
+void settle_reservation(reservation& made, std::byte* address, std::size_t size, fork_policy policy) {
+  made.address = address;
+  // Under mlockall(MCL_FUTURE) the new map is locked from birth, its guard pages charged to the limit.
+  (void)unlock_pages(address, size);
+  made.dump = advise(address, size, MADV_DONTDUMP);
+  if (policy == fork_policy::absent) made.fork = advise(address, size, MADV_DONTFORK);
+  if (policy == fork_policy::wipe) made.fork = advise(address, size, MADV_WIPEONFORK);
+  // Kernels without huge pages or merging refuse these with EINVAL, and then there is nothing to turn off.
+  (void)advise(address, size, MADV_NOHUGEPAGE);
+  (void)advise(address, size, MADV_UNMERGEABLE);
+}
+
+// The whole of a small file, as text; empty when it cannot be read. In /proc, lines may come in any number of pieces.
+class text_file {
+ public:
+  explicit text_file(const char* path) : descriptor_(open(path, O_RDONLY | O_CLOEXEC)) {}
+  ~text_file() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  text_file(const text_file&) = delete;
+  text_file& operator=(const text_file&) = delete;
+
+  [[nodiscard]] std::span<const char> next_piece() {
+    const ssize_t length = descriptor_ < 0 ? 0 : read(descriptor_, buffer_, sizeof buffer_);
+    return {buffer_, length < 0 ? 0 : static_cast<std::size_t>(length)};
+  }
+
+ private:
+  int descriptor_;
+  char buffer_[4096];
+};
+
+// CAP_IPC_LOCK lifts RLIMIT_MEMLOCK (capabilities(7)).
+bool may_lock_without_limit() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & (1U << CAP_IPC_LOCK)) != 0;
+}
+
+}  // namespace
+
+std::size_t page_size() {
+  static constinit std::size_t size = 0;
+  std::size_t known = __atomic_load_n(&size, __ATOMIC_RELAXED);
+  if (known == 0) {
+    known = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    __atomic_store_n(&size, known, __ATOMIC_RELAXED);
+  }
+  return known;
+}
+
+reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy) {
+  const errno_kept kept;
+  reservation made;
+  const std::size_t surplus = alignment > page_size() ? alignment : 0;
+  if (size > PTRDIFF_MAX - surplus) {
+    made.refusal = ENOMEM;
+    return made;
+  }
+  void* const mapped = mmap(nullptr, size + surplus, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) {
+    made.refusal = errno;
+    return made;
+  }
+  auto* const start = static_cast<std::byte*>(mapped);
+  const std::size_t front = surplus == 0 ? 0 : (alignment - reinterpret_cast<uintptr_t>(start) % alignment) % alignment;
+  if (front != 0) munmap(start, front);
+  if (surplus != front) munmap(start + front + size, surplus - front);
+
+  settle_reservation(made, start + front, size, policy);
+  return made;
+}
+
+void release(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  munmap(address, size);
+}
+
+error protect(std::byte* address, std::size_t size, access to) {
+  const errno_kept kept;
+  return result_of(mprotect(address, size, protection_of(to)));
+}
+
+// MLOCK_ONFAULT, then a touch: the pages are as resident as mlock leaves them, and later changes of access cost less, since
+// the kernel (mm/mprotect.c) walks a fully locked map again whenever it becomes writable.
+error lock(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  error refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  if (refusal == ENOSYS || refusal == EINVAL) refusal = lock_pages(address, size);
+  if (refusal == 0) {
+    touch(address, size);
+  } else {
+    (void)unlock_pages(address, size);  // a refused mlock can leave the map charged
+    keep_map_apart(address, size);
+  }
+  return refusal;
+}
+
+error unlock(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return result_of(unlock_pages(address, size));
+}
+
+void discard(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  (void)advise(address, size, MADV_DONTNEED);
+  (void)advise(address, size, MADV_NORMAL);
+}
+
+error lock_again(std::byte* address, std::size_t size) {
+  const error refusal = lock(address, size);
+  touch(address, size);
+  return refusal;
+}
+
+reservation reserve_again(std::byte* address, std::size_t size, fork_policy policy) {
+  const errno_kept kept;
+  reservation made;
+  const void* const mapped =
+      mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  if (mapped == address) {
+    settle_reservation(made, address, size, policy);
+  } else {
+    made.refusal = mapped == MAP_FAILED ? errno : EEXIST;
+  }
+  return made;
+}
+
+error lock_foreign(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return result_of(lock_pages(address, size));
+}
+
+error unlock_foreign(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return result_of(unlock_pages(address, size));
+}
+
+error conceal(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return advise(address, size, MADV_DONTDUMP);
+}
+
+error reveal(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return advise(address, size, MADV_DODUMP);
+}
+
+void raise_lock_limit() {
+  const errno_kept kept;
+  rlimit limit;
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+std::size_t lock_limit() {
+  const errno_kept kept;
+  rlimit limit;
+  if (may_lock_without_limit() || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return limit.rlim_cur < SIZE_MAX ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
+}
+
+std::size_t maps_used() {
+  const errno_kept kept;
+  std::size_t lines = 0;
+  text_file maps("/proc/self/maps");
+  for (auto piece = maps.next_piece(); !piece.empty(); piece = maps.next_piece()) {
+    for (const char character : piece) lines += character == '\n';
+  }
+  return lines;
+}
+
+std::size_t map_limit() {
+  const errno_kept kept;
+  std::size_t limit = 0;
+  text_file setting("/proc/sys/vm/max_map_count");
+  for (const char character : setting.next_piece()) {
+    if (character < '0' || character > '9') break;
+    limit = limit * 10 + static_cast<std::size_t>(character - '0');
+  }
+  return limit == 0 ? SIZE_MAX : limit;
+}
+
+// A locked page refuses MADV_PAGEOUT with EINVAL (madvise(2), Linux 5.4); an emulator that fakes mlock accepts it.
+bool locks_are_real() {
+  const errno_kept kept;
+  const std::size_t size = page_size();
+  void* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return false;
+  auto* const page = static_cast<std::byte*>(mapped);
+  const bool real = lock_pages(page, size) == 0 && advise(page, size, MADV_PAGEOUT) == EINVAL;
+  munmap(page, size);
+  return real;
+}
+
+void random(std::span<std::byte> out) {
+  const errno_kept kept;
+  while (!out.empty()) {
+    const ssize_t length = getrandom(out.data(), out.size(), 0);
+    if (length > 0) {
+      out = out.subspan(static_cast<std::size_t>(length));
+    } else if (errno != EINTR) {
+      constexpr char line[] = "lockfast: the system has no random bytes\n";
+      write_line({line, sizeof line - 1});
+      terminate();
+    }
+  }
+}
+
+const char* options_variable() { return secure_getenv("LOCKFAST_OPTIONS"); }
+
+}  // namespace lockfast::platform

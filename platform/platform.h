@@ -1,0 +1,129 @@
+// platform.h - all that Lockfast asks of an operating system; one host file implements it (docs/porting.md).
+//
+// Reserved memory moves through these states, and only along these arrows:
+//
+//               reserve                protect                 lock
+//    (nothing) ---------> inaccessible <-------> accessible <---------> locked, at any access
+//              <---------              discard                unlock
+//               release    (empties accessible or inaccessible pages that are not locked)
+//
+// The caller's duties, which the simulated host enforces: memory is wiped before it is unlocked, and unlocked before it is
+// discarded or released.
+//
+// Invariants
+//   1. A function that refuses has changed nothing.
+//   2. Nothing here allocates from the ordinary heap, and nothing changes errno but what its comment names.
+//
+// Threads: every function is safe from any number of threads, on memory that its caller owns.
+#ifndef LOCKFAST_PLATFORM_PLATFORM_H
+#define LOCKFAST_PLATFORM_PLATFORM_H
+
+#include <pthread.h>
+
+#include <cstddef>
+#include <span>
+
+namespace lockfast::platform {
+
+// 0, or the errno of a refusal.
+using error = int;
+
+enum class access : unsigned char { none, read, read_write };
+
+// What a forked child finds in reserved memory: a copy, zeros, or nothing.
+enum class fork_policy : unsigned char { inherit, wipe, absent };
+
+// A power of two, in bytes; constant for the life of the process.
+[[nodiscard]] std::size_t page_size();
+
+// ---- Reserved memory: addresses and sizes are multiples of the page size -------------------------------------------------
+
+struct reservation {
+  std::byte* address = nullptr;  // null when refused
+  error refusal = 0;
+  error dump = 0;  // why it would be in a core dump, or 0
+  error fork = 0;  // why the fork policy is not in force, or 0
+};
+
+// Reserves inaccessible address space at a multiple of alignment: zeros once it is opened, left out of core dumps, never
+// merged with equal pages of others, in pages of the ordinary size.
+[[nodiscard]] reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy);
+void release(std::byte* address, std::size_t size);
+
+// Changes the access of pages; ENOMEM when the system's limit on maps does not allow it.
+[[nodiscard]] error protect(std::byte* address, std::size_t size, access to);
+
+// Faults accessible pages in and holds them in RAM; ENOMEM, EAGAIN or EPERM over the limit.
+[[nodiscard]] error lock(std::byte* address, std::size_t size);
+[[nodiscard]] error unlock(std::byte* address, std::size_t size);
+
+// Gives the frames of unlocked pages back: zeros when they are touched again.
+void discard(std::byte* address, std::size_t size);
+
+// In a forked child: makes copied pages, accessible for writing, private to the child and locks them again.
+[[nodiscard]] error lock_again(std::byte* address, std::size_t size);
+
+// In a forked child: reserves address space that fork_policy::absent took away, at the same place.
+[[nodiscard]] reservation reserve_again(std::byte* address, std::size_t size, fork_policy policy);
+
+// ---- The caller's own memory: whole pages that it mapped itself ---------------------------------------------------------
+
+// Locks pages; ENOMEM for what is not mapped. A refusal may leave some of the pages locked: the caller unlocks those that
+// nobody claims.
+[[nodiscard]] error lock_foreign(std::byte* address, std::size_t size);
+[[nodiscard]] error unlock_foreign(std::byte* address, std::size_t size);
+
+// Leaves pages out of core dumps, and takes them in again.
+[[nodiscard]] error conceal(std::byte* address, std::size_t size);
+[[nodiscard]] error reveal(std::byte* address, std::size_t size);
+
+// ---- Limits ---------------------------------------------------------------------------------------------------------------
+
+// Raises the soft limit on locked memory to the hard one.
+void raise_lock_limit();
+// Bytes; SIZE_MAX where there is no limit for this process.
+[[nodiscard]] std::size_t lock_limit();
+// Maps in use and how many the process may have; 0 and SIZE_MAX where the system does not count them.
+[[nodiscard]] std::size_t maps_used();
+[[nodiscard]] std::size_t map_limit();
+// False under emulators whose lock succeeds without effect: a test of a lock asks this first.
+[[nodiscard]] bool locks_are_real();
+
+// ---- Process --------------------------------------------------------------------------------------------------------------
+
+// Fills out with bytes of the system's generator; never refuses once the system has booted, and ends the process if it does.
+void random(std::span<std::byte> out);
+
+// The value of LOCKFAST_OPTIONS; null when unset and in a program that runs with more rights than its caller.
+[[nodiscard]] const char* options_variable();
+
+// Calls prepare before every fork, then parent and child on the two sides.
+void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
+
+// Writes one line, in one piece, on standard error.
+void write_line(std::span<const char> line);
+
+// Ends the process: abort, so that a core or a debugger can show where.
+[[noreturn]] void terminate();
+// Raises what an access to forbidden memory raises; returns only if a handler returned.
+void raise_access_violation();
+
+void yield();
+
+// Exclusion between threads of this process. Constant-initialised, never destroyed.
+class mutex {
+ public:
+  constexpr mutex() = default;
+  mutex(const mutex&) = delete;
+  mutex& operator=(const mutex&) = delete;
+
+  void lock() { pthread_mutex_lock(&native_); }
+  void unlock() { pthread_mutex_unlock(&native_); }
+
+ private:
+  pthread_mutex_t native_ = PTHREAD_MUTEX_INITIALIZER;
+};
+
+}  // namespace lockfast::platform
+
+#endif

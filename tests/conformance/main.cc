@@ -1,0 +1,12 @@
+// main.cc - one conformance program, linked with Lockfast's drop-in and with libsodium itself.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include "child.h"
+#include "subject.h"
+
+int main(int argc, char **argv) {
+  scenario::dispatch(argc, argv);
+  start_subject();
+  return doctest::Context(argc, argv).run();
+}

@@ -1,0 +1,29 @@
+// page_state.h - what the kernel says of a page and of this process: /proc/self/smaps and /proc/self/status.
+#ifndef LOCKFAST_TESTS_CONFORMANCE_PAGE_STATE_H
+#define LOCKFAST_TESTS_CONFORMANCE_PAGE_STATE_H
+
+#include <cstddef>
+#include <cstdint>
+
+struct page_state {
+  bool mapped = false;
+  bool locked = false;      // held in RAM: mlock, or memory of memfd_secret
+  bool undumpable = false;  // out of core dumps: MADV_DONTDUMP, or memory of memfd_secret
+};
+
+page_state state_of(const void *address);
+
+std::size_t page_size();
+std::size_t bytes_locked();  // VmLck
+
+// Whether a lock does anything here: sanitizers turn mlock into nothing. Says so on the test's output when it does not.
+bool locks_are_real();
+
+inline std::uintptr_t address_of(const void *pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
+
+// The first byte of the page that holds a byte.
+inline char *page_of(const void *byte) {
+  return static_cast<char *>(const_cast<void *>(byte)) - address_of(byte) % page_size();
+}
+
+#endif

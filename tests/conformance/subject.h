@@ -1,0 +1,53 @@
+// subject.h - the library under test, by the names that Lockfast and libsodium share, and where the two differ by choice.
+//
+// Neither library's <sodium.h> is included, so that the same objects are linked with either. What only one of them has is
+// a weak reference: null in a program that is linked with the other.
+#ifndef LOCKFAST_TESTS_CONFORMANCE_SUBJECT_H
+#define LOCKFAST_TESTS_CONFORMANCE_SUBJECT_H
+
+#include <lockfast/lockfast.h>
+
+#include <cstddef>
+
+extern "C" {
+void *sodium_malloc(std::size_t size);
+void *sodium_allocarray(std::size_t count, std::size_t size);
+void sodium_free(void *secret);
+int sodium_mprotect_noaccess(void *secret);
+int sodium_mprotect_readonly(void *secret);
+int sodium_mprotect_readwrite(void *secret);
+int sodium_mlock(void *address, std::size_t length);
+int sodium_munlock(void *address, std::size_t length);
+void sodium_memzero(void *address, std::size_t length);
+int sodium_memcmp(const void *a, const void *b, std::size_t length);
+void sodium_stackzero(std::size_t length);
+
+[[gnu::weak]] int sodium_init();
+}
+
+#pragma weak lockfast_statistics
+#pragma weak lockfast_describe
+
+// What Lockfast promises and libsodium 1.0.18 does not; the reasons are in subject.cc.
+enum class promise {
+  malloc_before_init,
+  one_errno_for_sizes,
+  errno_untouched,
+  unaligned_undumpable,
+  neighbours_stay_locked,
+  locks_all_or_nothing,
+  length_within_address_space,
+  locked_again_after_fork,
+  whole_or_refused,
+  thirty_thousand,
+};
+
+bool subject_is_lockfast();
+
+// Whether the subject keeps a promise of the list above; says why not on the test's output.
+bool kept(promise which);
+
+// Starts libsodium, which serves nothing before that; returns whether this was the first start. Lockfast needs none.
+bool start_subject();
+
+#endif
