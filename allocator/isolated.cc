@@ -41,38 +41,39 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
   const bool exact = alignment <= platform::page_size();
 
   platform::error refusal = 0;
-  place taken = take_place(page_count, exact, refusal);
-  if (taken.at == nullptr && trim() != 0) taken = take_place(page_count, exact, refusal);
-  if (taken.at == nullptr) return {nullptr, refusal};
-
-  span& at = *taken.at;
-  const auto wanted = span::fit(at.home.end_of(at), size, alignment);
-  refusal = open(taken, wanted);
-  if (refusal != 0) {
-    put_back(at);
-    return {nullptr, ENOMEM};
+  const auto attempt = [&](place taken, span::lock_wanted lock) -> span* {
+    if (taken.at == nullptr) return nullptr;
+    span& at = *taken.at;
+    const auto wanted = span::fit(at.home.end_of(at), size, alignment);
+    refusal = open(taken, wanted, lock);
+    if (refusal != 0) {
+      put_back(at);
+      return nullptr;
+    }
+    at.admit(wanted, at.home.key());
+    return &at;
+  };
+  using enum span::lock_wanted;
+  span* made = attempt(take_place(page_count, exact, refusal), always);
+  if (made == nullptr && is_shortage(refusal)) {
+    // What others keep idle cures a shortage: first a place of this size, then the pages of all.
+    if (exact && page_count <= small_pages) made = attempt({lists_[page_count - 1].take_any_idle(), true}, always);
+    if (made == nullptr && trim() != 0) made = attempt(take_place(page_count, exact, refusal), always);
+    if (made == nullptr && policy_.lock == if_possible) made = attempt(take_place(page_count, exact, refusal), if_possible);
   }
-  at.admit(wanted, at.home.key());
-  std::memset(wanted.address, fill, size);
-  at.set(span::state::live);
-  return {wanted.address, 0};
+  if (made == nullptr) return {nullptr, ENOMEM};
+  std::memset(made->address(), fill, size);
+  std::byte* const address = made->address();
+  made->set(span::state::live);
+  return {address, 0};
 }
 
-platform::error isolated_arena::open(place& taken, const span::tenancy& wanted) {
+platform::error isolated_arena::open(place taken, const span::tenancy& wanted, span::lock_wanted lock) {
   span& at = *taken.at;
-  if (taken.idle) {
-    if (!policy_.trap_freed) {
-      if (!at.untouched()) end_process(breach::write_after_free, policy_.signal);
-      return 0;
-    }
-    return at.reopen();
-  }
-  platform::error refusal = at.open(wanted, span::lock_wanted::always);
-  if (refusal != 0 && is_shortage(refusal) && trim() != 0) refusal = at.open(wanted, span::lock_wanted::always);
-  if (refusal != 0 && policy_.lock == span::lock_wanted::if_possible) {
-    refusal = at.open(wanted, span::lock_wanted::if_possible);
-  }
-  return refusal;
+  if (!taken.idle) return at.open(wanted, lock);
+  if (policy_.trap_freed) return at.reopen();
+  if (!at.untouched()) end_process(breach::write_after_free, policy_.signal);
+  return 0;
 }
 
 void isolated_arena::claim(const std::byte* secret, span& at) const {
@@ -136,6 +137,7 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, lock
     receipt.access = static_cast<lockfast_access>(at.current_access());
     receipt.lock_error = at.lock_error();
     receipt.dump_error = at.home.dump_error();
+    receipt.hide_error = policy_.hide_error;
     receipt.fork_error = at.home.fork_error();
   }
   at.set(span::state::live);

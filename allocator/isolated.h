@@ -39,6 +39,7 @@ class isolated_arena {
     bool trap_freed;  // else recycled without a system call
     std::size_t idle_pages;  // the most that are kept ready, beyond quarantine
     breach_signal signal;
+    platform::error hide_error;  // why no secret of this arena is hidden
   };
 
   constexpr isolated_arena() = default;
@@ -78,7 +79,7 @@ class isolated_arena {
   [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
   [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
-  [[nodiscard]] platform::error open(place& taken, const span::tenancy& wanted);
+  [[nodiscard]] platform::error open(place taken, const span::tenancy& wanted, span::lock_wanted lock);
   void put_back(span& unopened);
   void keep_idle(span& freed);
   void keep_large_idle(span& freed);

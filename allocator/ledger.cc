@@ -44,7 +44,7 @@ ledger& ledger::of_process() { return process_ledger; }
 platform::error ledger::claim(void* address, std::size_t length) {
   if (length == 0) return 0;
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
-  if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return EINVAL;
+  if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
   const scoped_lock held(exclusion_);
   if (!reserve_nodes(1)) return ENOMEM;
@@ -56,7 +56,7 @@ platform::error ledger::claim(void* address, std::size_t length) {
 platform::error ledger::disclaim(void* address, std::size_t length) {
   if (length == 0) return 0;
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
-  if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return EINVAL;
+  if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
   wipe(address, length);
   const scoped_lock held(exclusion_);
@@ -77,12 +77,6 @@ platform::error ledger::disclaim(void* address, std::size_t length) {
     touched = first_ending_after(begin);
   }
   return refusal;
-}
-
-bool ledger::claims_any(std::uintptr_t begin, std::uintptr_t end) {
-  const scoped_lock held(exclusion_);
-  const interval* const found = first_ending_after(begin);
-  return found != nullptr && found->begin < end;
 }
 
 void ledger::after_fork_in_child() {

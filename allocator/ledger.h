@@ -31,16 +31,13 @@ class ledger {
   // The process's one.
   [[nodiscard]] static ledger& of_process();
 
-  // Claims length bytes at address; the system's errno, or EINVAL when they pass the end of the address space, with nothing
+  // Claims length bytes at address; the system's errno, or ENOMEM when they pass the end of the address space, with nothing
   // changed.
   [[nodiscard]] platform::error claim(void* address, std::size_t length);
 
   // Wipes length bytes at address, which must be writable, and gives up the claim on them. A page that the system refuses
   // to unlock stays locked, and is nobody's; the errno says so.
   [[nodiscard]] platform::error disclaim(void* address, std::size_t length);
-
-  // Whether any byte of [begin, end) is claimed.
-  [[nodiscard]] bool claims_any(std::uintptr_t begin, std::uintptr_t end);
 
   void before_fork() { exclusion_.lock(); }
   void after_fork_in_parent() { exclusion_.unlock(); }

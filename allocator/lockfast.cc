@@ -5,13 +5,11 @@
 #include <cerrno>
 
 #include "allocator/bytes.h"
-#include "allocator/ledger.h"
 #include "allocator/pool.h"
 
 namespace {
 
 using lockfast::internal::fresh_byte;
-using lockfast::internal::ledger;
 using lockfast::internal::pool;
 using lockfast::platform::access;
 
@@ -73,9 +71,9 @@ size_t lockfast_audit(void) { return pool::audit(); }
 
 size_t lockfast_trim(void) { return pool::trim(); }
 
-int lockfast_mlock(void* address, size_t length) { return result(ledger::of_process().claim(address, length)); }
+int lockfast_mlock(void* address, size_t length) { return result(pool::claim(address, length)); }
 
-int lockfast_munlock(void* address, size_t length) { return result(ledger::of_process().disclaim(address, length)); }
+int lockfast_munlock(void* address, size_t length) { return result(pool::disclaim(address, length)); }
 
 void lockfast_wipe(void* address, size_t length) { lockfast::internal::wipe(address, length); }
 

@@ -27,7 +27,7 @@ constinit pool* const every_pool[] = {&native_pool, &drop_in_pool};
 // Guards the start of the pools and what the program configured.
 constinit platform::mutex start_exclusion;
 constinit lockfast_options configured = {};
-constinit bool process_started = false;
+constinit std::atomic<bool> process_started = false;
 
 // The most pages that rest unused, ready for the next secrets of a pool: 16 MiB, and no more than a quarter of what may be
 // locked, so that the rest of the program is left its share.
@@ -66,20 +66,35 @@ lockfast_options pool::policy() const {
   return merged(merged(configured, from_environment), defaults_);
 }
 
+// Requires start_exclusion.
+void pool::start_process() {
+  if (process_started.load(std::memory_order_relaxed)) return;
+  platform::raise_lock_limit();
+  process_started.store(true, std::memory_order_release);
+}
+
+platform::error pool::claim(void* address, std::size_t length) {
+  if (!process_started.load(std::memory_order_acquire)) {
+    const scoped_lock held(start_exclusion);
+    start_process();
+  }
+  return ledger::of_process().claim(address, length);
+}
+
+platform::error pool::disclaim(void* address, std::size_t length) { return ledger::of_process().disclaim(address, length); }
+
 void pool::start() {
   const scoped_lock held(start_exclusion);
   if (started_.load(std::memory_order_relaxed)) return;
-  if (!process_started) {
-    platform::raise_lock_limit();
-    platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
-    process_started = true;
-  }
+  start_process();
   options_ = policy();
   isolated_.start({.lock = options_.lock == LOCKFAST_LOCK_REQUIRED ? span::lock_wanted::always : span::lock_wanted::if_possible,
                    .fork = fork_policy_of(options_.fork),
                    .trap_freed = options_.freed == LOCKFAST_FREED_TRAP,
                    .idle_pages = idle_pages(),
-                   .signal = signal_});
+                   .signal = signal_,
+                   // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
+                   .hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP});
   started_.store(true, std::memory_order_release);
 }
 
@@ -160,6 +175,16 @@ void pool::wipe_all() {
 }
 
 // ---- Fork -------------------------------------------------------------------------------------------------------------------
+
+// When the library is loaded, not when it starts: a fork that begins while another thread starts a pool must find the handlers
+// registered, or its child would find the mutex held for ever.
+void pool::register_fork_handlers() { platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child); }
+
+namespace {
+
+[[gnu::constructor]] void when_loaded() { pool::register_fork_handlers(); }
+
+}  // namespace
 
 void pool::before_fork() {
   start_exclusion.lock();

@@ -45,6 +45,14 @@ class pool {
   // Whether the address lies in any pool.
   [[nodiscard]] static bool owns(const void* address);
 
+  // ---- Of the caller's own memory: the ledger's claims, under the process's raised lock limit ----
+
+  [[nodiscard]] static platform::error claim(void* address, std::size_t length);
+  [[nodiscard]] static platform::error disclaim(void* address, std::size_t length);
+
+  // Called once, when the library is loaded.
+  static void register_fork_handlers();
+
   // ---- Of every pool ----
 
   [[nodiscard]] static std::size_t audit();
@@ -60,6 +68,7 @@ class pool {
   [[nodiscard]] void* given(const allocated& made);
   [[nodiscard]] lockfast_options policy() const;
 
+  static void start_process();
   static void before_fork();
   static void after_fork_in_parent();
   static void after_fork_in_child();

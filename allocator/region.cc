@@ -74,7 +74,9 @@ region::found region::find(const void* address) {
   if (in == nullptr || in->empty()) return {nullptr, nullptr};
   const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - in->base_);
   const std::size_t page = platform::page_size();
-  if (offset < page || offset >= in->size_) return {in, nullptr};
+  // A unit may hold memory of others behind the region's end.
+  if (offset >= in->size_) return {nullptr, nullptr};
+  if (offset < page) return {in, nullptr};
   span* const at = in->spans_ + (offset - page) / in->stride_;
   return {in, at < in->end() ? at : nullptr};
 }

@@ -89,8 +89,8 @@ bool span::whole(const canary_key& key) const {
 void span::wipe_tenant() { wipe(address_ - canary::size, canary::size + size_ + gap_); }
 
 bool span::retire() {
-  if (protect(access::read_write) != 0) return false;
-  wipe(run_, run_size_);
+  // An idle run is zero, but for what a stray write left in front of the canary.
+  if (protect(access::read_write) == 0) wipe(run_, run_size_);
   if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) return false;
   platform::discard(run_, run_size_);
   (void)protect(access::none);

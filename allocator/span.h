@@ -31,7 +31,7 @@ class region;
 
 class span {
  public:
-  explicit span(region& home) : home(home) {}
+  explicit span(region& owner) : home(owner) {}
 
   enum class state : std::uint8_t { fresh, idle, busy, live, absent };
 
@@ -50,7 +50,7 @@ class span {
 
   // Waits until nobody is busy with it; true when it is live, and now busy with the caller.
   [[nodiscard]] bool claim_live();
-  void set(state next) { state_.store(next, std::memory_order_release); }
+  void set(state entered) { state_.store(entered, std::memory_order_release); }
   [[nodiscard]] state current_state() const { return state_.load(std::memory_order_acquire); }
 
   // ---- Queries, for the owner ----

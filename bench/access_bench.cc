@@ -2,7 +2,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <deque>
 #include <string>
@@ -56,12 +55,12 @@ double time_of(const subject& of, std::uint64_t count) {
   static auto* const secret = static_cast<volatile unsigned char*>(of.allocate(secret_size));
   if (secret == nullptr) give_up("an allocation was refused");
   void* const start = const_cast<unsigned char*>(secret);
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = processor_seconds();
   for (std::uint64_t i = 0; i < count; ++i) {
     if (of.noaccess(start) != 0 || of.readwrite(start) != 0) give_up("a change of access was refused");
     secret[0] = static_cast<unsigned char>(i);
   }
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return processor_seconds() - begin;
 }
 
 std::vector<subject> subjects() {

@@ -10,7 +10,6 @@
 
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
-#include "allocator/ledger.h"
 #include "allocator/pool.h"
 
 extern "C" __attribute__((weak)) void sodium_misuse(void);
@@ -18,7 +17,6 @@ extern "C" __attribute__((weak)) void sodium_misuse(void);
 namespace {
 
 using lockfast::internal::breach;
-using lockfast::internal::ledger;
 using lockfast::internal::pool;
 using lockfast::platform::access;
 
@@ -67,8 +65,8 @@ int sodium_mprotect_noaccess(void* secret) { return protect(secret, access::none
 int sodium_mprotect_readonly(void* secret) { return protect(secret, access::read); }
 int sodium_mprotect_readwrite(void* secret) { return protect(secret, access::read_write); }
 
-int sodium_mlock(void* address, size_t length) { return result(ledger::of_process().claim(address, length)); }
-int sodium_munlock(void* address, size_t length) { return result(ledger::of_process().disclaim(address, length)); }
+int sodium_mlock(void* address, size_t length) { return result(pool::claim(address, length)); }
+int sodium_munlock(void* address, size_t length) { return result(pool::disclaim(address, length)); }
 
 void sodium_memzero(void* address, size_t length) { lockfast::internal::wipe(address, length); }
 

@@ -15,9 +15,8 @@ namespace lockfast::fuzz {
 
 namespace {
 
-template <class Iterator>
-void set_range(Iterator first, std::size_t offset, std::size_t length, auto value) {
-  std::fill_n(first + static_cast<std::ptrdiff_t>(offset), length, value);
+void set_range(std::vector<std::uint8_t>& bytes, std::size_t offset, std::size_t length, std::uint8_t value) {
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), length, value);
 }
 
 void must_succeed(int result, const char* name) {
@@ -36,27 +35,27 @@ claims_model::claims_model() : contents_(page_count * page_size()), claims_(cont
 
 void claims_model::fill(std::size_t offset, std::size_t length, std::uint8_t value) {
   std::fill_n(buffer_ + offset, length, value);
-  set_range(contents_.begin(), offset, length, value);
+  set_range(contents_, offset, length, value);
 }
 
 void claims_model::wipe(std::size_t offset, std::size_t length) {
   lockfast_wipe(buffer_ + offset, length);
-  set_range(contents_.begin(), offset, length, std::uint8_t{0});
+  set_range(contents_, offset, length, 0);
   verify();
 }
 
 void claims_model::lock(std::size_t offset, std::size_t length) {
   errno = 0;
   must_succeed(lockfast_mlock(buffer_ + offset, length), "mlock");
-  set_range(claims_.begin(), offset, length, true);
+  set_range(claims_, offset, length, 1);
   verify();
 }
 
 void claims_model::unlock(std::size_t offset, std::size_t length) {
   errno = 0;
   must_succeed(lockfast_munlock(buffer_ + offset, length), "munlock");
-  set_range(claims_.begin(), offset, length, false);
-  set_range(contents_.begin(), offset, length, std::uint8_t{0});
+  set_range(claims_, offset, length, 0);
+  set_range(contents_, offset, length, 0);
   verify();
 }
 
@@ -74,9 +73,7 @@ void claims_model::lock_past_all_addresses(std::size_t offset) {
 }
 
 bool claims_model::claimed(std::size_t page) const {
-  const auto first = claims_.begin() + static_cast<std::ptrdiff_t>(page * page_size());
-  return std::find(first, first + static_cast<std::ptrdiff_t>(page_size()), true) !=
-         first + static_cast<std::ptrdiff_t>(page_size());
+  return std::memchr(claims_.data() + page * page_size(), 1, page_size()) != nullptr;
 }
 
 void claims_model::verify() const {

@@ -47,7 +47,7 @@ class claims_model {
 
   std::uint8_t* buffer_;
   std::vector<std::uint8_t> contents_;
-  std::vector<bool> claims_;
+  std::vector<std::uint8_t> claims_;  // 1 for each claimed byte
 };
 
 }  // namespace lockfast::fuzz

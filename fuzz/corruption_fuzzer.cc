@@ -28,27 +28,28 @@ constexpr unsigned breached = bit(outcome::breached);
 struct row {
   corruption what;
   const char* name;
-  unsigned accepted;  // bits of outcomes
+  unsigned accepted;    // bits of outcomes
+  const char* reasons;  // of a breach, as docs/diagnostics.md has them
 };
 
 constexpr row rows[] = {
-    {corruption::none, "no harm", bit(outcome::clean)},
-    {corruption::canary, "canary changed", noticed | breached},
-    {corruption::another_canary, "another's canary", noticed | breached},
-    {corruption::earlier_canary, "earlier canary", noticed | breached},
-    {corruption::padding, "zeros in front changed", noticed},
-    {corruption::far_before, "written far in front", trapped | noticed},
-    {corruption::after, "written past the end", trapped | noticed | breached},
-    {corruption::read_after, "read past the end", trapped},
-    {corruption::freed_write, "written after free", trapped | breached},
-    {corruption::freed_read, "read after free", trapped},
-    {corruption::moved_write, "written after realloc", trapped | breached},
-    {corruption::double_free, "freed twice", noticed | breached},
-    {corruption::inner_pointer, "inner pointer", noticed | breached},
-    {corruption::foreign_pointer, "foreign pointer", noticed | breached},
-    {corruption::no_access_read, "read without access", trapped},
-    {corruption::no_access_write, "written without access", trapped},
-    {corruption::read_only_write, "written, read-only", trapped},
+    {corruption::none, "no harm", bit(outcome::clean), ""},
+    {corruption::canary, "canary changed", noticed | breached, "broken canary"},
+    {corruption::another_canary, "another's canary", noticed | breached, "broken canary"},
+    {corruption::earlier_canary, "earlier canary", noticed | breached, "broken canary"},
+    {corruption::padding, "zeros in front changed", noticed, ""},
+    {corruption::far_before, "written far in front", trapped | noticed, ""},
+    {corruption::after, "written past the end", trapped | noticed | breached, "broken canary"},
+    {corruption::read_after, "read past the end", trapped, ""},
+    {corruption::freed_write, "written after free", trapped | breached, "write after free"},
+    {corruption::freed_read, "read after free", trapped, ""},
+    {corruption::moved_write, "written after realloc", trapped | breached, "write after free"},
+    {corruption::double_free, "freed twice", noticed | breached, "double free, inner pointer, foreign pointer"},
+    {corruption::inner_pointer, "inner pointer", noticed | breached, "inner pointer, double free"},
+    {corruption::foreign_pointer, "foreign pointer", noticed | breached, "foreign pointer, inner pointer"},
+    {corruption::no_access_read, "read without access", trapped, ""},
+    {corruption::no_access_write, "written without access", trapped, ""},
+    {corruption::read_only_write, "written, read-only", trapped, ""},
 };
 static_assert(std::size(rows) == corruption_count);
 
@@ -62,12 +63,20 @@ std::array<kind, std::size(rows) + std::size(good_outcomes)> counts = [] {
   return all;
 }();
 
+// The reason in "lockfast: <reason>: ..." must be one of the row's.
+bool right_reason(const row& of, const std::string& words) {
+  const std::size_t begin = words.find(": ") + 2;
+  const std::string reason = words.substr(begin, words.find(':', begin) - begin);
+  return !reason.empty() && std::string(of.reasons).find(reason) != std::string::npos;
+}
+
 void run(const plan& chosen) {
   const auto index = static_cast<std::size_t>(chosen.what);
   std::string words;
   const outcome result = run_in_child([&] { victim(chosen).live(); }, words);
   if (result == outcome::not_applicable) return;
-  if ((rows[index].accepted & bit(result)) == 0) {
+  const bool wrong_reason = result == outcome::breached && !right_reason(rows[index], words);
+  if (wrong_reason || (rows[index].accepted & bit(result)) == 0) {
     const block& target = chosen.blocks[chosen.target];
     disagree("%s, %s: block %zu of %zu, way %d, %zu bytes, alignment %zu, offset %zu, flip %02x, call %d, freed=%s\n%s",
              rows[index].name, name_of(result), chosen.target, chosen.blocks.size(), static_cast<int>(target.how),

@@ -62,7 +62,8 @@ inline plan decode_plan(bytes input, std::size_t page_size) {
   made.options.freed = input.below(2) == 0 ? LOCKFAST_FREED_TRAP : LOCKFAST_FREED_RECYCLE;
   made.options.hidden = input.below(2) == 0 ? LOCKFAST_HIDDEN_AUTO : LOCKFAST_HIDDEN_OFF;
   made.options.fork = static_cast<lockfast_fork>(input.below(4));
-  made.offset = input.below(std::size_t{1} << 16);
+  const std::size_t offset = input.below(std::size_t{1} << 16);
+  made.offset = input.below(2) == 0 ? offset % 32 : offset;
   const std::uint8_t flip = input.next();
   made.flip = flip == 0 ? 1 : flip;
   made.between = input.below(5);

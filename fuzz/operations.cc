@@ -24,6 +24,20 @@ std::pair<std::size_t, std::size_t> session::range(std::size_t size) {
   return {offset, input_.next() % 4 == 0 ? input_.below(rest + 1) : input_.below(rest < 64 ? rest + 1 : 64)};
 }
 
+// Ends at most two bytes off a page boundary as often as not: there a claim decides over a page.
+std::size_t session::claim_bound() {
+  const std::size_t choice = input_.below(10);
+  const std::size_t page = input_.below(claims_model::page_count + 1) * page_size();
+  if (choice >= 5) return input_.below(claims().size() + 1);
+  return std::clamp(page + choice, std::size_t{2}, claims().size() + 2) - 2;
+}
+
+std::pair<std::size_t, std::size_t> session::claim_range() {
+  const std::size_t a = claim_bound();
+  const std::size_t b = claim_bound();
+  return {std::min(a, b), std::max(a, b) - std::min(a, b)};
+}
+
 void session::take_in(void* address, std::uint8_t filling, std::size_t alignment) {
   if (address == nullptr) disagree("%zu bytes are refused: %s", size_, std::strerror(errno));
   expect_errno_kept("an allocation");
@@ -142,22 +156,22 @@ void session::wipe_all() {
 }
 
 void session::claim() {
-  const auto [offset, length] = range(claims().size());
+  const auto [offset, length] = claim_range();
   claims().lock(offset, length);
 }
 
 void session::unclaim() {
-  const auto [offset, length] = range(claims().size());
+  const auto [offset, length] = claim_range();
   claims().unlock(offset, length);
 }
 
 void session::write_claimed() {
-  const auto [offset, length] = range(claims().size());
+  const auto [offset, length] = claim_range();
   claims().fill(offset, length, input_.next());
 }
 
 void session::wipe_claimed() {
-  const auto [offset, length] = range(claims().size());
+  const auto [offset, length] = claim_range();
   claims().wipe(offset, length);
 }
 

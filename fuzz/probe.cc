@@ -91,7 +91,7 @@ bool resident(const void* address) {
 bool locks_are_real() {
   static const bool real = [] {
     void* page = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    const bool held = page != MAP_FAILED && mlock(page, page_size()) == 0 && locked(page);
+    const bool held = page != MAP_FAILED && syscall(SYS_mlock, page, page_size()) == 0 && locked(page);
     if (page != MAP_FAILED) munmap(page, page_size());
     if (!held) std::fputs("fuzz: skipped: mlock has no effect here, so locks are not checked\n", stderr);
     return held;

@@ -25,7 +25,7 @@ bool writable(void* address);  // leaves the byte as it was
 // Copies length bytes from address to out as far as they are readable; whether all were.
 bool copy_if_readable(const void* address, std::size_t length, std::uint8_t* out);
 
-// False where mlock succeeds without effect, as under some sanitizers and emulators; says so once on standard error.
+// False where mlock is refused or has no effect, as under some emulators; says so once on standard error.
 bool locks_are_real();
 bool locked(const void* address);    // its page is in a locked map
 bool resident(const void* address);  // its page is in RAM now

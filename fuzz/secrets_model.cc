@@ -26,10 +26,24 @@ bool freed_secrets_trap() {
 
 const std::uint8_t* end_of(const secret& one) { return one.address + one.contents.size(); }
 
+// The ends of a secret that is not empty: what holds for its pages is probed there, once where they are one page.
+std::vector<std::uint8_t*> first_and_last(const secret& one) {
+  std::uint8_t* const last = one.address + one.contents.size() - 1;
+  if (page_start(one.address) == page_start(last)) return {one.address};
+  return {one.address, last};
+}
+
 }  // namespace
 
 std::size_t natural_alignment(std::size_t size) {
   return size == 0 ? page_size() : std::min(size & (~size + 1), page_size());
+}
+
+secrets_model::secrets_model() {
+  struct lockfast_statistics now{};
+  lockfast_statistics(&now);
+  if (now.live != 0) disagree("%zu are live before anything is allocated", now.live);
+  allocations_before_ = now.allocations;
 }
 
 secret& secrets_model::admit(void* address, std::vector<std::uint8_t> contents, std::size_t alignment) {
@@ -38,6 +52,7 @@ secret& secrets_model::admit(void* address, std::vector<std::uint8_t> contents, 
   if (one.contents.size() % one.alignment == 0 && one.alignment <= page_size()) one.flush = true;
   if (lockfast_describe(address, &one.receipt) != 0) disagree("a new secret has no receipt: %s", std::strerror(errno));
   live_.push_back(std::move(one));
+  ++allocations_;
   verify_apart(live_.back());
   verify(live_.back());
   return live_.back();
@@ -56,6 +71,7 @@ void secrets_model::free(std::size_t index) {
 void secrets_model::move(std::size_t index, void* address, std::size_t size) {
   secret& one = live_[index];
   const secret before = one;
+  ++moves_;
   one.address = static_cast<std::uint8_t*>(address);
   one.contents.resize(size, fresh_byte);
   one.alignment = natural_alignment(size);
@@ -74,7 +90,7 @@ void secrets_model::verify(const secret& one) const {
   verify_bounds(one);
   if (size == 0) return;
   const bool can_read = one.access != LOCKFAST_NOACCESS;
-  for (std::uint8_t* at : {one.address, one.address + size - 1}) {
+  for (std::uint8_t* at : first_and_last(one)) {
     if (readable(at) != can_read) disagree("access %d, but readable is %d", one.access, !can_read);
     if (writable(at) != one.open()) disagree("access %d, but writable is %d", one.access, !one.open());
   }
@@ -116,7 +132,7 @@ void secrets_model::verify_receipt(const secret& one) const {
   if ((now.backing == LOCKFAST_HIDDEN) != (now.hide_error == 0))
     disagree("backing %d, but the hiding's error is %d", now.backing, now.hide_error);
   if (now.backing != LOCKFAST_LOCKED || one.contents.empty() || !locks_are_real()) return;
-  for (const std::uint8_t* at : {static_cast<const std::uint8_t*>(one.address), end_of(one) - 1})
+  for (const std::uint8_t* at : first_and_last(one))
     if (!locked(at) || !resident(at)) disagree("the receipt says locked, the kernel does not");
 }
 
@@ -161,6 +177,10 @@ void secrets_model::verify_statistics() const {
     disagree("wrong live_unlocked: %zu", now.live_unlocked);
   if (now.bytes_live != bytes()) disagree("%zu bytes live, not %zu", now.bytes_live, bytes());
   if (now.allocations - now.frees != now.live) disagree("allocations - frees != live");
+  const std::uint64_t counted = now.allocations - allocations_before_;
+  if (counted < allocations_ || counted > allocations_ + moves_)
+    disagree("%llu allocations, counted as %llu", static_cast<unsigned long long>(allocations_),
+             static_cast<unsigned long long>(counted));
   if (now.live_unlocked == 0 && now.bytes_locked < now.bytes_live) disagree("fewer bytes locked than live");
   if (now.bytes_reserved < now.bytes_locked) disagree("fewer bytes reserved than locked");
   if (now.maps_used > now.map_limit) disagree("more maps used than there can be");

@@ -39,6 +39,8 @@ std::size_t natural_alignment(std::size_t size);
 
 class secrets_model {
  public:
+  secrets_model();  // requires that nothing is live
+
   // Takes in what an allocation returned and verifies it; requires address != nullptr. alignment 0: the natural one.
   secret& admit(void* address, std::vector<std::uint8_t> contents, std::size_t alignment = 0);
 
@@ -66,6 +68,9 @@ class secrets_model {
   [[nodiscard]] bool shares_a_page(const secret& one) const;
 
   std::vector<secret> live_;
+  std::uint64_t allocations_before_;  // this model, by lockfast_statistics
+  std::uint64_t allocations_ = 0;
+  std::uint64_t moves_ = 0;  // each may count as an allocation and a free
 };
 
 }  // namespace lockfast::fuzz

@@ -1,7 +1,9 @@
 // seed.cc - writes the seeds of both corpora, always the same: `fuzz_seed fuzz/corpus`.
 //
 // Seeds of operations are random bytes, of which the decoder makes every kind of operation. Seeds of corruption are a
-// plan's fields in the order in which decode_plan reads them: each corruption with each call that may notice it.
+// plan's fields in the order in which decode_plan reads them: each corruption, with each call that may notice it where a
+// call has to.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -13,12 +15,16 @@
 
 namespace {
 
+using lockfast::fuzz::corruption;
 using lockfast::fuzz::corruption_count;
 using lockfast::fuzz::noticing_count;
 
 constexpr int operation_seeds = 24;
 constexpr std::size_t operation_seed_size = 900;
-constexpr std::size_t blocks_size = 32;
+constexpr std::size_t plan_size = 44;
+constexpr std::size_t offset_field = 5;   // two bytes, then whether it is a small one
+constexpr std::size_t blocks_field = 10;  // their number, then each: how, alignment, size
+constexpr std::size_t canary_size = 16;
 
 // splitmix64 (Steele, Lea, Flood, 2014).
 class numbers {
@@ -53,16 +59,48 @@ bool write_operations(const std::filesystem::path& folder) {
   return written;
 }
 
+// A plan in which every field from the offset on is random, but for those that are given.
+std::vector<std::uint8_t> plan_seed(std::size_t what, std::size_t by, numbers random) {
+  std::vector<std::uint8_t> seed{static_cast<std::uint8_t>(what), static_cast<std::uint8_t>(by),
+                                 static_cast<std::uint8_t>((what + by) % 2)};
+  while (seed.size() < plan_size) seed.push_back(random.next());
+  return seed;
+}
+
+bool is_noticed_by_a_call(corruption what) {
+  switch (what) {
+    case corruption::canary:
+    case corruption::another_canary:
+    case corruption::earlier_canary:
+    case corruption::padding:
+    case corruption::double_free:
+    case corruption::inner_pointer:
+    case corruption::foreign_pointer:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool write_corruption(const std::filesystem::path& folder) {
   bool written = true;
   for (std::size_t what = 0; what < corruption_count; ++what) {
-    for (std::size_t by = 0; by < noticing_count; ++by) {
-      numbers random(what * noticing_count + by);
-      const auto freed = static_cast<std::uint8_t>((what + by) % 2);
-      std::vector<std::uint8_t> seed{static_cast<std::uint8_t>(what), static_cast<std::uint8_t>(by), freed};
-      while (seed.size() < 11 + blocks_size) seed.push_back(random.next());
+    for (std::size_t by = 0; by < (is_noticed_by_a_call(static_cast<corruption>(what)) ? noticing_count : 2); ++by) {
+      const auto seed = plan_seed(what, by, numbers(what * noticing_count + by));
       written &= write(folder / ("seed-" + std::to_string(what) + "-" + std::to_string(by)), seed);
     }
+  }
+  // Every byte of the canary, and every one of a gap of 15 bytes behind a secret that is aligned to 16.
+  for (std::uint8_t at = 0; at < canary_size; ++at) {
+    auto seed = plan_seed(static_cast<std::size_t>(corruption::canary), at % noticing_count, numbers(at));
+    seed[offset_field] = 0;
+    seed[offset_field + 1] = at;
+    seed[offset_field + 2] = 0;
+    written &= write(folder / ("canary-" + std::to_string(at)), seed);
+    seed[0] = static_cast<std::uint8_t>(corruption::after);
+    const std::uint8_t one_block_of_one_byte[] = {0, 3, 4, 1, 1};
+    std::ranges::copy(one_block_of_one_byte, seed.begin() + blocks_field);
+    written &= write(folder / ("gap-" + std::to_string(at)), seed);
   }
   return written;
 }

@@ -61,6 +61,8 @@ class session {
   void take_in(void* address, std::uint8_t filling, std::size_t alignment = 0);
   std::size_t choose() { return input_.below(secrets_.live().size()); }
   std::pair<std::size_t, std::size_t> range(std::size_t size);  // offset and length within size bytes
+  std::size_t claim_bound();
+  std::pair<std::size_t, std::size_t> claim_range();  // the same within the buffer
   void make_room();
   void skip() { executed_ = false; }  // the operation does not apply: it is not counted
 

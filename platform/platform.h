@@ -50,7 +50,8 @@ struct reservation {
 [[nodiscard]] reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy);
 void release(std::byte* address, std::size_t size);
 
-// Changes the access of pages; ENOMEM when the system's limit on maps does not allow it.
+// Changes the access of pages; ENOMEM when the system's limit on maps does not allow it. Closing (to access::none) what was
+// opened in one piece, and opening it again in one piece, needs no new map.
 [[nodiscard]] error protect(std::byte* address, std::size_t size, access to);
 
 // Faults accessible pages in and holds them in RAM; ENOMEM, EAGAIN or EPERM over the limit.

@@ -136,7 +136,16 @@ struct lockfast_statistics {
   uint64_t allocations, frees, refusals;    /* since the start of the process; allocations - frees == live */
 };
 
+/* The function hides the struct's name in C++, where the struct is written `struct lockfast_statistics`; GCC's -Wshadow would
+ * warn every includer of that. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 LOCKFAST_API void lockfast_statistics(struct lockfast_statistics *out);
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /* ---- Policy ---------------------------------------------------------------------------------------------------------- */
 

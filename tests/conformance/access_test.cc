@@ -4,35 +4,38 @@
 #include <vector>
 
 #include "block.h"
-#include "child.h"
-#include "probe.h"
+#include "support/child.h"
+#include "support/probe.h"
 
 namespace {
 
 enum class access { none, read_only, read_write };
 
-int protect(const block &which, access wanted) {
+int protect(const block& which, access wanted) {
   switch (wanted) {
-    case access::none: return sodium_mprotect_noaccess(which.data());
-    case access::read_only: return sodium_mprotect_readonly(which.data());
-    case access::read_write: return sodium_mprotect_readwrite(which.data());
+    case access::none:
+      return sodium_mprotect_noaccess(which.data());
+    case access::read_only:
+      return sodium_mprotect_readonly(which.data());
+    case access::read_write:
+      return sodium_mprotect_readwrite(which.data());
   }
   return -1;
 }
 
-bool byte_has(unsigned char *byte, access wanted) {
+bool byte_has(unsigned char* byte, access wanted) {
   return traps_on_read(byte) == (wanted == access::none) && traps_on_write(byte) == (wanted != access::read_write);
 }
 
 // Whether every page of a block, from its first byte to its last, has exactly this access.
-bool has(const block &which, access wanted) {
-  for (unsigned char *byte = which.data(); byte < which.end(); byte += page_size()) {
+bool has(const block& which, access wanted) {
+  for (unsigned char* byte = which.data(); byte < which.end(); byte += page_size()) {
     if (!byte_has(byte, wanted)) return false;
   }
   return which.size() == 0 || byte_has(which.end() - 1, wanted);
 }
 
-void check_guards(const block &which) {
+void check_guards(const block& which) {
   CHECK(byte_has(which.end(), access::none));
   CHECK(byte_has(which.first_page() - 1, access::none));
 }
@@ -70,7 +73,8 @@ TEST_CASE("access of a block of size 0 can be changed, and its first byte traps 
 
 TEST_CASE("a changed access is that block's alone") {
   std::vector<block> blocks;
-  for (std::size_t count = 0; count < 90; ++count) blocks.emplace_back(1 + count * 7).fill(static_cast<unsigned char>(count));
+  for (std::size_t count = 0; count < 90; ++count)
+    blocks.emplace_back(1 + count * 7).fill(static_cast<unsigned char>(count));
   for (std::size_t at = 0; at < blocks.size(); ++at) REQUIRE(protect(blocks[at], all[at % 3]) == 0);
   for (std::size_t at = 0; at < blocks.size(); ++at) {
     CAPTURE(at);
@@ -86,13 +90,13 @@ TEST_CASE("a changed access is that block's alone") {
 }
 
 TEST_CASE("freeing a block leaves the access of its neighbours") {
-  std::vector<void *> freed;
+  std::vector<void*> freed;
   std::vector<block> kept_blocks;
   for (std::size_t count = 0; count < 60; ++count) {
     freed.push_back(sodium_malloc(32));
     REQUIRE(protect(kept_blocks.emplace_back(32), all[count % 3]) == 0);
   }
-  for (void *each : freed) sodium_free(each);
+  for (void* each : freed) sodium_free(each);
   for (std::size_t at = 0; at < kept_blocks.size(); ++at) CHECK(has(kept_blocks[at], all[at % 3]));
 }
 
@@ -107,12 +111,12 @@ TEST_CASE("a new block is read-write, whatever the access of the one whose place
 }
 
 TEST_CASE("touching a closed block kills") {
-  const auto touch_after = [](int (*close)(void *), bool write) {
+  const auto touch_after = [](int (*close)(void*), bool write) {
     return in_child([=] {
-      auto *secret = static_cast<volatile unsigned char *>(sodium_malloc(32));
+      auto* secret = static_cast<volatile unsigned char*>(sodium_malloc(32));
       prove(secret != nullptr && secret[31] == fresh_byte, "a block");
       secret[0] = 1;
-      prove(close(const_cast<unsigned char *>(secret)) == 0, "a closed block");
+      prove(close(const_cast<unsigned char*>(secret)) == 0, "a closed block");
       if (write) {
         secret[0] = 2;
       } else {

@@ -9,16 +9,18 @@
 #include <vector>
 
 #include "block.h"
-#include "probe.h"
+#include "support/probe.h"
 
 namespace {
 
 constexpr std::size_t largest_size = std::numeric_limits<std::size_t>::max();
 
 // The largest power of two that divides size, up to a page.
-std::size_t natural_alignment(std::size_t size) { return size == 0 ? page_size() : std::min(size & ~(size - 1), page_size()); }
+std::size_t natural_alignment(std::size_t size) {
+  return size == 0 ? page_size() : std::min(size & ~(size - 1), page_size());
+}
 
-void require_whole(const block &whole) {
+void require_whole(const block& whole) {
   CAPTURE(whole.size());
   REQUIRE(address_of(whole.end()) % page_size() == 0);
   REQUIRE(address_of(whole.data()) % natural_alignment(whole.size()) == 0);
@@ -70,14 +72,15 @@ TEST_CASE("blocks that live together are apart: each keeps its bytes") {
     blocks.emplace_back(1 + count * 29 % 5000);
     blocks.back().fill(static_cast<unsigned char>(count));
   }
-  for (std::size_t count = 0; count < blocks.size(); ++count) CHECK(blocks[count].filled_with(static_cast<unsigned char>(count)));
+  for (std::size_t count = 0; count < blocks.size(); ++count)
+    CHECK(blocks[count].filled_with(static_cast<unsigned char>(count)));
 }
 
 TEST_CASE("a block of size 0 has a pointer of its own, whose first bytes trap") {
   std::vector<block> blocks;
-  std::set<const void *> pointers;
+  std::set<const void*> pointers;
   for (int count = 0; count < 100; ++count) {
-    const block &empty = blocks.emplace_back(0);
+    const block& empty = blocks.emplace_back(0);
     pointers.insert(empty.data());
     CHECK(traps_on_read(empty.data()));
     CHECK(traps_on_write(empty.data() + 1));
@@ -88,7 +91,7 @@ TEST_CASE("a block of size 0 has a pointer of its own, whose first bytes trap") 
 TEST_CASE("the bytes in front of a block are a canary that is not zero") {
   for (std::size_t size : {0uz, 1uz, 32uz, 4096uz}) {
     const block guarded(size);
-    const unsigned char *canary = guarded.data() - canary_size;
+    const unsigned char* canary = guarded.data() - canary_size;
     CHECK(std::any_of(canary, canary + canary_size, [](unsigned char byte) { return byte != 0; }));
     CHECK(std::any_of(canary + 8, canary + canary_size, [](unsigned char byte) { return byte != 0; }));
   }
@@ -113,7 +116,7 @@ TEST_CASE("a size whose total would wrap to 0 is refused with ENOMEM") {
 }
 
 TEST_CASE("an array is a block of the product of its counts") {
-  auto *array = static_cast<unsigned char *>(sodium_allocarray(3, 5));
+  auto* array = static_cast<unsigned char*>(sodium_allocarray(3, 5));
   REQUIRE(array != nullptr);
   CHECK(array[14] == fresh_byte);
   CHECK(traps_on_read(array + 15));
@@ -122,9 +125,9 @@ TEST_CASE("an array is a block of the product of its counts") {
 
 TEST_CASE("an array without elements is a block of size 0") {
   const std::size_t pairs[][2] = {{0, 0}, {0, 7}, {7, 0}, {0, largest_size}, {largest_size, 0}};
-  for (const auto &[count, size] : pairs) {
+  for (const auto& [count, size] : pairs) {
     CAPTURE(count);
-    void *array = sodium_allocarray(count, size);
+    void* array = sodium_allocarray(count, size);
     REQUIRE(array != nullptr);
     CHECK(traps_on_read(array));
     sodium_free(array);
@@ -133,11 +136,12 @@ TEST_CASE("an array without elements is a block of size 0") {
 
 TEST_CASE("an array whose product overflows is refused with ENOMEM") {
   const std::size_t half = largest_size / 2 + 1;
-  const std::size_t root = std::size_t{1} << 32;
-  const std::size_t pairs[][2] = {{1, largest_size},     {largest_size, 1}, {half, 1},       {1, half},
-                                  {2, half},             {half, 2},         {root, root},    {root + 1, root},
-                                  {2, largest_size / 2}, {3, half},         {largest_size, largest_size}};
-  for (const auto &[count, size] : pairs) {
+  const std::size_t root = std::size_t{1} << (std::numeric_limits<std::size_t>::digits / 2);
+  // Some of these wrap around to a size as small as 0, 1 or 2.
+  const std::size_t pairs[][2] = {{1, largest_size}, {largest_size, 1},     {half, 1},    {1, half},
+                                  {2, half},         {half + 1, 2},         {root, root}, {3, largest_size / 3 + 1},
+                                  {3, half},         {2, largest_size / 2}, {half, half}, {largest_size, largest_size}};
+  for (const auto& [count, size] : pairs) {
     CAPTURE(count);
     CAPTURE(size);
     errno = 0;
@@ -149,7 +153,7 @@ TEST_CASE("an array whose product overflows is refused with ENOMEM") {
 TEST_CASE("errno is left alone by what succeeds") {
   if (!locks_are_real()) return;
   errno = EXDEV;
-  void *secret = sodium_malloc(48);
+  void* secret = sodium_malloc(48);
   CHECK(errno == EXDEV);
   static_cast<void>(sodium_mprotect_noaccess(secret));
   static_cast<void>(sodium_mprotect_readonly(secret));

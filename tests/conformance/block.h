@@ -9,28 +9,28 @@
 #include <span>
 #include <utility>
 
-#include "page_state.h"
 #include "subject.h"
+#include "support/page_state.h"
 
 constexpr std::size_t canary_size = 16;
 constexpr unsigned char fresh_byte = 0xdb;
 
 class block {
  public:
-  explicit block(std::size_t size) : first_(static_cast<unsigned char *>(sodium_malloc(size))), size_(size) {
+  explicit block(std::size_t size) : first_(static_cast<unsigned char*>(sodium_malloc(size))), size_(size) {
     REQUIRE(first_ != nullptr);
   }
   ~block() { sodium_free(first_); }
-  block(block &&other) noexcept : first_(std::exchange(other.first_, nullptr)), size_(other.size_) {}
-  block &operator=(block &&) = delete;
+  block(block&& other) noexcept : first_(std::exchange(other.first_, nullptr)), size_(other.size_) {}
+  block& operator=(block&&) = delete;
 
-  unsigned char *data() const { return first_; }
-  unsigned char *end() const { return first_ + size_; }
+  unsigned char* data() const { return first_; }
+  unsigned char* end() const { return first_ + size_; }
   std::size_t size() const { return size_; }
   std::span<unsigned char> bytes() const { return {first_, size_}; }
 
   // The first of the block's own pages; a page that traps is below it.
-  unsigned char *first_page() const { return reinterpret_cast<unsigned char *>(page_of(first_ - canary_size)); }
+  unsigned char* first_page() const { return reinterpret_cast<unsigned char*>(page_of(first_ - canary_size)); }
 
   void fill(unsigned char byte) const { std::ranges::fill(bytes(), byte); }
   bool filled_with(unsigned char byte) const {
@@ -38,7 +38,7 @@ class block {
   }
 
  private:
-  unsigned char *first_;
+  unsigned char* first_;
   std::size_t size_;
 };
 

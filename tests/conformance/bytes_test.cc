@@ -12,12 +12,12 @@ constexpr unsigned char paint = 0xa5;
 
 [[gnu::noinline]] void paint_stack() {
   volatile unsigned char area[painted_size];
-  for (volatile unsigned char &each : area) each = paint;
+  for (volatile unsigned char& each : area) each = paint;
 }
 
 // How many bytes below the caller's frame are painted. What is there belongs to no frame, so no sanitizer may watch.
 [[gnu::noinline, gnu::no_sanitize("address", "undefined")]] std::size_t painted_below() {
-  const auto *frame = static_cast<const volatile unsigned char *>(__builtin_frame_address(0));
+  const auto* frame = static_cast<const volatile unsigned char*>(__builtin_frame_address(0));
   std::size_t count = 0;
   for (std::size_t below = 256; below < painted_size; ++below) count += *(frame - below) == paint ? 1U : 0U;
   return count;
@@ -46,7 +46,7 @@ TEST_CASE("memcmp and memzero of no bytes touch none") {
   const block empty(0);
   CHECK(sodium_memcmp(empty.data(), empty.data() + 1, 0) == 0);
   sodium_memzero(empty.data(), 0);
-  void *volatile null = nullptr;
+  void* volatile null = nullptr;
   CHECK(sodium_memcmp(null, null, 0) == 0);
   sodium_memzero(null, 0);
 }

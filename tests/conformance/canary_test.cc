@@ -6,7 +6,7 @@
 #include <csignal>
 
 #include "block.h"
-#include "child.h"
+#include "support/child.h"
 
 namespace {
 
@@ -15,16 +15,16 @@ constexpr int bits_per_byte = 8;
 void say_handled(int) { static_cast<void>(!write(STDERR_FILENO, "handled\n", 8)); }
 
 // For a child: a block whose every byte is written, so that what follows is the canary's doing.
-unsigned char *proven_block(std::size_t size) {
-  auto *first = static_cast<unsigned char *>(sodium_malloc(size));
+unsigned char* proven_block(std::size_t size) {
+  auto* first = static_cast<unsigned char*>(sodium_malloc(size));
   prove(first != nullptr, "a block");
   for (std::size_t at = 0; at < size; ++at) first[at] = 'a';
   return first;
 }
 
-void flip(unsigned char *byte, int bit) { *byte = static_cast<unsigned char>(*byte ^ (1U << bit)); }
+void flip(unsigned char* byte, int bit) { *byte = static_cast<unsigned char>(*byte ^ (1U << bit)); }
 
-void check_canary_breach(const ending &end) {
+void check_canary_breach(const ending& end) {
   INFO(end.text);
   CHECK(end.signal == SIGSEGV);
   if (subject_is_lockfast()) CHECK(end.said("lockfast: "));
@@ -47,7 +47,7 @@ TEST_CASE("any changed bit of the sixteen bytes in front of a block raises SIGSE
       CAPTURE(back);
       CAPTURE(bit);
       check_canary_breach(in_child([=] {
-        unsigned char *first = proven_block(40);
+        unsigned char* first = proven_block(40);
         flip(first - back, bit);
         sodium_free(first);
       }));
@@ -59,7 +59,7 @@ TEST_CASE("a changed byte in front of a block of any size raises SIGSEGV when it
   for (std::size_t size : {0uz, 1uz, 15uz, 16uz, 4080uz, 4081uz, 4096uz, 4097uz, 10000uz}) {
     CAPTURE(size);
     check_canary_breach(in_child([=] {
-      unsigned char *first = proven_block(size);
+      unsigned char* first = proven_block(size);
       flip(first - 1, 0);
       sodium_free(first);
     }));
@@ -71,10 +71,10 @@ TEST_CASE("a changed byte in front of a block that is closed by now raises SIGSE
     for (std::size_t back = 1; back <= canary_size; ++back) {
       CAPTURE(back);
       check_canary_breach(in_child([=] {
-        unsigned char *first = proven_block(40);
+        unsigned char* first = proven_block(40);
         prove(close(first) == 0, "a closed block");
         // Opened behind the subject's back, since Lockfast finds the breach at a change of access already.
-        char *page = page_of(first);
+        char* page = page_of(first);
         prove(mprotect(page, page_size(), PROT_READ | PROT_WRITE) == 0, "an open page");
         flip(first - back, 3);
         const int rest = close == sodium_mprotect_readonly ? PROT_READ : PROT_NONE;
@@ -87,7 +87,7 @@ TEST_CASE("a changed byte in front of a block that is closed by now raises SIGSE
 
 TEST_CASE("a broken canary aborts when a handler returns from SIGSEGV") {
   const ending end = in_child([] {
-    unsigned char *first = proven_block(40);
+    unsigned char* first = proven_block(40);
     signal(SIGSEGV, say_handled);
     flip(first - 1, 0);
     sodium_free(first);
@@ -99,7 +99,7 @@ TEST_CASE("a broken canary aborts when a handler returns from SIGSEGV") {
 
 TEST_CASE("a broken canary aborts when SIGSEGV is ignored") {
   const ending end = in_child([] {
-    unsigned char *first = proven_block(40);
+    unsigned char* first = proven_block(40);
     signal(SIGSEGV, SIG_IGN);
     flip(first - canary_size, 7);
     sodium_free(first);
@@ -110,8 +110,8 @@ TEST_CASE("a broken canary aborts when SIGSEGV is ignored") {
 
 TEST_CASE("a broken canary of one block says nothing of its neighbours") {
   const ending end = in_child([] {
-    unsigned char *blocks[8];
-    for (auto &each : blocks) each = proven_block(40);
+    unsigned char* blocks[8];
+    for (auto& each : blocks) each = proven_block(40);
     flip(blocks[3] - 1, 0);
     for (int at : {0, 1, 2, 4, 5, 6, 7}) sodium_free(blocks[at]);
     static_cast<void>(!write(STDERR_FILENO, "neighbours freed\n", 17));

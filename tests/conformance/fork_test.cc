@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "block.h"
-#include "child.h"
-#include "probe.h"
+#include "support/child.h"
+#include "support/probe.h"
 
 namespace {
 
-constexpr const char *phrase = "correct horse battery staple";
+constexpr const char* phrase = "correct horse battery staple";
 
 block phrase_block() {
   block secret(std::strlen(phrase));
@@ -20,7 +20,7 @@ block phrase_block() {
   return secret;
 }
 
-bool holds_phrase(const unsigned char *secret) { return std::memcmp(secret, phrase, std::strlen(phrase)) == 0; }
+bool holds_phrase(const unsigned char* secret) { return std::memcmp(secret, phrase, std::strlen(phrase)) == 0; }
 
 }  // namespace
 
@@ -35,7 +35,7 @@ TEST_CASE("a child reads, protects, overwrites and frees its copy, and the paren
     promised(sodium_mprotect_readwrite(secret.data()) == 0, "the child opens it");
     std::memset(secret.data(), 'x', secret.size());
     sodium_free(secret.data());
-    promised(traps_on_read(secret.data()), "what the child freed traps in the child");
+    promised(!freed_blocks_trap() || traps_on_read(secret.data()), "what the child freed traps in the child");
     promised(traps_on_read(closed.data()), "a block without access is without access in the child");
     promised(sodium_mprotect_readonly(closed.data()) == 0 && holds_phrase(closed.data()), "the child opens it to read");
     sodium_free(closed.data());
@@ -103,14 +103,14 @@ TEST_CASE("a broken canary is found in the child as in the parent") {
 }
 
 TEST_CASE("threads that allocate at the moment of fork do the child no harm") {
+  static constexpr std::size_t sizes[] = {64, 5000, 100000};
   std::atomic<bool> done = false;
   std::vector<std::thread> threads;
   for (int count = 0; count < 3; ++count) {
     threads.emplace_back([&done] {
       char own[64] = {};
-      while (!done) {
-        void *secret = sodium_malloc(64);
-        sodium_free(secret);
+      for (std::size_t round = 0; !done; ++round) {
+        sodium_free(sodium_malloc(sizes[round % std::size(sizes)]));
         static_cast<void>(sodium_mlock(own, sizeof own));
         static_cast<void>(sodium_munlock(own, sizeof own));
       }
@@ -120,7 +120,7 @@ TEST_CASE("threads that allocate at the moment of fork do the child no harm") {
     const ending end = in_child([] {
       char own[64] = {};
       for (int count = 0; count < 20; ++count) {
-        void *secret = sodium_malloc(64);
+        void* secret = sodium_malloc(64);
         promised(secret != nullptr, "the child allocates");
         std::memset(secret, 'a', 64);
         promised(sodium_mlock(own, sizeof own) == 0 && sodium_munlock(own, sizeof own) == 0, "the child locks");
@@ -129,7 +129,8 @@ TEST_CASE("threads that allocate at the moment of fork do the child no harm") {
     });
     INFO(end.text);
     CHECK(end.clean());
+    if (!end.clean()) break;
   }
   done = true;
-  for (std::thread &each : threads) each.join();
+  for (std::thread& each : threads) each.join();
 }

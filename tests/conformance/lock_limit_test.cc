@@ -1,42 +1,24 @@
-// lock_limit_test.cc - with little or no right to lock memory, blocks are had all the same, and the receipts say what failed.
+// lock_limit_test.cc - with little or no right to lock memory, blocks are had all the same, and the receipts say what
+// failed.
 #include <doctest/doctest.h>
-#include <grp.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 
-#include "child.h"
-#include "page_state.h"
-#include "probe.h"
+#include "lock_limit.h"
 #include "subject.h"
+#include "support/child.h"
+#include "support/page_state.h"
+#include "support/probe.h"
 
 namespace {
 
-constexpr unsigned nobody = 65534;
 constexpr std::size_t secret_size = 32;
 
-// Gives up every right to lock more than so many bytes, root's too, before the subject starts.
-void lock_no_more_than(std::size_t bytes) {
-  const rlimit limit{bytes, bytes};
-  prove(setrlimit(RLIMIT_MEMLOCK, &limit) == 0, "a lock limit");
-  if (geteuid() == 0) {
-    prove(setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0, "no privileges");
-    prove(prctl(PR_SET_DUMPABLE, 1) == 0, "a readable /proc/self");
-  }
-  const std::size_t more = bytes + page_size();
-  void *pages = mmap(nullptr, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  prove(pages != MAP_FAILED && mlock(pages, more) == -1, "an effective lock limit");
-  munmap(pages, more);
-  start_subject();
-}
-
-char *promised_block() {
+char* promised_block() {
   errno = EXDEV;
-  auto *block = static_cast<char *>(sodium_malloc(secret_size));
+  auto* block = static_cast<char*>(sodium_malloc(secret_size));
   promised(block != nullptr, "a block is had without its lock");
   if (subject_is_lockfast()) promised(errno == EXDEV, "errno is left alone");
   promised(!traps_on_write(block), "it can be written");
@@ -44,38 +26,41 @@ char *promised_block() {
   return block;
 }
 
-void promise_receipt(const char *block) {
+void promise_receipt(const char* block) {
   if (!subject_is_lockfast()) return;
   lockfast_receipt receipt{};
   promised(lockfast_describe(block, &receipt) == 0, "a block has a receipt");
   promised((receipt.lock_error == 0) == state_of(block).locked, "the receipt says whether the block is locked");
   promised((receipt.backing == LOCKFAST_UNLOCKED) == (receipt.lock_error != 0), "the receipt's backing agrees");
+  promised((receipt.backing == LOCKFAST_HIDDEN) == (receipt.hide_error == 0), "the receipt says why it is not hidden");
 }
 
 const scenario little_to_lock("a small lock limit", [] {
   constexpr std::size_t limit = 64 * 1024;
   lock_no_more_than(limit);
-  std::array<char *, 100> blocks;
-  for (char *&each : blocks) each = promised_block();
+  start_subject();
+  std::array<char*, 100> blocks;
+  for (char*& each : blocks) each = promised_block();
   std::size_t locked = 0;
-  for (const char *each : blocks) locked += state_of(each).locked ? 1U : 0U;
+  for (const char* each : blocks) locked += state_of(each).locked ? 1U : 0U;
   promised(locked > 0, "some blocks are locked");
   promised(locked < blocks.size(), "the limit is felt");
   promised(bytes_locked() <= limit, "the limit is kept");
-  for (const char *each : blocks) promise_receipt(each);
+  for (const char* each : blocks) promise_receipt(each);
   if (subject_is_lockfast()) {
     struct lockfast_statistics statistics {};
     lockfast_statistics(&statistics);
     promised(statistics.live == blocks.size(), "the statistics count the blocks");
     promised(statistics.live_unlocked == blocks.size() - locked, "the statistics count the unlocked ones");
   }
-  for (char *each : blocks) sodium_free(each);
-  for (char *each : blocks) promised(traps_on_read(each), "a freed block traps");
+  for (char* each : blocks) sodium_free(each);
+  for (char* each : blocks) promised(!freed_blocks_trap() || traps_on_read(each), "a freed block traps");
 });
 
 const scenario nothing_to_lock("no right to lock", [] {
   lock_no_more_than(0);
-  char *block = promised_block();
+  start_subject();
+  char* block = promised_block();
   promised(!state_of(block).locked, "the block is not locked");
   promise_receipt(block);
   char own[64] = {'a'};
@@ -89,7 +74,8 @@ const scenario nothing_to_lock("no right to lock", [] {
 const scenario too_much_to_lock("more than the lock limit", [] {
   constexpr std::size_t limit = 256 * 1024;
   lock_no_more_than(limit);
-  void *pages = mmap(nullptr, 2 * limit, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  start_subject();
+  void* pages = mmap(nullptr, 2 * limit, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   prove(pages != MAP_FAILED, "pages");
   errno = 0;
   promised(sodium_mlock(pages, 2 * limit) == -1 && errno == ENOMEM, "a length over the limit is ENOMEM");
@@ -98,7 +84,7 @@ const scenario too_much_to_lock("more than the lock limit", [] {
   promised(sodium_mlock(pages, 4 * page_size()) == 0 && state_of(pages).locked, "what the limit allows is locked");
 });
 
-void check_kept(const scenario &which) {
+void check_kept(const scenario& which) {
   if (!locks_are_real()) return;
   const ending end = which.run();
   INFO(end.text);

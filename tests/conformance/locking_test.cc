@@ -17,17 +17,17 @@ namespace {
 class pages {
  public:
   explicit pages(std::size_t count) : size_(count * page_size()) {
-    void *mapped = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* mapped = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(mapped != MAP_FAILED);
-    first_ = static_cast<char *>(mapped);
+    first_ = static_cast<char*>(mapped);
     std::memset(first_, 'a', size_);
   }
   ~pages() { munmap(first_, size_); }
-  pages(const pages &) = delete;
-  pages &operator=(const pages &) = delete;
+  pages(const pages&) = delete;
+  pages& operator=(const pages&) = delete;
 
-  char *at(std::size_t offset) const { return first_ + offset; }
-  char *page(std::size_t index) const { return first_ + index * page_size(); }
+  char* at(std::size_t offset) const { return first_ + offset; }
+  char* page(std::size_t index) const { return first_ + index * page_size(); }
   bool locked(std::size_t index) const { return state_of(page(index)).locked; }
   bool undumpable(std::size_t index) const { return state_of(page(index)).undumpable; }
 
@@ -40,7 +40,7 @@ class pages {
   }
 
  private:
-  char *first_ = nullptr;
+  char* first_ = nullptr;
   std::size_t size_;
 };
 
@@ -51,7 +51,7 @@ TEST_CASE("every page of a block is locked and out of core dumps") {
   for (std::size_t size : {1uz, 32uz, 4096uz, 20000uz}) {
     CAPTURE(size);
     const block secret(size);
-    for (unsigned char *page = secret.first_page(); page < secret.end(); page += page_size()) {
+    for (unsigned char* page = secret.first_page(); page < secret.end(); page += page_size()) {
       CHECK(state_of(page).locked);
       CHECK(state_of(page).undumpable);
     }
@@ -67,6 +67,16 @@ TEST_CASE("the process's locked memory counts every block") {
   std::vector<block> blocks;
   for (std::size_t at = 0; at < count; ++at) blocks.emplace_back(32);
   CHECK(bytes_locked() >= count * page_size());
+}
+
+TEST_CASE("freed blocks give their locked memory back, all but a reserve") {
+  if (!locks_are_real()) return;
+  constexpr std::size_t count = 12000;
+  std::vector<block> blocks;
+  for (std::size_t at = 0; at < count; ++at) blocks.emplace_back(32);
+  const std::size_t most = bytes_locked();
+  blocks.clear();
+  CHECK(bytes_locked() <= most / 2);
 }
 
 TEST_CASE("mlock locks a page and keeps it out of core dumps, and munlock wipes it and undoes both") {

@@ -2,10 +2,10 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
-#include "child.h"
 #include "subject.h"
+#include "support/child.h"
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   scenario::dispatch(argc, argv);
   start_subject();
   return doctest::Context(argc, argv).run();

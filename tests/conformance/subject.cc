@@ -3,22 +3,34 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <string>
 
 namespace {
 
-const char *reason(promise which) {
+const char* reason(promise which) {
   switch (which) {
-    case promise::malloc_before_init: return "libsodium aborts; a start that needs no order is one mistake less";
-    case promise::one_errno_for_sizes: return "libsodium's total wraps to 0, and mmap then says EINVAL; a size is ENOMEM";
-    case promise::errno_untouched: return "libsodium leaves the errno of the lock that failed, though the call succeeds";
-    case promise::unaligned_undumpable: return "libsodium's madvise fails unseen, and the secret is in the core dump";
-    case promise::neighbours_stay_locked: return "libsodium unlocks whole pages, with the secrets of others on them";
-    case promise::locks_all_or_nothing: return "libsodium leaves the pages locked that came before the failing one";
-    case promise::length_within_address_space: return "libsodium's length wraps to 0, and nothing is locked by success";
-    case promise::locked_again_after_fork: return "libsodium leaves the child's copy unlocked";
-    case promise::whole_or_refused: return "libsodium ignores the failing guard page at the map limit";
-    case promise::thirty_thousand: return "libsodium needs four maps for a block, and stops at 16,377";
+    case promise::malloc_before_init:
+      return "libsodium aborts; a start that needs no order is one mistake less";
+    case promise::one_errno_for_sizes:
+      return "libsodium's total wraps to 0, and mmap then says EINVAL; a size is ENOMEM";
+    case promise::errno_untouched:
+      return "libsodium leaves the errno of the lock that failed, though the call succeeds";
+    case promise::unaligned_undumpable:
+      return "libsodium's madvise fails unseen, and the secret is in the core dump";
+    case promise::neighbours_stay_locked:
+      return "libsodium unlocks whole pages, with the secrets of others on them";
+    case promise::locks_all_or_nothing:
+      return "libsodium leaves the pages locked that came before the failing one";
+    case promise::length_within_address_space:
+      return "libsodium's length wraps to 0, and nothing is locked by success";
+    case promise::locked_again_after_fork:
+      return "libsodium leaves the child's copy unlocked";
+    case promise::whole_or_refused:
+      return "libsodium ignores the failing guard page at the map limit";
+    case promise::thirty_thousand:
+      return "libsodium needs four maps for a block, and stops at 16,377";
   }
   return "";
 }
@@ -30,6 +42,11 @@ bool subject_is_lockfast() { return lockfast_statistics != nullptr; }
 bool kept(promise which) {
   if (!subject_is_lockfast()) MESSAGE("not asked of libsodium: ", std::string(reason(which)));
   return subject_is_lockfast();
+}
+
+bool freed_blocks_trap() {
+  const char* options = std::getenv("LOCKFAST_OPTIONS");
+  return options == nullptr || std::strstr(options, "freed=recycle") == nullptr;
 }
 
 bool start_subject() { return sodium_init == nullptr || sodium_init() == 0; }

@@ -10,19 +10,20 @@
 #include <cstddef>
 
 extern "C" {
-void *sodium_malloc(std::size_t size);
-void *sodium_allocarray(std::size_t count, std::size_t size);
-void sodium_free(void *secret);
-int sodium_mprotect_noaccess(void *secret);
-int sodium_mprotect_readonly(void *secret);
-int sodium_mprotect_readwrite(void *secret);
-int sodium_mlock(void *address, std::size_t length);
-int sodium_munlock(void *address, std::size_t length);
-void sodium_memzero(void *address, std::size_t length);
-int sodium_memcmp(const void *a, const void *b, std::size_t length);
+void* sodium_malloc(std::size_t size);
+void* sodium_allocarray(std::size_t count, std::size_t size);
+void sodium_free(void* secret);
+int sodium_mprotect_noaccess(void* secret);
+int sodium_mprotect_readonly(void* secret);
+int sodium_mprotect_readwrite(void* secret);
+int sodium_mlock(void* address, std::size_t length);
+int sodium_munlock(void* address, std::size_t length);
+void sodium_memzero(void* address, std::size_t length);
+int sodium_memcmp(const void* a, const void* b, std::size_t length);
 void sodium_stackzero(std::size_t length);
 
 [[gnu::weak]] int sodium_init();
+[[gnu::weak]] int sodium_set_misuse_handler(void (*handler)());
 }
 
 #pragma weak lockfast_statistics
@@ -46,6 +47,9 @@ bool subject_is_lockfast();
 
 // Whether the subject keeps a promise of the list above; says why not on the test's output.
 bool kept(promise which);
+
+// Whether a freed block is to trap: always, but under Lockfast's freed=recycle.
+bool freed_blocks_trap();
 
 // Starts libsodium, which serves nothing before that; returns whether this was the first start. Lockfast needs none.
 bool start_subject();

@@ -18,16 +18,16 @@ template <class Body>
 void in_threads(Body body) {
   std::vector<std::thread> threads;
   for (unsigned number = 0; number < thread_count; ++number) threads.emplace_back(body, number);
-  for (std::thread &each : threads) each.join();
+  for (std::thread& each : threads) each.join();
 }
 
-bool filled(const unsigned char *first, std::size_t size, unsigned char byte) {
+bool filled(const unsigned char* first, std::size_t size, unsigned char byte) {
   return std::all_of(first, first + size, [=](unsigned char each) { return each == byte; });
 }
 
 // One secret's life; whether each step did what it promises.
 bool one_life(std::size_t size, unsigned char byte) {
-  auto *secret = static_cast<unsigned char *>(sodium_malloc(size));
+  auto* secret = static_cast<unsigned char*>(sodium_malloc(size));
   if (secret == nullptr || !filled(secret, size, fresh_byte)) return false;
   std::memset(secret, byte, size);
   bool well = sodium_mprotect_noaccess(secret) == 0;
@@ -54,7 +54,7 @@ TEST_CASE("threads that allocate, protect and free at once do not disturb each o
 
 TEST_CASE("threads that free each other's blocks do not disturb each other") {
   struct parcel {
-    unsigned char *first;
+    unsigned char* first;
     std::size_t size;
     unsigned char byte;
   };
@@ -65,7 +65,7 @@ TEST_CASE("threads that free each other's blocks do not disturb each other") {
     std::mt19937 random(number);
     for (int round = 0; round < 400; ++round) {
       const std::size_t size = random() % 3000;
-      auto *first = static_cast<unsigned char *>(sodium_malloc(size));
+      auto* first = static_cast<unsigned char*>(sodium_malloc(size));
       if (first == nullptr) {
         ++wrong;
         continue;
@@ -91,7 +91,7 @@ TEST_CASE("threads that lock buffers of one page do not disturb each other") {
   alignas(4096) static char page[4096];
   std::atomic<int> wrong = 0;
   in_threads([&](unsigned number) {
-    char *own = page + number * 100;
+    char* own = page + number * 100;
     for (int round = 0; round < 200; ++round) {
       if (sodium_mlock(own, 100) != 0) ++wrong;
       std::memset(own, 'a', 100);

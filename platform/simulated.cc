@@ -1,0 +1,316 @@
+// simulated.cc - the simulated host: heap memory, a record of each page, and no mercy for a broken contract.
+#include "platform/simulated.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "platform/platform.h"
+
+namespace lockfast {
+namespace {
+
+using platform::access;
+using platform::error;
+using simulated::call;
+
+struct page_state {
+  access allowed = access::none;
+  bool locked = false;
+  bool opened = false;  // since it was reserved or discarded
+};
+
+struct reserved_block {
+  std::vector<page_state> pages;
+};
+
+struct host {
+  std::mutex exclusion;
+  std::map<std::byte*, reserved_block> blocks;
+  std::set<std::uintptr_t> foreign_locked;
+  std::set<std::uintptr_t> foreign_concealed;
+  std::size_t counts[static_cast<std::size_t>(call::count_of_calls)] = {};
+  std::size_t until_refusal = 0;
+  bool refused = false;
+  std::size_t lock_limit = SIZE_MAX;
+  std::size_t page = 4096;
+  std::uint64_t random_state = 1;
+};
+
+host& the_host() {
+  static host one;
+  return one;
+}
+
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "simulated: %s\n", what);
+  std::abort();
+}
+
+void counted(host& in, call which) { ++in.counts[static_cast<std::size_t>(which)]; }
+
+// Counts a call that may refuse, and says whether this one does.
+bool refuses(host& in, call which) {
+  counted(in, which);
+  if (in.until_refusal == 0 || --in.until_refusal != 0) return false;
+  in.refused = true;
+  return true;
+}
+
+std::size_t locked_bytes(const host& in) {
+  std::size_t locked = in.foreign_locked.size();
+  for (const auto& [base, block] : in.blocks) {
+    for (const page_state& page : block.pages) locked += page.locked;
+  }
+  return locked * in.page;
+}
+
+// Calls visit(state, address) for each page of a run that must lie in one reserved block.
+template <class Visit>
+void for_each_page(host& in, std::byte* address, std::size_t size, Visit visit) {
+  auto after = in.blocks.upper_bound(address);
+  if (after == in.blocks.begin()) fail("pages that are not reserved");
+  const auto& [base, block] = *std::prev(after);
+  auto& pages = std::prev(after)->second.pages;
+  const auto offset = static_cast<std::size_t>(address - base);
+  if (offset % in.page != 0 || size % in.page != 0 || size == 0) fail("address or size that is no multiple of a page");
+  if (offset + size > block.pages.size() * in.page) fail("pages that are not reserved");
+  for (std::size_t at = 0; at < size; at += in.page) visit(pages[(offset + at) / in.page], address + at);
+}
+
+void require_wiped(const host& in, const std::byte* page, const char* what) {
+  for (std::size_t at = 0; at < in.page; ++at) {
+    if (page[at] != std::byte{0}) fail(what);
+  }
+}
+
+}  // namespace
+
+namespace platform {
+
+std::size_t page_size() { return the_host().page; }
+
+reservation reserve(std::size_t size, std::size_t alignment, fork_policy) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  reservation made;
+  if (refuses(in, call::reserve)) {
+    made.refusal = ENOMEM;
+    return made;
+  }
+  made.address = static_cast<std::byte*>(std::aligned_alloc(alignment > in.page ? alignment : in.page, size));
+  if (made.address == nullptr) {
+    made.refusal = ENOMEM;
+    return made;
+  }
+  in.blocks[made.address].pages.resize(size / in.page);
+  return made;
+}
+
+void release(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::release);
+  for_each_page(in, address, size, [&](const page_state& page, const std::byte* at) {
+    if (page.locked) fail("release of locked pages");
+    if (page.opened) require_wiped(in, at, "release of pages that are not wiped");
+  });
+  in.blocks.erase(address);
+  std::free(address);
+}
+
+error protect(std::byte* address, std::size_t size, access to) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (to == access::none) {
+    counted(in, call::protect);
+  } else if (refuses(in, call::protect)) {
+    return ENOMEM;
+  }
+  for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
+    if (!page.opened && to != access::none) std::memset(at, 0, in.page);
+    page.opened |= to != access::none;
+    page.allowed = to;
+  });
+  return 0;
+}
+
+error lock(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (refuses(in, call::lock) || locked_bytes(in) + size > in.lock_limit) return ENOMEM;
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
+    if (page.allowed != access::read_write) fail("lock of pages that can't be written");
+    page.locked = true;
+  });
+  return 0;
+}
+
+error unlock(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::unlock);
+  for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
+    require_wiped(in, at, "unlock of pages that are not wiped");
+    page.locked = false;
+  });
+  return 0;
+}
+
+void discard(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::discard);
+  for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
+    if (page.locked) fail("discard of locked pages");
+    if (page.opened) require_wiped(in, at, "discard of pages that are not wiped");
+    page.opened = page.allowed != access::none;
+  });
+}
+
+error lock_again(std::byte* address, std::size_t size) { return lock(address, size); }
+
+reservation reserve_again(std::byte* address, std::size_t, fork_policy) {
+  reservation made;
+  made.address = address;
+  return made;
+}
+
+error lock_foreign(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (refuses(in, call::lock_foreign)) return ENOMEM;
+  for (std::size_t at = 0; at < size; at += in.page) {
+    const auto page = reinterpret_cast<std::uintptr_t>(address + at);
+    // As the system's, a refusal half-way leaves the first pages locked.
+    if (!in.foreign_locked.contains(page) && locked_bytes(in) + in.page > in.lock_limit) return ENOMEM;
+    in.foreign_locked.insert(page);
+  }
+  return 0;
+}
+
+error unlock_foreign(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::unlock_foreign);
+  for (std::size_t at = 0; at < size; at += in.page) in.foreign_locked.erase(reinterpret_cast<std::uintptr_t>(address + at));
+  return 0;
+}
+
+error conceal(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (refuses(in, call::conceal)) return EINVAL;
+  for (std::size_t at = 0; at < size; at += in.page) {
+    in.foreign_concealed.insert(reinterpret_cast<std::uintptr_t>(address + at));
+  }
+  return 0;
+}
+
+error reveal(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::reveal);
+  for (std::size_t at = 0; at < size; at += in.page) {
+    in.foreign_concealed.erase(reinterpret_cast<std::uintptr_t>(address + at));
+  }
+  return 0;
+}
+
+void raise_lock_limit() {}
+std::size_t lock_limit() { return the_host().lock_limit; }
+std::size_t maps_used() { return 0; }
+std::size_t map_limit() { return SIZE_MAX; }
+bool locks_are_real() { return true; }
+
+// A fixed sequence (Steele, Lea and Flood 2014), so that a test that fails does so again.
+void random(std::span<std::byte> out) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::random);
+  for (std::byte& byte : out) {
+    std::uint64_t mixed = in.random_state += 0x9e3779b97f4a7c15U;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9U;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebU;
+    byte = static_cast<std::byte>(mixed ^ mixed >> 31);
+  }
+}
+
+const char* options_variable() { return std::getenv("LOCKFAST_OPTIONS"); }
+
+}  // namespace platform
+
+namespace simulated {
+
+void reset() {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  for (std::size_t& one : in.counts) one = 0;
+  in.until_refusal = 0;
+  in.refused = false;
+  in.lock_limit = SIZE_MAX;
+}
+
+void refuse_nth(std::size_t n) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  in.until_refusal = n;
+  in.refused = false;
+}
+
+bool refused() { return the_host().refused; }
+std::size_t count(call which) { return the_host().counts[static_cast<std::size_t>(which)]; }
+
+std::size_t total_count() {
+  std::size_t total = 0;
+  for (const std::size_t one : the_host().counts) total += one;
+  return total;
+}
+
+void set_lock_limit(std::size_t bytes) { the_host().lock_limit = bytes; }
+void set_page_size(std::size_t bytes) { the_host().page = bytes; }
+
+std::size_t bytes_reserved() {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  std::size_t pages = 0;
+  for (const auto& [base, block] : in.blocks) pages += block.pages.size();
+  return pages * in.page;
+}
+
+std::size_t bytes_accessible() {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  std::size_t pages = 0;
+  for (const auto& [base, block] : in.blocks) {
+    for (const page_state& page : block.pages) pages += page.allowed != access::none;
+  }
+  return pages * in.page;
+}
+
+std::size_t bytes_locked() {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  return locked_bytes(in);
+}
+
+bool foreign_locked(const void* address) {
+  host& in = the_host();
+  const auto page = reinterpret_cast<std::uintptr_t>(address) / in.page * in.page;
+  return in.foreign_locked.contains(page);
+}
+
+bool foreign_concealed(const void* address) {
+  host& in = the_host();
+  const auto page = reinterpret_cast<std::uintptr_t>(address) / in.page * in.page;
+  return in.foreign_concealed.contains(page);
+}
+
+}  // namespace simulated
+}  // namespace lockfast

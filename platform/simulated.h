@@ -1,0 +1,45 @@
+// simulated.h - the controls of the simulated host: which call it refuses, what it counts, what it caught.
+//
+// The simulated host is heap memory with a record of each page's state. It refuses on request, counts every call, and ends
+// the process with a line that begins "simulated:" when its caller breaks the contract of platform.h: when memory is
+// unlocked that is not wiped, discarded or released while locked, or locked while inaccessible. It does not trap accesses;
+// the misuse tests, on the real host, do.
+//
+// Threads: one mutex.
+#ifndef LOCKFAST_PLATFORM_SIMULATED_H
+#define LOCKFAST_PLATFORM_SIMULATED_H
+
+#include <cstddef>
+
+namespace lockfast::simulated {
+
+enum class call : unsigned char {
+  reserve, release, protect, lock, unlock, discard, lock_foreign, unlock_foreign, conceal, reveal, random,
+  count_of_calls
+};
+
+// Forgets counts and refusals; what is reserved stays.
+void reset();
+
+// The nth call from now on that may refuse does so, and none after it; 0: none.
+void refuse_nth(std::size_t n);
+// Whether that call has come.
+[[nodiscard]] bool refused();
+
+[[nodiscard]] std::size_t count(call which);
+[[nodiscard]] std::size_t total_count();
+
+// What the system would have: bytes of locked memory, maps. SIZE_MAX at the start.
+void set_lock_limit(std::size_t bytes);
+void set_page_size(std::size_t bytes);
+
+[[nodiscard]] std::size_t bytes_reserved();
+[[nodiscard]] std::size_t bytes_accessible();
+[[nodiscard]] std::size_t bytes_locked();
+// Pages of the caller's own memory that are locked.
+[[nodiscard]] bool foreign_locked(const void* address);
+[[nodiscard]] bool foreign_concealed(const void* address);
+
+}  // namespace lockfast::simulated
+
+#endif

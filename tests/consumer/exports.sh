@@ -1,0 +1,29 @@
+# exports.sh - checks that a shared library exports what the headers declare, unversioned and no more, and needs libc alone.
+#
+#   exports.sh LIBRARY HEADERS native|drop_in|standalone
+set -euo pipefail
+export LC_ALL=C
+library=$1 headers=$2 kind=$3
+
+# declared HEADER PREFIX: the functions that a header declares.
+declared() { sed -nE "s/^LOCKFAST_API [^(]*[ *]($2_[a-z_0-9]+)\(.*/\1/p" "$headers/$1"; }
+
+expected() {
+  declared lockfast.h lockfast
+  case $kind in
+    native) ;;
+    drop_in) declared sodium.h sodium | grep -vx sodium_init ;;
+    standalone) declared sodium.h sodium ;;
+  esac
+}
+
+if (($(expected | wc -l) < 15)); then
+  echo "too few functions are declared in $headers"
+  exit 1
+fi
+echo "$library: declared (<) and exported (>)"
+diff <(expected | sort) <(nm -D --defined-only "$library" | sed -E 's/^[0-9a-f]+ T //' | sort)
+
+echo "$library: needed beside libc"
+needed=$(readelf -d "$library" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p')
+if grep -vE '^(libc\.|ld-)' <<<"$needed"; then exit 1; fi

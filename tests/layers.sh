@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Each layer includes only what is below it (docs/design.md), and no file outside platform/ asks which system it is on.
+set -u
+cd "$1" || exit 1
+faults=0
+
+# forbid FOLDER PATTERN REASON: no include line in FOLDER matches PATTERN.
+forbid() {
+  local found
+  found=$(grep -rnE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]($2)" "$1" --include='*.h' --include='*.hpp' --include='*.cc' --include='*.c')
+  if [ -n "$found" ]; then
+    printf '%s\n  %s\n' "$3" "$found"
+    faults=$((faults + 1))
+  fi
+}
+
+forbid include 'platform/|allocator/|compat/|boojum/' 'public headers know nothing internal:'
+forbid platform 'allocator/|compat/|boojum/|lockfast/' 'platform knows no layer above it:'
+forbid allocator 'compat/|boojum/|lockfast/sodium|sodium' 'the allocator knows neither Boojum nor sodium:'
+forbid compat 'boojum/|sodium\.h' 'the drop-ins know neither Boojum nor libsodium:'
+
+systems=$(grep -rnE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif).*(_WIN32|__APPLE__|__linux__|__FreeBSD__|__OpenBSD__)' \
+          allocator compat)
+if [ -n "$systems" ]; then
+  printf 'system conditionals outside platform/:\n  %s\n' "$systems"
+  faults=$((faults + 1))
+fi
+
+# A check that finds nothing because there is nothing to read would pass for the wrong reason.
+[ "$(grep -rlE '#include "platform/platform.h"' allocator | wc -l)" -ge 3 ] || { echo 'no includes were read'; faults=1; }
+exit $((faults > 0))

@@ -1,0 +1,197 @@
+// fork_test.cc - what a forked child finds, under each fork policy, and that its parent never notices.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "support/child.h"
+#include "support/page_state.h"
+#include "support/probe.h"
+
+namespace {
+
+void options(const char* text) { prove(setenv("LOCKFAST_OPTIONS", text, 1) == 0, "the variable"); }
+
+// Runs body in a child of this process; the promise is that it leaves with 0.
+template <class Body>
+void forked(Body body) {
+  const pid_t child = fork();
+  prove(child >= 0, "a fork");
+  if (child == 0) {
+    body();
+    _exit(0);
+  }
+  int state = 0;
+  prove(waitpid(child, &state, 0) == child, "its end");
+  promised(WIFEXITED(state) && WEXITSTATUS(state) == 0, "what the child was to find");
+}
+
+struct held {
+  held() {
+    for (char*& secret : all) {
+      secret = static_cast<char*>(lockfast_malloc_isolated(5000));
+      prove(secret != nullptr, "a secret");
+      std::memset(secret, 'p', 5000);
+    }
+    large = static_cast<char*>(lockfast_malloc_isolated(1 << 20));
+    prove(large != nullptr, "a large secret");
+    std::memset(large, 'p', 1 << 20);
+    prove(lockfast_protect(all[1], LOCKFAST_READONLY) == 0 && lockfast_protect(all[2], LOCKFAST_NOACCESS) == 0, "accesses");
+    lockfast_free(all[3]);
+  }
+  void unchanged() const {
+    for (const int index : {0, 1}) promised(all[index][0] == 'p' && all[index][4999] == 'p', "the parent's secret");
+    promised(large[0] == 'p' && large[(1 << 20) - 1] == 'p', "the parent's large secret");
+    promised(traps_on_read(all[2]), "the parent's access");
+    promised(lockfast_audit() == 0, "the parent's canaries");
+    for (const int index : {0, 1, 2}) lockfast_free(all[index]);
+    lockfast_free(large);
+  }
+  char* all[4];
+  char* large;
+};
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+}  // namespace
+
+TEST_CASE("fork=inherit gives the child a private copy, locked again, of the same access") {
+  check_clean(in_child([] {
+    options("fork=inherit");
+    const held secrets;
+    forked([&] {
+      promised(secrets.all[0][0] == 'p' && secrets.large[0] == 'p', "the copy");
+      promised(traps_on_write(secrets.all[1]), "read-only");
+      promised(traps_on_read(secrets.all[2]), "no access");
+      for (char* const secret : {secrets.all[0], secrets.all[1], secrets.all[2], secrets.large}) {
+        lockfast_receipt receipt;
+        promised(lockfast_describe(secret, &receipt) == 0 && receipt.backing == LOCKFAST_LOCKED, "a receipt of the lock");
+        promised(state_of(secret).locked && state_of(secret).undumpable, "the lock itself");
+        promised(lockfast_check(secret) == 0, "canaries");
+        promised(lockfast_protect(secret, LOCKFAST_READWRITE) == 0, "access");
+        std::memset(secret, 'c', 100);
+        lockfast_free(secret);
+      }
+      void* const fresh = lockfast_malloc_isolated(5000);
+      promised(fresh != nullptr && state_of(fresh).locked, "a secret of the child's own");
+      lockfast_free(fresh);
+    });
+    secrets.unchanged();
+  }));
+}
+
+TEST_CASE("fork=wipe gives the child zeros, with canaries that hold") {
+  check_clean(in_child([] {
+    options("fork=wipe");
+    const held secrets;
+    forked([&] {
+      promised(secrets.all[0][0] == 0 && secrets.all[0][4999] == 0 && secrets.large[77777] == 0, "zeros");
+      promised(lockfast_audit() == 0, "canaries");
+      promised(traps_on_write(secrets.all[1]), "read-only");
+      for (char* const secret : {secrets.all[0], secrets.all[1], secrets.all[2], secrets.large}) lockfast_free(secret);
+      void* const fresh = lockfast_malloc_isolated(5000);
+      promised(fresh != nullptr, "a secret of the child's own");
+    });
+    secrets.unchanged();
+  }));
+}
+
+TEST_CASE("fork=absent, the default, gives the child nothing: a touch traps, a free is nothing, a second free a breach") {
+  check_clean(in_child([] {
+    const held secrets;
+    forked([&] {
+      promised(traps_on_read(secrets.all[0]) && traps_on_write(secrets.large), "traps");
+      promised(lockfast_protect(secrets.all[0], LOCKFAST_READONLY) == -1, "no access to be had");
+      lockfast_receipt receipt;
+      promised(lockfast_describe(secrets.all[0], &receipt) == -1, "no receipt");
+      promised(lockfast_audit() == 0, "nothing is damaged");
+      lockfast_free(secrets.all[0]);
+      lockfast_free(secrets.large);
+      std::vector<void*> fresh;
+      for (int count = 0; count < 1000; ++count) {
+        fresh.push_back(lockfast_malloc_isolated(5000));
+        promised(fresh.back() != nullptr && state_of(fresh.back()).undumpable, "secrets of the child's own");
+        std::memset(fresh.back(), 'c', 5000);
+      }
+      for (void* const secret : fresh) lockfast_free(secret);
+      // A grandchild finds the child's state.
+      forked([&] {
+        promised(traps_on_read(secrets.all[1]), "traps");
+        lockfast_free(secrets.all[1]);
+      });
+    });
+    secrets.unchanged();
+  }));
+  const ending twice = in_child([] {
+    const held secrets;
+    const pid_t child = fork();
+    if (child == 0) {
+      lockfast_free(secrets.all[0]);
+      lockfast_free(secrets.all[0]);
+      _exit(0);
+    }
+    int state = 0;
+    waitpid(child, &state, 0);
+    promised(WIFSIGNALED(state) && WTERMSIG(state) == SIGABRT, "a breach");
+  });
+  CHECK(twice.status == 0);
+  CHECK(twice.said("lockfast: double free"));
+}
+
+TEST_CASE("threads in other calls at the moment of fork do no harm") {
+  for (const char* const policy : {"fork=inherit", "fork=wipe", "fork=absent", "fork=inherit,freed=recycle"}) {
+    CAPTURE(policy);
+    check_clean(in_child([&] {
+      options(policy);
+      std::atomic<bool> done = false;
+      std::vector<std::thread> busy;
+      for (int count = 0; count < 3; ++count) {
+        busy.emplace_back([&] {
+          while (!done) {
+            auto* const secret = static_cast<char*>(lockfast_malloc_isolated(100));
+            if (secret == nullptr) continue;
+            std::memset(secret, 'x', 100);
+            (void)lockfast_protect(secret, LOCKFAST_NOACCESS);
+            (void)lockfast_check(secret);
+            lockfast_free(secret);
+          }
+        });
+      }
+      for (int round = 0; round < 50; ++round) {
+        forked([] {
+          for (int count = 0; count < 20; ++count) {
+            void* const secret = lockfast_malloc_isolated(100);
+            promised(secret != nullptr, "a secret");
+            lockfast_free(secret);
+          }
+          promised(lockfast_audit() == 0, "whole canaries");
+        });
+      }
+      done = true;
+      for (std::thread& one : busy) one.join();
+    }));
+  }
+}
+
+TEST_CASE("claims on the caller's own memory are locked again in a child") {
+  check_clean(in_child([] {
+    static char memory[3 * 4096];
+    prove(lockfast_mlock(memory + 100, 5000) == 0, "a claim");
+    forked([&] {
+      promised(state_of(memory + 100).locked && state_of(memory + 5000).locked, "locked again");
+      promised(lockfast_munlock(memory + 100, 5000) == 0, "given up");
+      promised(!state_of(memory + 100).locked, "unlocked");
+    });
+    promised(state_of(memory + 100).locked, "the parent's lock");
+  }));
+}

@@ -1,0 +1,49 @@
+// arena.h - an arena of its own for a test, over the simulated host, under a policy of the test's choice.
+#ifndef LOCKFAST_TESTS_UNIT_ARENA_H
+#define LOCKFAST_TESTS_UNIT_ARENA_H
+
+#include <cstddef>
+
+#include "allocator/bytes.h"
+#include "allocator/isolated.h"
+#include "platform/simulated.h"
+
+namespace lockfast::internal {
+
+inline constexpr isolated_arena::policy trapping = {span::lock_wanted::always, platform::fork_policy::absent, true, 1024,
+                                                    breach_signal::abort, 0};
+inline constexpr isolated_arena::policy recycling = {span::lock_wanted::always, platform::fork_policy::absent, false, 1024,
+                                                     breach_signal::abort, 0};
+inline constexpr isolated_arena::policy preferring = {span::lock_wanted::if_possible, platform::fork_policy::absent, true, 1024,
+                                                      breach_signal::abort, 0};
+
+// Kept for the life of the process, as the regions are that know it; whatever the arenas before it keep idle goes back.
+inline isolated_arena& make_arena(const isolated_arena::policy& chosen) {
+  static isolated_arena* previous = nullptr;
+  if (previous != nullptr) previous->trim();
+  simulated::reset();
+  previous = new isolated_arena;
+  previous->start(chosen);
+  return *previous;
+}
+
+// Calls by a secret's address alone.
+struct by_address {
+  isolated_arena& arena;
+
+  std::byte* allocate(std::size_t size) const { return arena.allocate(size, 1, fresh_byte).address; }
+  void deallocate(const std::byte* secret) const { arena.deallocate(secret, *region::find_secret(secret).at); }
+  platform::error protect(const std::byte* secret, platform::access to) const {
+    return arena.protect(secret, *region::find_secret(secret).at, to);
+  }
+  platform::error check(const std::byte* secret) const { return arena.check(secret, *region::find_secret(secret).at); }
+  lockfast_receipt describe(const std::byte* secret) const {
+    lockfast_receipt receipt = {};
+    (void)arena.describe(secret, *region::find_secret(secret).at, receipt);
+    return receipt;
+  }
+};
+
+}  // namespace lockfast::internal
+
+#endif

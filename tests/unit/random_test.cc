@@ -1,0 +1,42 @@
+// random_test.cc - choices lie below their bound, reach all of it, and start anew after a reseed.
+#include "allocator/random.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <vector>
+
+using lockfast::internal::random_choice;
+
+TEST_CASE("every number below the bound is chosen, and about as often as the others") {
+  random_choice choice;
+  std::array<int, 7> counts{};
+  for (int round = 0; round < 70000; ++round) ++counts[choice.below(counts.size())];
+  for (const int count : counts) {
+    CHECK(count > 9000);
+    CHECK(count < 11000);
+  }
+}
+
+TEST_CASE("a bound of one leaves no choice") {
+  random_choice choice;
+  for (int round = 0; round < 100; ++round) CHECK(choice.below(1) == 0);
+}
+
+TEST_CASE("two generators, and one before and after a reseed, choose differently") {
+  random_choice first;
+  random_choice second;
+  const auto sequence = [](random_choice& from) {
+    std::vector<std::size_t> made;
+    for (int round = 0; round < 32; ++round) made.push_back(from.below(65536));
+    return made;
+  };
+  random_choice copy = first;
+  const auto before = sequence(first);
+  CHECK(before != sequence(second));
+  random_choice repeated = first;
+  const auto parent = sequence(first);
+  repeated.reseed();
+  CHECK(parent != sequence(repeated));
+  CHECK(before != sequence(copy));
+}

@@ -1,0 +1,53 @@
+// span_list_test.cc - a freed span rests before it is used again, and the list's count of spans is bounded.
+#include "allocator/span_list.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <vector>
+
+#include "unit/arena.h"
+
+using namespace lockfast::internal;
+
+TEST_CASE("a freed secret's place is not used again before the quarantine's depth of others are freed") {
+  const by_address calls{make_arena(recycling)};
+  std::vector<std::byte*> all;
+  for (int count = 0; count < 200; ++count) all.push_back(calls.allocate(32));
+  for (std::byte* const secret : all) calls.deallocate(secret);
+
+  std::byte* const freed = calls.allocate(32);
+  calls.deallocate(freed);
+  for (std::size_t others = 1; others < span_list::most_quarantined; ++others) {
+    std::byte* const other = calls.allocate(32);
+    CHECK(other != freed);
+    calls.deallocate(other);
+  }
+}
+
+TEST_CASE("which ready place is used next differs from one round to the next") {
+  const by_address calls{make_arena(recycling)};
+  std::vector<std::byte*> all;
+  for (int count = 0; count < 200; ++count) all.push_back(calls.allocate(32));
+  for (std::byte* const secret : all) calls.deallocate(secret);
+  std::vector<std::byte*> first;
+  std::vector<std::byte*> second;
+  for (auto* const round : {&first, &second}) {
+    for (int count = 0; count < 50; ++count) round->push_back(calls.allocate(32));
+    for (std::byte* const secret : *round) calls.deallocate(secret);
+  }
+  CHECK(first != second);
+  CHECK(std::set<std::byte*>(first.begin(), first.end()).size() == first.size());
+}
+
+TEST_CASE("no more pages rest than the pool's budget and the quarantine allow") {
+  isolated_arena::policy small = recycling;
+  small.idle_pages = 160;  // 10 of one page, as there are 16 page counts
+  const by_address calls{make_arena(small)};
+  std::vector<std::byte*> all;
+  for (int count = 0; count < 500; ++count) all.push_back(calls.allocate(32));
+  for (std::byte* const secret : all) calls.deallocate(secret);
+  CHECK(lockfast::simulated::bytes_locked() == (span_list::most_quarantined + 10) * lockfast::platform::page_size());
+  calls.arena.trim();
+  CHECK(lockfast::simulated::bytes_locked() == 0);
+}
