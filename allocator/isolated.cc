@@ -171,14 +171,14 @@ allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::siz
 std::size_t isolated_arena::audit() {
   std::size_t damaged = 0;
   for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at != one->end(); ++at) damaged += check(at->address(), *at) == EFAULT;
+    for (span* at = one->begin(); at < one->end(); ++at) damaged += check(at->address(), *at) == EFAULT;
   }
   return damaged;
 }
 
 void isolated_arena::wipe_on_signal() {
   for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at != one->end(); ++at) at->wipe_on_signal();
+    for (span* at = one->begin(); at < one->end(); ++at) at->wipe_on_signal();
   }
 }
 
@@ -192,7 +192,7 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
   std::size_t live = 0;
   for (const region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (!one->empty()) out.bytes_reserved += one->size();
-    for (const span* at = one->begin(); at != one->end(); ++at) {
+    for (const span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       if (at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
       if (seen != span::state::live && seen != span::state::absent) continue;

@@ -201,7 +201,7 @@ void isolated_arena::after_fork_in_child() {
   for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (one->empty()) continue;
     if (absent) one->reserve_in_child();
-    for (span* at = one->begin(); at != one->end(); ++at) {
+    for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       const bool holds_secret = seen == span::state::live || seen == span::state::busy;
       if (seen == span::state::absent) continue;

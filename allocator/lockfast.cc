@@ -19,11 +19,6 @@ int result(lockfast::platform::error refusal) {
   return -1;
 }
 
-void* refuse(lockfast::platform::error refusal) {
-  errno = refusal;
-  return nullptr;
-}
-
 }  // namespace
 
 extern "C" {
@@ -34,12 +29,12 @@ void* lockfast_malloc_isolated(size_t size) { return pool::native().allocate_iso
 
 void* lockfast_calloc(size_t count, size_t size) {
   std::size_t product = 0;
-  if (__builtin_mul_overflow(count, size, &product)) return refuse(ENOMEM);
+  if (__builtin_mul_overflow(count, size, &product)) return pool::native().refuse(ENOMEM);
   return pool::native().allocate_isolated(product, 1, 0);
 }
 
 void* lockfast_aligned_alloc(size_t alignment, size_t size) {
-  if (!std::has_single_bit(alignment)) return refuse(EINVAL);
+  if (!std::has_single_bit(alignment)) return pool::native().refuse(EINVAL);
   return pool::native().allocate_isolated(size, alignment, fresh_byte);
 }
 

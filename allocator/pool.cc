@@ -98,12 +98,10 @@ void pool::start() {
   started_.store(true, std::memory_order_release);
 }
 
-void* pool::given(const allocated& made) {
-  if (made.address == nullptr) {
-    refusals_.fetch_add(1, std::memory_order_relaxed);
-    errno = made.refusal;
-  }
-  return made.address;
+void* pool::refuse(platform::error refusal) {
+  refusals_.fetch_add(1, std::memory_order_relaxed);
+  errno = refusal;
+  return nullptr;
 }
 
 void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int fill) {

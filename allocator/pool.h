@@ -34,6 +34,8 @@ class pool {
 
   // A secret in pages of its own; null, with errno, when it is refused. errno is left alone otherwise.
   [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int fill);
+  // Counts a request that was refused before it came to the pages; null, with errno.
+  void* refuse(platform::error refusal);
 
   // ---- Of whichever pool the secret is in. A pointer that no pool knows is a breach under this pool's signal, or EINVAL.
 
@@ -65,7 +67,7 @@ class pool {
   void ensure_started() {
     if (!started_.load(std::memory_order_acquire)) start();
   }
-  [[nodiscard]] void* given(const allocated& made);
+  [[nodiscard]] void* given(const allocated& made) { return made.address != nullptr ? made.address : refuse(made.refusal); }
   [[nodiscard]] lockfast_options policy() const;
 
   static void start_process();

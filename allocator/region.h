@@ -66,7 +66,8 @@ class region {
 
   // The next span that has never been used; null when there is none left.
   [[nodiscard]] span* take_unused();
-  // The spans that have ever been taken.
+  // The spans that have been taken since the region was mapped: none once it is released, which other threads may do while a
+  // loop runs over them, so that a loop compares with "<".
   [[nodiscard]] span* begin() const { return spans_; }
   [[nodiscard]] span* end() const { return spans_ + used_.load(std::memory_order_acquire); }
 

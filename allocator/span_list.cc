@@ -56,7 +56,7 @@ void span_list::put_fresh(span& retired) {
 
 bool span_list::withdraw(region& vacant) {
   const scoped_lock held(exclusion_);
-  for (const span* at = vacant.begin(); at != vacant.end(); ++at) {
+  for (const span* at = vacant.begin(); at < vacant.end(); ++at) {
     if (at->current_state() != span::state::fresh) return false;
   }
   for (span** link = &fresh_; *link != nullptr;) {

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <deque>
 #include <string>
@@ -55,12 +56,12 @@ double time_of(const subject& of, std::uint64_t count) {
   static auto* const secret = static_cast<volatile unsigned char*>(of.allocate(secret_size));
   if (secret == nullptr) give_up("an allocation was refused");
   void* const start = const_cast<unsigned char*>(secret);
-  const double begin = processor_seconds();
+  const auto begin = std::chrono::steady_clock::now();
   for (std::uint64_t i = 0; i < count; ++i) {
     if (of.noaccess(start) != 0 || of.readwrite(start) != 0) give_up("a change of access was refused");
     secret[0] = static_cast<unsigned char>(i);
   }
-  return processor_seconds() - begin;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 std::vector<subject> subjects() {
@@ -88,6 +89,7 @@ int main(int argc, char** argv) {
               static_cast<long long>(result.repetitions()));
   table shown({"subject", "time", "of the first", "of the second"});
   for (const subject& each : all) {
+    if (!result.has(each.name) || !result.has(locked) || !result.has(locked_on_fault)) continue;
     const double time = result.of(each.name);
     shown.add({each.name, duration(time), number(time / result.of(locked)), number(time / result.of(locked_on_fault))});
   }

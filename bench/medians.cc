@@ -4,14 +4,17 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 namespace lockfast::bench {
 namespace {
 
-// Repetitions are what is interleaved; an odd number of them has a median that was measured.
-constexpr const char* defaults[] = {"--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=25",
-                                    "--benchmark_min_time=0.02"};
+// Repetitions are what is interleaved: many, and an odd number, so that the median is one of them. Each is short, so that
+// most of them are not interrupted, and long enough to meet the work that the kernel puts off when maps are changed.
+constexpr const char* defaults[] = {"--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=51",
+                                    "--benchmark_min_time=0.01"};
 
 class collector : public benchmark::BenchmarkReporter {
  public:
@@ -57,11 +60,6 @@ medians medians::measure(int argc, char** argv) {
   result.nanoseconds_ = std::move(reporter.nanoseconds);
   result.repetitions_ = reporter.repetitions;
   return result;
-}
-
-double medians::of(const std::string& name) const {
-  const auto found = nanoseconds_.find(name);
-  return found == nanoseconds_.end() ? 0 : found->second;
 }
 
 }  // namespace lockfast::bench

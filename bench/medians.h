@@ -21,8 +21,11 @@ class medians {
   // Benchmark is understood; --benchmark_out=FILE keeps what the table leaves out.
   [[nodiscard]] static medians measure(int argc, char** argv);
 
-  // Nanoseconds of one operation; 0 for what a --benchmark_filter left out.
-  [[nodiscard]] double of(const std::string& name) const;
+  // False for what a --benchmark_filter left out.
+  [[nodiscard]] bool has(const std::string& name) const { return nanoseconds_.contains(name); }
+
+  // Nanoseconds of one operation. Requires has(name).
+  [[nodiscard]] double of(const std::string& name) const { return nanoseconds_.at(name); }
 
   // How often each was measured.
   [[nodiscard]] std::int64_t repetitions() const { return repetitions_; }

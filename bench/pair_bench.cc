@@ -40,14 +40,8 @@ void run(const subject& of, std::size_t size, std::uint64_t count) {
   }
 }
 
-double processor_time_of(const subject& of, const pairs& request) {
-  const double start = processor_seconds();
-  run(of, request.size, request.count);
-  return processor_seconds() - start;
-}
-
 // Seconds from the moment when all threads are there until the last one is done: what they wait for each other counts.
-double elapsed_time_of(const subject& of, const pairs& request) {
+double time_of(const subject& of, const pairs& request) {
   using clock = std::chrono::steady_clock;
   std::vector<clock::time_point> starts(request.threads);
   std::vector<clock::time_point> ends(request.threads);
@@ -66,10 +60,6 @@ double elapsed_time_of(const subject& of, const pairs& request) {
   return std::chrono::duration<double>(*std::ranges::max_element(ends) - *std::ranges::min_element(starts)).count();
 }
 
-double time_of(const subject& of, const pairs& request) {
-  return request.threads == 1 ? processor_time_of(of, request) : elapsed_time_of(of, request);
-}
-
 std::string title(const row& of) {
   return size_class(of.size) + (of.threads == 1 ? "" : ", " + std::to_string(of.threads) + " threads");
 }
@@ -78,10 +68,8 @@ std::string name(const row& of, const subject& by) { return title(of) + "/" + by
 
 void print(const medians& result, const std::vector<subject>& subjects) {
   const bool compares = subjects.front().name == "libsodium";
-  std::printf(
-      "Allocate and free one secret: median of %lld interleaved runs; time on the processor, and with 2 threads "
-      "elapsed\n\n",
-      static_cast<long long>(result.repetitions()));
+  std::printf("Allocate and free one secret: median of %lld interleaved runs\n\n",
+              static_cast<long long>(result.repetitions()));
   std::vector<std::string> heading{"size"};
   for (const subject& each : subjects) {
     heading.push_back(each.name);
@@ -89,6 +77,7 @@ void print(const medians& result, const std::vector<subject>& subjects) {
   }
   table shown(heading);
   for (const row& each : rows) {
+    if (!std::ranges::all_of(subjects, [&](const subject& by) { return result.has(name(each, by)); })) continue;
     std::vector<std::string> cells{title(each)};
     for (const subject& by : subjects) {
       const double time = result.of(name(each, by));

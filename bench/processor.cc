@@ -1,8 +1,7 @@
-// processor.cc - the processors that the program was allowed when it first asked, and a thread's own clock.
+// processor.cc - the processors that the program was allowed when it first asked.
 #include "bench/processor.h"
 
 #include <sched.h>
-#include <time.h>
 
 #include <vector>
 
@@ -29,12 +28,6 @@ void use_processor(std::size_t number) {
   CPU_ZERO(&set);
   CPU_SET(static_cast<std::size_t>(processors[number % processors.size()]), &set);
   if (sched_setaffinity(0, sizeof set, &set) != 0) give_up("sched_setaffinity");
-}
-
-double processor_seconds() {
-  timespec used;
-  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) != 0) give_up("clock_gettime");
-  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
 }  // namespace lockfast::bench

@@ -10,9 +10,6 @@ namespace lockfast::bench {
 // is the last of them, which on most systems serves the fewest interrupts; numbers wrap round.
 void use_processor(std::size_t number);
 
-// What the calling thread has used so far. Where nothing waits this is its time, whatever else the machine has to do.
-[[nodiscard]] double processor_seconds();
-
 }  // namespace lockfast::bench
 
 #endif

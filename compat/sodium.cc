@@ -48,10 +48,7 @@ void* sodium_malloc(size_t size) {
 
 void* sodium_allocarray(size_t count, size_t size) {
   // libsodium's rule, which refuses a product of exactly SIZE_MAX too.
-  if (count > 0 && size >= SIZE_MAX / count) {
-    errno = ENOMEM;
-    return nullptr;
-  }
+  if (count > 0 && size >= SIZE_MAX / count) return pool::drop_in().refuse(ENOMEM);
   return sodium_malloc(count * size);
 }
 

@@ -5,7 +5,7 @@
 __attribute__((destructor)) static void report(void) {
   struct lockfast_statistics all;
   lockfast_statistics(&all);
-  fprintf(stderr, "served: %llu secrets, %llu of them freed, %zu bytes locked, %zu secrets unlocked, %llu refused\n",
-          (unsigned long long)all.allocations, (unsigned long long)all.frees, all.bytes_locked, all.live_unlocked,
-          (unsigned long long)all.refusals);
+  fprintf(stderr, "Lockfast: %llu secrets allocated, %llu freed, %llu refused; %zu live, %zu of them unlocked\n",
+          (unsigned long long)all.allocations, (unsigned long long)all.frees, (unsigned long long)all.refusals, all.live,
+          all.live_unlocked);
 }

@@ -22,7 +22,9 @@ using lockfast::fuzz::noticing_count;
 constexpr int operation_seeds = 24;
 constexpr std::size_t operation_seed_size = 900;
 constexpr std::size_t plan_size = 44;
-constexpr std::size_t offset_field = 5;   // two bytes, then whether it is a small one
+constexpr std::size_t recycle_field = 2;
+constexpr std::size_t offset_field = 5;  // two bytes, then whether it is a small one
+constexpr std::size_t between_field = 9;
 constexpr std::size_t blocks_field = 10;  // their number, then each: how, alignment, size
 constexpr std::size_t canary_size = 16;
 
@@ -101,6 +103,13 @@ bool write_corruption(const std::filesystem::path& folder) {
     const std::uint8_t one_block_of_one_byte[] = {0, 3, 4, 1, 1};
     std::ranges::copy(one_block_of_one_byte, seed.begin() + blocks_field);
     written &= write(folder / ("gap-" + std::to_string(at)), seed);
+  }
+  // The canary in front of a freed secret whose pages stay mapped.
+  for (const corruption what : {corruption::freed_write, corruption::moved_write}) {
+    auto seed = plan_seed(static_cast<std::size_t>(what), 0, numbers(0));
+    seed[recycle_field] = 1;
+    seed[between_field] = 0;
+    written &= write(folder / ("freed-canary-" + std::to_string(seed[0])), seed);
   }
   return written;
 }

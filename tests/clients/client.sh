@@ -44,6 +44,7 @@ fails() {
 was_served() {
   local program=$1 symbol
   shift
+  [[ -s $scratch/served ]] || fail "the drop-in was loaded into no program"
   cat "$scratch/served"
   for symbol; do
     grep -hqE "binding file .* to .*/$(basename "$drop_in").* symbol .$symbol'" "$scratch"/bindings.* ||

@@ -13,7 +13,7 @@
 #pragma weak lockfast_statistics
 
 __attribute__((destructor)) static void report(void) {
-  const char *path = getenv("LOCKFAST_REPORT");
+  const char* path = getenv("LOCKFAST_REPORT");
   if (path == NULL || lockfast_statistics == NULL) return;
   const int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (file < 0) return;

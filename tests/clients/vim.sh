@@ -11,7 +11,8 @@ read_back() {
 }
 
 for ((line = 0; line < 2000; ++line)); do echo "line $line of the secret"; done >plain
-served vim -u NONE -es -n -c 'set cryptmethod=xchacha20' -c "let &key = 'pass phrase'" -c 'write! encrypted' -c 'quitall!' plain
+served vim -u NONE -es -n -c 'set cryptmethod=xchacha20' -c "let &key = 'pass phrase'" -c 'write! encrypted' \
+  -c 'quitall!' plain
 [[ $(head -c 12 encrypted) == 'VimCrypt~04!' ]] || fail 'the file is not encrypted by xchacha20'
 ! grep -q 'of the secret' encrypted || fail 'the file holds its text'
 

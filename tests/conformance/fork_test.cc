@@ -102,6 +102,21 @@ TEST_CASE("a broken canary is found in the child as in the parent") {
   CHECK(holds_phrase(secret.data()));
 }
 
+TEST_CASE("a child of a process that freed blocks of any size allocates and frees them too") {
+  constexpr std::size_t sizes[] = {0, 64, 5000, 100000, 3000000};
+  for (std::size_t size : sizes) sodium_free(sodium_malloc(size));
+  const ending end = in_child([&] {
+    for (std::size_t size : sizes) {
+      void* secret = sodium_malloc(size);
+      promised(secret != nullptr, "the child allocates");
+      std::memset(secret, 'a', size);
+      sodium_free(secret);
+    }
+  });
+  INFO(end.text);
+  CHECK(end.clean());
+}
+
 TEST_CASE("threads that allocate at the moment of fork do the child no harm") {
   static constexpr std::size_t sizes[] = {64, 5000, 100000};
   std::atomic<bool> done = false;

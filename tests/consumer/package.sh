@@ -10,6 +10,11 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
 
+fail() {
+  echo "failed: $*"
+  exit 1
+}
+
 cmake --install "$build" --prefix "$prefix"
 
 for language in c cxx; do
@@ -36,8 +41,8 @@ plain standalone drop_in.c -DSTANDALONE -llockfast-sodium-standalone
 plain standalone_static drop_in.c -DSTANDALONE -l:liblockfast-sodium-standalone.a
 
 for program in native_static drop_in_static standalone_static; do
-  ! readelf -d "$scratch/$program" | grep -q 'NEEDED.*lockfast' || { echo "$program is not static"; exit 1; }
+  ! readelf -d "$scratch/$program" | grep -q 'NEEDED.*lockfast' || fail "$program is not static"
 done
 for program in native drop_in standalone; do
-  readelf -d "$scratch/$program" | grep -q 'NEEDED.*lockfast.*\.so\.[0-9]' || { echo "$program has no versioned library"; exit 1; }
+  readelf -d "$scratch/$program" | grep -q 'NEEDED.*lockfast.*\.so\.[0-9]' || fail "$program has no versioned library"
 done

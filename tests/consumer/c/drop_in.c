@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int wrong(const char *what) {
+static int wrong(const char* what) {
   fprintf(stderr, "wrong: %s\n", what);
   return 1;
 }
@@ -11,7 +11,7 @@ static int wrong(const char *what) {
 int main(void) {
   char own[64] = "a key of the caller's own";
   struct lockfast_statistics statistics;
-  char *secret;
+  char* secret;
 #ifdef STANDALONE
   if (sodium_init() != 0 || sodium_init() != 1) return wrong("init");
 #endif

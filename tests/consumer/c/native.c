@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int wrong(const char *what) {
+static int wrong(const char* what) {
   fprintf(stderr, "wrong: %s\n", what);
   return 1;
 }
@@ -13,7 +13,7 @@ int main(void) {
   const struct lockfast_options options = {.lock = LOCKFAST_LOCK_PREFERRED};
   struct lockfast_statistics statistics;
   struct lockfast_receipt receipt;
-  char *secret;
+  char* secret;
   if (lockfast_configure(&options) != 0) return wrong("configure");
   secret = lockfast_malloc_isolated(32);
   if (secret == NULL) return wrong("malloc");

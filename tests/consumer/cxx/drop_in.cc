@@ -7,7 +7,7 @@
 namespace {
 
 struct sodium_deleter {
-  void operator()(char *secret) const { sodium_free(secret); }
+  void operator()(char* secret) const { sodium_free(secret); }
 };
 
 }  // namespace
@@ -16,7 +16,7 @@ int main() {
 #ifdef STANDALONE
   if (sodium_init() != 0) return 1;
 #endif
-  const std::unique_ptr<char, sodium_deleter> secret(static_cast<char *>(sodium_malloc(16)));
+  const std::unique_ptr<char, sodium_deleter> secret(static_cast<char*>(sodium_malloc(16)));
   if (secret == nullptr) return 2;
   std::string typed = "correct horse ba";
   typed.copy(secret.get(), 16);
