@@ -71,8 +71,9 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
 platform::error isolated_arena::open(place taken, const span::tenancy& wanted, span::lock_wanted lock) {
   span& at = *taken.at;
   if (!taken.idle) return at.open(wanted, lock);
-  if (policy_.trap_freed) return at.reopen();
-  if (!at.untouched()) end_process(breach::write_after_free, policy_.signal);
+  if (const auto refusal = at.reopen(); refusal != 0) return refusal;
+  if (!policy_.trap_freed && !at.untouched()) end_process(breach::write_after_free, policy_.signal);
+  at.lock_if_unlocked();
   return 0;
 }
 

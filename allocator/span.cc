@@ -54,6 +54,10 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock) {
 
 platform::error span::reopen() { return protect(access::read_write); }
 
+void span::lock_if_unlocked() {
+  if (lock_error_ != 0) lock_error_ = platform::lock(run_, run_size_);
+}
+
 bool span::untouched() const {
   const auto front = static_cast<std::size_t>(address_ - run_);
   const std::size_t held = (front < canary::size ? front : canary::size) + size_ + gap_;

@@ -69,8 +69,11 @@ class span {
   enum class lock_wanted : std::uint8_t { always, if_possible };
   [[nodiscard]] platform::error open(const tenancy& wanted, lock_wanted lock);
 
-  // Makes an idle run accessible for writing again; true when every byte that its last tenant had is still zero.
+  // Makes an idle run accessible for writing again.
   [[nodiscard]] platform::error reopen();
+  // Asks again for the lock that an open, idle run was refused, if it was.
+  void lock_if_unlocked();
+  // Whether every byte that an open, idle run's last tenant had is still zero.
   [[nodiscard]] bool untouched() const;
 
   // Takes a tenant in, in an open run: new generation, canaries, no contents yet.

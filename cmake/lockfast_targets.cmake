@@ -39,7 +39,11 @@ function(lockfast_library name)
                         SOVERSION ${PROJECT_VERSION_MAJOR})
   set_target_properties(${name}_static PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME}_static)
   # Secrets outlive a dlclose: -z nodelete keeps the library, its fork handlers and its pools where they are.
-  target_link_options(${name}_shared PRIVATE -static-libgcc -Wl,-z,nodelete,-z,relro,-z,now,-z,defs)
+  target_link_options(${name}_shared PRIVATE -static-libgcc -Wl,-z,nodelete,-z,relro,-z,now)
+  # A sanitizer's run-time library is the program's to bring.
+  if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    target_link_options(${name}_shared PRIVATE -Wl,-z,defs)
+  endif()
   add_library(lockfast::${arg_EXPORT_NAME} ALIAS ${name}_shared)
   add_library(lockfast::${arg_EXPORT_NAME}_static ALIAS ${name}_static)
 endfunction()

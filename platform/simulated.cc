@@ -104,7 +104,9 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy) {
     made.refusal = ENOMEM;
     return made;
   }
-  made.address = static_cast<std::byte*>(std::aligned_alloc(alignment > in.page ? alignment : in.page, size));
+  if (alignment < in.page) alignment = in.page;
+  const std::size_t whole = (size + alignment - 1) / alignment * alignment;
+  made.address = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
   if (made.address == nullptr) {
     made.refusal = ENOMEM;
     return made;

@@ -176,9 +176,9 @@ struct lockfast_options {
   enum lockfast_crash crash;
 };
 
-/* Sets the policy, before the first allocation. What it leaves at 0 comes from the environment variable LOCKFAST_OPTIONS
- * ("lock=preferred,freed=recycle"; not read in set-uid programs), else from the defaults. Refusals: EBUSY - a secret has
- * been allocated already; EINVAL - a value outside its enum. */
+/* Sets the policy, before the first use. What it leaves at 0 comes from the environment variable LOCKFAST_OPTIONS
+ * ("lock=preferred,freed=recycle"; not read in set-uid programs), else from the defaults. Refusals: EBUSY - an
+ * allocation has been asked for already; EINVAL - a value outside its enum. */
 LOCKFAST_API int lockfast_configure(const struct lockfast_options *options);
 
 /* Wipes every secret of every pool, whatever its access; the secrets stay allocated. Async-signal-safe. */

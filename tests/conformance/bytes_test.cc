@@ -16,7 +16,7 @@ constexpr unsigned char paint = 0xa5;
 }
 
 // How many bytes below the caller's frame are painted. What is there belongs to no frame, so no sanitizer may watch.
-[[gnu::noinline, gnu::no_sanitize("address", "undefined")]] std::size_t painted_below() {
+__attribute__((noinline, no_sanitize("address", "undefined"))) std::size_t painted_below() {
   const auto* frame = static_cast<const volatile unsigned char*>(__builtin_frame_address(0));
   std::size_t count = 0;
   for (std::size_t below = 256; below < painted_size; ++below) count += *(frame - below) == paint ? 1U : 0U;

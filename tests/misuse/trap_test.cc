@@ -66,7 +66,11 @@ TEST_CASE("access is exactly what was asked for, and of this secret alone") {
 
 TEST_CASE("a freed secret traps until its pages are used again") {
   for (const std::size_t size : {0U, 32U, 5000U, 3000000U}) {
-    char* const secret = secret_of(size).get();
+    char* secret = nullptr;
+    {
+      const owned briefly = secret_of(size);
+      secret = briefly.get();
+    }
     CHECK(traps_on_read(secret));
     CHECK(traps_on_write(size == 0 ? secret - 1 : secret));
   }

@@ -135,8 +135,15 @@ TEST_CASE("over the lock limit the policy decides: refused, or unlocked with a r
   CHECK(counted.live == 2);
   CHECK(counted.live_unlocked == 1);
   CHECK(counted.bytes_locked == 4096);
-  lenient.deallocate(locked);
+  // A place that could not be locked asks again for each tenant.
   lenient.deallocate(unlocked);
+  simulated::set_lock_limit(SIZE_MAX);
+  for (int round = 0; round < 100; ++round) {
+    std::byte* const later = lenient.allocate(32);
+    CHECK(lenient.describe(later).backing == LOCKFAST_LOCKED);
+    lenient.deallocate(later);
+  }
+  lenient.deallocate(locked);
 }
 
 TEST_CASE("trim gives every unused page and region back, and leaves the live ones") {
