@@ -1,6 +1,6 @@
 // breach.h - the catalogue of faults that end the process, each with its one line (docs/diagnostics.md).
 //
-// Threads: any; the first to report wins.
+// Threads: any; each that reports ends the process.
 #ifndef LOCKFAST_ALLOCATOR_BREACH_H
 #define LOCKFAST_ALLOCATOR_BREACH_H
 

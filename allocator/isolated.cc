@@ -1,6 +1,7 @@
 // isolated.cc - allocation and release of isolated secrets.
 #include "allocator/isolated.h"
 
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -14,37 +15,45 @@ using platform::access;
 // Whether a refusal is one that pages which others keep idle could cure: locks or maps or memory used up.
 bool is_shortage(platform::error refusal) { return refusal == ENOMEM || refusal == EAGAIN || refusal == EPERM; }
 
-std::size_t pages_for(std::size_t size, std::size_t alignment) {
-  const std::size_t page = platform::page_size();
+std::size_t pages_for(std::size_t size, std::size_t alignment, std::size_t page) {
   // Beyond a page, the place must also have room for the address to move down to its multiple.
   const std::size_t aligned = alignment <= page ? (size + alignment - 1) & ~(alignment - 1) : size + alignment + page;
-  return (aligned + canary::size + page - 1) / page;
+  return (aligned + canary::size + page - 1) >> std::countr_zero(page);
 }
 
 }  // namespace
 
 void isolated_arena::start(const policy& chosen) {
   policy_ = chosen;
+  page_ = platform::page_size();
   for (std::size_t list = 0; list < small_pages; ++list) {
     const std::size_t page_count = list + 1;
     const std::size_t quarantined = 2 * span_list::most_quarantined / page_count;
-    const std::size_t ready = chosen.idle_pages / small_pages / page_count;
+    const std::size_t ready = chosen.idle_pages / 2 / small_pages / page_count;
     lists_[list].set_depths(quarantined < span_list::most_quarantined ? quarantined : span_list::most_quarantined,
                             ready < span_list::most_ready ? ready : span_list::most_ready);
   }
 }
 
 allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int fill) {
+  span* const made = place_secret(size, alignment, fill);
+  if (made == nullptr) return {nullptr, ENOMEM};
+  std::byte* const address = made->address();
+  made->set(span::state::live);
+  return {address, 0};
+}
+
+span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int fill) {
   constexpr std::size_t most = PTRDIFF_MAX / 4;
-  if (size > most || alignment > most) return {nullptr, ENOMEM};
-  const std::size_t page_count = pages_for(size, alignment);
-  const bool exact = alignment <= platform::page_size();
+  if (size > most || alignment > most) return nullptr;
+  const std::size_t page_count = pages_for(size, alignment, page_);
+  const bool exact = alignment <= page_;
 
   platform::error refusal = 0;
   const auto attempt = [&](place taken, span::lock_wanted lock) -> span* {
     if (taken.at == nullptr) return nullptr;
     span& at = *taken.at;
-    const auto wanted = span::fit(at.home.end_of(at), size, alignment);
+    const auto wanted = span::fit(at.home.end_of(at), size, alignment, page_);
     refusal = open(taken, wanted, lock);
     if (refusal != 0) {
       put_back(at);
@@ -61,11 +70,8 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
     if (made == nullptr && trim() != 0) made = attempt(take_place(page_count, exact, refusal), always);
     if (made == nullptr && policy_.lock == if_possible) made = attempt(take_place(page_count, exact, refusal), if_possible);
   }
-  if (made == nullptr) return {nullptr, ENOMEM};
-  std::memset(made->address(), fill, size);
-  std::byte* const address = made->address();
-  made->set(span::state::live);
-  return {address, 0};
+  if (made != nullptr) std::memset(made->address(), fill, size);
+  return made;
 }
 
 platform::error isolated_arena::open(place taken, const span::tenancy& wanted, span::lock_wanted lock) {
@@ -87,8 +93,7 @@ void isolated_arena::claim(const std::byte* secret, span& at) const {
 }
 
 void isolated_arena::deallocate(const std::byte* secret, span& at) {
-  if (at.current_state() == span::state::absent && at.address() == secret) {
-    at.set(span::state::busy);
+  if (at.address() == secret && at.claim_absent()) {
     other_frees_.fetch_add(1, std::memory_order_relaxed);
     retire(at);
     return;
@@ -96,8 +101,12 @@ void isolated_arena::deallocate(const std::byte* secret, span& at) {
   claim(secret, at);
   if (at.protect(access::read_write) != 0) end_process(breach::access_refused, policy_.signal);
   if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
-  at.wipe_tenant();
-  if (policy_.trap_freed && at.protect(access::none) != 0) end_process(breach::access_refused, policy_.signal);
+  if (policy_.trap_freed) {
+    at.wipe_run();
+    if (at.protect(access::none) != 0) end_process(breach::access_refused, policy_.signal);
+  } else {
+    at.wipe_tenant();
+  }
   keep_idle(at);
 }
 
@@ -146,27 +155,27 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, lock
 }
 
 allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::size_t size) {
+  if (at.current_state() == span::state::absent && at.address() == secret) return {nullptr, ENOMEM};
   claim(secret, at);
   const access before = at.current_access();
   platform::error refusal = before == access::none ? at.protect(access::read) : 0;
-  allocated moved = {nullptr, refusal};
+  std::byte* moved = nullptr;
   if (refusal == 0) {
     if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
-    moved = allocate(size, 1, fresh_byte);
-    if (moved.address != nullptr) {
-      std::memcpy(moved.address, secret, size < at.size() ? size : at.size());
-      span& to = *region::find_secret(moved.address).at;
-      refusal = protect(moved.address, to, before);
-      if (refusal != 0) {
-        deallocate(moved.address, to);
-        moved = {nullptr, refusal};
-      }
+    refusal = ENOMEM;
+    if (span* const to = place_secret(size, 1, fresh_byte); to != nullptr) {
+      moved = to->address();
+      std::memcpy(moved, secret, size < at.size() ? size : at.size());
+      refusal = to->protect(before);
+      to->set(span::state::live);
+      if (refusal != 0) deallocate(moved, *to);
     }
     if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
   }
   at.set(span::state::live);
-  if (moved.address != nullptr) deallocate(secret, at);
-  return moved;
+  if (refusal != 0) return {nullptr, refusal};
+  deallocate(secret, at);
+  return {moved, 0};
 }
 
 std::size_t isolated_arena::audit() {
@@ -193,7 +202,7 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
   std::size_t live = 0;
   for (const region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (!one->empty()) out.bytes_reserved += one->size();
-    for (const span* at = one->begin(); at < one->end(); ++at) {
+    for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       if (at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
       if (seen != span::state::live && seen != span::state::absent) continue;

@@ -4,8 +4,8 @@
 // secret has a region to itself; a few of those are kept for the next secret of as many pages.
 //
 // Invariants
-//   1. No secret is handed out that is not between inaccessible pages, wiped of its last tenant, and locked, unless the
-//      policy allows it to be unlocked; then its receipt has the reason.
+//   1. No secret is handed out that is not between inaccessible pages, in a place wiped of its last tenant, and locked,
+//      unless the policy allows it to be unlocked; then its receipt has the reason.
 //   2. A refusal leaves nothing behind: what was opened is wiped, unlocked and closed.
 //   3. Order of mutexes: growth, then the lists by page count.
 //
@@ -37,7 +37,7 @@ class isolated_arena {
     span::lock_wanted lock;
     platform::fork_policy fork;
     bool trap_freed;  // else recycled without a system call
-    std::size_t idle_pages;  // the most that are kept ready, beyond quarantine
+    std::size_t idle_pages;  // the most that are kept ready, beyond quarantine: half small spans, half large
     breach_signal signal;
     platform::error hide_error;  // why no secret of this arena is hidden
   };
@@ -76,6 +76,8 @@ class isolated_arena {
     bool idle;
   };
 
+  // A new secret's span, busy with the caller; null when it is refused, for want of memory, maps or locks.
+  [[nodiscard]] span* place_secret(std::size_t size, std::size_t alignment, int fill);
   [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
   [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
@@ -92,6 +94,7 @@ class isolated_arena {
   [[nodiscard]] bool is_large(const region& one) const { return one.place_pages() > small_pages; }
 
   policy policy_ = {};
+  std::size_t page_ = 0;  // bytes
   span_list lists_[small_pages];
   platform::mutex growth_;
   region* current_[small_pages] = {};          // the region that serves each page count next

@@ -103,10 +103,10 @@ void isolated_arena::keep_large_idle(span& freed) {
   {
     const scoped_lock held(growth_);
     other_frees_.fetch_add(1, std::memory_order_relaxed);
-    const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.idle_pages;
+    const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.idle_pages / 2;
     std::size_t leaving = 0;
     while (keeps && leaving < large_idle_count_ &&
-           (large_idle_count_ - leaving == most_large_idle || large_idle_pages_ + page_count > policy_.idle_pages)) {
+           (large_idle_count_ - leaving == most_large_idle || large_idle_pages_ + page_count > policy_.idle_pages / 2)) {
       surplus[surplus_count] = large_idle_[leaving++];
       large_idle_pages_ -= surplus[surplus_count]->begin()->run_size() / platform::page_size();
       surplus[surplus_count++]->begin()->set(span::state::busy);
@@ -125,6 +125,9 @@ void isolated_arena::keep_large_idle(span& freed) {
 }
 
 void isolated_arena::retire(span& idle) {
+  if (!policy_.trap_freed && idle.run() != nullptr && !idle.untouched()) {
+    end_process(breach::write_after_free, policy_.signal);
+  }
   if (idle.run() != nullptr && !idle.retire()) end_process(breach::lock_not_given_up, policy_.signal);
   if (is_large(idle.home)) {
     release_large(idle.home);
@@ -195,12 +198,12 @@ void isolated_arena::after_fork_in_child() {
   for (span_list& list : lists_) list.reset();
   large_idle_count_ = 0;
   large_idle_pages_ = 0;
-  after_fork_in_parent();
 
   const bool absent = policy_.fork == platform::fork_policy::absent;
   for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (one->empty()) continue;
-    if (absent) one->reserve_in_child();
+    // Without its address space the region is gone, and its secrets' addresses are foreign.
+    if (absent && !one->reserve_in_child()) continue;
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       const bool holds_secret = seen == span::state::live || seen == span::state::busy;

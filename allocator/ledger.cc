@@ -6,7 +6,7 @@
 #include "allocator/bytes.h"
 #include "allocator/metadata.h"
 #include "allocator/region.h"
-#include "allocator/span_list.h"
+#include "allocator/scoped_lock.h"
 
 namespace lockfast::internal {
 namespace {
@@ -20,6 +20,15 @@ std::uintptr_t page_ceiling(std::uintptr_t address) { return page_floor(address 
 std::byte* as_pointer(std::uintptr_t address) { return reinterpret_cast<std::byte*>(address); }
 
 bool is_ours(std::uintptr_t page) { return region::find(as_pointer(page)).in != nullptr; }
+// Why a page of our own is not locked: 0 when it is, or when the page is not ours.
+platform::error lock_error_of_ours(std::uintptr_t page) {
+  const auto found = region::find(as_pointer(page));
+  if (found.in == nullptr) return 0;
+  const bool in_run = found.at != nullptr && found.at->run() != nullptr && as_pointer(page) >= found.at->run() &&
+                      as_pointer(page) < found.at->run() + found.at->run_size();
+  return in_run ? found.at->lock_error() : ENOMEM;
+}
+
 bool is_callers(std::uintptr_t page) { return !is_ours(page); }
 
 // Calls act(address, size) for each run of pages in [begin, end) that wanted() accepts; the first refusal ends it.
@@ -58,10 +67,10 @@ platform::error ledger::disclaim(void* address, std::size_t length) {
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
   if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
-  wipe(address, length);
   const scoped_lock held(exclusion_);
   // Cutting a hole into one interval leaves two.
   if (!reserve_nodes(1)) return ENOMEM;
+  wipe(address, length);
   const interval* touched = first_ending_after(begin);
   if (touched == nullptr || touched->begin >= end) return 0;
   // Only pages that held a claim before are the ledger's to unlock.
@@ -81,7 +90,6 @@ platform::error ledger::disclaim(void* address, std::size_t length) {
 
 void ledger::after_fork_in_child() {
   random_.reseed();
-  exclusion_.unlock();
   std::uintptr_t from = 0;
   for (;;) {
     const interval* const found = first_ending_after(from);
@@ -102,6 +110,9 @@ bool ledger::page_claimed(std::uintptr_t page) const {
 // memory may have been unmapped and mapped again. A refusal undoes what was done to the pages in which nobody claims a byte.
 platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end) {
   const auto unclaimed = [&](std::uintptr_t page) { return !is_ours(page) && !page_claimed(page); };
+  for (std::uintptr_t page = begin; page != end; page += platform::page_size()) {
+    if (const auto refusal = lock_error_of_ours(page); refusal != 0) return refusal;
+  }
   auto refusal = for_each_run(begin, end, is_callers, platform::lock_foreign);
   if (refusal != 0) {
     (void)for_each_run(begin, end, unclaimed, platform::unlock_foreign);

@@ -35,8 +35,8 @@ class ledger {
   // changed.
   [[nodiscard]] platform::error claim(void* address, std::size_t length);
 
-  // Wipes length bytes at address, which must be writable, and gives up the claim on them. A page that the system refuses
-  // to unlock stays locked, and is nobody's; the errno says so.
+  // Wipes length bytes at address, which must be writable, and gives up the claim on them; ENOMEM with nothing changed. Any
+  // other errno is the system's refusal to unlock a page, which then stays locked and is nobody's.
   [[nodiscard]] platform::error disclaim(void* address, std::size_t length);
 
   void before_fork() { exclusion_.lock(); }

@@ -10,7 +10,7 @@
 #include "allocator/options.h"
 #include "allocator/region.h"
 #include "allocator/region_map.h"
-#include "allocator/span_list.h"
+#include "allocator/scoped_lock.h"
 
 namespace lockfast::internal {
 namespace {
@@ -29,8 +29,8 @@ constinit platform::mutex start_exclusion;
 constinit lockfast_options configured = {};
 constinit std::atomic<bool> process_started = false;
 
-// The most pages that rest unused, ready for the next secrets of a pool: 16 MiB, and no more than a quarter of what may be
-// locked, so that the rest of the program is left its share.
+// The most pages that rest unused in a pool, ready for its next secrets, beyond the quarantines: 16 MiB, and no more than a
+// quarter of what may be locked, so that the rest of the program is left its share.
 std::size_t idle_pages() {
   constexpr std::size_t most_bytes = std::size_t{16} << 20;
   const std::size_t quarter = platform::lock_limit() / 4;
@@ -106,7 +106,10 @@ void* pool::refuse(platform::error refusal) {
 
 void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int fill) {
   ensure_started();
-  return given(isolated_.allocate(size, alignment, fill));
+  allocated made = isolated_.allocate(size, alignment, fill);
+  // The arena has given up what it keeps idle itself; the other families' may do.
+  if (made.address == nullptr && trim() != 0) made = isolated_.allocate(size, alignment, fill);
+  return given(made);
 }
 
 void pool::deallocate(void* secret) {
@@ -200,12 +203,11 @@ void pool::after_fork_in_parent() {
   start_exclusion.unlock();
 }
 
+// The child is alone: no mutex is needed while the arenas put themselves in order.
 void pool::after_fork_in_child() {
-  metadata::exclusion().unlock();
-  region_map::exclusion().unlock();
+  after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
   for (pool* const one : every_pool) one->isolated_.after_fork_in_child();
-  start_exclusion.unlock();
 }
 
 }  // namespace lockfast::internal

@@ -5,7 +5,8 @@
 //
 // Invariants
 //   1. The policy does not change once the pool has started.
-//   2. Before a fork, every mutex of the process is taken in one order: pools, regions, ledger, metadata.
+//   2. Before a fork, every mutex of the process is taken in one order: start, each arena's (growth, lists), ledger, region
+//      map, metadata. Whoever holds two elsewhere took them in this order.
 //
 // Threads: everything, from any thread.
 #ifndef LOCKFAST_ALLOCATOR_POOL_H

@@ -19,6 +19,7 @@ class random_choice {
 
   // A number below bound, which is 1 to 65536. The bias is below bound / 65536.
   [[nodiscard]] std::size_t below(std::size_t bound) {
+    if (bound == 1) return 0;
     if (used_ == choices) refill();
     return (choices_[used_++] * bound) >> 16;
   }

@@ -1,6 +1,7 @@
 // region.cc - reserving, finding, releasing.
 #include "allocator/region.h"
 
+#include <bit>
 #include <new>
 
 #include "allocator/metadata.h"
@@ -25,13 +26,13 @@ region* region::make(isolated_arena& owner, std::size_t place_pages, std::size_t
 
 bool region::refill(std::size_t place_pages, platform::fork_policy policy) {
   const std::size_t page = platform::page_size();
-  const std::size_t stride = (place_pages + 1) * page;
-  const std::size_t size = place_count_ * stride + page;
+  const std::size_t size = (place_count_ * (place_pages + 1) + 1) * page;
   const auto reserved = platform::reserve(size, region_unit, policy);
   if (reserved.address == nullptr) return false;
   key_ = canary_key::make();
   place_pages_ = place_pages;
-  stride_ = stride;
+  page_ = page;
+  page_shift_ = static_cast<unsigned>(std::countr_zero(page));
   size_ = size;
   dump_error_ = reserved.dump;
   fork_error_ = reserved.fork;
@@ -52,37 +53,24 @@ void region::release() {
   base_ = nullptr;
 }
 
-void region::reserve_in_child() {
+bool region::reserve_in_child() {
   const auto reserved = platform::reserve_again(base_, size_, platform::fork_policy::absent);
+  if (reserved.address == nullptr) {
+    region_map::clear(base_, size_);
+    used_.store(0, std::memory_order_relaxed);
+    base_ = nullptr;
+    return false;
+  }
   dump_error_ = reserved.dump;
   fork_error_ = reserved.fork;
-}
-
-std::byte* region::end_of(const span& one) const {
-  return base_ + static_cast<std::size_t>(&one - spans_ + 1) * stride_;
+  return true;
 }
 
 span* region::take_unused() {
   const std::size_t taken = used_.load(std::memory_order_relaxed);
-  if (base_ == nullptr || taken == place_count_) return nullptr;
+  if (empty() || taken == place_count_) return nullptr;
   used_.store(taken + 1, std::memory_order_release);
   return spans_ + taken;
-}
-
-region::found region::find(const void* address) {
-  region* const in = region_map::at(address);
-  if (in == nullptr || in->empty()) return {nullptr, nullptr};
-  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - in->base_);
-  const std::size_t page = platform::page_size();
-  // A unit may hold memory of others behind the region's end.
-  if (offset >= in->size_) return {nullptr, nullptr};
-  if (offset < page) return {in, nullptr};
-  span* const at = in->spans_ + (offset - page) / in->stride_;
-  return {in, at < in->end() ? at : nullptr};
-}
-
-region::found region::find_secret(const void* secret) {
-  return find(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(secret) - 1));
 }
 
 }  // namespace lockfast::internal

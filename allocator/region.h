@@ -4,9 +4,9 @@
 //    | guard | place 0 | guard | place 1 | guard | ... | place n-1 | guard |
 //    |<----- stride ---->|
 //
-// Every region begins at a multiple of region_unit, so that the unit of an address names its region. A region of many
-// places lives as long as the process; a region of one place, for a large secret, is released when that is retired, and its
-// record serves the next.
+// Every region begins at a multiple of region_unit, so that the unit of an address names its region. A region of one place,
+// for a large secret, is released when that is retired; one of many places, when a trim finds none of them in use. The record
+// stays, and serves the next region of its kind.
 //
 // Invariants
 //   1. Between the places, and before the first and behind the last, there is always an inaccessible page.
@@ -18,16 +18,17 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "allocator/canary.h"
+#include "allocator/region_map.h"
+#include "allocator/relaxed.h"
 #include "allocator/span.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
 
 class isolated_arena;
-
-inline constexpr std::size_t region_unit = sizeof(void*) == 8 ? std::size_t{4} << 20 : std::size_t{1} << 20;
 
 class region {
  public:
@@ -56,7 +57,7 @@ class region {
   [[nodiscard]] const canary_key& key() const { return key_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::byte* base() const { return base_; }
-  [[nodiscard]] bool empty() const { return base_ == nullptr; }
+  [[nodiscard]] bool empty() const { return base() == nullptr; }
   [[nodiscard]] std::size_t place_pages() const { return place_pages_; }
   [[nodiscard]] platform::error dump_error() const { return dump_error_; }
   [[nodiscard]] platform::error fork_error() const { return fork_error_; }
@@ -71,18 +72,20 @@ class region {
   [[nodiscard]] span* begin() const { return spans_; }
   [[nodiscard]] span* end() const { return spans_ + used_.load(std::memory_order_acquire); }
 
-  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place.
-  void reserve_in_child();
+  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place. False
+  // when the system refuses, and then the region is empty.
+  [[nodiscard]] bool reserve_in_child();
 
   region* next = nullptr;        // in its owner's list of all records, which only grows
   region* next_empty = nullptr;  // in its owner's list of empty records
 
  private:
   isolated_arena* owner_ = nullptr;
-  std::byte* base_ = nullptr;
-  std::size_t size_ = 0;
-  std::size_t place_pages_ = 0;
-  std::size_t stride_ = 0;  // bytes
+  relaxed<std::byte*> base_;
+  relaxed<std::size_t> size_;
+  relaxed<std::size_t> place_pages_;
+  std::size_t page_ = 0;  // bytes; constant from the first map on
+  unsigned page_shift_ = 0;
   std::size_t place_count_ = 0;
   std::atomic<std::size_t> used_ = 0;
   span* spans_ = nullptr;
@@ -90,6 +93,33 @@ class region {
   platform::error dump_error_ = 0;
   platform::error fork_error_ = 0;
 };
+
+// ---- What a warm pair of allocation and release runs through ----
+
+inline std::byte* region::end_of(const span& one) const {
+  return base_ + static_cast<std::size_t>(&one - spans_ + 1) * ((place_pages_ + 1) << page_shift_);
+}
+
+inline region::found region::find(const void* address) {
+  region* const in = region_map::at(address);
+  if (in == nullptr || in->empty()) return {nullptr, nullptr};
+  const auto offset = reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(in->base());
+  // A unit may hold memory of others behind the region's end.
+  if (offset >= in->size_) return {nullptr, nullptr};
+  if (offset < in->page_) return {in, nullptr};
+  std::size_t place = 0;
+  if (in->place_count_ > 1) {
+    // A region of many places is one unit long: its page numbers fit 32 bits, which divide faster.
+    const auto page_number = static_cast<std::uint32_t>((offset >> in->page_shift_) - 1);
+    place = page_number / static_cast<std::uint32_t>(in->place_pages_ + 1);
+  }
+  span* const at = in->spans_ + place;
+  return {in, at < in->end() ? at : nullptr};
+}
+
+inline region::found region::find_secret(const void* secret) {
+  return find(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(secret) - 1));
+}
 
 }  // namespace lockfast::internal
 

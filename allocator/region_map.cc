@@ -1,48 +1,24 @@
-// region_map.cc - the two tables. 48 bits of address are covered; a system that hands out more is refused, not mistaken.
+// region_map.cc - the two tables and what is entered in them.
 #include "allocator/region_map.h"
 
-#include <atomic>
-#include <bit>
-#include <cstdint>
-
 #include "allocator/metadata.h"
-#include "allocator/region.h"
 
 namespace lockfast::internal {
 namespace {
 
-constexpr unsigned unit_bits = std::countr_zero(region_unit);
-constexpr unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
-constexpr unsigned inner_bits = (address_bits - unit_bits) / 2;
-constexpr unsigned outer_bits = address_bits - unit_bits - inner_bits;
-constexpr std::size_t inner_count = std::size_t{1} << inner_bits;
-constexpr std::size_t outer_count = std::size_t{1} << outer_bits;
-
-using slot = std::atomic<region*>;
-
-constinit std::atomic<slot*> outer[outer_count];
 constinit platform::mutex map_exclusion;
 
-slot* entry(std::uintptr_t unit) {
-  if (unit >> (inner_bits + outer_bits) != 0) return nullptr;
-  slot* const inner = outer[unit >> inner_bits].load(std::memory_order_acquire);
-  return inner == nullptr ? nullptr : inner + unit % inner_count;
-}
+}  // namespace
 
-bool make_table(std::uintptr_t unit) {
+constinit std::atomic<region_map::slot*> region_map::outer_[outer_count];
+
+bool region_map::make_table(std::uintptr_t unit) {
   if (unit >> (inner_bits + outer_bits) != 0) return false;
-  auto& place = outer[unit >> inner_bits];
+  auto& place = outer_[unit >> inner_bits];
   if (place.load(std::memory_order_relaxed) != nullptr) return true;
   auto* const table = metadata::take_array<slot>(inner_count);
   place.store(table, std::memory_order_release);
   return table != nullptr;
-}
-
-}  // namespace
-
-region* region_map::at(const void* address) {
-  const slot* const found = entry(reinterpret_cast<std::uintptr_t>(address) / region_unit);
-  return found == nullptr ? nullptr : found->load(std::memory_order_acquire);
 }
 
 bool region_map::set(std::byte* base, std::size_t size, region& holder) {

@@ -6,7 +6,10 @@
 #ifndef LOCKFAST_ALLOCATOR_REGION_MAP_H
 #define LOCKFAST_ALLOCATOR_REGION_MAP_H
 
+#include <atomic>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 
 #include "platform/platform.h"
 
@@ -14,6 +17,10 @@ namespace lockfast::internal {
 
 class region;
 
+// Regions begin at multiples of this, in bytes.
+inline constexpr std::size_t region_unit = sizeof(void*) == 8 ? std::size_t{4} << 20 : std::size_t{1} << 20;
+
+// 48 bits of address are covered; a system that hands out more is refused, not mistaken.
 class region_map {
  public:
   [[nodiscard]] static region* at(const void* address);
@@ -24,7 +31,34 @@ class region_map {
   static void clear(std::byte* base, std::size_t size);
 
   static platform::mutex& exclusion();
+
+ private:
+  using slot = std::atomic<region*>;
+
+  static constexpr unsigned unit_bits = std::countr_zero(region_unit);
+  static constexpr unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
+  static constexpr unsigned inner_bits = (address_bits - unit_bits) / 2;
+  static constexpr unsigned outer_bits = address_bits - unit_bits - inner_bits;
+  static constexpr std::size_t inner_count = std::size_t{1} << inner_bits;
+  static constexpr std::size_t outer_count = std::size_t{1} << outer_bits;
+
+  // Null where no table has been made.
+  [[nodiscard]] static slot* entry(std::uintptr_t unit);
+  [[nodiscard]] static bool make_table(std::uintptr_t unit);
+
+  static std::atomic<slot*> outer_[outer_count];
 };
+
+inline region_map::slot* region_map::entry(std::uintptr_t unit) {
+  if (unit >> (inner_bits + outer_bits) != 0) return nullptr;
+  slot* const inner = outer_[unit >> inner_bits].load(std::memory_order_acquire);
+  return inner == nullptr ? nullptr : inner + unit % inner_count;
+}
+
+inline region* region_map::at(const void* address) {
+  const slot* const found = entry(reinterpret_cast<std::uintptr_t>(address) / region_unit);
+  return found == nullptr ? nullptr : found->load(std::memory_order_acquire);
+}
 
 }  // namespace lockfast::internal
 

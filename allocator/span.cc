@@ -4,39 +4,12 @@
 #include "allocator/bytes.h"
 
 namespace lockfast::internal {
-namespace {
 
 using platform::access;
 
-std::byte* align_down(std::byte* address, std::size_t alignment) {
-  return address - (reinterpret_cast<std::uintptr_t>(address) & (alignment - 1));
-}
-
-}  // namespace
-
-span::tenancy span::fit(std::byte* end, std::size_t size, std::size_t alignment) {
-  const std::size_t page = platform::page_size();
-  tenancy made;
-  made.size = size;
-  made.address = align_down(end - size, alignment);
-  std::byte* const run_begin = align_down(made.address - canary::size, page);
-  std::byte* const run_end = align_down(made.address + size + page - 1, page);
-  made.gap = static_cast<std::size_t>(run_end - (made.address + size));
-  made.page_count = static_cast<std::size_t>(run_end - run_begin) / page;
-  return made;
-}
-
-bool span::claim_live() {
-  for (;;) {
-    state seen = state::live;
-    if (state_.compare_exchange_weak(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
-    if (seen != state::live && seen != state::busy) return false;
-    if (seen == state::busy) platform::yield();
-  }
-}
 
 platform::error span::open(const tenancy& wanted, lock_wanted lock) {
-  const std::size_t bytes = wanted.page_count * platform::page_size();
+  const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
   const auto lock_refusal = platform::lock(begin, bytes);
@@ -58,43 +31,13 @@ void span::lock_if_unlocked() {
   if (lock_error_ != 0) lock_error_ = platform::lock(run_, run_size_);
 }
 
-bool span::untouched() const {
-  const auto front = static_cast<std::size_t>(address_ - run_);
-  const std::size_t held = (front < canary::size ? front : canary::size) + size_ + gap_;
-  return all_zero(run_ + run_size_ - held, held);
-}
-
-void span::admit(const tenancy& wanted, const canary_key& key) {
-  address_ = wanted.address;
-  size_ = wanted.size;
-  gap_ = wanted.gap;
-  const canary whole(key, address_, ++generation_);
-  whole.write(address_ - canary::size);
-  whole.write_gap(address_ + size_, gap_);
-}
-
-platform::error span::protect(access to) {
-  if (access_ == to) return 0;
-  const auto refusal = platform::protect(run_, run_size_, to);
-  if (refusal == 0) access_ = to;
-  return refusal;
-}
-
-bool span::canaries_whole(const canary_key& key) const {
-  const canary expected(key, address_, generation_);
-  return expected.matches(address_ - canary::size) && expected.matches_gap(address_ + size_, gap_);
-}
-
 bool span::whole(const canary_key& key) const {
-  const std::byte* const front_end = address_ - canary::size;
-  return canaries_whole(key) && all_zero(run_, static_cast<std::size_t>(front_end - run_));
+  return canaries_whole(key) && all_zero(run_, static_cast<std::size_t>(tenant() - run_));
 }
-
-void span::wipe_tenant() { wipe(address_ - canary::size, canary::size + size_ + gap_); }
 
 bool span::retire() {
   // An idle run is zero, but for what a stray write left in front of the canary.
-  if (protect(access::read_write) == 0) wipe(run_, run_size_);
+  if (protect(access::read_write) == 0) wipe_run();
   if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) return false;
   platform::discard(run_, run_size_);
   (void)protect(access::none);
@@ -113,13 +56,13 @@ bool span::settle_in_child(const canary_key& key) {
   if (lock_error_ != 0) return current_state() == state::live;
   access_ = access::read_write;
   lock_error_ = platform::lock_again(run_, run_size_);
-  if (all_zero(address_ - canary::size, canary::size)) {
+  if (all_zero(tenant(), canary::size)) {
     const canary whole(key, address_, generation_);
-    whole.write(address_ - canary::size);
+    whole.write(tenant());
     whole.write_gap(address_ + size_, gap_);
   }
   if (current_state() == state::busy && !canaries_whole(key)) {
-    wipe(run_, run_size_);
+    wipe_run();
     return false;
   }
   (void)protect(wanted);

@@ -12,9 +12,10 @@
 //   2. A run is locked, where the system allows it, before a secret is written to it, and wiped before it is unlocked.
 //   3. state: fresh --> busy <--> live, busy <--> idle --> fresh, and absent --> busy. Who sets busy owns the span until it
 //      sets another state: that is the span's mutex, and what finds a double free.
-//   4. An idle run is zero in every byte; it is inaccessible under freed=trap and writable under freed=recycle.
+//   4. An idle run is inaccessible and zero in every byte under freed=trap; under freed=recycle it is writable, and zero in
+//      every byte that its tenants and their canaries had.
 //
-// Threads: the atomic state is for all; the rest belongs to whoever set busy, or holds the mutex of the span's list.
+// Threads: state and the queries are for all; the rest belongs to whoever set busy, or holds the mutex of the span's list.
 #ifndef LOCKFAST_ALLOCATOR_SPAN_H
 #define LOCKFAST_ALLOCATOR_SPAN_H
 
@@ -22,7 +23,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/bytes.h"
 #include "allocator/canary.h"
+#include "allocator/relaxed.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -35,25 +38,31 @@ class span {
 
   enum class state : std::uint8_t { fresh, idle, busy, live, absent };
 
-  // What a tenant is to get: where its bytes begin and how many pages hold them, its canary and its gap.
+  // What a tenant is to get: where its bytes begin, and the size of the pages that hold them, its canary and its gap.
   struct tenancy {
     std::byte* address;
     std::size_t size;
     std::size_t gap;
-    std::size_t page_count;
+    std::size_t run_size;
   };
 
-  // The tenancy whose gap ends at `end`, the last byte of the span's place.
-  [[nodiscard]] static tenancy fit(std::byte* end, std::size_t size, std::size_t alignment);
+  // The tenancy whose gap ends at `end`, behind the last byte of the span's place, or in an earlier page where a larger
+  // alignment moves it there.
+  [[nodiscard]] static tenancy fit(std::byte* end, std::size_t size, std::size_t alignment, std::size_t page);
 
   // ---- Exclusion ----
 
   // Waits until nobody is busy with it; true when it is live, and now busy with the caller.
   [[nodiscard]] bool claim_live();
+  // True when it was absent, and is now busy with the caller.
+  [[nodiscard]] bool claim_absent() {
+    state seen = state::absent;
+    return state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed);
+  }
   void set(state entered) { state_.store(entered, std::memory_order_release); }
   [[nodiscard]] state current_state() const { return state_.load(std::memory_order_acquire); }
 
-  // ---- Queries, for the owner ----
+  // ---- Queries ----
 
   [[nodiscard]] std::byte* run() const { return run_; }
   [[nodiscard]] std::size_t run_size() const { return run_size_; }
@@ -87,8 +96,10 @@ class span {
   // The same, and whether the bytes in front of the canary are zero.
   [[nodiscard]] bool whole(const canary_key& key) const;
 
-  // Wipes what the tenant and its canaries hold; requires a writable run.
+  // Wipes what the tenant and its canaries hold, or the whole run, with what a stray write left in front of the canary;
+  // require a writable run.
   void wipe_tenant();
+  void wipe_run();
 
   // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
   // not take the lock off, and then nothing has changed.
@@ -107,16 +118,71 @@ class span {
   span* next = nullptr;  // in its list's chain of fresh spans
 
  private:
-  std::byte* run_ = nullptr;
-  std::size_t run_size_ = 0;
-  std::byte* address_ = nullptr;
-  std::size_t size_ = 0;
+  // The canary's bytes, the secret's and the gap's, which lie in one piece.
+  [[nodiscard]] std::byte* tenant() const { return address_ - canary::size; }
+  [[nodiscard]] std::size_t tenant_size() const { return canary::size + size_ + gap_; }
+
+  relaxed<std::byte*> run_;
+  relaxed<std::size_t> run_size_;
+  relaxed<std::byte*> address_;
+  relaxed<std::size_t> size_;
   std::size_t gap_ = 0;
   std::uint32_t generation_ = 0;
-  platform::error lock_error_ = 0;
+  relaxed<platform::error> lock_error_;
   platform::access access_ = platform::access::none;
   std::atomic<state> state_ = state::fresh;
 };
+
+// ---- What a warm pair of allocation and release runs through ----
+
+inline span::tenancy span::fit(std::byte* end, std::size_t size, std::size_t alignment, std::size_t page) {
+  const auto down = [](std::byte* address, std::size_t multiple) {
+    return address - (reinterpret_cast<std::uintptr_t>(address) & (multiple - 1));
+  };
+  std::byte* const address = down(end - size, alignment);
+  std::byte* const run_begin = down(address - canary::size, page);
+  std::byte* const run_end = down(address + size + page - 1, page);
+  return {.address = address,
+          .size = size,
+          .gap = static_cast<std::size_t>(run_end - (address + size)),
+          .run_size = static_cast<std::size_t>(run_end - run_begin)};
+}
+
+inline bool span::claim_live() {
+  for (;;) {
+    state seen = state::live;
+    if (state_.compare_exchange_weak(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    if (seen != state::live && seen != state::busy) return false;
+    if (seen == state::busy) platform::yield();
+  }
+}
+
+inline platform::error span::protect(platform::access to) {
+  if (access_ == to) return 0;
+  const auto refusal = platform::protect(run_, run_size_, to);
+  if (refusal == 0) access_ = to;
+  return refusal;
+}
+
+inline void span::admit(const tenancy& wanted, const canary_key& key) {
+  address_ = wanted.address;
+  size_ = wanted.size;
+  gap_ = wanted.gap;
+  const canary whole(key, wanted.address, ++generation_);
+  whole.write(wanted.address - canary::size);
+  if (wanted.gap != 0) whole.write_gap(wanted.address + wanted.size, wanted.gap);
+}
+
+inline bool span::untouched() const { return address_ == nullptr || all_zero(tenant(), tenant_size()); }
+
+inline bool span::canaries_whole(const canary_key& key) const {
+  const canary expected(key, address_, generation_);
+  return expected.matches(tenant()) && (gap_ == 0 || expected.matches_gap(address_ + size_, gap_));
+}
+
+inline void span::wipe_tenant() { wipe(tenant(), tenant_size()); }
+
+inline void span::wipe_run() { wipe(run_, run_size_); }
 
 }  // namespace lockfast::internal
 

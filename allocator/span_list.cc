@@ -3,16 +3,6 @@
 
 namespace lockfast::internal {
 
-span* span_list::take_ready() {
-  const scoped_lock held(exclusion_);
-  if (ready_count_ == 0) return nullptr;
-  const std::size_t chosen = random_.below(ready_count_);
-  span* const taken = ready_[chosen];
-  ready_[chosen] = ready_[--ready_count_];
-  taken->set(span::state::busy);
-  return taken;
-}
-
 span* span_list::take_fresh() {
   const scoped_lock held(exclusion_);
   span* const taken = fresh_;
@@ -20,31 +10,6 @@ span* span_list::take_fresh() {
   fresh_ = taken->next;
   taken->set(span::state::busy);
   return taken;
-}
-
-span* span_list::leave_quarantine() {
-  span* const left = quarantined_[oldest_];
-  oldest_ = (oldest_ + 1) % depth_;
-  --quarantined_count_;
-  return left;
-}
-
-span* span_list::put_idle(span& freed) {
-  const scoped_lock held(exclusion_);
-  ++frees_;
-  span* surplus = nullptr;
-  if (quarantined_count_ == depth_) {
-    span* const rested = leave_quarantine();
-    if (ready_count_ < ready_limit_) {
-      ready_[ready_count_++] = rested;
-    } else {
-      surplus = rested;
-      surplus->set(span::state::busy);
-    }
-  }
-  quarantined_[(oldest_ + quarantined_count_++) % depth_] = &freed;
-  freed.set(span::state::idle);
-  return surplus;
 }
 
 void span_list::put_fresh(span& retired) {
@@ -75,7 +40,7 @@ span* span_list::take_any_idle() {
   if (ready_count_ > 0) {
     taken = ready_[--ready_count_];
   } else if (quarantined_count_ > 0) {
-    taken = leave_quarantine();
+    taken = &leave_quarantine();
   }
   if (taken != nullptr) taken->set(span::state::busy);
   return taken;

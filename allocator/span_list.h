@@ -5,13 +5,14 @@
 //                                                     v
 //                                                   fresh (no pages) <-- never used
 //
-// A freed span is not used again before as many others have been freed as the quarantine holds.
+// A freed span is not used again before as many others have been freed as the quarantine holds, unless a shortage leaves no
+// other.
 //
 // Invariants
 //   1. Quarantined and ready spans are idle: wiped and, where the system allows it, locked. Fresh spans own no pages.
 //   2. live + quarantined + ready + fresh + never used == places, but for the spans that somebody is busy with.
 //
-// Threads: everything under its mutex, which is never held across a system call.
+// Threads: everything under its mutex, which is held across no system call but the one that seeds the choices.
 #ifndef LOCKFAST_ALLOCATOR_SPAN_LIST_H
 #define LOCKFAST_ALLOCATOR_SPAN_LIST_H
 
@@ -19,6 +20,7 @@
 
 #include "allocator/random.h"
 #include "allocator/region.h"
+#include "allocator/scoped_lock.h"
 #include "allocator/span.h"
 #include "platform/platform.h"
 
@@ -61,7 +63,7 @@ class span_list {
   platform::mutex& exclusion() { return exclusion_; }
 
  private:
-  [[nodiscard]] span* leave_quarantine();
+  [[nodiscard]] span& leave_quarantine();
 
   platform::mutex exclusion_;
   random_choice random_;
@@ -76,17 +78,43 @@ class span_list {
   span* ready_[most_ready] = {};
 };
 
-// Holds a mutex for a scope.
-class scoped_lock {
- public:
-  explicit scoped_lock(platform::mutex& held) : held_(held) { held_.lock(); }
-  ~scoped_lock() { held_.unlock(); }
-  scoped_lock(const scoped_lock&) = delete;
-  scoped_lock& operator=(const scoped_lock&) = delete;
+// ---- What a warm pair of allocation and release runs through ----
 
- private:
-  platform::mutex& held_;
-};
+inline span* span_list::take_ready() {
+  const scoped_lock held(exclusion_);
+  if (ready_count_ == 0) return nullptr;
+  const std::size_t chosen = random_.below(ready_count_);
+  span* const taken = ready_[chosen];
+  ready_[chosen] = ready_[--ready_count_];
+  taken->set(span::state::busy);
+  return taken;
+}
+
+inline span& span_list::leave_quarantine() {
+  span& left = *quarantined_[oldest_];
+  if (++oldest_ == depth_) oldest_ = 0;
+  --quarantined_count_;
+  return left;
+}
+
+inline span* span_list::put_idle(span& freed) {
+  const scoped_lock held(exclusion_);
+  ++frees_;
+  span* surplus = nullptr;
+  if (quarantined_count_ == depth_) {
+    span& rested = leave_quarantine();
+    if (ready_count_ < ready_limit_) {
+      ready_[ready_count_++] = &rested;
+    } else {
+      surplus = &rested;
+      surplus->set(span::state::busy);
+    }
+  }
+  const std::size_t newest = oldest_ + quarantined_count_++;
+  quarantined_[newest < depth_ ? newest : newest - depth_] = &freed;
+  freed.set(span::state::idle);
+  return surplus;
+}
 
 }  // namespace lockfast::internal
 

@@ -36,7 +36,7 @@ function(lockfast_library name)
     install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
   endforeach()
   set_target_properties(${name}_shared PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME} VERSION ${PROJECT_VERSION}
-                        SOVERSION ${PROJECT_VERSION_MAJOR})
+                        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(${name}_static PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME}_static)
   # Secrets outlive a dlclose: -z nodelete keeps the library, its fork handlers and its pools where they are.
   target_link_options(${name}_shared PRIVATE -static-libgcc -Wl,-z,nodelete,-z,relro,-z,now)

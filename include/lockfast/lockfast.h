@@ -4,7 +4,7 @@
  *    grouped     | guard page | canary secret canary | canary secret canary | ... | guard page |
  *
  * An isolated secret owns its pages: its last byte is the last byte of a page, so the first byte past it traps, and its
- * access is its own. A grouped secret shares locked pages with others of its size, a canary on either side of it.
+ * access is its own. Grouped secrets, which share locked pages, are part of the interface and are not placed yet.
  *
  * Results: an int is 0, or -1 with errno; a pointer is NULL with errno when it is refused. A refusal leaves nothing behind.
  * A misuse that no caller can recover from (a broken canary, a pointer freed twice, a pointer that is not ours) prints one
@@ -37,16 +37,16 @@
 extern "C" {
 #endif
 
-/* Version of the headers; the libraries are compatible within one major version. */
+/* Version of the headers; before 1.0 the libraries are compatible within one minor version. */
 #define LOCKFAST_VERSION_MAJOR 0
 #define LOCKFAST_VERSION_MINOR 1
 #define LOCKFAST_VERSION_PATCH 0
 
 /* ---- Allocation ------------------------------------------------------------------------------------------------------ */
 
-/* Allocates a secret of size bytes, each 0xdb. Grouped when the size fits a slab, else isolated. Any size, 0 included, gives
+/* Allocates a secret of size bytes, each 0xdb, in whichever placement suits its size: isolated, for now. Any size, 0 included, gives
  * a pointer of its own. Refusals: ENOMEM - no memory, no address space, no map left (vm.max_map_count), a size beyond
- * PTRDIFF_MAX, or no lock budget left (RLIMIT_MEMLOCK) where the policy requires the lock. */
+ * PTRDIFF_MAX / 4, or no lock budget left (RLIMIT_MEMLOCK) where the policy requires the lock. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc(size_t size);
 
 /* The same, in pages of its own. The pointer's alignment is the largest power of two that divides size, up to a page. */
@@ -76,12 +76,13 @@ LOCKFAST_API size_t lockfast_size(const void *secret);
 enum lockfast_access { LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE };
 
 /* Sets who can touch an isolated secret: nobody, readers, all. Verifies its canary on the way; a broken one ends the
- * process. Refusals: ENOTSUP - a grouped secret outside a compartment; EINVAL - no such access; else the system's errno,
- * and the access is as it was. */
+ * process. Refusals: EINVAL - no such access; ENOMEM - a secret that a fork left absent; else the system's errno; and the
+ * access is as it was. */
 LOCKFAST_API int lockfast_protect(void *secret, enum lockfast_access access);
 
 /* Verifies one secret's canaries now, and the zeros in front of an isolated one: EFAULT when they are damaged, EINVAL for a
- * pointer that is no live secret's. A secret without access is opened for the length of the call, for reading. */
+ * pointer that is no live secret's; else the system's errno, when it will not open a secret without access, which is done for
+ * the length of the call, for reading. */
 LOCKFAST_API int lockfast_check(const void *secret);
 
 /* Does the same for every live secret; returns how many are damaged. */
@@ -98,7 +99,8 @@ LOCKFAST_API size_t lockfast_trim(void);
 LOCKFAST_API int lockfast_mlock(void *address, size_t length);
 
 /* Wipes length bytes at address, claimed or not, and gives up the claim on them; a page whose last claimed byte this was is
- * unlocked. Refusals as above. */
+ * unlocked. Refusals: ENOMEM - past the end of the address space, or no memory, and nothing is changed; else the system's
+ * errno for a page that it will not unlock, and the bytes are wiped and given up all the same. */
 LOCKFAST_API int lockfast_munlock(void *address, size_t length);
 
 /* Writes zeros that no compiler removes. */
@@ -162,7 +164,7 @@ enum lockfast_fork {
 enum lockfast_freed {
   LOCKFAST_FREED_DEFAULT,
   LOCKFAST_FREED_TRAP,   /* a freed secret's pages are inaccessible until they are used again: the default */
-  LOCKFAST_FREED_RECYCLE /* they are wiped, and checked for writes when they are used again; no system call */
+  LOCKFAST_FREED_RECYCLE /* they are wiped, and checked for writes when they are used again; no system call when locked */
 };
 enum lockfast_drop_in_placement { LOCKFAST_PLACEMENT_DEFAULT, LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_PLACEMENT_GROUPED };
 enum lockfast_crash { LOCKFAST_CRASH_DEFAULT, LOCKFAST_CRASH_NONE, LOCKFAST_CRASH_WIPE }; /* none */

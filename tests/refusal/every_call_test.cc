@@ -28,7 +28,7 @@ struct session {
       (void)calls.protect(secret, access::none);
       (void)calls.check(secret);
       (void)calls.protect(secret, access::read_write);
-      const auto moved = calls.arena.reallocate(secret, *region::find_secret(secret).at, 3000);
+      const auto moved = calls.arena.reallocate(secret, span_of(secret), 3000);
       if (moved.address == nullptr) {
         ++refusals;
         CHECK(calls.describe(secret).size != 3000);

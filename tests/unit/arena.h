@@ -3,6 +3,7 @@
 #define LOCKFAST_TESTS_UNIT_ARENA_H
 
 #include <cstddef>
+#include <cstdlib>
 
 #include "allocator/bytes.h"
 #include "allocator/isolated.h"
@@ -27,19 +28,25 @@ inline isolated_arena& make_arena(const isolated_arena::policy& chosen) {
   return *previous;
 }
 
+inline span& span_of(const std::byte* secret) {
+  span* const at = region::find_secret(secret).at;
+  if (at == nullptr) std::abort();
+  return *at;
+}
+
 // Calls by a secret's address alone.
 struct by_address {
   isolated_arena& arena;
 
   std::byte* allocate(std::size_t size) const { return arena.allocate(size, 1, fresh_byte).address; }
-  void deallocate(const std::byte* secret) const { arena.deallocate(secret, *region::find_secret(secret).at); }
+  void deallocate(const std::byte* secret) const { arena.deallocate(secret, span_of(secret)); }
   platform::error protect(const std::byte* secret, platform::access to) const {
-    return arena.protect(secret, *region::find_secret(secret).at, to);
+    return arena.protect(secret, span_of(secret), to);
   }
-  platform::error check(const std::byte* secret) const { return arena.check(secret, *region::find_secret(secret).at); }
+  platform::error check(const std::byte* secret) const { return arena.check(secret, span_of(secret)); }
   lockfast_receipt describe(const std::byte* secret) const {
     lockfast_receipt receipt = {};
-    (void)arena.describe(secret, *region::find_secret(secret).at, receipt);
+    (void)arena.describe(secret, span_of(secret), receipt);
     return receipt;
   }
 };

@@ -22,7 +22,7 @@ TEST_CASE("a secret ends where its last page ends, behind zeros and a canary, at
       CAPTURE(size);
       std::byte* const secret = calls.allocate(size);
       REQUIRE(secret != nullptr);
-      const span& at = *region::find_secret(secret).at;
+      const span& at = span_of(secret);
       CHECK((reinterpret_cast<std::uintptr_t>(secret) + size) % page == 0);
       CHECK(at.run() + at.run_size() == secret + size);
       CHECK(at.run_size() == (size + canary::size + page - 1) / page * page);
@@ -45,7 +45,7 @@ TEST_CASE("an aligned secret lies at its alignment, and the gap behind it is ver
       const auto made = calls.arena.allocate(size, alignment, fresh_byte);
       REQUIRE(made.address != nullptr);
       CHECK(reinterpret_cast<std::uintptr_t>(made.address) % alignment == 0);
-      const span& at = *region::find_secret(made.address).at;
+      const span& at = span_of(made.address);
       const auto gap = static_cast<std::size_t>(at.run() + at.run_size() - (made.address + size));
       CHECK(gap < (alignment < 4096 ? alignment : 4096));
       CHECK(calls.check(made.address) == 0);
@@ -85,7 +85,7 @@ TEST_CASE("a freed secret is zero, in every byte that it had") {
     const by_address calls{make_arena(policy)};
     for (const std::size_t size : {1U, 32U, 5000U, 70000U}) {
       std::byte* const secret = calls.allocate(size);
-      const span& at = *region::find_secret(secret).at;
+      const span& at = span_of(secret);
       const std::byte* const run = at.run();
       const std::size_t run_size = at.run_size();
       calls.deallocate(secret);
