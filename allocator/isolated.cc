@@ -35,15 +35,15 @@ void isolated_arena::start(const policy& chosen) {
   }
 }
 
-allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int fill) {
-  span* const made = place_secret(size, alignment, fill);
+allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int value) {
+  span* const made = place_secret(size, alignment, value);
   if (made == nullptr) return {nullptr, ENOMEM};
   std::byte* const address = made->address();
   made->set(span::state::live);
   return {address, 0};
 }
 
-span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int fill) {
+span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value) {
   constexpr std::size_t most = PTRDIFF_MAX / 4;
   if (size > most || alignment > most) return nullptr;
   const std::size_t page_count = pages_for(size, alignment, page_);
@@ -70,7 +70,7 @@ span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int 
     if (made == nullptr && trim() != 0) made = attempt(take_place(page_count, exact, refusal), always);
     if (made == nullptr && policy_.lock == if_possible) made = attempt(take_place(page_count, exact, refusal), if_possible);
   }
-  if (made != nullptr) std::memset(made->address(), fill, size);
+  if (made != nullptr) fill(made->address(), value, size);
   return made;
 }
 

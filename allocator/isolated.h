@@ -46,8 +46,8 @@ class isolated_arena {
 
   void start(const policy& chosen);
 
-  // A secret of size bytes, each of them fill, at a multiple of alignment (a power of two).
-  [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int fill);
+  // A secret of size bytes, each of them value, at a multiple of alignment (a power of two).
+  [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value);
 
   // The rest takes a secret that region::find_secret found. A span that is not live is a breach where it says so.
   void deallocate(const std::byte* secret, span& at);                                          // breach
@@ -77,7 +77,7 @@ class isolated_arena {
   };
 
   // A new secret's span, busy with the caller; null when it is refused, for want of memory, maps or locks.
-  [[nodiscard]] span* place_secret(std::size_t size, std::size_t alignment, int fill);
+  [[nodiscard]] span* place_secret(std::size_t size, std::size_t alignment, int value);
   [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
   [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);

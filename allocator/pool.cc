@@ -20,9 +20,7 @@ constexpr lockfast_options native_defaults = {LOCKFAST_LOCK_REQUIRED, LOCKFAST_H
 constexpr lockfast_options drop_in_defaults = {LOCKFAST_LOCK_PREFERRED, LOCKFAST_HIDDEN_AUTO,        LOCKFAST_FORK_INHERIT,
                                                LOCKFAST_FREED_TRAP,     LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_CRASH_NONE};
 
-constinit pool native_pool(native_defaults, breach_signal::abort);
-constinit pool drop_in_pool(drop_in_defaults, breach_signal::access_violation);
-constinit pool* const every_pool[] = {&native_pool, &drop_in_pool};
+pool* const every_pool[] = {&pool::native(), &pool::drop_in()};
 
 // Guards the start of the pools and what the program configured.
 constinit platform::mutex start_exclusion;
@@ -47,8 +45,8 @@ platform::fork_policy fork_policy_of(lockfast_fork chosen) {
 
 }  // namespace
 
-pool& pool::native() { return native_pool; }
-pool& pool::drop_in() { return drop_in_pool; }
+constinit pool pool::native_(native_defaults, breach_signal::abort);
+constinit pool pool::drop_in_(drop_in_defaults, breach_signal::access_violation);
 
 platform::error pool::configure(const lockfast_options& asked) {
   if (!valid(asked)) return EINVAL;
@@ -104,11 +102,11 @@ void* pool::refuse(platform::error refusal) {
   return nullptr;
 }
 
-void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int fill) {
+void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value) {
   ensure_started();
-  allocated made = isolated_.allocate(size, alignment, fill);
+  allocated made = isolated_.allocate(size, alignment, value);
   // The arena has given up what it keeps idle itself; the other families' may do.
-  if (made.address == nullptr && trim() != 0) made = isolated_.allocate(size, alignment, fill);
+  if (made.address == nullptr && trim() != 0) made = isolated_.allocate(size, alignment, value);
   return given(made);
 }
 

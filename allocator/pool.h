@@ -27,14 +27,14 @@ class pool {
   // What a family does where neither the program nor LOCKFAST_OPTIONS says otherwise.
   constexpr pool(const lockfast_options& defaults, breach_signal signal) : defaults_(defaults), signal_(signal) {}
 
-  [[nodiscard]] static pool& native();
-  [[nodiscard]] static pool& drop_in();
+  [[nodiscard]] static pool& native() { return native_; }
+  [[nodiscard]] static pool& drop_in() { return drop_in_; }
 
   // Sets what the program asks of every family: EBUSY once one has started, EINVAL for an invalid value.
   [[nodiscard]] static platform::error configure(const lockfast_options& asked);
 
   // A secret in pages of its own; null, with errno, when it is refused. errno is left alone otherwise.
-  [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int fill);
+  [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int value);
   // Counts a request that was refused before it came to the pages; null, with errno.
   void* refuse(platform::error refusal);
 
@@ -75,6 +75,9 @@ class pool {
   static void before_fork();
   static void after_fork_in_parent();
   static void after_fork_in_child();
+
+  static pool native_;
+  static pool drop_in_;
 
   lockfast_options defaults_;
   breach_signal signal_;

@@ -25,12 +25,6 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock) {
   return 0;
 }
 
-platform::error span::reopen() { return protect(access::read_write); }
-
-void span::lock_if_unlocked() {
-  if (lock_error_ != 0) lock_error_ = platform::lock(run_, run_size_);
-}
-
 bool span::whole(const canary_key& key) const {
   return canaries_whole(key) && all_zero(run_, static_cast<std::size_t>(tenant() - run_));
 }

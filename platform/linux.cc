@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -269,6 +270,8 @@ void random(std::span<std::byte> out) {
     }
   }
 }
+
+bool single_threaded() { return __libc_single_threaded != 0; }
 
 const char* options_variable() { return secure_getenv("LOCKFAST_OPTIONS"); }
 

@@ -111,6 +111,9 @@ void raise_access_violation();
 
 void yield();
 
+// Whether no other thread can be running: false when in doubt.
+[[nodiscard]] bool single_threaded();
+
 // Exclusion between threads of this process. Constant-initialised, never destroyed.
 class mutex {
  public:

@@ -244,6 +244,8 @@ void random(std::span<std::byte> out) {
   }
 }
 
+bool single_threaded() { return false; }
+
 const char* options_variable() { return std::getenv("LOCKFAST_OPTIONS"); }
 
 }  // namespace platform
