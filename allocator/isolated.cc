@@ -28,7 +28,8 @@ void isolated_arena::start(const policy& chosen) {
   page_ = platform::page_size();
   for (std::size_t list = 0; list < small_pages; ++list) {
     const std::size_t page_count = list + 1;
-    const std::size_t quarantined = 2 * span_list::most_quarantined / page_count;
+    const std::size_t share = chosen.idle_pages / 4 / small_pages / page_count;
+    const std::size_t quarantined = share == 0 ? 1 : share;
     const std::size_t ready = chosen.idle_pages / 2 / small_pages / page_count;
     lists_[list].set_depths(quarantined < span_list::most_quarantined ? quarantined : span_list::most_quarantined,
                             ready < span_list::most_ready ? ready : span_list::most_ready);
@@ -44,8 +45,6 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
 }
 
 span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value) {
-  constexpr std::size_t most = PTRDIFF_MAX / 4;
-  if (size > most || alignment > most) return nullptr;
   const std::size_t page_count = pages_for(size, alignment, page_);
   const bool exact = alignment <= page_;
 
@@ -68,8 +67,8 @@ span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int 
     // What others keep idle cures a shortage: first a place of this size, then the pages of all.
     if (exact && page_count <= small_pages) made = attempt({lists_[page_count - 1].take_any_idle(), true}, always);
     if (made == nullptr && trim() != 0) made = attempt(take_place(page_count, exact, refusal), always);
-    if (made == nullptr && policy_.lock == if_possible) made = attempt(take_place(page_count, exact, refusal), if_possible);
   }
+  if (made == nullptr && policy_.lock == if_possible) made = attempt(take_place(page_count, exact, refusal), if_possible);
   if (made != nullptr) fill(made->address(), value, size);
   return made;
 }
@@ -80,7 +79,7 @@ platform::error isolated_arena::open(place taken, const span::tenancy& wanted, s
   if (const auto refusal = at.reopen(); refusal != 0) return refusal;
   if (!policy_.trap_freed && !at.untouched()) end_process(breach::write_after_free, policy_.signal);
   at.lock_if_unlocked();
-  return 0;
+  return policy_.lock == span::lock_wanted::always ? at.lock_error() : 0;
 }
 
 void isolated_arena::claim(const std::byte* secret, span& at) const {
@@ -126,14 +125,16 @@ platform::error isolated_arena::protect(const std::byte* secret, span& at, acces
 
 platform::error isolated_arena::check(const std::byte* secret, span& at) {
   if (!at.claim_live()) return EINVAL;
-  platform::error result = at.address() == secret ? 0 : EINVAL;
-  if (result == 0) {
-    const access before = at.current_access();
-    if (before == access::none) result = at.protect(access::read);
-    if (result == 0 && !at.whole(at.home.key())) result = EFAULT;
-    if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
-  }
+  const auto result = at.address() == secret ? verify(at) : EINVAL;
   at.set(span::state::live);
+  return result;
+}
+
+platform::error isolated_arena::verify(span& at) const {
+  const access before = at.current_access();
+  auto result = before == access::none ? at.protect(access::read) : 0;
+  if (result == 0 && !at.whole(at.home.key())) result = EFAULT;
+  if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
   return result;
 }
 
@@ -181,7 +182,11 @@ allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::siz
 std::size_t isolated_arena::audit() {
   std::size_t damaged = 0;
   for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) damaged += check(at->address(), *at) == EFAULT;
+    for (span* at = one->begin(); at < one->end(); ++at) {
+      if (!at->claim_live()) continue;
+      damaged += verify(*at) == EFAULT;
+      at->set(span::state::live);
+    }
   }
   return damaged;
 }
@@ -205,7 +210,9 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       if (at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
-      if (seen != span::state::live && seen != span::state::absent) continue;
+      const bool counts = seen == span::state::live || seen == span::state::absent ||
+                          (seen == span::state::busy && at->has_tenant());
+      if (!counts) continue;
       ++live;
       out.bytes_live += at->size();
       out.live_unlocked += at->lock_error() != 0;

@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "allocator/breach.h"
 #include "allocator/region.h"
@@ -46,7 +47,11 @@ class isolated_arena {
 
   void start(const policy& chosen);
 
-  // A secret of size bytes, each of them value, at a multiple of alignment (a power of two).
+  // The most that can be asked for, in bytes.
+  static constexpr std::size_t most_size = sizeof(void*) == 8 ? (PTRDIFF_MAX >> 23) + 1 : PTRDIFF_MAX / 4;
+  static constexpr std::size_t most_alignment = std::size_t{1} << 30;
+
+  // A secret of size bytes, each of them value, at a multiple of alignment (a power of two). Requires no more than the most.
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value);
 
   // The rest takes a secret that region::find_secret found. A span that is not live is a breach where it says so.
@@ -90,6 +95,8 @@ class isolated_arena {
   void release_vacant_regions();
   [[nodiscard]] region* take_record(std::size_t page_count, region*& empties, std::size_t place_count);
   void claim(const std::byte* secret, span& at) const;
+  // Whether a claimed span is whole: EFAULT if not, else the errno that kept it closed.
+  [[nodiscard]] platform::error verify(span& at) const;
   void enlist(region& made);
   [[nodiscard]] bool is_large(const region& one) const { return one.place_pages() > small_pages; }
 
@@ -104,7 +111,7 @@ class isolated_arena {
   region* large_idle_[most_large_idle] = {};   // oldest first
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
-  std::atomic<std::uint64_t> other_frees_ = 0;  // beside those that the lists count
+  std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count
 };
 
 }  // namespace lockfast::internal

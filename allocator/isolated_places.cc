@@ -206,12 +206,12 @@ void isolated_arena::after_fork_in_child() {
     if (absent && !one->reserve_in_child()) continue;
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
-      const bool holds_secret = seen == span::state::live || seen == span::state::busy;
+      const bool holds_secret = seen == span::state::live || (seen == span::state::busy && at->has_tenant());
       if (seen == span::state::absent) continue;
       if (holds_secret && absent) {
         at->forget_in_child();
         at->set(span::state::absent);
-      } else if (holds_secret && at->settle_in_child(one->key())) {
+      } else if (holds_secret && at->settle_in_child(one->key(), policy_.fork)) {
         at->set(span::state::live);
       } else {
         at->forget_in_child();

@@ -31,19 +31,24 @@ platform::error lock_error_of_ours(std::uintptr_t page) {
 
 bool is_callers(std::uintptr_t page) { return !is_ours(page); }
 
-// Calls act(address, size) for each run of pages in [begin, end) that wanted() accepts; the first refusal ends it.
+// Calls act(address, size) for each run of pages in [begin, end) that wanted() accepts; returns the first refusal, which ends
+// it or not.
+enum class after_refusal : unsigned char { stop, go_on };
 template <class Wanted, class Act>
-platform::error for_each_run(std::uintptr_t begin, std::uintptr_t end, Wanted wanted, Act act) {
+platform::error for_each_run(std::uintptr_t begin, std::uintptr_t end, after_refusal then, Wanted wanted, Act act) {
   const std::size_t page = platform::page_size();
+  platform::error first = 0;
   for (std::uintptr_t at = begin; at != end;) {
     std::uintptr_t stop = at + page;
     if (wanted(at)) {
       while (stop != end && wanted(stop)) stop += page;
-      if (const platform::error refusal = act(as_pointer(at), stop - at); refusal != 0) return refusal;
+      const platform::error refusal = act(as_pointer(at), stop - at);
+      if (first == 0) first = refusal;
+      if (refusal != 0 && then == after_refusal::stop) break;
     }
     at = stop;
   }
-  return 0;
+  return first;
 }
 
 }  // namespace
@@ -97,7 +102,9 @@ void ledger::after_fork_in_child() {
     const std::uintptr_t begin = found->begin;
     from = found->end;
     // A refusal leaves these pages unlocked and unclaimed, as after an ordinary fork.
-    if (hold(page_floor(begin), page_ceiling(from)) != 0 && reserve_nodes(1)) remove(begin, from);
+    if (hold(page_floor(begin), page_ceiling(from)) == 0 || !reserve_nodes(1)) continue;
+    remove(begin, from);
+    (void)let_go(page_floor(begin), page_ceiling(from));
   }
 }
 
@@ -113,24 +120,24 @@ platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end) {
   for (std::uintptr_t page = begin; page != end; page += platform::page_size()) {
     if (const auto refusal = lock_error_of_ours(page); refusal != 0) return refusal;
   }
-  auto refusal = for_each_run(begin, end, is_callers, platform::lock_foreign);
+  auto refusal = for_each_run(begin, end, after_refusal::stop, is_callers, platform::lock_foreign);
   if (refusal != 0) {
-    (void)for_each_run(begin, end, unclaimed, platform::unlock_foreign);
+    (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::unlock_foreign);
     return refusal;
   }
-  refusal = for_each_run(begin, end, is_callers, platform::conceal);
+  refusal = for_each_run(begin, end, after_refusal::stop, is_callers, platform::conceal);
   // A system without such a thing has no dumps to be left out of, or offers no way; docs/platforms.md says which.
   if (refusal == 0 || refusal == ENOTSUP) return 0;
-  (void)for_each_run(begin, end, unclaimed, platform::reveal);
-  (void)for_each_run(begin, end, unclaimed, platform::unlock_foreign);
+  (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::reveal);
+  (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::unlock_foreign);
   return refusal;
 }
 
 // Undoes hold() for those pages of [begin, end) in which no byte is claimed.
 platform::error ledger::let_go(std::uintptr_t begin, std::uintptr_t end) {
   const auto unclaimed = [&](std::uintptr_t page) { return !is_ours(page) && !page_claimed(page); };
-  (void)for_each_run(begin, end, unclaimed, platform::reveal);
-  return for_each_run(begin, end, unclaimed, platform::unlock_foreign);
+  (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::reveal);
+  return for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::unlock_foreign);
 }
 
 // ---- The interval set -----------------------------------------------------------------------------------------------------

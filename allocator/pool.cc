@@ -76,6 +76,9 @@ platform::error pool::claim(void* address, std::size_t length) {
     const scoped_lock held(start_exclusion);
     start_process();
   }
+  const auto refusal = ledger::of_process().claim(address, length);
+  // The lock budget that idle pages hold may be all that is missing.
+  if ((refusal != ENOMEM && refusal != EAGAIN) || trim() == 0) return refusal;
   return ledger::of_process().claim(address, length);
 }
 
@@ -104,6 +107,7 @@ void* pool::refuse(platform::error refusal) {
 
 void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value) {
   ensure_started();
+  if (size > isolated_arena::most_size || alignment > isolated_arena::most_alignment) return refuse(ENOMEM);
   allocated made = isolated_.allocate(size, alignment, value);
   // The arena has given up what it keeps idle itself; the other families' may do.
   if (made.address == nullptr && trim() != 0) made = isolated_.allocate(size, alignment, value);
@@ -121,6 +125,7 @@ void* pool::reallocate(void* secret, std::size_t size) {
   const auto found = region::find_secret(secret);
   if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
   if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
+  if (size > isolated_arena::most_size) return refuse(ENOMEM);
   return given(found.in->owner().reallocate(static_cast<const std::byte*>(secret), *found.at, size));
 }
 

@@ -84,7 +84,7 @@ class pool {
   std::atomic<bool> started_ = false;
   lockfast_options options_ = {};
   isolated_arena isolated_;
-  std::atomic<std::uint64_t> refusals_ = 0;
+  std::atomic<std::size_t> refusals_ = 0;
 };
 
 }  // namespace lockfast::internal

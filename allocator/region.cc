@@ -12,6 +12,8 @@ namespace lockfast::internal {
 region* region::make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count, platform::fork_policy policy) {
   const std::size_t page = platform::page_size();
   if (place_count == fill_unit) place_count = (region_unit / page - 1) / (place_pages + 1);
+  // Where pages are large and units small, one place may be longer than a unit.
+  if (place_count == 0) place_count = 1;
   std::byte* const record = metadata::take(sizeof(region));
   span* const spans = metadata::take_array<span>(place_count);
   if (record == nullptr || spans == nullptr) return nullptr;

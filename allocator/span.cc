@@ -42,22 +42,20 @@ bool span::retire() {
   return true;
 }
 
-bool span::settle_in_child(const canary_key& key) {
-  if (run_ == nullptr) return false;
+bool span::settle_in_child(const canary_key& key, platform::fork_policy policy) {
+  if (run_ == nullptr || !has_tenant_) return false;
   const access wanted = access_;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
-  lock_error_ = platform::protect(run_, run_size_, access::read_write);
-  if (lock_error_ != 0) return current_state() == state::live;
+  if (const auto refusal = platform::protect(run_, run_size_, access::read_write); refusal != 0) {
+    lock_error_ = refusal;
+    return true;
+  }
   access_ = access::read_write;
   lock_error_ = platform::lock_again(run_, run_size_);
-  if (all_zero(tenant(), canary::size)) {
+  if (policy == platform::fork_policy::wipe) {
     const canary whole(key, address_, generation_);
     whole.write(tenant());
     whole.write_gap(address_ + size_, gap_);
-  }
-  if (current_state() == state::busy && !canaries_whole(key)) {
-    wipe_run();
-    return false;
   }
   (void)protect(wanted);
   return true;
@@ -71,16 +69,28 @@ void span::forget_in_child() {
   }
   run_ = nullptr;
   run_size_ = 0;
+  has_tenant_ = false;
   lock_error_ = 0;
   access_ = access::none;
 }
 
 void span::wipe_on_signal() {
-  const state seen = current_state();
-  if ((seen != state::live && seen != state::busy) || run_ == nullptr || address_ < run_) return;
-  if (platform::protect(run_, run_size_, access::read_write) != 0) return;
-  wipe(address_, size_);
-  (void)platform::protect(run_, run_size_, access_);
+  constexpr int most_waits = 1000;
+  for (int waits = 0; waits < most_waits; ++waits) {
+    state seen = state::live;
+    if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {
+      const access before = access_;
+      if (protect(access::read_write) == 0) wipe(address_, size_);
+      (void)protect(before);
+      set(state::live);
+      return;
+    }
+    if (seen != state::busy) return;
+    platform::yield();
+  }
+  std::byte* const begin = address_;
+  const bool in_run = begin > run_ && begin + size_ <= run_ + run_size_;
+  if (has_tenant_ && in_run && platform::protect(run_, run_size_, access::read_write) == 0) wipe(begin, size_);
 }
 
 }  // namespace lockfast::internal

@@ -70,6 +70,8 @@ class span {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] platform::access current_access() const { return access_; }
   [[nodiscard]] platform::error lock_error() const { return lock_error_; }
+  // Whether a secret is in it: from admit() until it is wiped.
+  [[nodiscard]] bool has_tenant() const { return has_tenant_; }
 
   // ---- Pages; each refusal leaves the span as it was ----
 
@@ -105,13 +107,13 @@ class span {
   // not take the lock off, and then nothing has changed.
   [[nodiscard]] bool retire();
 
-  // In a forked child, where no other thread runs. settle: makes a live run the child's own, locked, its canaries rewritten
-  // where the fork wiped them; false when a parent's thread was busy with the run and its canaries are not whole. forget:
-  // the run is gone, or holds nothing.
-  [[nodiscard]] bool settle_in_child(const canary_key& key);
+  // In a forked child, where no other thread runs. settle: makes a tenant's run the child's own, locked, its canaries
+  // rewritten where the policy wiped them; false when the span has no tenant. forget: the run is gone, or holds nothing.
+  [[nodiscard]] bool settle_in_child(const canary_key& key, platform::fork_policy policy);
   void forget_in_child();
 
-  // On a fatal signal: wipes the secret of a live or busy span, whatever its access, and leaves the access as it was.
+  // Wipes a tenant's secret, whatever its access, and leaves access and canaries as they were. For a signal handler: a span
+  // that stays busy, perhaps with the very thread that the signal interrupted, is opened and wiped all the same.
   void wipe_on_signal();
 
   region& home;          // the region that its place is in
@@ -129,6 +131,7 @@ class span {
   std::size_t gap_ = 0;
   std::uint32_t generation_ = 0;
   relaxed<platform::error> lock_error_;
+  relaxed<bool> has_tenant_;
   platform::access access_ = platform::access::none;
   std::atomic<state> state_ = state::fresh;
 };
@@ -176,6 +179,7 @@ inline void span::admit(const tenancy& wanted, const canary_key& key) {
   const canary whole(key, wanted.address, ++generation_);
   whole.write(wanted.address - canary::size);
   if (wanted.gap != 0) whole.write_gap(wanted.address + wanted.size, wanted.gap);
+  has_tenant_ = true;
 }
 
 inline platform::error span::reopen() { return protect(platform::access::read_write); }
@@ -191,9 +195,15 @@ inline bool span::canaries_whole(const canary_key& key) const {
   return expected.matches(tenant()) && (gap_ == 0 || expected.matches_gap(address_ + size_, gap_));
 }
 
-inline void span::wipe_tenant() { wipe(tenant(), tenant_size()); }
+inline void span::wipe_tenant() {
+  has_tenant_ = false;
+  wipe(tenant(), tenant_size());
+}
 
-inline void span::wipe_run() { wipe(run_, run_size_); }
+inline void span::wipe_run() {
+  has_tenant_ = false;
+  wipe(run_, run_size_);
+}
 
 }  // namespace lockfast::internal
 

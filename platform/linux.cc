@@ -53,10 +53,6 @@ void touch(std::byte* address, std::size_t size) {
   }
 }
 
-// Unlocked pages have the flags of the guard pages beside them, and would merge with those whenever they have no access.
-// This gives them a map of their own, so that opening them again never needs a new one; discard takes it back.
-void keep_map_apart(std::byte* address, std::size_t size) { (void)advise(address, size, MADV_RANDOM); }
-
 error lock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_mlock, address, size)); }
 error unlock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_munlock, address, size)); }
 
@@ -93,11 +89,30 @@ class text_file {
   char buffer_[4096];
 };
 
-// CAP_IPC_LOCK lifts RLIMIT_MEMLOCK (capabilities(7)).
+// The user namespace of the system itself maps every user to itself.
+bool in_initial_user_namespace() {
+  text_file map("/proc/self/uid_map");
+  const auto line = map.next_piece();
+  std::size_t ids[3] = {1, 1, 0};
+  std::size_t which = 0;
+  bool in_number = false;
+  for (const char character : line) {
+    const bool digit = character >= '0' && character <= '9';
+    if (digit && !in_number && which < 3) ids[which] = 0;
+    if (digit && which < 3) ids[which] = ids[which] * 10 + static_cast<std::size_t>(character - '0');
+    if (!digit && in_number) ++which;
+    in_number = digit;
+  }
+  return ids[0] == 0 && ids[1] == 0 && ids[2] == UINT32_MAX;
+}
+
+// CAP_IPC_LOCK, in the initial user namespace, lifts RLIMIT_MEMLOCK (capabilities(7), user_namespaces(7)).
 bool may_lock_without_limit() {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
-  return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & (1U << CAP_IPC_LOCK)) != 0;
+  return syscall(SYS_capget, &header, sets) == 0 &&
+         (sets[0].effective & (1U << CAP_IPC_LOCK)) != 0 &&
+         in_initial_user_namespace();
 }
 
 }  // namespace
@@ -112,6 +127,9 @@ std::size_t page_size() {
   return known;
 }
 
+// Not MAP_NORESERVE: an inaccessible map is not charged to the system's memory, and opening it then is, so that what can't be
+// had is refused there, not found out by the out-of-memory killer. The charge also gives each opened run a map of its own
+// (VM_ACCOUNT, mm/mprotect.c), whatever its access: closing it and opening it again needs no new one.
 reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy) {
   const errno_kept kept;
   reservation made;
@@ -120,7 +138,7 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy)
     made.refusal = ENOMEM;
     return made;
   }
-  void* const mapped = mmap(nullptr, size + surplus, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const mapped = mmap(nullptr, size + surplus, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) {
     made.refusal = errno;
     return made;
@@ -149,12 +167,12 @@ error protect(std::byte* address, std::size_t size, access to) {
 error lock(std::byte* address, std::size_t size) {
   const errno_kept kept;
   error refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
-  if (refusal == ENOSYS || refusal == EINVAL) refusal = lock_pages(address, size);
+  // Older kernels, emulators and system call filters may not know mlock2.
+  if (refusal != 0 && refusal != ENOMEM && refusal != EAGAIN) refusal = lock_pages(address, size);
   if (refusal == 0) {
     touch(address, size);
   } else {
     (void)unlock_pages(address, size);  // a refused mlock can leave the map charged
-    keep_map_apart(address, size);
   }
   return refusal;
 }
@@ -167,7 +185,6 @@ error unlock(std::byte* address, std::size_t size) {
 void discard(std::byte* address, std::size_t size) {
   const errno_kept kept;
   (void)advise(address, size, MADV_DONTNEED);
-  (void)advise(address, size, MADV_NORMAL);
 }
 
 error lock_again(std::byte* address, std::size_t size) {
@@ -180,7 +197,7 @@ reservation reserve_again(std::byte* address, std::size_t size, fork_policy poli
   const errno_kept kept;
   reservation made;
   const void* const mapped =
-      mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+      mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   if (mapped == address) {
     settle_reservation(made, address, size, policy);
   } else {
