@@ -37,7 +37,7 @@ class canary {
     const std::uint64_t place = reinterpret_cast<std::uintptr_t>(address);
     const std::uint64_t hidden = fold(place ^ key.words[0], generation ^ key.words[1]);
     words_[0] = fold(hidden ^ key.words[2], place ^ key.words[1]);
-    words_[1] = fold(hidden ^ key.words[3], words_[0] ^ key.words[0]);
+    words_[1] = fold(hidden ^ key.words[3], place ^ key.words[0]);
   }
 
   void write(std::byte* at) const { std::memcpy(at, words_, size); }

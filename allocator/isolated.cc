@@ -44,7 +44,15 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
   return {address, 0};
 }
 
-span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value) {
+isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool exact, platform::error& refusal) {
+  if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
+  span_list& list = lists_[page_count - 1];
+  if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true};
+  if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
+  return {grow(page_count, refusal), false};
+}
+
+[[gnu::flatten]] span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value) {
   const std::size_t page_count = pages_for(size, alignment, page_);
   const bool exact = alignment <= page_;
 
@@ -91,7 +99,16 @@ void isolated_arena::claim(const std::byte* secret, span& at) const {
   }
 }
 
-void isolated_arena::deallocate(const std::byte* secret, span& at) {
+void isolated_arena::keep_idle(span& freed) {
+  if (is_large(freed.home)) {
+    keep_large_idle(freed);
+    return;
+  }
+  span_list& list = lists_[freed.home.place_pages() - 1];
+  if (span* const surplus = list.put_idle(freed); surplus != nullptr) retire(*surplus);
+}
+
+[[gnu::flatten]] void isolated_arena::deallocate(const std::byte* secret, span& at) {
   if (at.address() == secret && at.claim_absent()) {
     other_frees_.fetch_add(1, std::memory_order_relaxed);
     retire(at);

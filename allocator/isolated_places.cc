@@ -5,14 +5,6 @@
 
 namespace lockfast::internal {
 
-isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool exact, platform::error& refusal) {
-  if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
-  span_list& list = lists_[page_count - 1];
-  if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true};
-  if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
-  return {grow(page_count, refusal), false};
-}
-
 void isolated_arena::enlist(region& made) {
   made.next = regions_.load(std::memory_order_relaxed);
   regions_.store(&made, std::memory_order_release);
@@ -85,15 +77,6 @@ void isolated_arena::put_back(span& unopened) {
   } else {
     lists_[unopened.home.place_pages() - 1].put_fresh(unopened);
   }
-}
-
-void isolated_arena::keep_idle(span& freed) {
-  if (is_large(freed.home)) {
-    keep_large_idle(freed);
-    return;
-  }
-  span_list& list = lists_[freed.home.place_pages() - 1];
-  if (span* const surplus = list.put_idle(freed); surplus != nullptr) retire(*surplus);
 }
 
 void isolated_arena::keep_large_idle(span& freed) {

@@ -33,8 +33,8 @@ bool region::refill(std::size_t place_pages, platform::fork_policy policy) {
   if (reserved.address == nullptr) return false;
   key_ = canary_key::make();
   place_pages_ = place_pages;
-  page_ = page;
-  page_shift_ = static_cast<unsigned>(std::countr_zero(page));
+  page_ = static_cast<std::uint32_t>(page);
+  page_shift_ = static_cast<std::uint32_t>(std::countr_zero(page));
   size_ = size;
   dump_error_ = reserved.dump;
   fork_error_ = reserved.fork;

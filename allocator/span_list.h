@@ -17,6 +17,7 @@
 #define LOCKFAST_ALLOCATOR_SPAN_LIST_H
 
 #include <cstddef>
+#include <cstdint>
 
 #include "allocator/random.h"
 #include "allocator/region.h"
@@ -26,9 +27,9 @@
 
 namespace lockfast::internal {
 
-class span_list {
+class alignas(64) span_list {
  public:
-  static constexpr std::size_t most_quarantined = 32;
+  static constexpr std::size_t most_quarantined = 16;
   static constexpr std::size_t most_ready = 256;
 
   constexpr span_list() = default;
@@ -36,8 +37,8 @@ class span_list {
   // Sets how many freed spans rest before the first is used again, 1 to most_quarantined, and how many more are kept ready,
   // at most most_ready.
   void set_depths(std::size_t quarantined, std::size_t ready) {
-    depth_ = quarantined;
-    ready_limit_ = ready;
+    depth_ = static_cast<std::uint32_t>(quarantined);
+    ready_limit_ = static_cast<std::uint32_t>(ready);
   }
 
   // A random ready span, else null; busy with the caller.
@@ -66,14 +67,14 @@ class span_list {
   [[nodiscard]] span& leave_quarantine();
 
   platform::mutex exclusion_;
-  random_choice random_;
+  std::uint32_t quarantined_count_ = 0;
+  std::uint32_t oldest_ = 0;
+  std::uint32_t ready_count_ = 0;
+  std::uint32_t depth_ = most_quarantined;
+  std::uint32_t ready_limit_ = most_ready;
   std::uint64_t frees_ = 0;
-  std::size_t depth_ = most_quarantined;
-  std::size_t ready_limit_ = most_ready;
-  std::size_t quarantined_count_ = 0;
-  std::size_t oldest_ = 0;
-  std::size_t ready_count_ = 0;
   span* fresh_ = nullptr;
+  random_choice random_;
   span* quarantined_[most_quarantined] = {};
   span* ready_[most_ready] = {};
 };
@@ -110,7 +111,7 @@ inline span* span_list::put_idle(span& freed) {
       surplus->set(span::state::busy);
     }
   }
-  const std::size_t newest = oldest_ + quarantined_count_++;
+  const std::uint32_t newest = oldest_ + quarantined_count_++;
   quarantined_[newest < depth_ ? newest : newest - depth_] = &freed;
   freed.set(span::state::idle);
   return surplus;

@@ -158,8 +158,11 @@ void release(std::byte* address, std::size_t size) {
 }
 
 error protect(std::byte* address, std::size_t size, access to) {
-  const errno_kept kept;
-  return result_of(mprotect(address, size, protection_of(to)));
+  const int saved = errno;
+  if (mprotect(address, size, protection_of(to)) == 0) return 0;
+  const error refusal = errno;
+  errno = saved;
+  return refusal;
 }
 
 // MLOCK_ONFAULT, then a touch: the pages are as resident as mlock leaves them, and later changes of access cost less, since
