@@ -15,9 +15,11 @@ const char* line_of(breach reason) {
     case breach::foreign_pointer: return "lockfast: foreign pointer: not from this allocator\n";
     case breach::inner_pointer: return "lockfast: inner pointer: not the start of a live secret\n";
     case breach::write_after_free: return "lockfast: write after free: a freed secret's bytes were changed\n";
-    case breach::access_refused: return "lockfast: access refused: the system would not change the access of a secret's pages\n";
+    case breach::access_refused:
+      return "lockfast: access refused: the system would not change the access of a secret's pages\n";
     case breach::lock_not_given_up: return "lockfast: lock not given up: the system would not unlock wiped pages\n";
     case breach::bad_options: return "lockfast: bad options: LOCKFAST_OPTIONS has an unknown key or value\n";
+    case breach::no_crash_handler: return "lockfast: no crash handler: the system would not install what crash=wipe asks for\n";
   }
   __builtin_unreachable();
 }

@@ -15,6 +15,7 @@ enum class breach : unsigned char {
   access_refused,
   lock_not_given_up,
   bad_options,
+  no_crash_handler,
 };
 
 // How the process ends: abort at once, or, as libsodium's clients know it, SIGSEGV first and abort when a handler returns.

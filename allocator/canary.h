@@ -73,9 +73,7 @@ class canary {
 #endif
   }
 
-  [[nodiscard]] std::byte byte(std::size_t at) const {
-    return static_cast<std::byte>(words_[(at / 8) % 2] >> (at % 8 * 8));
-  }
+  [[nodiscard]] std::byte byte(std::size_t at) const { return static_cast<std::byte>(words_[(at / 8) % 2] >> (at % 8 * 8)); }
 
   std::uint64_t words_[2];
 };

@@ -227,8 +227,8 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       if (at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
-      const bool counts = seen == span::state::live || seen == span::state::absent ||
-                          (seen == span::state::busy && at->has_tenant());
+      const bool counts =
+          seen == span::state::live || seen == span::state::absent || (seen == span::state::busy && at->has_tenant());
       if (!counts) continue;
       ++live;
       out.bytes_live += at->size();

@@ -37,7 +37,7 @@ class isolated_arena {
   struct policy {
     span::lock_wanted lock;
     platform::fork_policy fork;
-    bool trap_freed;  // else recycled without a system call
+    bool trap_freed;         // else recycled without a system call
     std::size_t idle_pages;  // the most that are kept ready, beyond quarantine: half small spans, half large
     breach_signal signal;
     platform::error hide_error;  // why no secret of this arena is hidden
@@ -55,11 +55,11 @@ class isolated_arena {
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value);
 
   // The rest takes a secret that region::find_secret found. A span that is not live is a breach where it says so.
-  void deallocate(const std::byte* secret, span& at);                                          // breach
+  void deallocate(const std::byte* secret, span& at);                                             // breach
   [[nodiscard]] platform::error protect(const std::byte* secret, span& at, platform::access to);  // breach
-  [[nodiscard]] platform::error check(const std::byte* secret, span& at);                      // EINVAL, EFAULT if damaged
+  [[nodiscard]] platform::error check(const std::byte* secret, span& at);                         // EINVAL, EFAULT if damaged
   [[nodiscard]] platform::error describe(const std::byte* secret, span& at, lockfast_receipt& receipt);  // EINVAL
-  [[nodiscard]] allocated reallocate(const std::byte* secret, span& at, std::size_t size);     // breach
+  [[nodiscard]] allocated reallocate(const std::byte* secret, span& at, std::size_t size);               // breach
 
   // How many live secrets are damaged.
   [[nodiscard]] std::size_t audit();
@@ -104,11 +104,11 @@ class isolated_arena {
   std::size_t page_ = 0;  // bytes
   span_list lists_[small_pages];
   platform::mutex growth_;
-  region* current_[small_pages] = {};          // the region that serves each page count next
-  std::atomic<region*> regions_ = nullptr;     // every record, empty ones too
-  region* empty_[small_pages] = {};            // records of released regions, by their spans' page count
-  region* empty_large_ = nullptr;              // the same, of one span each
-  region* large_idle_[most_large_idle] = {};   // oldest first
+  region* current_[small_pages] = {};         // the region that serves each page count next
+  std::atomic<region*> regions_ = nullptr;    // every record, empty ones too
+  region* empty_[small_pages] = {};           // records of released regions, by their spans' page count
+  region* empty_large_ = nullptr;             // the same, of one span each
+  region* large_idle_[most_large_idle] = {};  // oldest first
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count

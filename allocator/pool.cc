@@ -26,6 +26,7 @@ pool* const every_pool[] = {&pool::native(), &pool::drop_in()};
 constinit platform::mutex start_exclusion;
 constinit lockfast_options configured = {};
 constinit std::atomic<bool> process_started = false;
+constinit bool crash_handled = false;
 
 // The most pages that rest unused in a pool, ready for its next secrets, beyond the quarantines: 16 MiB, and no more than a
 // quarter of what may be locked, so that the rest of the program is left its share.
@@ -96,6 +97,10 @@ void pool::start() {
                    .signal = signal_,
                    // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
                    .hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP});
+  if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {
+    if (platform::on_fatal_signal(wipe_all) != 0) end_process(breach::no_crash_handler, signal_);
+    crash_handled = true;
+  }
   started_.store(true, std::memory_order_release);
 }
 

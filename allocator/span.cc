@@ -7,7 +7,6 @@ namespace lockfast::internal {
 
 using platform::access;
 
-
 platform::error span::open(const tenancy& wanted, lock_wanted lock) {
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;

@@ -59,7 +59,8 @@ class alignas(64) span {
   [[nodiscard]] bool claim_absent() {
     state seen = state::absent;
     // Read first: the exchange costs what a whole look-up does, and hardly a span is absent.
-    return current_state() == seen && state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed);
+    return current_state() == seen &&
+           state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed);
   }
   void set(state entered) { state_.store(entered, std::memory_order_release); }
   [[nodiscard]] state current_state() const { return state_.load(std::memory_order_acquire); }

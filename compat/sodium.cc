@@ -42,9 +42,7 @@ int protect(void* secret, access to) {
 
 extern "C" {
 
-void* sodium_malloc(size_t size) {
-  return pool::drop_in().allocate_isolated(size, 1, lockfast::internal::fresh_byte);
-}
+void* sodium_malloc(size_t size) { return pool::drop_in().allocate_isolated(size, 1, lockfast::internal::fresh_byte); }
 
 void* sodium_allocarray(size_t count, size_t size) {
   // libsodium's rule, which refuses a product of exactly SIZE_MAX too.
@@ -67,9 +65,7 @@ int sodium_munlock(void* address, size_t length) { return result(pool::disclaim(
 
 void sodium_memzero(void* address, size_t length) { lockfast::internal::wipe(address, length); }
 
-int sodium_memcmp(const void* a, const void* b, size_t length) {
-  return lockfast::internal::equal(a, b, length) ? 0 : -1;
-}
+int sodium_memcmp(const void* a, const void* b, size_t length) { return lockfast::internal::equal(a, b, length) ? 0 : -1; }
 
 // Not inlined: its own frame begins where the caller's ends.
 __attribute__((noinline)) void sodium_stackzero(size_t length) { lockfast::internal::wipe(alloca(length), length); }

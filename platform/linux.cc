@@ -110,8 +110,7 @@ bool in_initial_user_namespace() {
 bool may_lock_without_limit() {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
-  return syscall(SYS_capget, &header, sets) == 0 &&
-         (sets[0].effective & (1U << CAP_IPC_LOCK)) != 0 &&
+  return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & (1U << CAP_IPC_LOCK)) != 0 &&
          in_initial_user_namespace();
 }
 
@@ -199,8 +198,7 @@ error lock_again(std::byte* address, std::size_t size) {
 reservation reserve_again(std::byte* address, std::size_t size, fork_policy policy) {
   const errno_kept kept;
   reservation made;
-  const void* const mapped =
-      mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  const void* const mapped = mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   if (mapped == address) {
     settle_reservation(made, address, size, policy);
   } else {

@@ -109,6 +109,10 @@ void write_line(std::span<const char> line);
 // Raises what an access to forbidden memory raises; returns only if a handler returned.
 void raise_access_violation();
 
+// Has a fatal signal (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) call this, once, before whatever action there was; that then
+// takes its course. What is called is async-signal-safe. Returns the errno of a refusal.
+[[nodiscard]] error on_fatal_signal(void (*call)());
+
 void yield();
 
 // Whether no other thread can be running: false when in doubt.

@@ -1,4 +1,5 @@
 // posix.cc - what every POSIX host does alike: fork handlers, messages, the end of the process.
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,6 +9,39 @@
 #include "platform/platform.h"
 
 namespace lockfast::platform {
+namespace {
+
+constexpr int fatal_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+constexpr std::size_t fatal_count = sizeof fatal_signals / sizeof *fatal_signals;
+
+void (*fatal_call)();
+struct sigaction earlier_actions[fatal_count];
+
+// Puts the earlier actions back, so that a second fault, in the call or after it, is theirs, and lets the signal happen again:
+// a fault does when its instruction is run again, abort() raises anew, and what was sent is sent once more.
+void on_signal(int number, siginfo_t* information, void*) {
+  const int saved = errno;
+  for (std::size_t which = 0; which < fatal_count; ++which) {
+    (void)sigaction(fatal_signals[which], &earlier_actions[which], nullptr);
+  }
+  fatal_call();
+  if (information->si_code <= 0) (void)raise(number);
+  errno = saved;
+}
+
+}  // namespace
+
+error on_fatal_signal(void (*call)()) {
+  fatal_call = call;
+  struct sigaction action = {};
+  action.sa_sigaction = on_signal;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  (void)sigfillset(&action.sa_mask);
+  for (std::size_t which = 0; which < fatal_count; ++which) {
+    if (sigaction(fatal_signals[which], &action, &earlier_actions[which]) != 0) return errno;
+  }
+  return 0;
+}
 
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) { (void)pthread_atfork(prepare, parent, child); }
 

@@ -14,7 +14,17 @@
 namespace lockfast::simulated {
 
 enum class call : unsigned char {
-  reserve, release, protect, lock, unlock, discard, lock_foreign, unlock_foreign, conceal, reveal, random,
+  reserve,
+  release,
+  protect,
+  lock,
+  unlock,
+  discard,
+  lock_foreign,
+  unlock_foreign,
+  conceal,
+  reveal,
+  random,
   count_of_calls
 };
 

@@ -167,7 +167,11 @@ enum lockfast_freed {
   LOCKFAST_FREED_RECYCLE /* they are wiped, and checked for writes when they are used again; no system call when locked */
 };
 enum lockfast_drop_in_placement { LOCKFAST_PLACEMENT_DEFAULT, LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_PLACEMENT_GROUPED };
-enum lockfast_crash { LOCKFAST_CRASH_DEFAULT, LOCKFAST_CRASH_NONE, LOCKFAST_CRASH_WIPE }; /* none */
+enum lockfast_crash {
+  LOCKFAST_CRASH_DEFAULT,
+  LOCKFAST_CRASH_NONE, /* the default */
+  LOCKFAST_CRASH_WIPE  /* SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT wipe every pool first, then take their course */
+};
 
 struct lockfast_options {
   enum lockfast_lock lock;
