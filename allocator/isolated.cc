@@ -28,9 +28,9 @@ void isolated_arena::start(const policy& chosen) {
   page_ = platform::page_size();
   for (std::size_t list = 0; list < small_pages; ++list) {
     const std::size_t page_count = list + 1;
-    const std::size_t share = chosen.idle_pages / 4 / small_pages / page_count;
+    const std::size_t share = chosen.idle_pages / 16 / page_count;
     const std::size_t quarantined = share == 0 ? 1 : share;
-    const std::size_t ready = chosen.idle_pages / 2 / small_pages / page_count;
+    const std::size_t ready = chosen.idle_pages / 8 / page_count;
     lists_[list].set_depths(quarantined < span_list::most_quarantined ? quarantined : span_list::most_quarantined,
                             ready < span_list::most_ready ? ready : span_list::most_ready);
   }

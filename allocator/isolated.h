@@ -38,7 +38,7 @@ class isolated_arena {
     span::lock_wanted lock;
     platform::fork_policy fork;
     bool trap_freed;         // else recycled without a system call
-    std::size_t idle_pages;  // the most that are kept ready, beyond quarantine: half small spans, half large
+    std::size_t idle_pages;  // a budget: an eighth ready and a sixteenth in quarantine for each page count, half for large ones
     breach_signal signal;
     platform::error hide_error;  // why no secret of this arena is hidden
   };

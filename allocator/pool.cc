@@ -28,7 +28,12 @@ constinit lockfast_options configured = {};
 constinit std::atomic<bool> process_started = false;
 constinit bool crash_handled = false;
 
-// The most pages that rest unused in a pool, ready for its next secrets, beyond the quarantines: 16 MiB, and no more than a
+// Which arena of each pool this thread uses, given out in turn. Initial-exec: one word of static storage, read without a call.
+constexpr unsigned no_arena = ~0U;
+constinit std::atomic<unsigned> threads_seen = 0;
+[[gnu::tls_model("initial-exec")]] constinit thread_local unsigned thread_arena = no_arena;
+
+// The budget of pages that rest unused in a pool, in quarantine or ready for its next secrets: 16 MiB, and no more than a
 // quarter of what may be locked, so that the rest of the program is left its share.
 std::size_t idle_pages() {
   constexpr std::size_t most_bytes = std::size_t{16} << 20;
@@ -90,13 +95,15 @@ void pool::start() {
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
   options_ = policy();
-  isolated_.start({.lock = options_.lock == LOCKFAST_LOCK_REQUIRED ? span::lock_wanted::always : span::lock_wanted::if_possible,
-                   .fork = fork_policy_of(options_.fork),
-                   .trap_freed = options_.freed == LOCKFAST_FREED_TRAP,
-                   .idle_pages = idle_pages(),
-                   .signal = signal_,
-                   // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
-                   .hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP});
+  const isolated_arena::policy policy_of_each = {
+      .lock = options_.lock == LOCKFAST_LOCK_REQUIRED ? span::lock_wanted::always : span::lock_wanted::if_possible,
+      .fork = fork_policy_of(options_.fork),
+      .trap_freed = options_.freed == LOCKFAST_FREED_TRAP,
+      .idle_pages = idle_pages() / arena_count,
+      .signal = signal_,
+      // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
+      .hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP};
+  for (isolated_arena& arena : isolated_) arena.start(policy_of_each);
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {
     if (platform::on_fatal_signal(wipe_all) != 0) end_process(breach::no_crash_handler, signal_);
     crash_handled = true;
@@ -110,12 +117,18 @@ void* pool::refuse(platform::error refusal) {
   return nullptr;
 }
 
+isolated_arena& pool::isolated_of_thread() {
+  if (thread_arena == no_arena) thread_arena = threads_seen.fetch_add(1, std::memory_order_relaxed) % arena_count;
+  return isolated_[thread_arena];
+}
+
 void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value) {
   ensure_started();
   if (size > isolated_arena::most_size || alignment > isolated_arena::most_alignment) return refuse(ENOMEM);
-  allocated made = isolated_.allocate(size, alignment, value);
-  // The arena has given up what it keeps idle itself; the other families' may do.
-  if (made.address == nullptr && trim() != 0) made = isolated_.allocate(size, alignment, value);
+  isolated_arena& arena = isolated_of_thread();
+  allocated made = arena.allocate(size, alignment, value);
+  // The arena has given up what it keeps idle itself; the others may do.
+  if (made.address == nullptr && trim() != 0) made = arena.allocate(size, alignment, value);
   return given(made);
 }
 
@@ -155,24 +168,29 @@ platform::error pool::describe(const void* secret, lockfast_receipt& receipt) {
 
 bool pool::owns(const void* address) { return region::find_secret(address).in != nullptr; }
 
+template <class Do>
+void pool::for_each_arena(Do act) {
+  for (pool* const one : every_pool) {
+    for (isolated_arena& arena : one->isolated_) act(arena);
+  }
+}
+
 std::size_t pool::audit() {
   std::size_t damaged = 0;
-  for (pool* const one : every_pool) damaged += one->isolated_.audit();
+  for_each_arena([&](isolated_arena& arena) { damaged += arena.audit(); });
   return damaged;
 }
 
 std::size_t pool::trim() {
   std::size_t bytes = 0;
-  for (pool* const one : every_pool) bytes += one->isolated_.trim();
+  for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(); });
   return bytes;
 }
 
 void pool::statistics(struct lockfast_statistics& out) {
   out = {};
-  for (pool* const one : every_pool) {
-    one->isolated_.add_to(out);
-    out.refusals += one->refusals_.load(std::memory_order_relaxed);
-  }
+  for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
+  for (const pool* const one : every_pool) out.refusals += one->refusals_.load(std::memory_order_relaxed);
   out.bytes_reserved += metadata::bytes_reserved();
   out.lock_limit = platform::lock_limit();
   out.maps_used = platform::maps_used();
@@ -180,7 +198,7 @@ void pool::statistics(struct lockfast_statistics& out) {
 }
 
 void pool::wipe_all() {
-  for (pool* const one : every_pool) one->isolated_.wipe_on_signal();
+  for_each_arena([](isolated_arena& arena) { arena.wipe_on_signal(); });
 }
 
 // ---- Fork -------------------------------------------------------------------------------------------------------------------
@@ -197,7 +215,7 @@ namespace {
 
 void pool::before_fork() {
   start_exclusion.lock();
-  for (pool* const one : every_pool) one->isolated_.before_fork();
+  for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
   ledger::of_process().before_fork();
   region_map::exclusion().lock();
   metadata::exclusion().lock();
@@ -207,7 +225,7 @@ void pool::after_fork_in_parent() {
   metadata::exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
-  for (pool* const one : every_pool) one->isolated_.after_fork_in_parent();
+  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
   start_exclusion.unlock();
 }
 
@@ -215,7 +233,7 @@ void pool::after_fork_in_parent() {
 void pool::after_fork_in_child() {
   after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
-  for (pool* const one : every_pool) one->isolated_.after_fork_in_child();
+  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
 }
 
 }  // namespace lockfast::internal

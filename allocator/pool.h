@@ -1,5 +1,8 @@
 // pool.h - a family's arenas under one policy, and what all families of a process share.
 //
+// Each family has a few arenas, and each thread takes its secrets from one of them, so that threads seldom wait for one
+// another; a secret goes back to the arena that it came from, whichever thread frees it.
+//
 // There are two families: native, behind lockfast_malloc, and the drop-in, behind sodium_malloc. Each has its defaults and
 // its regions; a secret's address tells whose it is. Both start by themselves, at the first call.
 //
@@ -64,6 +67,14 @@ class pool {
   static void wipe_all();
 
  private:
+  static constexpr std::size_t arena_count = 4;
+
+  // The arena that this thread allocates from.
+  [[nodiscard]] isolated_arena& isolated_of_thread();
+
+  template <class Do>
+  static void for_each_arena(Do act);
+
   void start();
   void ensure_started() {
     if (!started_.load(std::memory_order_acquire)) start();
@@ -83,7 +94,7 @@ class pool {
   breach_signal signal_;
   std::atomic<bool> started_ = false;
   lockfast_options options_ = {};
-  isolated_arena isolated_;
+  isolated_arena isolated_[arena_count];
   std::atomic<std::size_t> refusals_ = 0;
 };
 

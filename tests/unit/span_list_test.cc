@@ -42,8 +42,8 @@ TEST_CASE("which ready place is used next differs from one round to the next") {
 
 TEST_CASE("no more pages rest than the pool's budget and the quarantine allow") {
   isolated_arena::policy small = recycling;
-  // Of one page: a quarter of the budget, over 16 page counts, rests in quarantine, and half of it is ready.
-  small.idle_pages = 320;
+  // Of each page count a sixteenth of the budget rests in quarantine, and an eighth is ready.
+  small.idle_pages = 80;
   const by_address calls{make_arena(small)};
   std::vector<std::byte*> all;
   for (int count = 0; count < 500; ++count) all.push_back(calls.allocate(32));
