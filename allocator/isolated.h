@@ -38,7 +38,9 @@ class isolated_arena {
     span::lock_wanted lock;
     platform::fork_policy fork;
     bool trap_freed;         // else recycled without a system call
-    std::size_t idle_pages;  // a budget: an eighth ready and a sixteenth in quarantine for each page count, half for large ones
+    // The most pages that rest unused: of each page count an eighth of idle_pages ready and a sixteenth in quarantine.
+    std::size_t idle_pages;
+    std::size_t large_idle_pages;
     breach_signal signal;
     platform::error hide_error;  // why no secret of this arena is hidden
   };

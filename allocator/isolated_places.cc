@@ -86,10 +86,10 @@ void isolated_arena::keep_large_idle(span& freed) {
   {
     const scoped_lock held(growth_);
     other_frees_.fetch_add(1, std::memory_order_relaxed);
-    const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.idle_pages / 2;
+    const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.large_idle_pages;
     std::size_t leaving = 0;
     while (keeps && leaving < large_idle_count_ &&
-           (large_idle_count_ - leaving == most_large_idle || large_idle_pages_ + page_count > policy_.idle_pages / 2)) {
+           (large_idle_count_ - leaving == most_large_idle || large_idle_pages_ + page_count > policy_.large_idle_pages)) {
       surplus[surplus_count] = large_idle_[leaving++];
       large_idle_pages_ -= surplus[surplus_count]->begin()->run_size() / platform::page_size();
       surplus[surplus_count++]->begin()->set(span::state::busy);
@@ -168,17 +168,17 @@ std::size_t isolated_arena::trim() {
 
 void isolated_arena::before_fork() {
   growth_.lock();
-  for (span_list& list : lists_) list.exclusion().lock();
 }
 
 void isolated_arena::after_fork_in_parent() {
-  for (span_list& list : lists_) list.exclusion().unlock();
   growth_.unlock();
 }
 
+// The lists' mutexes are not held across a fork: whatever a thread was doing to a list, the child empties it.
+//
 // Sorts every span anew: a live one is settled, or absent; whatever else there was is fresh, so that the lists begin empty.
 void isolated_arena::after_fork_in_child() {
-  for (span_list& list : lists_) list.reset();
+  for (span_list& list : lists_) list.reset_in_child();
   large_idle_count_ = 0;
   large_idle_pages_ = 0;
 

@@ -33,8 +33,8 @@ constexpr unsigned no_arena = ~0U;
 constinit std::atomic<unsigned> threads_seen = 0;
 [[gnu::tls_model("initial-exec")]] constinit thread_local unsigned thread_arena = no_arena;
 
-// The budget of pages that rest unused in a pool, in quarantine or ready for its next secrets: 16 MiB, and no more than a
-// quarter of what may be locked, so that the rest of the program is left its share.
+// What the number of pages that rest unused, ready for the next secrets, is measured by: 16 MiB, and no more than a quarter of
+// what may be locked, so that the rest of the program is left its share.
 std::size_t idle_pages() {
   constexpr std::size_t most_bytes = std::size_t{16} << 20;
   const std::size_t quarter = platform::lock_limit() / 4;
@@ -100,6 +100,7 @@ void pool::start() {
       .fork = fork_policy_of(options_.fork),
       .trap_freed = options_.freed == LOCKFAST_FREED_TRAP,
       .idle_pages = idle_pages() / arena_count,
+      .large_idle_pages = idle_pages() / 2,
       .signal = signal_,
       // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
       .hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP};
@@ -144,7 +145,10 @@ void* pool::reallocate(void* secret, std::size_t size) {
   if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
   if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
   if (size > isolated_arena::most_size) return refuse(ENOMEM);
-  return given(found.in->owner().reallocate(static_cast<const std::byte*>(secret), *found.at, size));
+  isolated_arena& arena = found.in->owner();
+  auto moved = arena.reallocate(static_cast<const std::byte*>(secret), *found.at, size);
+  if (moved.address == nullptr && trim() != 0) moved = arena.reallocate(static_cast<const std::byte*>(secret), *found.at, size);
+  return given(moved);
 }
 
 platform::error pool::protect(void* secret, platform::access to) {

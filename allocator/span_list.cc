@@ -46,7 +46,8 @@ span* span_list::take_any_idle() {
   return taken;
 }
 
-void span_list::reset() {
+void span_list::reset_in_child() {
+  exclusion_.reset_in_child();
   random_.reseed();
   quarantined_count_ = 0;
   oldest_ = 0;

@@ -58,7 +58,7 @@ class alignas(64) span_list {
   [[nodiscard]] span* take_any_idle();
 
   // Empties the list, for a forked child, which sorts every span anew and chooses by a seed of its own.
-  void reset();
+  void reset_in_child();
   // Spans that put_idle ever took.
   [[nodiscard]] std::uint64_t frees() const { return frees_; }
   platform::mutex& exclusion() { return exclusion_; }

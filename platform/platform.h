@@ -127,6 +127,8 @@ class mutex {
 
   void lock() { pthread_mutex_lock(&native_); }
   void unlock() { pthread_mutex_unlock(&native_); }
+  // In a forked child, where whoever held it may not exist: held by nobody.
+  void reset_in_child() { native_ = PTHREAD_MUTEX_INITIALIZER; }
 
  private:
   pthread_mutex_t native_ = PTHREAD_MUTEX_INITIALIZER;

@@ -9,8 +9,8 @@
 //
 // The child has the default actions for fatal signals, writes no core file, is ended by an alarm when it hangs, and leaves by
 // _exit: no destructor, no test report and no exit handler of the parent runs twice.
-#ifndef LOCKFAST_TESTS_CONFORMANCE_CHILD_H
-#define LOCKFAST_TESTS_CONFORMANCE_CHILD_H
+#ifndef LOCKFAST_TESTS_SUPPORT_CHILD_H
+#define LOCKFAST_TESTS_SUPPORT_CHILD_H
 
 #include <functional>
 #include <string>

@@ -1,6 +1,6 @@
 // page_state.h - what the kernel says of a page and of this process: /proc/self/smaps and /proc/self/status.
-#ifndef LOCKFAST_TESTS_CONFORMANCE_PAGE_STATE_H
-#define LOCKFAST_TESTS_CONFORMANCE_PAGE_STATE_H
+#ifndef LOCKFAST_TESTS_SUPPORT_PAGE_STATE_H
+#define LOCKFAST_TESTS_SUPPORT_PAGE_STATE_H
 
 #include <cstddef>
 #include <cstdint>
