@@ -8,8 +8,8 @@
 //
 // Invariants
 //   1. The policy does not change once the pool has started.
-//   2. Before a fork, every mutex of the process is taken in one order: start, each arena's (growth, lists), ledger, region
-//      map, metadata. Whoever holds two elsewhere took them in this order.
+//   2. Before a fork, mutexes are taken in one order: start, each arena's growth, ledger, region map, metadata. Whoever holds
+//      two elsewhere took them in this order; the lists' come after growth, and are not taken for a fork.
 //
 // Threads: everything, from any thread.
 #ifndef LOCKFAST_ALLOCATOR_POOL_H

@@ -44,9 +44,10 @@ extern "C" {
 
 /* ---- Allocation ------------------------------------------------------------------------------------------------------ */
 
-/* Allocates a secret of size bytes, each 0xdb, in whichever placement suits its size: isolated, for now. Any size, 0 included, gives
- * a pointer of its own. Refusals: ENOMEM - no memory, no address space, no map left (vm.max_map_count), a size of more
- * than 2^40 bytes (2^29 where pointers have 32 bits), or no lock budget left (RLIMIT_MEMLOCK) where the policy requires the lock. */
+/* Allocates a secret of size bytes, each 0xdb, in whichever placement suits its size: isolated, for now. Any size, 0
+ * included, gives a pointer of its own. Refusals: ENOMEM - no memory, no address space, no map left (vm.max_map_count), a
+ * size of more than 2^40 bytes (2^29 where pointers have 32 bits), or no lock budget left (RLIMIT_MEMLOCK) where the policy
+ * requires the lock. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc(size_t size);
 
 /* The same, in pages of its own. The pointer's alignment is the largest power of two that divides size, up to a page. */
@@ -55,8 +56,9 @@ LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc_isolated(size_t size);
 /* Allocates count * size bytes, each 0. Refuses a product that overflows with ENOMEM. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_calloc(size_t count, size_t size);
 
-/* Allocates size bytes at a multiple of alignment, a power of two (else EINVAL) of at most 2^30 (else ENOMEM). Where size is no multiple of alignment, the
- * fewer than alignment bytes between an isolated secret and its guard page are canary, verified like the one in front. */
+/* Allocates size bytes at a multiple of alignment, a power of two (else EINVAL) of at most 2^30 (else ENOMEM). Where size is
+ * no multiple of alignment, the fewer than alignment bytes between an isolated secret and its guard page are canary,
+ * verified like the one in front. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_aligned_alloc(size_t alignment, size_t size);
 
 /* Moves a secret to a new size and wipes it where it was; bytes beyond the old size are 0xdb. Keeps its placement, its
