@@ -166,13 +166,9 @@ std::size_t isolated_arena::trim() {
   return bytes;
 }
 
-void isolated_arena::before_fork() {
-  growth_.lock();
-}
+void isolated_arena::before_fork() { growth_.lock(); }
 
-void isolated_arena::after_fork_in_parent() {
-  growth_.unlock();
-}
+void isolated_arena::after_fork_in_parent() { growth_.unlock(); }
 
 // The lists' mutexes are not held across a fork: whatever a thread was doing to a list, the child empties it.
 //
@@ -189,12 +185,12 @@ void isolated_arena::after_fork_in_child() {
     if (absent && !one->reserve_in_child()) continue;
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
-      const bool holds_secret = seen == span::state::live || (seen == span::state::busy && at->has_tenant());
+      const bool in_use = seen == span::state::live || seen == span::state::busy;
       if (seen == span::state::absent) continue;
-      if (holds_secret && absent) {
+      if (in_use && at->has_tenant() && absent) {
         at->forget_in_child();
         at->set(span::state::absent);
-      } else if (holds_secret && at->settle_in_child(one->key(), policy_.fork)) {
+      } else if (in_use && !absent && at->settle_in_child(one->key(), policy_.fork)) {
         at->set(span::state::live);
       } else {
         at->forget_in_child();

@@ -42,14 +42,19 @@ bool span::retire() {
 }
 
 bool span::settle_in_child(const canary_key& key, platform::fork_policy policy) {
-  if (run_ == nullptr || !has_tenant_) return false;
+  if (run_ == nullptr) return false;
   const access wanted = access_;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
   if (const auto refusal = platform::protect(run_, run_size_, access::read_write); refusal != 0) {
     lock_error_ = refusal;
-    return true;
+    return has_tenant_;
   }
   access_ = access::read_write;
+  if (!has_tenant_) {
+    // A thread of the parent was taking a tenant in or out: the child's copy may hold what that thread had yet to wipe.
+    wipe_run();
+    return false;
+  }
   lock_error_ = platform::lock_again(run_, run_size_);
   if (policy == platform::fork_policy::wipe) {
     const canary whole(key, address_, generation_);
@@ -89,7 +94,7 @@ void span::wipe_on_signal() {
   }
   std::byte* const begin = address_;
   const bool in_run = begin > run_ && begin + size_ <= run_ + run_size_;
-  if (has_tenant_ && in_run && platform::protect(run_, run_size_, access::read_write) == 0) wipe(begin, size_);
+  if (in_run && platform::protect(run_, run_size_, access::read_write) == 0) wipe(begin, size_);
 }
 
 }  // namespace lockfast::internal

@@ -111,7 +111,8 @@ class alignas(64) span {
   [[nodiscard]] bool retire();
 
   // In a forked child, where no other thread runs. settle: makes a tenant's run the child's own, locked, its canaries
-  // rewritten where the policy wiped them; false when the span has no tenant. forget: the run is gone, or holds nothing.
+  // rewritten where the policy wiped them; false, its run wiped, when the span has no tenant. forget: the run is gone, or
+  // holds nothing.
   [[nodiscard]] bool settle_in_child(const canary_key& key, platform::fork_policy policy);
   void forget_in_child();
 
