@@ -4,10 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <vector>
 
 #include "allocator/ledger.h"
+#include "support/child.h"
 #include "unit/arena.h"
 
 using namespace lockfast::internal;
@@ -108,4 +110,16 @@ TEST_CASE("a refusal of any one call of a claim leaves no page locked") {
     CHECK(simulated::bytes_locked() == 0);
     for (std::size_t at = 0; at < sizeof memory; at += 4096) CHECK_FALSE(simulated::foreign_concealed(memory + at));
   }
+}
+
+TEST_CASE("a closed secret that the system will not open again to be wiped ends the process, and says so") {
+  const ending end = in_child([] {
+    const by_address calls{make_arena(trapping)};
+    std::byte* const secret = calls.allocate(32);
+    prove(secret != nullptr && calls.protect(secret, access::none) == 0, "a closed secret");
+    simulated::refuse_nth(1);
+    calls.deallocate(secret);
+  });
+  CHECK(end.signal == SIGABRT);
+  CHECK(end.text == "lockfast: access refused: the system would not change the access of a secret's pages\n");
 }
