@@ -1,4 +1,5 @@
-// canary.h - the sixteen bytes beside a secret that nobody has reason to change.
+// canary.h - the bytes beside a secret that nobody has reason to change: sixteen in front of an isolated one, eight or more on
+// either side of a grouped one.
 //
 // A canary is a keyed mix of the secret's address and of its generation, the count of tenants that its place has had. The
 // key is random, 32 bytes for each region of addresses, and lies out of line: one canary that is read tells nothing of
@@ -10,6 +11,7 @@
 #ifndef LOCKFAST_ALLOCATOR_CANARY_H
 #define LOCKFAST_ALLOCATOR_CANARY_H
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -59,7 +61,48 @@ class canary {
     return same;
   }
 
+  // The same for both sides of a secret: one word of the canary over and over from begin to the secret, the other from the
+  // secret's end to end. Requires that begin, secret and end lie at multiples of word_size from each other, apart by a word at
+  // least; no byte of the secret is changed.
+  static constexpr std::size_t word_size = 8;
+  void surround(std::byte* begin, std::byte* secret, std::size_t secret_size, std::byte* end) const {
+    for (std::byte* at = begin; at != secret; at += word_size) std::memcpy(at, &words_[0], word_size);
+    const std::uint64_t kept = kept_of_first(secret_size);
+    std::byte* at = secret + first_behind(secret_size);
+    const std::uint64_t first = (plain_word(at) & kept) | (words_[1] & ~kept);
+    std::memcpy(at, &first, word_size);
+    for (at += word_size; at < end; at += word_size) std::memcpy(at, &words_[1], word_size);
+  }
+
+  // word_at reads the word at an address.
+  template <class WordAt>
+  [[nodiscard]] bool surrounds(const std::byte* begin, const std::byte* secret, std::size_t secret_size, const std::byte* end,
+                               WordAt word_at) const {
+    std::uint64_t difference = 0;
+    for (const std::byte* at = begin; at != secret; at += word_size) difference |= word_at(at) ^ words_[0];
+    const std::byte* at = secret + first_behind(secret_size);
+    difference |= (word_at(at) ^ words_[1]) & ~kept_of_first(secret_size);
+    for (at += word_size; at < end; at += word_size) difference |= word_at(at) ^ words_[1];
+    return difference == 0;
+  }
+  [[nodiscard]] bool surrounds(const std::byte* begin, const std::byte* secret, std::size_t secret_size, const std::byte* end) const {
+    return surrounds(begin, secret, secret_size, end, plain_word);
+  }
+
  private:
+  static std::uint64_t plain_word(const std::byte* at) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+  }
+  // The word in which a secret ends, or that begins where it ends; and the bits of it that are the secret's.
+  static std::size_t first_behind(std::size_t secret_size) { return secret_size & ~(word_size - 1); }
+  static std::uint64_t kept_of_first(std::size_t secret_size) {
+    const std::size_t bits = secret_size % word_size * 8;
+    constexpr std::uint64_t every = ~std::uint64_t{0};
+    return std::endian::native == std::endian::little ? ~(every << bits) : ~(every >> bits);
+  }
+
   static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
 #ifdef __SIZEOF_INT128__
     __extension__ using wide = unsigned __int128;

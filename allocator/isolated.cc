@@ -12,9 +12,6 @@ namespace {
 
 using platform::access;
 
-// Whether a refusal is one that pages which others keep idle could cure: locks or maps or memory used up.
-bool is_shortage(platform::error refusal) { return refusal == ENOMEM || refusal == EAGAIN || refusal == EPERM; }
-
 std::size_t pages_for(std::size_t size, std::size_t alignment, std::size_t page) {
   // Beyond a page, the place must also have room for the address to move down to its multiple.
   const std::size_t aligned = alignment <= page ? (size + alignment - 1) & ~(alignment - 1) : size + alignment + page;
@@ -198,7 +195,7 @@ allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::siz
 
 std::size_t isolated_arena::audit() {
   std::size_t damaged = 0;
-  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     for (span* at = one->begin(); at < one->end(); ++at) {
       if (!at->claim_live()) continue;
       damaged += verify(*at) == EFAULT;
@@ -209,7 +206,7 @@ std::size_t isolated_arena::audit() {
 }
 
 void isolated_arena::wipe_on_signal() {
-  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     for (span* at = one->begin(); at < one->end(); ++at) at->wipe_on_signal();
   }
 }
@@ -222,7 +219,7 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
     frees += list.frees();
   }
   std::size_t live = 0;
-  for (const region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (!one->empty()) out.bytes_reserved += one->size();
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();

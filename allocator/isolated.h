@@ -19,18 +19,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/allocated.h"
 #include "allocator/breach.h"
-#include "allocator/region.h"
+#include "allocator/span_region.h"
 #include "allocator/span.h"
 #include "allocator/span_list.h"
 
 namespace lockfast::internal {
-
-// A new secret, or the errno of its refusal.
-struct allocated {
-  std::byte* address;
-  platform::error refusal;
-};
 
 class isolated_arena {
  public:
@@ -56,7 +51,7 @@ class isolated_arena {
   // A secret of size bytes, each of them value, at a multiple of alignment (a power of two). Requires no more than the most.
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value);
 
-  // The rest takes a secret that region::find_secret found. A span that is not live is a breach where it says so.
+  // The rest takes a secret that span_region::find_secret found. A span that is not live is a breach where it says so.
   void deallocate(const std::byte* secret, span& at);                                             // breach
   [[nodiscard]] platform::error protect(const std::byte* secret, span& at, platform::access to);  // breach
   [[nodiscard]] platform::error check(const std::byte* secret, span& at);                         // EINVAL, EFAULT if damaged
@@ -93,24 +88,24 @@ class isolated_arena {
   void keep_idle(span& freed);
   void keep_large_idle(span& freed);
   void retire(span& idle);
-  void release_large(region& emptied);
+  void release_large(span_region& emptied);
   void release_vacant_regions();
-  [[nodiscard]] region* take_record(std::size_t page_count, region*& empties, std::size_t place_count);
+  [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties, std::size_t place_count);
   void claim(const std::byte* secret, span& at) const;
   // Whether a claimed span is whole: EFAULT if not, else the errno that kept it closed.
   [[nodiscard]] platform::error verify(span& at) const;
-  void enlist(region& made);
-  [[nodiscard]] bool is_large(const region& one) const { return one.place_pages() > small_pages; }
+  void enlist(span_region& made);
+  [[nodiscard]] bool is_large(const span_region& one) const { return one.place_pages() > small_pages; }
 
   policy policy_ = {};
   std::size_t page_ = 0;  // bytes
   span_list lists_[small_pages];
   platform::mutex growth_;
-  region* current_[small_pages] = {};         // the region that serves each page count next
-  std::atomic<region*> regions_ = nullptr;    // every record, empty ones too
-  region* empty_[small_pages] = {};           // records of released regions, by their spans' page count
-  region* empty_large_ = nullptr;             // the same, of one span each
-  region* large_idle_[most_large_idle] = {};  // oldest first
+  span_region* current_[small_pages] = {};         // the region that serves each page count next
+  std::atomic<span_region*> regions_ = nullptr;    // every record, empty ones too
+  span_region* empty_[small_pages] = {};           // records of released regions, by their spans' page count
+  span_region* empty_large_ = nullptr;             // the same, of one span each
+  span_region* large_idle_[most_large_idle] = {};  // oldest first
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count

@@ -5,18 +5,18 @@
 
 namespace lockfast::internal {
 
-void isolated_arena::enlist(region& made) {
+void isolated_arena::enlist(span_region& made) {
   made.next = regions_.load(std::memory_order_relaxed);
   regions_.store(&made, std::memory_order_release);
 }
 
 // A region with address space of its own, in a record that was released before or in a new one; null when the system refuses.
-region* isolated_arena::take_record(std::size_t page_count, region*& empties, std::size_t place_count) {
-  region* record = empties;
+span_region* isolated_arena::take_record(std::size_t page_count, span_region*& empties, std::size_t place_count) {
+  span_region* record = empties;
   if (record != nullptr) {
     empties = record->next_empty;
     (void)record->refill(page_count, policy_.fork);
-  } else if (record = region::make(*this, page_count, place_count, policy_.fork); record != nullptr) {
+  } else if (record = span_region::make(*this, page_count, place_count, policy_.fork); record != nullptr) {
     enlist(*record);
   }
   if (record != nullptr && record->empty()) {
@@ -29,10 +29,10 @@ region* isolated_arena::take_record(std::size_t page_count, region*& empties, st
 
 span* isolated_arena::grow(std::size_t page_count, platform::error& refusal) {
   const scoped_lock held(growth_);
-  region*& serving = current_[page_count - 1];
+  span_region*& serving = current_[page_count - 1];
   span* taken = serving == nullptr ? nullptr : serving->take_unused();
   if (taken == nullptr) {
-    if (region* const next = take_record(page_count, empty_[page_count - 1], region::fill_unit); next != nullptr) {
+    if (span_region* const next = take_record(page_count, empty_[page_count - 1], span_region::fill_unit); next != nullptr) {
       serving = next;
       taken = serving->take_unused();
     }
@@ -51,7 +51,7 @@ isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool ex
   const scoped_lock held(growth_);
   // The last to be freed is not the next to be used.
   for (std::size_t index = 0; exact && index + 1 < large_idle_count_; ++index) {
-    region* const kept = large_idle_[index];
+    span_region* const kept = large_idle_[index];
     if (kept->place_pages() != page_count) continue;
     --large_idle_count_;
     for (std::size_t later = index; later < large_idle_count_; ++later) large_idle_[later] = large_idle_[later + 1];
@@ -59,7 +59,7 @@ isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool ex
     kept->begin()->set(span::state::busy);
     return {kept->begin(), true};
   }
-  region* const record = take_record(page_count, empty_large_, 1);
+  span_region* const record = take_record(page_count, empty_large_, 1);
   if (record == nullptr) {
     refusal = ENOMEM;
     return {nullptr, false};
@@ -81,7 +81,7 @@ void isolated_arena::put_back(span& unopened) {
 
 void isolated_arena::keep_large_idle(span& freed) {
   const std::size_t page_count = freed.run_size() / platform::page_size();
-  region* surplus[most_large_idle + 1];
+  span_region* surplus[most_large_idle + 1];
   std::size_t surplus_count = 0;
   {
     const scoped_lock held(growth_);
@@ -119,7 +119,7 @@ void isolated_arena::retire(span& idle) {
   }
 }
 
-void isolated_arena::release_large(region& emptied) {
+void isolated_arena::release_large(span_region& emptied) {
   const scoped_lock held(growth_);
   emptied.begin()->set(span::state::fresh);
   emptied.release();
@@ -131,7 +131,7 @@ void isolated_arena::release_large(region& emptied) {
 // long as its region lives.
 void isolated_arena::release_vacant_regions() {
   const scoped_lock held(growth_);
-  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (one->empty() || is_large(*one)) continue;
     const std::size_t index = one->place_pages() - 1;
     if (!lists_[index].withdraw(*one)) continue;
@@ -151,7 +151,7 @@ std::size_t isolated_arena::trim() {
     }
   }
   for (;;) {
-    region* kept = nullptr;
+    span_region* kept = nullptr;
     {
       const scoped_lock held(growth_);
       if (large_idle_count_ == 0) break;
@@ -179,7 +179,7 @@ void isolated_arena::after_fork_in_child() {
   large_idle_pages_ = 0;
 
   const bool absent = policy_.fork == platform::fork_policy::absent;
-  for (region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (one->empty()) continue;
     // Without its address space the region is gone, and its secrets' addresses are foreign.
     if (absent && !one->reserve_in_child()) continue;

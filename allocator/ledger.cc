@@ -7,6 +7,8 @@
 #include "allocator/metadata.h"
 #include "allocator/region.h"
 #include "allocator/scoped_lock.h"
+#include "allocator/slab_region.h"
+#include "allocator/span_region.h"
 
 namespace lockfast::internal {
 namespace {
@@ -19,14 +21,20 @@ std::uintptr_t page_ceiling(std::uintptr_t address) { return page_floor(address 
 
 std::byte* as_pointer(std::uintptr_t address) { return reinterpret_cast<std::byte*>(address); }
 
-bool is_ours(std::uintptr_t page) { return region::find(as_pointer(page)).in != nullptr; }
+bool is_ours(std::uintptr_t page) { return region::holding(as_pointer(page)) != nullptr; }
 // Why a page of our own is not locked: 0 when it is, or when the page is not ours.
 platform::error lock_error_of_ours(std::uintptr_t page) {
-  const auto found = region::find(as_pointer(page));
-  if (found.in == nullptr) return 0;
-  const bool in_run = found.at != nullptr && found.at->run() != nullptr && as_pointer(page) >= found.at->run() &&
-                      as_pointer(page) < found.at->run() + found.at->run_size();
-  return in_run ? found.at->lock_error() : ENOMEM;
+  region* const in = region::holding(as_pointer(page));
+  if (in == nullptr) return 0;
+  if (in->holds() == region::kind::slabs) {
+    const slab* const at = static_cast<slab_region*>(in)->at(as_pointer(page));
+    const bool opened = at != nullptr && as_pointer(page) >= at->run() && as_pointer(page) < at->run() + at->opened_bytes();
+    return opened ? at->lock_error_at(as_pointer(page)) : ENOMEM;
+  }
+  const span* const at = span_region::find(as_pointer(page)).at;
+  const bool in_run =
+      at != nullptr && at->run() != nullptr && as_pointer(page) >= at->run() && as_pointer(page) < at->run() + at->run_size();
+  return in_run ? at->lock_error() : ENOMEM;
 }
 
 bool is_callers(std::uintptr_t page) { return !is_ours(page); }

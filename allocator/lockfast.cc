@@ -9,6 +9,10 @@
 
 namespace {
 
+using lockfast::internal::breach;
+using lockfast::internal::breach_signal;
+using lockfast::internal::compartment;
+using lockfast::internal::end_process;
 using lockfast::internal::fresh_byte;
 using lockfast::internal::pool;
 using lockfast::platform::access;
@@ -19,23 +23,36 @@ int result(lockfast::platform::error refusal) {
   return -1;
 }
 
+bool access_of(lockfast_access wanted, access& to) {
+  switch (wanted) {
+    case LOCKFAST_NOACCESS: to = access::none; return true;
+    case LOCKFAST_READONLY: to = access::read; return true;
+    case LOCKFAST_READWRITE: to = access::read_write; return true;
+  }
+  return false;
+}
+
+// The C name is an opaque handle of the record.
+lockfast_compartment* handle_of(compartment* made) { return reinterpret_cast<lockfast_compartment*>(made); }
+compartment& of_handle(lockfast_compartment* handle) { return *reinterpret_cast<compartment*>(handle); }
+
 }  // namespace
 
 extern "C" {
 
-void* lockfast_malloc(size_t size) { return lockfast_malloc_isolated(size); }
+void* lockfast_malloc(size_t size) { return pool::native().allocate(size, fresh_byte); }
 
 void* lockfast_malloc_isolated(size_t size) { return pool::native().allocate_isolated(size, 1, fresh_byte); }
 
 void* lockfast_calloc(size_t count, size_t size) {
   std::size_t product = 0;
   if (__builtin_mul_overflow(count, size, &product)) return pool::native().refuse(ENOMEM);
-  return pool::native().allocate_isolated(product, 1, 0);
+  return pool::native().allocate(product, 0);
 }
 
 void* lockfast_aligned_alloc(size_t alignment, size_t size) {
   if (!std::has_single_bit(alignment)) return pool::native().refuse(EINVAL);
-  return pool::native().allocate_isolated(size, alignment, fresh_byte);
+  return pool::native().allocate_anywhere(size, alignment, fresh_byte);
 }
 
 void* lockfast_realloc(void* secret, size_t size) {
@@ -52,12 +69,8 @@ size_t lockfast_size(const void* secret) {
 }
 
 int lockfast_protect(void* secret, enum lockfast_access wanted) {
-  switch (wanted) {
-    case LOCKFAST_NOACCESS: return result(pool::native().protect(secret, access::none));
-    case LOCKFAST_READONLY: return result(pool::native().protect(secret, access::read));
-    case LOCKFAST_READWRITE: return result(pool::native().protect(secret, access::read_write));
-  }
-  return result(EINVAL);
+  lockfast::platform::access to = {};
+  return result(access_of(wanted, to) ? pool::native().protect(secret, to) : EINVAL);
 }
 
 int lockfast_check(const void* secret) { return result(pool::check(secret)); }
@@ -85,4 +98,23 @@ int lockfast_configure(const struct lockfast_options* options) {
 }
 
 void lockfast_wipe_all(void) { pool::wipe_all(); }
+
+struct lockfast_compartment* lockfast_compartment_create(void) { return handle_of(pool::native().make_compartment()); }
+
+void lockfast_compartment_destroy(struct lockfast_compartment* compartment) {
+  if (compartment == nullptr) return;
+  if (!of_handle(compartment).exists()) end_process(breach::double_free, breach_signal::abort);
+  of_handle(compartment).destroy();
+}
+
+void* lockfast_compartment_malloc(struct lockfast_compartment* compartment, size_t size) {
+  if (compartment == nullptr) return pool::native().refuse(EINVAL);
+  return pool::native().allocate_in(of_handle(compartment), size, fresh_byte);
+}
+
+int lockfast_compartment_protect(struct lockfast_compartment* compartment, enum lockfast_access wanted) {
+  lockfast::platform::access to = {};
+  if (compartment == nullptr || !of_handle(compartment).exists() || !access_of(wanted, to)) return result(EINVAL);
+  return result(of_handle(compartment).protect(to));
+}
 }

@@ -3,12 +3,12 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include "allocator/bytes.h"
 #include "allocator/ledger.h"
 #include "allocator/metadata.h"
 #include "allocator/options.h"
-#include "allocator/region.h"
 #include "allocator/region_map.h"
 #include "allocator/scoped_lock.h"
 
@@ -27,6 +27,8 @@ constinit platform::mutex start_exclusion;
 constinit lockfast_options configured = {};
 constinit std::atomic<bool> process_started = false;
 constinit bool crash_handled = false;
+// Whether the host calls us when a thread ends: without that, no thread may keep anything.
+constinit bool thread_exits_known = false;
 
 // Which arena of each pool this thread uses, given out in turn. Initial-exec: one word of static storage, read without a call.
 constexpr unsigned no_arena = ~0U;
@@ -41,6 +43,13 @@ std::size_t idle_pages() {
   return (quarter < most_bytes ? quarter : most_bytes) / platform::page_size();
 }
 
+// What a thread may keep of each size class in its front: 16 KiB, and no more than a little of what may be locked.
+std::size_t front_bytes() {
+  constexpr std::size_t most_bytes = std::size_t{16} << 10;
+  const std::size_t little = platform::lock_limit() / 512;
+  return little < most_bytes ? little : most_bytes;
+}
+
 platform::fork_policy fork_policy_of(lockfast_fork chosen) {
   switch (chosen) {
     case LOCKFAST_FORK_INHERIT: return platform::fork_policy::inherit;
@@ -51,8 +60,8 @@ platform::fork_policy fork_policy_of(lockfast_fork chosen) {
 
 }  // namespace
 
-constinit pool pool::native_(native_defaults, breach_signal::abort);
-constinit pool pool::drop_in_(drop_in_defaults, breach_signal::access_violation);
+constinit pool pool::native_(0, native_defaults, breach_signal::abort);
+constinit pool pool::drop_in_(1, drop_in_defaults, breach_signal::access_violation);
 
 platform::error pool::configure(const lockfast_options& asked) {
   if (!valid(asked)) return EINVAL;
@@ -74,6 +83,7 @@ lockfast_options pool::policy() const {
 void pool::start_process() {
   if (process_started.load(std::memory_order_relaxed)) return;
   platform::raise_lock_limit();
+  thread_exits_known = platform::at_thread_exit(on_thread_exit) == 0;
   process_started.store(true, std::memory_order_release);
 }
 
@@ -95,6 +105,8 @@ void pool::start() {
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
   options_ = policy();
+  // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
+  const platform::error hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP;
   const isolated_arena::policy policy_of_each = {
       .lock = options_.lock == LOCKFAST_LOCK_REQUIRED ? span::lock_wanted::always : span::lock_wanted::if_possible,
       .fork = fork_policy_of(options_.fork),
@@ -102,9 +114,14 @@ void pool::start() {
       .idle_pages = idle_pages() / arena_count,
       .large_idle_pages = idle_pages() / 2,
       .signal = signal_,
-      // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
-      .hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP};
+      .hide_error = hide_error};
   for (isolated_arena& arena : isolated_) arena.start(policy_of_each);
+  grouped_.start({.fork = policy_of_each.fork,
+                  .signal = signal_,
+                  .family = family_,
+                  .fronts = thread_exits_known,
+                  .front_bytes = front_bytes(),
+                  .hide_error = hide_error});
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {
     if (platform::on_fatal_signal(wipe_all) != 0) end_process(breach::no_crash_handler, signal_);
     crash_handled = true;
@@ -118,59 +135,172 @@ void* pool::refuse(platform::error refusal) {
   return nullptr;
 }
 
-isolated_arena& pool::isolated_of_thread() {
+std::size_t pool::arena_of_thread() {
   if (thread_arena == no_arena) thread_arena = threads_seen.fetch_add(1, std::memory_order_relaxed) % arena_count;
-  return isolated_[thread_arena];
+  return thread_arena;
+}
+
+void pool::on_thread_exit() {
+  compartment::close_at_exit();
+  for (pool* const one : every_pool) one->grouped_.drain_at_exit();
+}
+
+template <class Attempt>
+allocated pool::insist(Attempt attempt) const {
+  allocated made = attempt(slab_list::growth::locked);
+  if (made.address == nullptr && is_shortage(made.refusal) && trim() != 0) made = attempt(slab_list::growth::locked);
+  if (made.address == nullptr && is_shortage(made.refusal) && options_.lock == LOCKFAST_LOCK_PREFERRED) {
+    made = attempt(slab_list::growth::if_possible);
+  }
+  return made;
+}
+
+allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value) {
+  if (size > isolated_arena::most_size || alignment > isolated_arena::most_alignment) return {nullptr, ENOMEM};
+  isolated_arena& arena = isolated_[arena_of_thread()];
+  allocated made = arena.allocate(size, alignment, value);
+  // The arena has given up what it keeps idle itself; the others may do.
+  if (made.address == nullptr && trim() != 0) made = arena.allocate(size, alignment, value);
+  return made;
+}
+
+allocated pool::make(std::size_t size, std::size_t alignment, int value) {
+  if (!grouped::takes(size, alignment)) return make_isolated(size, alignment, value);
+  return insist([&](slab_list::growth allowed) {
+    return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed);
+  });
+}
+
+void* pool::allocate_anywhere(std::size_t size, std::size_t alignment, int value) {
+  ensure_started();
+  return given(make(size, alignment, value));
 }
 
 void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value) {
   ensure_started();
-  if (size > isolated_arena::most_size || alignment > isolated_arena::most_alignment) return refuse(ENOMEM);
-  isolated_arena& arena = isolated_of_thread();
-  allocated made = arena.allocate(size, alignment, value);
-  // The arena has given up what it keeps idle itself; the others may do.
-  if (made.address == nullptr && trim() != 0) made = arena.allocate(size, alignment, value);
-  return given(made);
+  return given(make_isolated(size, alignment, value));
 }
 
+void* pool::allocate_by_policy(std::size_t size, int value) {
+  ensure_started();
+  return options_.placement == LOCKFAST_PLACEMENT_GROUPED ? allocate(size, value) : allocate_isolated(size, 1, value);
+}
+
+region& pool::require_region(const void* secret) const {
+  region* const in = region::holding(secret);
+  if (in == nullptr) end_process(breach::foreign_pointer, signal_);
+  return *in;
+}
+
+span& pool::require_span(region& in, const void* secret) const {
+  span* const at = in.holds() == region::kind::spans ? span_region::find_secret(secret).at : nullptr;
+  if (at == nullptr) end_process(breach::inner_pointer, signal_);
+  return *at;
+}
+
+pool& pool::pool_of(const slab& one) { return *every_pool[one.family]; }
+
 void pool::deallocate(void* secret) {
-  const auto found = region::find_secret(secret);
-  if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
-  if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
-  found.in->owner().deallocate(static_cast<const std::byte*>(secret), *found.at);
+  region& in = require_region(secret);
+  if (in.holds() == region::kind::slabs) {
+    slab* const at = slab_at(in, secret);
+    if (at == nullptr) end_process(breach::inner_pointer, signal_);
+    pool_of(*at).grouped_.deallocate(*at, static_cast<const std::byte*>(secret));
+    return;
+  }
+  span& at = require_span(in, secret);
+  at.home.owner().deallocate(static_cast<const std::byte*>(secret), at);
+}
+
+allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
+  const std::size_t index = grouped::claim(in, secret);
+  if (in.absent_count != 0) return {nullptr, ENOMEM};
+  if (in.within != nullptr) {
+    if (size > compartment::most_size) return {nullptr, ENOMEM};
+    return insist([&](slab_list::growth allowed) { return in.within->reallocate({&in, index}, size, allowed); });
+  }
+  if (!in.whole(index)) end_process(breach::broken_canary, in.signal);
+  auto* const bytes = static_cast<std::byte*>(secret);
+  const std::size_t before = in.size(index);
+  const bool stays = size <= size_class::most_capacity && size_class::of(size) == in.class_index && in.fits(index, size);
+  const allocated moved = stays ? allocated{nullptr, 0} : make(size, 1, fresh_byte);
+  if (moved.address == nullptr && (stays || size <= before)) {
+    in.resize(index, size);
+    return {bytes, 0};
+  }
+  if (moved.address == nullptr) return moved;
+  std::memcpy(moved.address, bytes, size < before ? size : before);
+  grouped_.deallocate(in, bytes);
+  return moved;
 }
 
 void* pool::reallocate(void* secret, std::size_t size) {
-  const auto found = region::find_secret(secret);
-  if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
-  if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
+  region& in = require_region(secret);
+  if (in.holds() == region::kind::slabs) {
+    slab* const at = slab_at(in, secret);
+    if (at == nullptr) end_process(breach::inner_pointer, signal_);
+    return given(pool_of(*at).reallocate_grouped(*at, secret, size));
+  }
+  span& at = require_span(in, secret);
   if (size > isolated_arena::most_size) return refuse(ENOMEM);
-  isolated_arena& arena = found.in->owner();
-  auto moved = arena.reallocate(static_cast<const std::byte*>(secret), *found.at, size);
-  if (moved.address == nullptr && trim() != 0) moved = arena.reallocate(static_cast<const std::byte*>(secret), *found.at, size);
+  isolated_arena& arena = at.home.owner();
+  auto moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
+  if (moved.address == nullptr && trim() != 0) moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
   return given(moved);
 }
 
 platform::error pool::protect(void* secret, platform::access to) {
-  const auto found = region::find_secret(secret);
-  if (found.in == nullptr) end_process(breach::foreign_pointer, signal_);
-  if (found.at == nullptr) end_process(breach::inner_pointer, signal_);
-  return found.in->owner().protect(static_cast<const std::byte*>(secret), *found.at, to);
+  region& in = require_region(secret);
+  if (in.holds() == region::kind::slabs) {
+    const slab* const at = slab_at(in, secret);
+    if (at == nullptr) end_process(breach::inner_pointer, signal_);
+    (void)grouped::claim(*at, secret);
+    if (at->absent_count != 0) return ENOMEM;
+    return at->within == nullptr ? ENOTSUP : at->within->protect(to);
+  }
+  span& at = require_span(in, secret);
+  return at.home.owner().protect(static_cast<const std::byte*>(secret), at, to);
 }
 
 platform::error pool::check(const void* secret) {
-  const auto found = region::find_secret(secret);
+  region* const in = region::holding(secret);
+  if (in == nullptr) return EINVAL;
+  if (in->holds() == region::kind::slabs) {
+    const slab* const at = slab_at(*in, secret);
+    return at == nullptr ? EINVAL : grouped::check(*at, secret);
+  }
+  const auto found = span_region::find_secret(secret);
   if (found.at == nullptr) return EINVAL;
   return found.in->owner().check(static_cast<const std::byte*>(secret), *found.at);
 }
 
 platform::error pool::describe(const void* secret, lockfast_receipt& receipt) {
-  const auto found = region::find_secret(secret);
+  region* const in = region::holding(secret);
+  if (in == nullptr) return EINVAL;
+  if (in->holds() == region::kind::slabs) {
+    const slab* const at = slab_at(*in, secret);
+    return at == nullptr ? EINVAL : pool_of(*at).grouped_.describe(*at, secret, receipt);
+  }
+  const auto found = span_region::find_secret(secret);
   if (found.at == nullptr) return EINVAL;
   return found.in->owner().describe(static_cast<const std::byte*>(secret), *found.at, receipt);
 }
 
-bool pool::owns(const void* address) { return region::find_secret(address).in != nullptr; }
+compartment* pool::make_compartment() {
+  ensure_started();
+  platform::error refusal = 0;
+  compartment* const made = compartment::create(grouped_, refusal);
+  if (made == nullptr) (void)refuse(refusal);
+  return made;
+}
+
+void* pool::allocate_in(compartment& within, std::size_t size, int value) {
+  if (!within.exists()) return refuse(EINVAL);
+  if (size > compartment::most_size) return refuse(ENOMEM);
+  return given(insist([&](slab_list::growth allowed) { return within.allocate(size, value, allowed); }));
+}
+
+bool pool::owns(const void* address) { return region::holding(address) != nullptr; }
 
 template <class Do>
 void pool::for_each_arena(Do act) {
@@ -182,18 +312,23 @@ void pool::for_each_arena(Do act) {
 std::size_t pool::audit() {
   std::size_t damaged = 0;
   for_each_arena([&](isolated_arena& arena) { damaged += arena.audit(); });
+  for (pool* const one : every_pool) damaged += one->grouped_.audit();
+  damaged += compartment::audit();
   return damaged;
 }
 
 std::size_t pool::trim() {
   std::size_t bytes = 0;
   for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(); });
+  bytes += compartment::trim();
+  for (pool* const one : every_pool) bytes += one->grouped_.trim();
   return bytes;
 }
 
 void pool::statistics(struct lockfast_statistics& out) {
   out = {};
   for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
+  for (pool* const one : every_pool) one->grouped_.add_to(out);
   for (const pool* const one : every_pool) out.refusals += one->refusals_.load(std::memory_order_relaxed);
   out.bytes_reserved += metadata::bytes_reserved();
   out.lock_limit = platform::lock_limit();
@@ -203,6 +338,7 @@ void pool::statistics(struct lockfast_statistics& out) {
 
 void pool::wipe_all() {
   for_each_arena([](isolated_arena& arena) { arena.wipe_on_signal(); });
+  for (pool* const one : every_pool) one->grouped_.wipe_on_signal();
 }
 
 // ---- Fork -------------------------------------------------------------------------------------------------------------------
@@ -219,7 +355,9 @@ namespace {
 
 void pool::before_fork() {
   start_exclusion.lock();
+  compartment::before_fork();
   for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
+  for (pool* const one : every_pool) one->grouped_.before_fork();
   ledger::of_process().before_fork();
   region_map::exclusion().lock();
   metadata::exclusion().lock();
@@ -229,7 +367,9 @@ void pool::after_fork_in_parent() {
   metadata::exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
+  for (pool* const one : every_pool) one->grouped_.after_fork_in_parent();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
+  compartment::after_fork_in_parent();
   start_exclusion.unlock();
 }
 
@@ -238,6 +378,9 @@ void pool::after_fork_in_child() {
   after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
+  compartment::reset_in_child();
+  for (pool* const one : every_pool) one->grouped_.after_fork_in_child();
+  compartment::settle_in_child();
 }
 
 }  // namespace lockfast::internal

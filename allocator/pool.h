@@ -1,15 +1,16 @@
 // pool.h - a family's arenas under one policy, and what all families of a process share.
 //
-// Each family has a few arenas, and each thread takes its secrets from one of them, so that threads seldom wait for one
-// another; a secret goes back to the arena that it came from, whichever thread frees it.
+// Each family has a few arenas, for isolated secrets and for grouped ones, and each thread takes its secrets from one of them,
+// so that threads seldom wait for one another.
 //
 // There are two families: native, behind lockfast_malloc, and the drop-in, behind sodium_malloc. Each has its defaults and
 // its regions; a secret's address tells whose it is. Both start by themselves, at the first call.
 //
 // Invariants
 //   1. The policy does not change once the pool has started.
-//   2. Before a fork, mutexes are taken in one order: start, each arena's growth, ledger, region map, metadata. Whoever holds
-//      two elsewhere took them in this order; the lists' come after growth, and are not taken for a fork.
+//   2. Before a fork, mutexes are taken in one order: start, the compartments' registry, each arena's or space's growth, ledger,
+//      region map, metadata. Whoever holds two elsewhere took them in this order; the others' are not taken for a fork, and a
+//      child begins what they guard anew.
 //
 // Threads: everything, from any thread.
 #ifndef LOCKFAST_ALLOCATOR_POOL_H
@@ -21,14 +22,19 @@
 #include <cstddef>
 
 #include "allocator/breach.h"
+#include "allocator/compartment.h"
+#include "allocator/grouped.h"
 #include "allocator/isolated.h"
+#include "allocator/region.h"
+#include "allocator/slab_region.h"
 
 namespace lockfast::internal {
 
 class pool {
  public:
   // What a family does where neither the program nor LOCKFAST_OPTIONS says otherwise.
-  constexpr pool(const lockfast_options& defaults, breach_signal signal) : defaults_(defaults), signal_(signal) {}
+  constexpr pool(std::uint8_t family, const lockfast_options& defaults, breach_signal signal)
+      : family_(family), defaults_(defaults), signal_(signal) {}
 
   [[nodiscard]] static pool& native() { return native_; }
   [[nodiscard]] static pool& drop_in() { return drop_in_; }
@@ -36,7 +42,16 @@ class pool {
   // Sets what the program asks of every family: EBUSY once one has started, EINVAL for an invalid value.
   [[nodiscard]] static platform::error configure(const lockfast_options& asked);
 
-  // A secret in pages of its own; null, with errno, when it is refused. errno is left alone otherwise.
+  // A secret in whichever placement suits it, each of its bytes value; null, with errno, when it is refused. errno is left alone
+  // otherwise.
+  [[nodiscard]] void* allocate(std::size_t size, int value) {
+    std::byte* const ready = size <= size_class::most_capacity ? grouped_.allocate_ready(size, value) : nullptr;
+    return ready != nullptr ? ready : allocate_anywhere(size, 1, value);
+  }
+  [[nodiscard]] void* allocate_anywhere(std::size_t size, std::size_t alignment, int value);
+  // The same, in the placement that the policy says: for the drop-in.
+  [[nodiscard]] void* allocate_by_policy(std::size_t size, int value);
+  // The same, in pages of its own.
   [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int value);
   // Counts a request that was refused before it came to the pages; null, with errno.
   void* refuse(platform::error refusal);
@@ -50,6 +65,11 @@ class pool {
   [[nodiscard]] static platform::error describe(const void* secret, lockfast_receipt& receipt);
   // Whether the address lies in any pool.
   [[nodiscard]] static bool owns(const void* address);
+
+  // ---- Compartments, of this pool's secrets ----
+
+  [[nodiscard]] compartment* make_compartment();
+  [[nodiscard]] void* allocate_in(compartment& within, std::size_t size, int value);
 
   // ---- Of the caller's own memory: the ledger's claims, under the process's raised lock limit ----
 
@@ -67,10 +87,23 @@ class pool {
   static void wipe_all();
 
  private:
-  static constexpr std::size_t arena_count = 4;
+  static constexpr std::size_t arena_count = grouped::arena_count;
 
   // The arena that this thread allocates from.
-  [[nodiscard]] isolated_arena& isolated_of_thread();
+  [[nodiscard]] static std::size_t arena_of_thread();
+  // The slab that holds an address in a region of slabs, and the pool that it belongs to.
+  [[nodiscard]] static slab* slab_at(region& in, const void* address) { return static_cast<slab_region&>(in).at(address); }
+  [[nodiscard]] static pool& pool_of(const slab& one);
+
+  [[nodiscard]] allocated make(std::size_t size, std::size_t alignment, int value);
+  [[nodiscard]] allocated make_isolated(std::size_t size, std::size_t alignment, int value);
+  // Calls attempt(growth), once more after giving idle pages back, and once more without a lock where the policy allows it.
+  template <class Attempt>
+  [[nodiscard]] allocated insist(Attempt attempt) const;
+  [[nodiscard]] allocated reallocate_grouped(slab& in, void* secret, std::size_t size);
+  // The region that an address of ours lies in; else a breach.
+  [[nodiscard]] region& require_region(const void* secret) const;
+  [[nodiscard]] span& require_span(region& in, const void* secret) const;
 
   template <class Do>
   static void for_each_arena(Do act);
@@ -83,6 +116,7 @@ class pool {
   [[nodiscard]] lockfast_options policy() const;
 
   static void start_process();
+  static void on_thread_exit();
   static void before_fork();
   static void after_fork_in_parent();
   static void after_fork_in_child();
@@ -90,10 +124,12 @@ class pool {
   static pool native_;
   static pool drop_in_;
 
+  std::uint8_t family_;
   lockfast_options defaults_;
   breach_signal signal_;
   std::atomic<bool> started_ = false;
   lockfast_options options_ = {};
+  grouped grouped_;
   isolated_arena isolated_[arena_count];
   std::atomic<std::size_t> refusals_ = 0;
 };

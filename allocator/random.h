@@ -20,24 +20,31 @@ class random_choice {
   // A number below bound, which is 1 to 65536. The bias is below bound / 65536.
   [[nodiscard]] std::size_t below(std::size_t bound) {
     if (bound == 1) return 0;
-    if (used_ == choices) refill();
-    return (choices_[used_++] * bound) >> 16;
+    if (used_ + 2 > choice_bytes) refill();
+    const std::size_t choice = choices_[used_] + (std::size_t{choices_[used_ + 1]} << 8);
+    used_ += 2;
+    return (choice * bound) >> 16;
+  }
+  // The same below a bound of at most 256, from half as many random bits. The bias is below bound / 256.
+  [[nodiscard]] std::size_t below_few(std::size_t bound) {
+    if (used_ == choice_bytes) refill();
+    return (choices_[used_++] * bound) >> 8;
   }
 
   // Forgets its state: the next choice is seeded anew. For a forked child, which would repeat its parent's choices.
   void reseed() {
     seeded_ = false;
-    used_ = choices;
+    used_ = choice_bytes;
   }
 
  private:
-  static constexpr std::size_t choices = 16;
+  static constexpr std::size_t choice_bytes = 32;
 
   void refill();
 
   std::uint32_t key_[8] = {};
-  std::uint16_t choices_[choices] = {};
-  std::size_t used_ = choices;
+  std::uint8_t choices_[choice_bytes] = {};
+  std::size_t used_ = choice_bytes;
   bool seeded_ = false;
 };
 

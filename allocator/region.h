@@ -1,128 +1,63 @@
-// region.h - reserved address space, cut into equal places for spans; and the map that finds a span by an address.
+// region.h - reserved address space of ours, and who it belongs to.
 //
-//    base
-//    | guard | place 0 | guard | place 1 | guard | ... | place n-1 | guard |
-//    |<----- stride ---->|
-//
-// Every region begins at a multiple of region_unit, so that the unit of an address names its region. A region of one place,
-// for a large secret, is released when that is retired; one of many places, when a trim finds none of them in use. The record
-// stays, and serves the next region of its kind.
+// Every region begins at a multiple of region_unit, so that the unit of an address names its region. There are two kinds: one
+// is cut into places for spans, the other into places for slabs; the classes of those names say how.
 //
 // Invariants
-//   1. Between the places, and before the first and behind the last, there is always an inaccessible page.
-//   2. The map holds a region from before its first span is opened until after its last is retired.
+//   1. The first page of a region and its last are inaccessible for as long as it lives.
+//   2. The map holds a region from before its first place is used until after its last is given up.
 //
-// Threads: find() from any thread, without a mutex; the rest belongs to whoever holds the mutex of the region's owner.
+// Threads: holding() and the queries from any thread; the rest belongs to whoever holds the mutex of the region's owner.
 #ifndef LOCKFAST_ALLOCATOR_REGION_H
 #define LOCKFAST_ALLOCATOR_REGION_H
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
-#include "allocator/canary.h"
 #include "allocator/region_map.h"
 #include "allocator/relaxed.h"
-#include "allocator/span.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
 
-class isolated_arena;
-
 class alignas(64) region {
  public:
-  // Reserves address space for `place_count` places of `place_pages` pages, or for as many as fit one unit when the count is
-  // fill_unit, in a record taken from metadata. Null when there is no record; an empty one when the address space was refused.
-  static constexpr std::size_t fill_unit = 0;
-  [[nodiscard]] static region* make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count,
-                                    platform::fork_policy policy);
+  enum class kind : std::uint8_t { spans, slabs };
 
-  // Gives the address space back; the record keeps its spans and is empty until refill().
-  void release();
-  // Reserves anew in an empty record, for as many places as it has spans; false when the system refuses.
-  [[nodiscard]] bool refill(std::size_t place_pages, platform::fork_policy policy);
+  // The region that the address lies in; null if none.
+  [[nodiscard]] static region* holding(const void* address);
 
-  // The region that holds address, and the span whose place, or the guard page behind it, address lies in; nulls if none.
-  struct found {
-    region* in;
-    span* at;
-  };
-  [[nodiscard]] static found find(const void* address);
-  // The same for the byte before address: a secret of size 0 begins where its place ends, and every other one has its
-  // canary before it, so this finds the span of a secret by the secret's own address.
-  [[nodiscard]] static found find_secret(const void* secret);
-
-  [[nodiscard]] isolated_arena& owner() const { return *owner_; }
-  [[nodiscard]] const canary_key& key() const { return key_; }
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] kind holds() const { return holds_; }
   [[nodiscard]] std::byte* base() const { return base_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return base() == nullptr; }
-  [[nodiscard]] std::size_t place_pages() const { return place_pages_; }
   [[nodiscard]] platform::error dump_error() const { return dump_error_; }
   [[nodiscard]] platform::error fork_error() const { return fork_error_; }
 
-  // The first byte behind a span's place: its guard page.
-  [[nodiscard]] std::byte* end_of(const span& one) const;
+ protected:
+  explicit region(kind held) : holds_(held) {}
 
-  // The next span that has never been used; null when there is none left.
-  [[nodiscard]] span* take_unused();
-  // The spans that have been taken since the region was mapped: none once it is released, which other threads may do while a
-  // loop runs over them, so that a loop compares with "<".
-  [[nodiscard]] span* begin() const { return spans_; }
-  [[nodiscard]] span* end() const { return spans_ + used_.load(std::memory_order_acquire); }
-
-  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place. False
-  // when the system refuses, and then the region is empty.
-  [[nodiscard]] bool reserve_in_child();
+  // Reserves address space for an empty record and enters it in the map; false, still empty, when either is refused.
+  [[nodiscard]] bool reserve(std::size_t size, platform::fork_policy policy);
+  // Gives the address space back: the record is empty.
+  void release();
+  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place.
+  // False when the system refuses, and then the record is empty.
+  [[nodiscard]] bool reserve_again();
 
  private:
-  // What find() reads, in one cache line.
   relaxed<std::byte*> base_;
   relaxed<std::size_t> size_;
-  relaxed<std::size_t> place_pages_;
-  std::size_t place_count_ = 0;
-  std::atomic<std::size_t> used_ = 0;
-  span* spans_ = nullptr;
-  std::uint32_t page_ = 0;  // bytes; constant from the first map on, like its logarithm
-  std::uint32_t page_shift_ = 0;
-  isolated_arena* owner_ = nullptr;
-  canary_key key_ = {};
-
- public:
-  region* next = nullptr;        // in its owner's list of all records, which only grows
-  region* next_empty = nullptr;  // in its owner's list of empty records
-
- private:
+  kind holds_;
   platform::error dump_error_ = 0;
   platform::error fork_error_ = 0;
 };
 
-// ---- What a warm pair of allocation and release runs through ----
-
-inline std::byte* region::end_of(const span& one) const {
-  return base_ + static_cast<std::size_t>(&one - spans_ + 1) * ((place_pages_ + 1) << page_shift_);
-}
-
-inline region::found region::find(const void* address) {
+inline region* region::holding(const void* address) {
   region* const in = region_map::at(address);
-  if (in == nullptr || in->empty()) return {nullptr, nullptr};
-  const auto offset = reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(in->base());
-  // A unit may hold memory of others behind the region's end.
-  if (offset >= in->size_) return {nullptr, nullptr};
-  if (offset < in->page_) return {in, nullptr};
-  std::size_t place = 0;
-  if (in->place_count_ > 1) {
-    // A region of many places is one unit long: its page numbers fit 32 bits, which divide faster.
-    const auto page_number = static_cast<std::uint32_t>((offset >> in->page_shift_) - 1);
-    place = page_number / static_cast<std::uint32_t>(in->place_pages_ + 1);
-  }
-  span* const at = in->spans_ + place;
-  return {in, at < in->end() ? at : nullptr};
-}
-
-inline region::found region::find_secret(const void* secret) {
-  return find(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(secret) - 1));
+  // A unit may hold memory of others behind the region's end. An empty record's base is null and its size 0.
+  if (in == nullptr || static_cast<std::size_t>(static_cast<const std::byte*>(address) - in->base()) >= in->size()) return nullptr;
+  return in;
 }
 
 }  // namespace lockfast::internal

@@ -30,12 +30,12 @@
 
 namespace lockfast::internal {
 
-class region;
+class span_region;
 
 // One cache line each: a change of access reads a dozen lines between two system calls, and this is two fewer.
 class alignas(64) span {
  public:
-  explicit span(region& owner) : home(owner) {}
+  explicit span(span_region& owner) : home(owner) {}
 
   enum class state : std::uint8_t { fresh, idle, busy, live, absent };
 
@@ -120,7 +120,7 @@ class alignas(64) span {
   // that stays busy, perhaps with the very thread that the signal interrupted, is opened and wiped all the same.
   void wipe_on_signal();
 
-  region& home;          // the region that its place is in
+  span_region& home;          // the region that its place is in
   span* next = nullptr;  // in its list's chain of fresh spans
 
  private:

@@ -19,7 +19,7 @@ void span_list::put_fresh(span& retired) {
   retired.set(span::state::fresh);
 }
 
-bool span_list::withdraw(region& vacant) {
+bool span_list::withdraw(span_region& vacant) {
   const scoped_lock held(exclusion_);
   for (const span* at = vacant.begin(); at < vacant.end(); ++at) {
     if (at->current_state() != span::state::fresh) return false;

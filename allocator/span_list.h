@@ -20,7 +20,7 @@
 #include <cstdint>
 
 #include "allocator/random.h"
-#include "allocator/region.h"
+#include "allocator/span_region.h"
 #include "allocator/scoped_lock.h"
 #include "allocator/span.h"
 #include "platform/platform.h"
@@ -52,7 +52,7 @@ class alignas(64) span_list {
   void put_fresh(span& retired);
 
   // Takes every span of a region out of the fresh ones, when all that were ever used are fresh; else false, and nothing.
-  [[nodiscard]] bool withdraw(region& vacant);
+  [[nodiscard]] bool withdraw(span_region& vacant);
 
   // Any idle span, ready or quarantined, else null; busy with the caller.
   [[nodiscard]] span* take_any_idle();

@@ -42,7 +42,7 @@ int protect(void* secret, access to) {
 
 extern "C" {
 
-void* sodium_malloc(size_t size) { return pool::drop_in().allocate_isolated(size, 1, lockfast::internal::fresh_byte); }
+void* sodium_malloc(size_t size) { return pool::drop_in().allocate_by_policy(size, lockfast::internal::fresh_byte); }
 
 void* sodium_allocarray(size_t count, size_t size) {
   // libsodium's rule, which refuses a product of exactly SIZE_MAX too.

@@ -17,6 +17,11 @@ constexpr std::size_t fatal_count = sizeof fatal_signals / sizeof *fatal_signals
 void (*fatal_call)();
 struct sigaction earlier_actions[fatal_count];
 
+void (*exit_call)();
+pthread_key_t exit_key;
+
+void on_exit_of_thread(void*) { exit_call(); }
+
 // Puts the earlier actions back, so that a second fault, in the call or after it, is theirs, and lets the signal happen again:
 // a fault does when its instruction is run again, abort() raises anew, and what was sent is sent once more.
 void on_signal(int number, siginfo_t* information, void*) {
@@ -44,6 +49,14 @@ error on_fatal_signal(void (*call)()) {
 }
 
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) { (void)pthread_atfork(prepare, parent, child); }
+
+error at_thread_exit(void (*call)()) {
+  exit_call = call;
+  return pthread_key_create(&exit_key, on_exit_of_thread);
+}
+
+// Any value that is not null has the key's destructor called.
+void expect_thread_exit() { (void)pthread_setspecific(exit_key, &exit_key); }
 
 void write_line(std::span<const char> line) {
   while (!line.empty()) {

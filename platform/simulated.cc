@@ -143,6 +143,11 @@ error protect(std::byte* address, std::size_t size, access to) {
   return 0;
 }
 
+key take_key() { return no_key; }
+error protect_by_key(std::byte*, std::size_t, access, key) { fail("a protection key where there is none"); }
+void set_key_access(key, access) { fail("a protection key where there is none"); }
+access key_access(key) { fail("a protection key where there is none"); }
+
 error lock(std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);

@@ -93,6 +93,31 @@ LOCKFAST_API size_t lockfast_audit(void);
 /* Gives the pages that no live secret uses back to the system, unlocked; returns how many bytes. */
 LOCKFAST_API size_t lockfast_trim(void);
 
+/* ---- Compartments ---------------------------------------------------------------------------------------------------- */
+
+/* A set of grouped secrets that are opened and closed together. Where the processor has protection keys (x86-64 with PKU; at
+ * most 15 compartments), its access is each thread's own and changes without a system call: a thread that did not open it, and
+ * was not started by one that had it open, is denied. Elsewhere the pages are as open as the widest access that any thread holds;
+ * a thread gives up what it holds by closing the compartment, or by ending. A key is never given back to the system, but it
+ * serves the next compartment after its own is destroyed: whoever still has that one open has the next one open too. */
+struct lockfast_compartment;
+
+/* A new compartment, open for this thread to read and write. Refusal: ENOMEM. */
+LOCKFAST_API LOCKFAST_NODISCARD struct lockfast_compartment *lockfast_compartment_create(void);
+
+/* Verifies, wipes and frees all its secrets, and ends it. NULL is nothing. */
+LOCKFAST_API void lockfast_compartment_destroy(struct lockfast_compartment *compartment);
+
+/* Allocates a secret of size bytes, each 0xdb, whatever the access is; lockfast_free, _realloc, _size, _check and _describe work
+ * on it, whatever the access is. Refusals: EINVAL - no such compartment; ENOMEM - as for lockfast_malloc, and a size of more
+ * than 2^30. */
+LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_compartment_malloc(struct lockfast_compartment *compartment, size_t size);
+
+/* Sets what this thread can do with the secrets of the compartment; lockfast_protect on one of them does the same. Refusals:
+ * EINVAL - no such compartment or access; EAGAIN - this thread holds 64 compartments open and the processor has no protection
+ * keys; ENOMEM - the system's limit on maps; and the access is as it was. */
+LOCKFAST_API int lockfast_compartment_protect(struct lockfast_compartment *compartment, enum lockfast_access access);
+
 /* ---- The caller's own memory ----------------------------------------------------------------------------------------- */
 
 /* Claims length bytes at address, aligned or not: a page is locked in RAM, and kept out of core dumps, while any byte of it

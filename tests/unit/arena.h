@@ -29,7 +29,7 @@ inline isolated_arena& make_arena(const isolated_arena::policy& chosen) {
 }
 
 inline span& span_of(const std::byte* secret) {
-  span* const at = region::find_secret(secret).at;
+  span* const at = span_region::find_secret(secret).at;
   if (at == nullptr) std::abort();
   return *at;
 }

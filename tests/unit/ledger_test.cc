@@ -102,11 +102,11 @@ TEST_CASE("giving up what was never claimed unlocks nothing of others") {
 TEST_CASE("the caller's memory right behind a region, in the same unit of addresses, is the caller's") {
   const by_address calls{make_arena(trapping)};
   std::byte* const secret = calls.allocate(300000);
-  const region& in = *region::find_secret(secret).in;
+  const span_region& in = *span_region::find_secret(secret).in;
   std::byte* const behind = in.base() + in.size();
-  CHECK(region::find(behind - 1).in == &in);
-  CHECK(region::find(behind).in == nullptr);
-  CHECK(region::find(in.base() + lockfast::internal::region_unit - 1).in == nullptr);
+  CHECK(span_region::find(behind - 1).in == &in);
+  CHECK(span_region::find(behind).in == nullptr);
+  CHECK(span_region::find(in.base() + lockfast::internal::region_unit - 1).in == nullptr);
   calls.deallocate(secret);
 }
 

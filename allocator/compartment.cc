@@ -1,0 +1,293 @@
+// compartment.cc - the access of a compartment and its secrets.
+#include "allocator/compartment.h"
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "allocator/breach.h"
+#include "allocator/bytes.h"
+#include "allocator/grants.h"
+#include "allocator/grouped.h"
+#include "allocator/metadata.h"
+
+namespace lockfast::internal {
+
+using platform::access;
+
+constinit platform::mutex compartment::registry_;
+constinit std::atomic<compartment*> compartment::all_ = nullptr;
+constinit compartment* compartment::unused_ = nullptr;
+
+namespace {
+
+grant* find_grant(grant* table, const compartment* of) {
+  for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
+    if (table[at].to == of) return table + at;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+// ---- Access -----------------------------------------------------------------------------------------------------------------
+
+compartment::writable::writable(compartment& opened) : opened_(opened), before_(opened.current_access()) {
+  if (opened.keyed()) {
+    platform::set_key_access(opened.key_, access::read_write);
+  } else if (before_ != access::read_write && opened.apply(access::read_write) != 0) {
+    end_process(breach::access_refused, opened.family_->chosen().signal);
+  }
+}
+
+compartment::writable::~writable() {
+  if (opened_.keyed()) {
+    platform::set_key_access(opened_.key_, before_);
+  } else if (before_ != access::read_write && opened_.apply(before_) != 0) {
+    end_process(breach::access_refused, opened_.family_->chosen().signal);
+  }
+}
+
+access compartment::current_access() const {
+  if (keyed()) return platform::key_access(key_);
+  return effective_;
+}
+
+platform::error compartment::apply(access to) {
+  platform::error refusal = 0;
+  for_each_slab([&](slab& one) {
+    if (refusal == 0) refusal = one.protect(to);
+  });
+  return refusal;
+}
+
+access compartment::widest() const {
+  if (writers_ != 0) return access::read_write;
+  return readers_ != 0 ? access::read : access::none;
+}
+
+void compartment::count(access granted, std::ptrdiff_t change) {
+  if (granted == access::read) readers_ += static_cast<std::size_t>(change);
+  if (granted == access::read_write) writers_ += static_cast<std::size_t>(change);
+}
+
+platform::error compartment::protect(access to) {
+  const scoped_lock held(exclusion_);
+  if (keyed()) {
+    platform::set_key_access(key_, to);
+    return 0;
+  }
+  grant* const table = grants_of_thread();
+  grant* held_grant = find_grant(table, this);
+  if (held_grant == nullptr && to == access::none) return 0;
+  if (held_grant == nullptr) held_grant = find_grant(table, nullptr);
+  if (held_grant == nullptr) return EAGAIN;
+  const access before = held_grant->to == this ? held_grant->access : access::none;
+  count(before, -1);
+  count(to, 1);
+  const access wanted = widest();
+  if (wanted != effective_) {
+    if (const auto refusal = apply(wanted); refusal != 0) {
+      count(to, -1);
+      count(before, 1);
+      if (apply(effective_) != 0) end_process(breach::access_refused, family_->chosen().signal);
+      return refusal;
+    }
+    effective_ = wanted;
+  }
+  *held_grant = {to == access::none ? nullptr : this, to};
+  return 0;
+}
+
+void compartment::close_at_exit() {
+  grant* const table = known_grants();
+  for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
+    if (table[at].to == nullptr) continue;
+    compartment* const open = table[at].to;
+    if (open->protect(access::none) != 0) end_process(breach::access_refused, open->family_->chosen().signal);
+  }
+  give_up_grants();
+}
+
+// ---- Life -------------------------------------------------------------------------------------------------------------------
+
+void compartment::start(grouped& family) {
+  family_ = &family;
+  if (!key_asked_) key_ = platform::take_key();
+  key_asked_ = true;
+  for (std::size_t index = 0; index < list_count; ++index) {
+    lists_[index].start({.space = &family.space(),
+                         .capacity = index < size_class::count ? size_class::capacity(index) : 0,
+                         .class_index = static_cast<std::uint8_t>(index),
+                         .family = family.chosen().family,
+                         .signal = family.chosen().signal,
+                         .within = this,
+                         .protection_key = keyed() ? key_ : platform::default_key});
+  }
+}
+
+compartment* compartment::create(grouped& family, platform::error& refusal) {
+  compartment* made = nullptr;
+  {
+    const scoped_lock held(registry_);
+    if (unused_ != nullptr) {
+      made = unused_;
+      unused_ = made->next_unused_;
+    } else if (std::byte* const record = metadata::take(sizeof(compartment)); record != nullptr) {
+      made = new (record) compartment;
+      made->next_ = all_.load(std::memory_order_relaxed);
+      all_.store(made, std::memory_order_release);
+    }
+  }
+  refusal = ENOMEM;
+  if (made == nullptr) return nullptr;
+  made->start(family);
+  made->exists_ = true;
+  refusal = made->protect(access::read_write);
+  if (refusal == 0) return made;
+  made->destroy();
+  return nullptr;
+}
+
+void compartment::destroy() {
+  {
+    const scoped_lock held(exclusion_);
+    {
+      const writable opened(*this);
+      for (slab_list& list : lists_) family_->count_frees(list.clear());
+    }
+    effective_ = access::none;
+    readers_ = 0;
+    writers_ = 0;
+    exists_ = false;
+  }
+  if (grant* const mine = find_grant(known_grants(), this); mine != nullptr) *mine = {nullptr, access::none};
+  if (keyed()) platform::set_key_access(key_, access::none);
+  const scoped_lock held(registry_);
+  next_unused_ = unused_;
+  unused_ = this;
+}
+
+// ---- Secrets ----------------------------------------------------------------------------------------------------------------
+
+allocated compartment::allocate(std::size_t size, int value, slab_list::growth allowed) {
+  const scoped_lock held(exclusion_);
+  const writable opened(*this);
+  platform::error refusal = 0;
+  slot_ref got = {};
+  const bool large = size > size_class::most_capacity;
+  const bool taken = large ? lists_[size_class::count].take_single(got, size, allowed, refusal)
+                           : lists_[size_class::of(size)].take(&got, 1, allowed, refusal) == 1;
+  if (!taken) return {nullptr, refusal};
+  return {got.in->admit(got.index, size, 0, value), 0};
+}
+
+void compartment::deallocate(slot_ref freed) {
+  const scoped_lock held(exclusion_);
+  const writable opened(*this);
+  freed.in->evict(freed.index);
+  slab_list* const list = freed.in->list;
+  list->put(&freed, 1);
+  if (freed.in->class_index == size_class::count) (void)list->trim();
+}
+
+allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_list::growth allowed) {
+  slab& in = *resized.in;
+  std::byte* const before = in.secret(resized.index);
+  const std::size_t size_before = in.size(resized.index);
+  const auto resize_here = [&]() -> allocated {
+    return while_writable([&]() -> allocated {
+      if (!in.whole(resized.index)) end_process(breach::broken_canary, in.signal);
+      in.resize(resized.index, size);
+      return {before, 0};
+    });
+  };
+  const bool large = in.class_index == size_class::count;
+  if (!large && size <= size_class::most_capacity && size_class::of(size) == in.class_index) return resize_here();
+  const allocated moved = allocate(size, fresh_byte, allowed);
+  if (moved.address == nullptr) return size <= size_before ? resize_here() : moved;
+  while_writable([&] {
+    if (!in.whole(resized.index)) end_process(breach::broken_canary, in.signal);
+    std::memcpy(moved.address, before, size < size_before ? size : size_before);
+    return 0;
+  });
+  deallocate(resized);
+  family_->count_frees(1);
+  return moved;
+}
+
+// ---- Of all compartments ----------------------------------------------------------------------------------------------------
+
+std::size_t compartment::audit() {
+  std::size_t damaged = 0;
+  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
+    if (!one->exists()) continue;
+    damaged += one->while_writable([&] {
+      std::size_t found = 0;
+      one->for_each_slab([&](const slab& each) { found += each.damaged_count(); });
+      return found;
+    });
+  }
+  return damaged;
+}
+
+std::size_t compartment::trim() {
+  std::size_t bytes = 0;
+  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
+    if (!one->exists()) continue;
+    bytes += one->while_writable([&] {
+      std::size_t given = 0;
+      for (slab_list& list : one->lists_) given += list.trim();
+      return given;
+    });
+  }
+  return bytes;
+}
+
+void compartment::wipe_on_signal(slab& within) {
+  const access before = current_access();
+  if (keyed()) {
+    platform::set_key_access(key_, access::read_write);
+  } else if (within.protect(access::read_write) != 0) {
+    return;
+  }
+  within.wipe_on_signal();
+  if (keyed()) {
+    platform::set_key_access(key_, before);
+  } else {
+    (void)within.protect(before);
+  }
+}
+
+void compartment::before_fork() { registry_.lock(); }
+
+void compartment::after_fork_in_parent() { registry_.unlock(); }
+
+void compartment::reset_in_child() {
+  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
+    one->exclusion_.reset_in_child();
+    for (slab_list& list : one->lists_) list.reset_in_child();
+    if (one->keyed()) {
+      one->effective_ = platform::key_access(one->key_);
+      platform::set_key_access(one->key_, access::read_write);
+    }
+  }
+}
+
+void compartment::settle_in_child() {
+  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
+    if (one->keyed()) {
+      platform::set_key_access(one->key_, one->effective_);
+      continue;
+    }
+    // Of the parent's threads only this one is here.
+    const grant* const mine = find_grant(known_grants(), one);
+    one->readers_ = 0;
+    one->writers_ = 0;
+    if (mine != nullptr) one->count(mine->access, 1);
+    one->effective_ = one->widest();
+    if (one->exists() && one->apply(one->effective_) != 0) end_process(breach::access_refused, one->family_->chosen().signal);
+  }
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,131 @@
+// compartment.h - a set of secrets that are opened and closed together: slabs of its own, one access for all of them.
+//
+// Where the processor has protection keys, the compartment has one for as long as there are any: its access is each thread's
+// own, and changes without a system call. Else the pages have the widest access that any thread asked for and has not given up,
+// by closing the compartment or by ending.
+//
+//    thread 1:  protect(read_write)                    protect(none)
+//    thread 2:              protect(read)                              protect(none)
+//    pages:     read_write  read_write                 read            none
+//
+// Invariants
+//   1. Without a key, effective access == the widest of all threads' grants, but for the length of an operation of ours.
+//   2. A destroyed compartment holds no secret and no page, and its record serves the next one.
+//   3. Order of mutexes: registry, a compartment's, a list's.
+//
+// Threads: everything, from any thread.
+#ifndef LOCKFAST_ALLOCATOR_COMPARTMENT_H
+#define LOCKFAST_ALLOCATOR_COMPARTMENT_H
+
+#include <atomic>
+#include <cstddef>
+
+#include "allocator/allocated.h"
+#include "allocator/relaxed.h"
+#include "allocator/scoped_lock.h"
+#include "allocator/size_class.h"
+#include "allocator/slab_list.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class grouped;
+
+class compartment {
+ public:
+  // The most that a secret of a compartment may have, in bytes.
+  static constexpr std::size_t most_size = std::size_t{1} << 30;
+
+  // A new one, open for this thread to read and write, its secrets in the family's space under its policy; null, with the
+  // refusal, when there is no memory for its record.
+  [[nodiscard]] static compartment* create(grouped& family, platform::error& refusal);
+  // Wipes and gives back all its secrets.
+  void destroy();
+  [[nodiscard]] bool exists() const { return exists_; }
+
+  // A secret of size bytes, each of them value, whatever the access is.
+  [[nodiscard]] allocated allocate(std::size_t size, int value, slab_list::growth allowed);
+  void deallocate(slot_ref freed);
+  // The same secret with a new size, in its slot or in another; a refusal leaves it as it was.
+  [[nodiscard]] allocated reallocate(slot_ref resized, std::size_t size, slab_list::growth allowed);
+
+  // What this thread may do from now on with every secret of the compartment: EAGAIN when it holds too many compartments open
+  // already, ENOMEM when the system refuses to open pages; the access is then as it was.
+  [[nodiscard]] platform::error protect(platform::access to);
+  // What this thread can do with them now.
+  [[nodiscard]] platform::access current_access() const;
+
+  // Calls act() while this thread can write the pages, and returns what it returns.
+  template <class Act>
+  auto while_writable(Act act) {
+    const scoped_lock held(exclusion_);
+    const writable opened(*this);
+    return act();
+  }
+
+  // Wipes the secrets of one of its slabs, whatever the access, and leaves that as it was. For a signal handler: no mutex.
+  void wipe_on_signal(slab& within);
+
+  // ---- Of all compartments ----
+
+  [[nodiscard]] static std::size_t audit();
+  static std::size_t trim();
+  // Gives up what this thread holds open, at its end.
+  static void close_at_exit();
+
+  static void before_fork();
+  static void after_fork_in_parent();
+  // Around the sorting of slabs in a forked child: first no mutex is held, no slab is known and this thread can write; then
+  // every compartment is as open as this thread had it.
+  static void reset_in_child();
+  static void settle_in_child();
+
+ private:
+  class writable;
+
+  // One list for each size class, and one for larger secrets, each in a slab of its own.
+  static constexpr std::size_t list_count = size_class::count + 1;
+
+  template <class Do>
+  void for_each_slab(Do act) {
+    for (slab_list& list : lists_) list.for_each(act);
+  }
+  [[nodiscard]] bool keyed() const { return key_ != platform::no_key; }
+  [[nodiscard]] platform::error apply(platform::access to);
+  [[nodiscard]] platform::access widest() const;
+  void count(platform::access granted, std::ptrdiff_t change);
+  void start(grouped& family);
+
+  platform::mutex exclusion_;
+  relaxed<bool> exists_;
+  grouped* family_ = nullptr;
+  platform::key key_ = platform::no_key;
+  bool key_asked_ = false;
+  relaxed<platform::access> effective_ = platform::access::none;
+  std::size_t readers_ = 0;  // threads, without a key
+  std::size_t writers_ = 0;
+  slab_list lists_[list_count];
+  compartment* next_ = nullptr;         // in the list of all records, which only grows
+  compartment* next_unused_ = nullptr;  // in the list of destroyed ones
+
+  static platform::mutex registry_;
+  static std::atomic<compartment*> all_;
+  static compartment* unused_;
+};
+
+// Makes a compartment's pages writable for this thread, for a scope; requires its mutex.
+class compartment::writable {
+ public:
+  explicit writable(compartment& opened);
+  ~writable();
+  writable(const writable&) = delete;
+  writable& operator=(const writable&) = delete;
+
+ private:
+  compartment& opened_;
+  platform::access before_;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,42 @@
+// grants.cc - a table for each thread that asks, given on when the thread ends.
+#include "allocator/grants.h"
+
+#include "allocator/metadata.h"
+#include "allocator/scoped_lock.h"
+
+namespace lockfast::internal {
+namespace {
+
+struct table {
+  grant grants[most_grants];
+  table* next_unused;
+};
+
+constinit platform::mutex unused_exclusion;
+constinit table* unused = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local table* mine = nullptr;
+
+}  // namespace
+
+grant* known_grants() { return mine == nullptr ? nullptr : mine->grants; }
+
+grant* grants_of_thread() {
+  if (mine == nullptr) {
+    const scoped_lock held(unused_exclusion);
+    mine = unused != nullptr ? unused : metadata::take_array<table>(1);
+    if (mine == nullptr) return nullptr;
+    if (mine == unused) unused = mine->next_unused;
+    platform::expect_thread_exit();
+  }
+  return mine->grants;
+}
+
+void give_up_grants() {
+  if (mine == nullptr) return;
+  const scoped_lock held(unused_exclusion);
+  mine->next_unused = unused;
+  unused = mine;
+  mine = nullptr;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,253 @@
+// grouped.cc - what an allocation or release does that its thread's front can't serve; everything else about grouped secrets.
+#include "allocator/grouped.h"
+
+#include <cerrno>
+#include <new>
+
+#include "allocator/compartment.h"
+#include "allocator/metadata.h"
+#include "allocator/scoped_lock.h"
+
+namespace lockfast::internal {
+namespace {
+
+// Set when a thread's front was drained at its end: whatever the thread still frees then goes to the lists at once.
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool thread_is_ending[family_count] = {};
+
+}  // namespace
+
+void grouped::start(const policy& chosen) {
+  policy_ = chosen;
+  space_.start(chosen.fork);
+  for (auto& arena : lists_) {
+    for (std::size_t index = 0; index < size_class::count; ++index) {
+      arena[index].start({.space = &space_,
+                          .capacity = size_class::capacity(index),
+                          .class_index = static_cast<std::uint8_t>(index),
+                          .family = chosen.family,
+                          .signal = chosen.signal,
+                          .within = nullptr,
+                          .protection_key = platform::default_key});
+    }
+  }
+}
+
+std::uint32_t grouped::depth_of(std::size_t class_index) const {
+  constexpr std::uint32_t least_depth = 2;
+  const std::size_t fitting = policy_.front_bytes / (size_class::capacity(class_index) + slab::overhead);
+  if (fitting < least_depth) return least_depth;
+  return fitting < front_list::most_depth ? static_cast<std::uint32_t>(fitting) : front_list::most_depth;
+}
+
+front* grouped::front_of_thread() {
+  front*& mine = thread_fronts[policy_.family];
+  if (mine != nullptr || !policy_.fronts || thread_is_ending[policy_.family]) return mine;
+  const scoped_lock held(fronts_exclusion_);
+  front* taken = unused_fronts_;
+  if (taken != nullptr) {
+    unused_fronts_ = taken->next_unused;
+  } else if (std::byte* const record = metadata::take(sizeof(front)); record != nullptr) {
+    taken = new (record) front;
+    taken->next = fronts_;
+    fronts_ = taken;
+  }
+  mine = taken;
+  if (taken != nullptr) platform::expect_thread_exit();
+  return taken;
+}
+
+std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
+                                slab_list::growth allowed, platform::error& refusal) {
+  std::size_t taken = lists_[arena][class_index].take(out, most, allowed, refusal);
+  for (std::size_t other = 0; taken == 0 && other < arena_count; ++other) {
+    platform::error nothing_free = 0;
+    taken = lists_[other][class_index].take(out, most, slab_list::growth::none, nothing_free);
+  }
+  return taken;
+}
+
+bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_list::growth allowed,
+                        platform::error& refusal) {
+  front* const mine = front_of_thread();
+  front_list* const list = mine == nullptr ? nullptr : mine->ensure_list(class_index, depth_of(class_index));
+  if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
+  if (!list->any_ready()) list->release_rested(list->depth() / 2);
+  if (!list->any_ready()) {
+    slot_ref batch[front_list::most_depth];
+    const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
+    for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
+    // A shortage that leaves no other slot ends quarantine.
+    if (taken == 0) list->release_rested(0);
+  }
+  if (!list->any_ready()) return false;
+  out = list->take_ready(mine->random);
+  return true;
+}
+
+allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_list::growth allowed) {
+  slot_ref got = {};
+  platform::error refusal = 0;
+  if (!take_slot(got, size_class::of(size + shift_room(alignment)), arena, allowed, refusal)) return {nullptr, refusal};
+  const auto place = reinterpret_cast<std::uintptr_t>(got.in->place(got.index));
+  return {got.in->admit(got.index, size, (0 - place) & (alignment - 1), value), 0};
+}
+
+void grouped::deallocate_unfronted(slab& in, std::size_t index) {
+  count_frees(1);
+  if (in.within != nullptr && in.absent_count == 0) {
+    in.within->deallocate({&in, index});
+  } else {
+    in.evict_absent(index);
+    if (in.absent_count == 0) space_.put(in);
+  }
+}
+
+void grouped::give_back(const slot_ref* freed, std::size_t count) {
+  for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
+    slab_list* const to = freed[begin].in->list;
+    for (end = begin + 1; end < count && freed[end].in->list == to;) ++end;
+    to->put(freed + begin, end - begin);
+  }
+}
+
+void grouped::keep(slot_ref freed) {
+  front* const mine = front_of_thread();
+  front_list* const list = mine == nullptr ? nullptr : mine->ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
+  if (list == nullptr) {
+    count_frees(1);
+    give_back(&freed, 1);
+    return;
+  }
+  if (!list->has_room()) {
+    const std::uint32_t kept = list->depth() / 2;
+    list->release_rested(kept);
+    slot_ref surplus[front_list::most_depth];
+    std::size_t count = 0;
+    while (list->resting_count() > kept) surplus[count++] = list->leave_quarantine();
+    give_back(surplus, count);
+  }
+  list->rest(freed);
+  mine->count_free();
+}
+
+void grouped::drain(front& drained) {
+  for (std::size_t index = 0; index < size_class::count; ++index) {
+    front_list* const list = drained.list(index);
+    if (list == nullptr) continue;
+    slot_ref given[2 * front_list::most_depth];
+    std::size_t count = 0;
+    while (list->any_ready()) given[count++] = list->give_up_ready();
+    while (list->resting_count() != 0) given[count++] = list->leave_quarantine();
+    give_back(given, count);
+  }
+}
+
+void grouped::drain_at_exit() {
+  front*& mine = thread_fronts[policy_.family];
+  if (mine == nullptr) return;
+  drain(*mine);
+  const scoped_lock held(fronts_exclusion_);
+  mine->next_unused = unused_fronts_;
+  unused_fronts_ = mine;
+  mine = nullptr;
+  thread_is_ending[policy_.family] = true;
+}
+
+platform::error grouped::check(const slab& in, const void* secret) {
+  const std::size_t index = in.index_of(secret);
+  if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
+  const auto verdict = [&] { return in.whole(index) ? 0 : EFAULT; };
+  return in.within == nullptr ? verdict() : in.within->while_writable(verdict);
+}
+
+platform::error grouped::describe(const slab& in, const void* secret, lockfast_receipt& receipt) const {
+  const std::size_t index = in.index_of(secret);
+  if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
+  receipt.size = in.size(index);
+  receipt.placement = LOCKFAST_GROUPED;
+  receipt.lock_error = in.lock_error(index);
+  receipt.backing = receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
+  receipt.access = static_cast<lockfast_access>(in.within == nullptr ? platform::access::read_write : in.within->current_access());
+  receipt.dump_error = in.home.dump_error();
+  receipt.hide_error = policy_.hide_error;
+  receipt.fork_error = in.home.fork_error();
+  return 0;
+}
+
+std::size_t grouped::audit() {
+  std::size_t damaged = 0;
+  for (auto& arena : lists_) {
+    for (slab_list& list : arena) list.for_each([&](const slab& one) { damaged += one.damaged_count(); });
+  }
+  return damaged;
+}
+
+std::size_t grouped::trim() {
+  if (front* const mine = thread_fronts[policy_.family]; mine != nullptr) drain(*mine);
+  std::size_t bytes = 0;
+  for (auto& arena : lists_) {
+    for (slab_list& list : arena) bytes += list.trim();
+  }
+  space_.release_vacant_regions();
+  return bytes;
+}
+
+void grouped::add_to(struct lockfast_statistics& out) {
+  std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
+  {
+    const scoped_lock held(fronts_exclusion_);
+    for (const front* one = fronts_; one != nullptr; one = one->next) frees += one->frees();
+  }
+  std::size_t live = 0;
+  space_.for_each([&](const slab& one) {
+    out.bytes_locked += one.locked_bytes();
+    for (std::size_t index = 0; index < one.slot_count(); ++index) {
+      if (one.state(index) == slot::state::free) continue;
+      ++live;
+      out.bytes_live += one.size(index);
+      out.live_unlocked += one.lock_error(index) != 0;
+    }
+  });
+  out.bytes_reserved += space_.bytes_reserved();
+  out.live += live;
+  out.live_grouped += live;
+  out.frees += frees;
+  out.allocations += frees + live;
+}
+
+void grouped::wipe_on_signal() {
+  space_.for_each([](slab& one) {
+    if (one.opened_bytes() == 0) return;
+    if (one.within == nullptr) {
+      one.wipe_on_signal();
+    } else {
+      one.within->wipe_on_signal(one);
+    }
+  });
+}
+
+void grouped::after_fork_in_child() {
+  fronts_exclusion_.reset_in_child();
+  unused_fronts_ = nullptr;
+  for (front* one = fronts_; one != nullptr; one = one->next) {
+    one->forget_in_child();
+    if (one == thread_fronts[policy_.family]) continue;
+    one->next_unused = unused_fronts_;
+    unused_fronts_ = one;
+  }
+  for (auto& arena : lists_) {
+    for (slab_list& list : arena) list.reset_in_child();
+  }
+  const bool absent = policy_.fork == platform::fork_policy::absent;
+  space_.sort_in_child([&](slab& one) {
+    if (one.absent_count != 0) return true;
+    if (one.opened_bytes() == 0 || one.list == nullptr) return false;
+    if (absent) return one.leave_absent() != 0;
+    slab_list& home = *one.list;
+    if (one.protect(platform::access::read_write) == 0) one.settle_in_child(policy_.fork);
+    home.admit_in_child(one);
+    return true;
+  });
+}
+
+}  // namespace lockfast::internal

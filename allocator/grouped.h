@@ -1,0 +1,149 @@
+// grouped.h - a family's grouped secrets: each in a slot of a slab, beside others of its size.
+//
+//    thread's front  <-- batches -->  an arena's list of slabs, by size class  <-- slabs -->  the family's space
+//
+// Invariants
+//   1. No secret is handed out that is not in a slot wiped of its last tenant, between canaries, in pages that are locked,
+//      unless the policy allows them to be unlocked; then its receipt has the reason.
+//   2. Order of mutexes: fronts, a list's, the space's.
+//
+// Threads: everything, from any thread; start() and the functions for a forked child once, alone.
+#ifndef LOCKFAST_ALLOCATOR_GROUPED_H
+#define LOCKFAST_ALLOCATOR_GROUPED_H
+
+#include <lockfast/lockfast.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/allocated.h"
+#include "allocator/breach.h"
+#include "allocator/front.h"
+#include "allocator/size_class.h"
+#include "allocator/slab.h"
+#include "allocator/slab_list.h"
+#include "allocator/slab_space.h"
+
+namespace lockfast::internal {
+
+class grouped {
+ public:
+  static constexpr std::size_t arena_count = 4;
+  static constexpr std::size_t most_alignment = 1024;
+
+  struct policy {
+    platform::fork_policy fork;
+    breach_signal signal;
+    std::uint8_t family;       // index of its fronts
+    bool fronts;               // whether threads may have them
+    std::size_t front_bytes;   // of each size class, that a thread may keep ready, and as many in quarantine
+    platform::error hide_error;  // why no secret of this family is hidden
+  };
+
+  constexpr grouped() = default;
+
+  void start(const policy& chosen);
+
+  // Whether a request is for this placement.
+  [[nodiscard]] static bool takes(std::size_t size, std::size_t alignment) {
+    return alignment <= most_alignment && size <= size_class::most_capacity - shift_room(alignment);
+  }
+
+  // A secret of size bytes, each of them value, from what this thread has ready; null when there is nothing.
+  [[nodiscard]] std::byte* allocate_ready(std::size_t size, int value);
+  // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
+  // more pages to be opened. Requires takes().
+  [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_list::growth allowed);
+
+  // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
+  void deallocate(slab& in, const std::byte* secret);  // breach
+  // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
+  [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
+  [[nodiscard]] static platform::error check(const slab& in, const void* secret);  // EINVAL, EFAULT
+  [[nodiscard]] platform::error describe(const slab& in, const void* secret, lockfast_receipt& receipt) const;  // EINVAL
+
+  // How many live secrets of the arenas are damaged.
+  [[nodiscard]] std::size_t audit();
+  // Gives back what this thread keeps at hand, then every empty slab; how many bytes.
+  std::size_t trim();
+  void add_to(struct lockfast_statistics& out);
+  void count_frees(std::size_t count) { other_frees_.fetch_add(count, std::memory_order_relaxed); }
+  // For a signal handler: wipes every secret, whatever its access.
+  void wipe_on_signal();
+
+  [[nodiscard]] slab_space& space() { return space_; }
+  [[nodiscard]] const policy& chosen() const { return policy_; }
+
+  // Gives up this thread's front, at the thread's end.
+  void drain_at_exit();
+
+  void before_fork() { space_.before_fork(); }
+  void after_fork_in_parent() { space_.after_fork_in_parent(); }
+  void after_fork_in_child();
+
+ private:
+  // Room for moving a secret up to its alignment.
+  [[nodiscard]] static constexpr std::size_t shift_room(std::size_t alignment) {
+    return alignment > slab::alignment ? alignment - slab::alignment : 0;
+  }
+  [[nodiscard]] bool take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_list::growth allowed,
+                               platform::error& refusal);
+  [[nodiscard]] std::size_t take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
+                                       slab_list::growth allowed, platform::error& refusal);
+  void deallocate_unfronted(slab& in, std::size_t index);
+  void keep(slot_ref freed);
+  [[nodiscard]] std::uint32_t depth_of(std::size_t class_index) const;
+  // This thread's front; null when it can have none.
+  [[nodiscard]] front* front_of_thread();
+  static void give_back(const slot_ref* freed, std::size_t count);
+  static void drain(front& drained);
+
+  policy policy_ = {};
+  slab_space space_;
+  slab_list lists_[arena_count][size_class::count];
+  platform::mutex fronts_exclusion_;
+  front* fronts_ = nullptr;
+  front* unused_fronts_ = nullptr;
+  std::atomic<std::size_t> other_frees_ = 0;  // beside those that the fronts count
+};
+
+// ---- What a warm pair of allocation and release runs through ----
+
+inline std::byte* grouped::allocate_ready(std::size_t size, int value) {
+  front* const mine = thread_fronts[policy_.family];
+  if (mine == nullptr) return nullptr;
+  front_list* const list = mine->list(size_class::of(size));
+  if (list == nullptr || !list->any_ready()) return nullptr;
+  const slot_ref taken = list->take_ready(mine->random);
+  return taken.in->admit(taken.index, size, 0, value);
+}
+
+inline void grouped::deallocate(slab& in, const std::byte* secret) {
+  const std::size_t index = claim(in, secret);
+  if (!in.fronted()) {
+    deallocate_unfronted(in, index);
+    return;
+  }
+  in.evict(index);
+  if (front* const mine = thread_fronts[in.family]; mine != nullptr) {
+    if (front_list* const list = mine->list(in.class_index); list != nullptr && list->has_room()) {
+      list->rest({&in, index});
+      mine->count_free();
+      return;
+    }
+  }
+  keep({&in, index});
+}
+
+inline std::size_t grouped::claim(const slab& in, const void* secret) {
+  const std::size_t index = in.index_of(secret);
+  if (!in.holds(index, secret)) {
+    end_process(in.held(index, secret) ? breach::double_free : breach::inner_pointer, in.signal);
+  }
+  return index;
+}
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,223 @@
+// slab.h - a page run cut into equal slots, each for one grouped secret.
+//
+//    +-------+---------------------------------------------------------+------------+-------+
+//    | guard | | canary secret canary | canary secret canary |   ...   | not opened | guard |
+//    +-------+---------------------------------------------------------+------------+-------+
+//             ^ 8 bytes of nothing, so that every secret lies at a multiple of 16
+//
+//    a slot:   | front: 8 or more | secret: size bytes | rear: 8 or more, up to the slot's end |
+//
+// Pages are opened and locked from the front on, one after the other, when no slot is left in those that are open. What is
+// known of a slot (free or live, generation, size) is kept out of line.
+//
+// Invariants
+//   1. A slot is handed out only when it lies in opened pages: locked, where the system allows it, before it was written.
+//   2. A free slot is zero in every byte; that is verified when it is handed out again.
+//   3. No page is unlocked before every slot of the slab is free: only retire() unlocks, all pages at once.
+//   4. free slots in free_slots() + slots in fronts + live slots == slot_count().
+//
+// Threads: a slot's own functions belong to whoever holds the slot or its secret. Where two threads misuse one secret at once,
+// by two frees, say, the slot is found live when it is to be handed out the second time. The rest belongs to whoever holds the
+// mutex of the slab's list.
+#ifndef LOCKFAST_ALLOCATOR_SLAB_H
+#define LOCKFAST_ALLOCATOR_SLAB_H
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/breach.h"
+#include "allocator/bytes.h"
+#include "allocator/canary.h"
+#include "allocator/relaxed.h"
+#include "allocator/slot.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class compartment;
+class slab;
+class slab_list;
+class slab_region;
+
+// A slot by its slab and its number.
+struct slot_ref {
+  slab* in;
+  std::size_t index;
+};
+
+class alignas(64) slab {
+ public:
+  // Bytes of canary in front of a secret and behind it, at least.
+  static constexpr std::size_t margin = 8;
+  static constexpr std::size_t overhead = 2 * margin;
+  // Every secret's address is a multiple of this.
+  static constexpr std::size_t alignment = 16;
+
+  explicit slab(slab_region& holder) : home(holder) {}
+
+  // ---- Slots, by their number ----
+
+  // The number of the slot that the address lies in; slot_count() or more where there is none.
+  [[nodiscard]] std::size_t index_of(const void* address) const;
+  [[nodiscard]] std::size_t slot_count() const { return slot_count_; }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  // Where a slot's secret begins that asked for no alignment.
+  [[nodiscard]] std::byte* place(std::size_t index) const { return first_ + index * stride_; }
+  [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + slots_[index].shift(); }
+  [[nodiscard]] std::size_t size(std::size_t index) const {
+    return capacity_ - slots_[index].shift() - slots_[index].slack();
+  }
+  // Whether the slot holds a live secret that begins at the address.
+  [[nodiscard]] bool holds(std::size_t index, const void* address) const {
+    return index < slot_count() && slots_[index].current_state() == slot::state::live && secret(index) == address;
+  }
+  // Whether it held one that was freed.
+  [[nodiscard]] bool held(std::size_t index, const void* address) const {
+    return index < slot_count() && slots_[index].current_state() == slot::state::free && secret(index) == address;
+  }
+
+  // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
+  // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
+  std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
+  // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
+  void evict(std::size_t index);
+  // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
+  [[nodiscard]] bool whole(std::size_t index) const;
+  // The same while its owner may free it at any moment; true also when that happened meanwhile.
+  [[nodiscard]] bool whole_or_gone(std::size_t index) const;
+  // How many live secrets are damaged; whole_or_gone() of each.
+  [[nodiscard]] std::size_t damaged_count() const;
+  // Changes the size of a live secret within its slot: wipes what is cut off, fills what is added with fresh bytes.
+  void resize(std::size_t index, std::size_t size);
+  [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return slots_[index].shift() + size <= capacity_; }
+  // Why the pages of a slot, or of an address in opened pages, are not locked, or 0.
+  [[nodiscard]] platform::error lock_error(std::size_t index) const;
+  [[nodiscard]] platform::error lock_error_at(const std::byte* address) const {
+    return address < run_ + locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
+  }
+  [[nodiscard]] slot::state state(std::size_t index) const { return slots_[index].current_state(); }
+
+  // ---- Pages ----
+
+  [[nodiscard]] std::byte* run() const { return run_; }
+  [[nodiscard]] std::size_t opened_bytes() const { return opened_; }
+  [[nodiscard]] std::size_t locked_bytes() const { return locked_; }
+  // Why what is opened, but not within locked_bytes(), is not locked.
+  [[nodiscard]] platform::error lock_refusal() const { return lock_refusal_; }
+
+  // Gives the slab a run and cuts it into slots of a capacity, none of them opened yet; false when there is no memory for the
+  // records of its slots.
+  [[nodiscard]] bool cut(std::byte* run, std::size_t run_size, std::size_t capacity);
+
+  struct opening {
+    enum class lock : std::uint8_t { always, if_possible } wanted;
+    platform::key protection_key;
+  };
+  // Opens the pages of at least one more slot, for writing, and locks them. Refused when they can't be had so, or there are no
+  // more, with nothing changed.
+  [[nodiscard]] platform::error open_more(const opening& how);
+  // Unlocks and closes every page and gives their frames back; requires every slot free, in free_slots. False when the system
+  // does not take the lock off; the pages are wiped.
+  [[nodiscard]] bool retire();
+  [[nodiscard]] platform::error protect(platform::access to) { return platform::protect(run_, opened_, to); }
+
+  // ---- Free slots that wait here ----
+
+  [[nodiscard]] std::size_t free_count() const { return free_count_; }
+  [[nodiscard]] bool all_free() const { return free_count_ == slot_count_; }
+  [[nodiscard]] std::size_t take_free(std::size_t chosen);
+  void put_free(std::size_t index);
+
+  // ---- Where no other thread runs ----
+
+  // Wipes what every live secret holds, and every other slot whole; canaries stay. For a signal handler: requires pages that
+  // can be written.
+  void wipe_on_signal();
+  // In a forked child, of pages that can be written: makes them the child's own and locks them, with a new canary key; every
+  // slot that is not live is wiped and waits here.
+  void settle_in_child(platform::fork_policy policy);
+  // In a forked child that does not have the pages: the live secrets are absent. How many those are.
+  std::size_t leave_absent();
+  // Frees a live secret that is absent.
+  void evict_absent(std::size_t index);
+
+  slab_region& home;
+  relaxed<slab_list*> list = nullptr;  // whose it is; null while it is nobody's
+  slab* next = nullptr;             // in its list's chain of slabs with free slots, or in its space's of closed ones
+  slab* previous = nullptr;         // in its list's chain
+  slab* next_of_list = nullptr;     // in its list's chain of all slabs
+  compartment* within = nullptr;    // the compartment that it belongs to, or null
+  std::size_t absent_count = 0;     // live secrets that stayed with the parent of a fork
+  std::uint8_t class_index = 0;
+  std::uint8_t family = 0;
+  breach_signal signal = breach_signal::abort;
+  // Whether freed slots may wait in a thread's front.
+  [[nodiscard]] bool fronted() const { return within == nullptr && absent_count == 0; }
+
+ private:
+  [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
+  [[nodiscard]] canary canary_of(std::size_t index) const;
+  void close(std::byte* begin, std::size_t bytes) const;
+  [[noreturn]] void end(breach reason) const { end_process(reason, signal); }
+
+  std::byte* first_ = nullptr;
+  slot* slots_ = nullptr;
+  std::uint64_t reciprocal_ = 0;
+  std::size_t stride_ = 0;
+  std::size_t capacity_ = 0;
+  relaxed<std::size_t> slot_count_;
+  canary_key key_ = {};
+  std::byte* run_ = nullptr;
+  std::size_t run_size_ = 0;
+  relaxed<std::size_t> opened_;
+  relaxed<std::size_t> locked_;
+  relaxed<platform::error> lock_refusal_;
+  platform::key protection_key_ = platform::default_key;
+  std::uint16_t* free_ = nullptr;
+  std::size_t free_count_ = 0;
+  std::size_t record_count_ = 0;  // of slots_ and free_
+};
+
+// ---- What a warm pair of allocation and release runs through ----
+
+inline std::size_t slab::index_of(const void* address) const {
+  const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - (first_ - margin));
+  return static_cast<std::size_t>((offset * reciprocal_) >> 40);
+}
+
+inline canary slab::canary_of(std::size_t index) const {
+  return canary(key_, secret(index), slots_[index].generation());
+}
+
+inline bool slab::whole(std::size_t index) const {
+  const std::byte* const begin = place(index) - margin;
+  const std::byte* const at = secret(index);
+  const std::byte* const end = place(index) + capacity_ + margin;
+  return canary_of(index).surrounds(begin, at, size(index), end);
+}
+
+inline std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
+  slot& entered = slots_[index];
+  std::byte* const begin = place(index) - margin;
+  if (entered.current_state() != slot::state::free) end(breach::double_free);
+  if (!all_zero(begin, stride_)) end(breach::write_after_free);
+  entered.begin(shift, capacity_ - shift - size);
+  std::byte* const secret = begin + margin + shift;
+  canary(key_, secret, entered.generation()).surround(begin, secret, size, begin + stride_);
+  fill(secret, value, size);
+  entered.set(slot::state::live);
+  return secret;
+}
+
+inline void slab::evict(std::size_t index) {
+  if (!whole(index)) end(breach::broken_canary);
+  slots_[index].set(slot::state::free);
+  // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.
+  std::atomic_thread_fence(std::memory_order_release);
+  wipe(place(index) - margin, stride_);
+}
+
+}  // namespace lockfast::internal
+
+#endif

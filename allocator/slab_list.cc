@@ -1,0 +1,154 @@
+// slab_list.cc - slots taken and put back, slabs taken and retired.
+#include "allocator/slab_list.h"
+
+#include <cerrno>
+
+namespace lockfast::internal {
+
+// At the end: slabs that have been in use longer are used up first.
+void slab_list::link(slab& one) {
+  one.previous = last_;
+  one.next = nullptr;
+  (last_ == nullptr ? first_ : last_->next) = &one;
+  last_ = &one;
+}
+
+void slab_list::unlink(slab& one) {
+  (one.previous == nullptr ? first_ : one.previous->next) = one.next;
+  (one.next == nullptr ? last_ : one.next->previous) = one.previous;
+}
+
+void slab_list::enlist(slab& one) {
+  one.next_of_list = all_;
+  all_ = &one;
+}
+
+slab::opening slab_list::opening_of(growth allowed) const {
+  using enum slab::opening::lock;
+  return {allowed == growth::locked ? always : if_possible, settings_.protection_key};
+}
+
+platform::error slab_list::open_new(const slab::opening& how, std::size_t capacity) {
+  slab* const fresh = settings_.space->take(capacity, *this);
+  if (fresh == nullptr) return ENOMEM;
+  fresh->class_index = settings_.class_index;
+  fresh->family = settings_.family;
+  fresh->signal = settings_.signal;
+  fresh->within = settings_.within;
+  if (const auto refusal = fresh->open_more(how); refusal != 0) {
+    settings_.space->put(*fresh);
+    return refusal;
+  }
+  enlist(*fresh);
+  link(*fresh);
+  growing_ = fresh;
+  return 0;
+}
+
+platform::error slab_list::grow(growth allowed) {
+  const slab::opening how = opening_of(allowed);
+  if (growing_ != nullptr) {
+    const auto refusal = growing_->open_more(how);
+    if (refusal == 0) link(*growing_);
+    // A slab that has pages without a lock opens none with one; the next slab may.
+    if (refusal == 0 || (refusal != ENOSPC && growing_->lock_refusal() == 0)) return refusal;
+  }
+  return open_new(how, settings_.capacity);
+}
+
+bool slab_list::take_single(slot_ref& out, std::size_t size, growth allowed, platform::error& refusal) {
+  const scoped_lock held(exclusion_);
+  refusal = open_new(opening_of(allowed), size);
+  if (refusal != 0) return false;
+  slab& made = *last_;
+  out = {&made, made.take_free(0)};
+  unlink(made);
+  return true;
+}
+
+std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, platform::error& refusal) {
+  const scoped_lock held(exclusion_);
+  if (first_ == nullptr) {
+    refusal = allowed == growth::none ? ENOMEM : grow(allowed);
+    if (refusal != 0) return 0;
+  }
+  std::size_t taken = 0;
+  while (taken < most && first_ != nullptr) {
+    slab& from = *first_;
+    for (; taken < most && from.free_count() != 0; ++taken) out[taken] = {&from, from.take_free(random_.below(from.free_count()))};
+    if (from.free_count() == 0) unlink(from);
+  }
+  return taken;
+}
+
+void slab_list::put(const slot_ref* freed, std::size_t count) {
+  const scoped_lock held(exclusion_);
+  for (std::size_t at = 0; at < count; ++at) {
+    slab& to = *freed[at].in;
+    const bool linked = to.free_count() != 0;
+    to.put_free(freed[at].index);
+    if (linked && !to.all_free()) continue;
+    if (linked) unlink(to);
+    link(to);
+  }
+}
+
+void slab_list::retire(slab& empty) {
+  for (slab** link = &all_; *link != nullptr; link = &(*link)->next_of_list) {
+    if (*link != &empty) continue;
+    *link = empty.next_of_list;
+    break;
+  }
+  if (growing_ == &empty) growing_ = nullptr;
+  if (!empty.retire()) end_process(breach::lock_not_given_up, settings_.signal);
+  settings_.space->put(empty);
+}
+
+std::size_t slab_list::trim() {
+  const scoped_lock held(exclusion_);
+  std::size_t bytes = 0;
+  for (slab* one = first_; one != nullptr;) {
+    slab* const empty = one;
+    one = one->next;
+    if (!empty->all_free()) continue;
+    bytes += empty->opened_bytes();
+    unlink(*empty);
+    retire(*empty);
+  }
+  return bytes;
+}
+
+std::size_t slab_list::clear() {
+  const scoped_lock held(exclusion_);
+  std::size_t evicted = 0;
+  while (all_ != nullptr) {
+    slab& one = *all_;
+    for (std::size_t index = 0; index < one.slot_count(); ++index) {
+      if (one.state(index) == slot::state::free) continue;
+      one.evict(index);
+      ++evicted;
+    }
+    retire(one);
+  }
+  first_ = nullptr;
+  last_ = nullptr;
+  return evicted;
+}
+
+void slab_list::reset_in_child() {
+  exclusion_.reset_in_child();
+  random_.reseed();
+  first_ = nullptr;
+  last_ = nullptr;
+  all_ = nullptr;
+  growing_ = nullptr;
+}
+
+void slab_list::admit_in_child(slab& settled) {
+  enlist(settled);
+  if (settled.free_count() != 0) link(settled);
+  // Whichever has pages left; one that has none says so when it is asked.
+  growing_ = &settled;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,88 @@
+// slab_list.h - the slabs of one size class, in an arena or in a compartment.
+//
+//    all slabs:     a -> b -> c -> d -> e
+//    with free:     c <-> e <-> b          slots are taken from the first; an emptied slab goes to the end
+//
+// A slab opens its next page, and the list takes its next slab, only when no slot is free. Slabs that are empty stay, locked,
+// until a trim.
+//
+// Threads: everything, from any thread; one mutex, held across the system calls that open pages.
+#ifndef LOCKFAST_ALLOCATOR_SLAB_LIST_H
+#define LOCKFAST_ALLOCATOR_SLAB_LIST_H
+
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/breach.h"
+#include "allocator/random.h"
+#include "allocator/scoped_lock.h"
+#include "allocator/slab.h"
+#include "allocator/slab_space.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class slab_list {
+ public:
+  struct settings {
+    slab_space* space;
+    std::size_t capacity;
+    std::uint8_t class_index;
+    std::uint8_t family;
+    breach_signal signal;
+    compartment* within;  // null for an arena's
+    platform::key protection_key;
+  };
+
+  constexpr slab_list() = default;
+  void start(const settings& chosen) { settings_ = chosen; }
+
+  enum class growth : std::uint8_t { none, locked, if_possible };
+
+  // Takes up to `most` free slots, each chosen at random in its slab; how many. With a growth that allows it, more pages are
+  // opened when there is none; 0 then comes with the refusal.
+  [[nodiscard]] std::size_t take(slot_ref* out, std::size_t most, growth allowed, platform::error& refusal);
+
+  // Takes the only slot of a slab of its own, of size bytes or a little more; false with the refusal.
+  [[nodiscard]] bool take_single(slot_ref& out, std::size_t size, growth allowed, platform::error& refusal);
+
+  // Puts free slots back, all of this list's slabs. The caller counts them.
+  void put(const slot_ref* freed, std::size_t count);
+
+  // Retires the slabs of which every slot waits here; how many bytes.
+  std::size_t trim();
+  // Wipes and frees every live secret, and retires every slab; how many secrets. Requires that no slot is in a front.
+  std::size_t clear();
+
+  // Calls act(slab&) for each slab while none can be retired.
+  template <class Do>
+  void for_each(Do act) {
+    const scoped_lock held(exclusion_);
+    for (slab* one = all_; one != nullptr; one = one->next_of_list) act(*one);
+  }
+
+  // In a forked child: no mutex is held, no slab known; admit_in_child() then gives them back one by one.
+  void reset_in_child();
+  void admit_in_child(slab& settled);
+
+ private:
+  [[nodiscard]] platform::error grow(growth allowed);
+  [[nodiscard]] platform::error open_new(const slab::opening& how, std::size_t capacity);
+  [[nodiscard]] slab::opening opening_of(growth allowed) const;
+  void link(slab& one);
+  void unlink(slab& one);
+  void enlist(slab& one);
+  void retire(slab& empty);
+
+  settings settings_ = {};
+  platform::mutex exclusion_;
+  slab* first_ = nullptr;  // with free slots
+  slab* last_ = nullptr;
+  slab* all_ = nullptr;
+  slab* growing_ = nullptr;  // the one that may have pages left to open
+  random_choice random_;
+};
+
+}  // namespace lockfast::internal
+
+#endif

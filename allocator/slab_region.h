@@ -1,0 +1,70 @@
+// slab_region.h - a region cut into equal places for slabs.
+//
+//    base
+//    | guard | place 0 ...    | guard | place 1 ...    | ... | guard |
+//    |<---- place_size ------>|
+//
+// Invariant: the first page of each place_size and the last page of the region are inaccessible.
+#ifndef LOCKFAST_ALLOCATOR_SLAB_REGION_H
+#define LOCKFAST_ALLOCATOR_SLAB_REGION_H
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/region.h"
+#include "allocator/slab.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class slab_region : public region {
+ public:
+  // Reserves address space for place_count places of place_size bytes, guard page included: a power of two, or whatever
+  // number of pages a single place needs. Null when there is no memory for the record; an empty record when the address space
+  // was refused.
+  [[nodiscard]] static slab_region* make(std::size_t place_size, std::size_t place_count, platform::fork_policy policy);
+
+  // Gives the address space back; the record keeps its slabs and is empty until refill().
+  void release();
+  // Reserves anew in an empty record, for places of a new size when there is one.
+  [[nodiscard]] bool refill(std::size_t place_size, platform::fork_policy policy);
+  // In a forked child whose parent's region was fork_policy::absent.
+  [[nodiscard]] bool reserve_in_child();
+
+  // The slab whose place, or the guard page in front of it, the address lies in; null if none. Requires an address within.
+  [[nodiscard]] slab* at(const void* address) const {
+    const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - base());
+    const std::size_t place = offset >> place_shift_;
+    return place < used_.load(std::memory_order_acquire) ? slabs_ + place : nullptr;
+  }
+
+  [[nodiscard]] std::byte* run_of(const slab& one) const;
+  [[nodiscard]] std::size_t run_size() const;
+  [[nodiscard]] std::size_t place_size() const { return place_size_; }
+  [[nodiscard]] std::size_t place_count() const { return place_count_; }
+
+  // The next slab that has never been used; null when there is none left.
+  [[nodiscard]] slab* take_unused();
+  // The slabs that have been taken since the region was mapped; a loop compares with "<", as for spans.
+  [[nodiscard]] slab* begin() const { return slabs_; }
+  [[nodiscard]] slab* end() const { return slabs_ + used_.load(std::memory_order_acquire); }
+
+ private:
+  slab_region() : region(kind::slabs) {}
+
+  unsigned place_shift_ = 0;
+  std::size_t place_size_ = 0;
+  std::size_t place_count_ = 0;
+  std::atomic<std::size_t> used_ = 0;
+  slab* slabs_ = nullptr;
+
+ public:
+  std::size_t taken_count = 0;        // slabs that are somebody's
+  slab_region* next = nullptr;        // in its space's list of all records, which only grows
+  slab_region* next_empty = nullptr;  // in its space's list of empty records
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,144 @@
+// slab_space.cc - places taken and put back.
+#include "allocator/slab_space.h"
+
+#include "allocator/scoped_lock.h"
+#include "allocator/size_class.h"
+
+namespace lockfast::internal {
+namespace {
+
+constexpr std::size_t small_place = std::size_t{64} * 1024;
+constexpr std::size_t medium_place = std::size_t{256} * 1024;
+constexpr std::size_t most_small_capacity = 1024;
+
+}  // namespace
+
+slab_space::kind slab_space::kind_of(std::size_t capacity) {
+  if (capacity <= most_small_capacity) return small;
+  return capacity <= size_class::most_capacity ? medium : single;
+}
+
+std::size_t slab_space::place_size_of(kind which, std::size_t capacity) {
+  const std::size_t page = platform::page_size();
+  if (which == single) return (capacity + slab::overhead + slab::margin + page - 1) / page * page + page;
+  const std::size_t least = which == small ? small_place : medium_place;
+  return least < 2 * page ? 2 * page : least;
+}
+
+slab_region* slab_space::take_record(kind which, std::size_t place_size, std::size_t place_count) {
+  slab_region* record = empty_[which];
+  if (record != nullptr) {
+    empty_[which] = record->next_empty;
+    (void)record->refill(place_size, policy_);
+  } else if (record = slab_region::make(place_size, place_count, policy_); record != nullptr) {
+    record->next = regions_.load(std::memory_order_relaxed);
+    regions_.store(record, std::memory_order_release);
+  }
+  if (record != nullptr && record->empty()) {
+    record->next_empty = empty_[which];
+    empty_[which] = record;
+    record = nullptr;
+  }
+  return record;
+}
+
+slab* slab_space::take_closed(kind which, std::size_t capacity) {
+  // One that was cut for slots as small has records for as many.
+  for (slab** link = &closed_[which]; *link != nullptr; link = &(*link)->next) {
+    slab* const found = *link;
+    if (found->capacity() > capacity && found->next != nullptr) continue;
+    *link = found->next;
+    return found;
+  }
+  return nullptr;
+}
+
+slab* slab_space::take_place(kind which, std::size_t capacity) {
+  if (slab* const closed = take_closed(which, capacity); closed != nullptr) return closed;
+  slab_region*& serving = serving_[which];
+  slab* taken = serving == nullptr ? nullptr : serving->take_unused();
+  if (taken != nullptr) return taken;
+  const std::size_t place_size = place_size_of(which, capacity);
+  const std::size_t fitting = (region_unit - platform::page_size()) / place_size;
+  serving = take_record(which, place_size, which == single || fitting == 0 ? 1 : fitting);
+  return serving == nullptr ? nullptr : serving->take_unused();
+}
+
+slab* slab_space::take(std::size_t capacity, slab_list& owner) {
+  const scoped_lock held(growth_);
+  const kind which = kind_of(capacity);
+  slab* const taken = take_place(which, capacity);
+  if (taken == nullptr) return nullptr;
+  ++taken->home.taken_count;
+  taken->next = nullptr;
+  taken->previous = nullptr;
+  const std::size_t run_size = taken->home.run_size();
+  if (which == single) capacity = run_size - slab::overhead - slab::margin;
+  if (!taken->cut(taken->home.run_of(*taken), run_size, capacity)) {
+    --taken->home.taken_count;
+    taken->next = closed_[which];
+    closed_[which] = taken;
+    return nullptr;
+  }
+  taken->list = &owner;
+  return taken;
+}
+
+void slab_space::put(slab& closed) {
+  const scoped_lock held(growth_);
+  const kind which = kind_of(closed.capacity());
+  closed.list = nullptr;
+  --closed.home.taken_count;
+  if (which == single) {
+    release(closed.home, single);
+    return;
+  }
+  closed.next = closed_[which];
+  closed_[which] = &closed;
+}
+
+void slab_space::release(slab_region& vacant, kind which) {
+  if (serving_[which] == &vacant) serving_[which] = nullptr;
+  vacant.release();
+  vacant.next_empty = empty_[which];
+  empty_[which] = &vacant;
+}
+
+void slab_space::release_vacant_regions() {
+  const scoped_lock held(growth_);
+  for (const kind which : {small, medium}) {
+    for (slab** link = &closed_[which]; *link != nullptr;) {
+      if ((*link)->home.taken_count == 0) {
+        *link = (*link)->next;
+      } else {
+        link = &(*link)->next;
+      }
+    }
+  }
+  const std::size_t small_size = place_size_of(small, 0);
+  for (slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    if (one->empty() || one->taken_count != 0 || one->place_count() == 1) continue;
+    release(*one, one->place_size() == small_size ? small : medium);
+  }
+}
+
+void slab_space::close_in_child(slab& unused) {
+  unused.list = nullptr;
+  const kind which = kind_of(unused.capacity());
+  if (which == single) {
+    release(unused.home, single);
+    return;
+  }
+  unused.next = closed_[which];
+  closed_[which] = &unused;
+}
+
+std::size_t slab_space::bytes_reserved() const {
+  std::size_t bytes = 0;
+  for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    if (!one->empty()) bytes += one->size();
+  }
+  return bytes;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,56 @@
+// span_region.cc - the records of regions and of their spans.
+#include "allocator/span_region.h"
+
+#include <bit>
+#include <new>
+
+#include "allocator/metadata.h"
+
+namespace lockfast::internal {
+
+span_region* span_region::make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count, platform::fork_policy policy) {
+  const std::size_t page = platform::page_size();
+  if (place_count == fill_unit) place_count = (region_unit / page - 1) / (place_pages + 1);
+  // Where pages are large and units small, one place may be longer than a unit.
+  if (place_count == 0) place_count = 1;
+  std::byte* const record = metadata::take(sizeof(span_region));
+  span* const spans = metadata::take_array<span>(place_count);
+  if (record == nullptr || spans == nullptr) return nullptr;
+  auto* const made = new (record) span_region;
+  for (std::size_t place = 0; place < place_count; ++place) new (spans + place) span(*made);
+  made->owner_ = &owner;
+  made->spans_ = spans;
+  made->place_count_ = place_count;
+  (void)made->refill(place_pages, policy);
+  return made;
+}
+
+bool span_region::refill(std::size_t place_pages, platform::fork_policy policy) {
+  const std::size_t page = platform::page_size();
+  key_ = canary_key::make();
+  place_pages_ = place_pages;
+  page_ = static_cast<std::uint32_t>(page);
+  page_shift_ = static_cast<std::uint32_t>(std::countr_zero(page));
+  used_.store(0, std::memory_order_relaxed);
+  return reserve((place_count_ * (place_pages + 1) + 1) * page, policy);
+}
+
+void span_region::release() {
+  region::release();
+  used_.store(0, std::memory_order_relaxed);
+}
+
+bool span_region::reserve_in_child() {
+  if (reserve_again()) return true;
+  used_.store(0, std::memory_order_relaxed);
+  return false;
+}
+
+span* span_region::take_unused() {
+  const std::size_t taken = used_.load(std::memory_order_relaxed);
+  if (empty() || taken == place_count_) return nullptr;
+  used_.store(taken + 1, std::memory_order_release);
+  return spans_ + taken;
+}
+
+}  // namespace lockfast::internal
