@@ -75,6 +75,16 @@ class canary {
   }
 
   // word_at reads the word at an address.
+  // The same where either side is a single word.
+  void flank(std::byte* front, std::byte* rear) const {
+    std::memcpy(front, &words_[0], word_size);
+    std::memcpy(rear, &words_[1], word_size);
+  }
+  [[nodiscard]] bool flanks(const std::byte* front, const std::byte* rear) const {
+    return ((plain_word(front) ^ words_[0]) | (plain_word(rear) ^ words_[1])) == 0;
+  }
+
+  // Whether the bytes are so; word_at reads the word at an address.
   template <class WordAt>
   [[nodiscard]] bool surrounds(const std::byte* begin, const std::byte* secret, std::size_t secret_size, const std::byte* end,
                                WordAt word_at) const {

@@ -92,6 +92,16 @@ allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, 
   return {got.in->admit(got.index, size, (0 - place) & (alignment - 1), value), 0};
 }
 
+void grouped::deallocate(slab& in, const std::byte* secret) {
+  const std::size_t index = claim(in, secret);
+  if (!in.fronted) {
+    deallocate_unfronted(in, index);
+    return;
+  }
+  in.evict(index);
+  keep({&in, index});
+}
+
 void grouped::deallocate_unfronted(slab& in, std::size_t index) {
   count_frees(1);
   if (in.within != nullptr && in.absent_count == 0) {
@@ -202,7 +212,7 @@ void grouped::add_to(struct lockfast_statistics& out) {
   space_.for_each([&](const slab& one) {
     out.bytes_locked += one.locked_bytes();
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
-      if (one.state(index) == slot::state::free) continue;
+      if (one.facts(index).is_free()) continue;
       ++live;
       out.bytes_live += one.size(index);
       out.live_unlocked += one.lock_error(index) != 0;

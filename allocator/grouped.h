@@ -58,6 +58,8 @@ class grouped {
 
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
   void deallocate(slab& in, const std::byte* secret);  // breach
+  // The same, into this thread's front; false, and nothing, when that has no room or the address is no live secret's.
+  [[nodiscard]] static bool deallocate_to_front(slab& in, const std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
   [[nodiscard]] static platform::error check(const slab& in, const void* secret);  // EINVAL, EFAULT
@@ -119,21 +121,16 @@ inline std::byte* grouped::allocate_ready(std::size_t size, int value) {
   return taken.in->admit(taken.index, size, 0, value);
 }
 
-inline void grouped::deallocate(slab& in, const std::byte* secret) {
-  const std::size_t index = claim(in, secret);
-  if (!in.fronted()) {
-    deallocate_unfronted(in, index);
-    return;
-  }
-  in.evict(index);
-  if (front* const mine = thread_fronts[in.family]; mine != nullptr) {
-    if (front_list* const list = mine->list(in.class_index); list != nullptr && list->has_room()) {
-      list->rest({&in, index});
-      mine->count_free();
-      return;
-    }
-  }
-  keep({&in, index});
+inline bool grouped::deallocate_to_front(slab& in, const std::byte* secret) {
+  front* const mine = thread_fronts[in.family];
+  if (mine == nullptr || !in.fronted) return false;
+  front_list* const list = mine->list(in.class_index);
+  if (list == nullptr || !list->has_room()) return false;
+  const std::size_t index = in.index_of(secret);
+  if (!in.evict(index, secret)) return false;
+  list->rest({&in, index});
+  mine->count_free();
+  return true;
 }
 
 inline std::size_t grouped::claim(const slab& in, const void* secret) {

@@ -58,7 +58,15 @@ class pool {
 
   // ---- Of whichever pool the secret is in. A pointer that no pool knows is a breach under this pool's signal, or EINVAL.
 
-  void deallocate(void* secret);
+  void deallocate(void* secret) {
+    region* const in = region_map::at(secret);
+    const bool grouped_one = in != nullptr && in->holds() == region::kind::slabs;
+    if (grouped_one && grouped::deallocate_to_front(static_cast<slab_region*>(in)->near(secret), static_cast<std::byte*>(secret))) {
+      return;
+    }
+    deallocate_anywhere(secret);
+  }
+  void deallocate_anywhere(void* secret);
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);
   [[nodiscard]] platform::error protect(void* secret, platform::access to);
   [[nodiscard]] static platform::error check(const void* secret);

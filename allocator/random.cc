@@ -1,7 +1,6 @@
-// random.cc - the ChaCha block and its refill.
+// random.cc - the ChaCha blocks and their refill.
 #include "allocator/random.h"
 
-#include <bit>
 #include <cstring>
 #include <span>
 
@@ -12,18 +11,27 @@ namespace lockfast::internal {
 namespace {
 
 constexpr int double_rounds = 4;
+constexpr std::size_t block_count = 4;
 
-void quarter_round(std::uint32_t& a, std::uint32_t& b, std::uint32_t& c, std::uint32_t& d) {
-  a += b, d = std::rotl(d ^ a, 16);
-  c += d, b = std::rotl(b ^ c, 12);
-  a += b, d = std::rotl(d ^ a, 8);
-  c += d, b = std::rotl(b ^ c, 7);
+// A word of the state in each of the four blocks.
+using lanes [[gnu::vector_size(4 * block_count)]] = std::uint32_t;
+
+lanes rotated(lanes word, int bits) { return (word << bits) | (word >> (32 - bits)); }
+
+void quarter_round(lanes& a, lanes& b, lanes& c, lanes& d) {
+  a += b, d = rotated(d ^ a, 16);
+  c += d, b = rotated(b ^ c, 12);
+  a += b, d = rotated(d ^ a, 8);
+  c += d, b = rotated(b ^ c, 7);
 }
 
-// The keystream block of key at counter and nonce 0: a key is used once.
-void block(const std::uint32_t (&key)[8], std::uint32_t (&out)[16]) {
-  std::uint32_t start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-  std::memcpy(start + 4, key, sizeof key);
+// The keystream blocks of key at counters 0 to 3 and nonce 0, word by word: a key is used once.
+void blocks(const std::uint32_t (&key)[8], lanes (&out)[16]) {
+  constexpr std::uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+  lanes start[16] = {};
+  for (std::size_t word = 0; word < 4; ++word) start[word] += constants[word];
+  for (std::size_t word = 0; word < 8; ++word) start[4 + word] += key[word];
+  start[12] = lanes{0, 1, 2, 3};
   std::memcpy(out, start, sizeof start);
   for (int round = 0; round < double_rounds; ++round) {
     for (std::size_t column = 0; column < 4; ++column) {
@@ -44,10 +52,10 @@ void random_choice::refill() {
     platform::random(std::as_writable_bytes(std::span(key_)));
     seeded_ = true;
   }
-  std::uint32_t out[16];
-  block(key_, out);
+  lanes out[16];
+  blocks(key_, out);
   std::memcpy(key_, out, sizeof key_);
-  std::memcpy(choices_, out + 8, sizeof choices_);
+  std::memcpy(choices_, reinterpret_cast<const std::byte*>(out) + sizeof key_, sizeof choices_);
   used_ = 0;
   wipe(out, sizeof out);
 }

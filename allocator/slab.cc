@@ -105,16 +105,17 @@ std::size_t slab::take_free(std::size_t chosen) {
 
 void slab::put_free(std::size_t index) { free_[free_count_++] = static_cast<std::uint16_t>(index); }
 
+bool slab::whole(std::size_t index) const { return whole(index, facts(index)); }
+
 bool slab::whole_or_gone(std::size_t index) const {
-  const slot& seen = slots_[index];
-  const std::uint32_t before = seen.word();
-  if (seen.current_state() != slot::state::live) return true;
+  const slot::facts before = facts(index);
+  if (!before.is_live()) return true;
   const std::byte* const begin = place(index) - margin;
-  const std::byte* const at = secret(index);
-  const std::byte* const end = place(index) + capacity_ + margin;
-  const bool same = canary_of(index).surrounds(begin, at, size(index), end, racing_word);
+  const std::byte* const secret = begin + margin + before.shift();
+  const canary beside(key_, secret, before.generation());
+  const bool same = beside.surrounds(begin, secret, size_of(before), begin + stride_, racing_word);
   std::atomic_thread_fence(std::memory_order_acquire);
-  return same || seen.word() != before;
+  return same || facts(index) != before;
 }
 
 std::size_t slab::damaged_count() const {
@@ -123,18 +124,20 @@ std::size_t slab::damaged_count() const {
   return damaged;
 }
 
+void slab::evict(std::size_t index) { (void)evict(index, secret(index)); }
+
 void slab::resize(std::size_t index, std::size_t size) {
-  slot& resized = slots_[index];
-  const std::size_t before = this->size(index);
-  std::byte* const at = secret(index);
-  resized.set(slot::state::busy);
+  const slot::facts before = facts(index);
+  const slot::facts after = before.with_slack(capacity_ - before.shift() - size);
+  const std::size_t size_before = size_of(before);
+  std::byte* const begin = place(index) - margin;
+  std::byte* const secret = begin + margin + before.shift();
+  slots_[index].write(before.in(slot::state::busy));
   std::atomic_thread_fence(std::memory_order_release);
-  const canary beside = canary_of(index);
-  if (size < before) wipe(at + size, before - size);
-  resized.arrange(resized.shift(), capacity_ - resized.shift() - size);
-  beside.surround(place(index) - margin, at, size, place(index) + capacity_ + margin);
-  if (size > before) fill(at + before, fresh_byte, size - before);
-  resized.set(slot::state::live);
+  if (size < size_before) wipe(secret + size, size_before - size);
+  canary(key_, secret, before.generation()).surround(begin, secret, size, begin + stride_);
+  if (size > size_before) fill(secret + size_before, fresh_byte, size - size_before);
+  slots_[index].write(after.in(slot::state::live));
 }
 
 platform::error slab::lock_error(std::size_t index) const {
@@ -144,7 +147,7 @@ platform::error slab::lock_error(std::size_t index) const {
 
 void slab::wipe_on_signal() {
   for (std::size_t index = 0; index < slot_count_; ++index) {
-    if (slots_[index].current_state() == slot::state::free) {
+    if (facts(index).is_free()) {
       wipe(place(index) - margin, stride_);
     } else {
       wipe(secret(index), size(index));
@@ -153,7 +156,6 @@ void slab::wipe_on_signal() {
 }
 
 void slab::settle_in_child(platform::fork_policy policy) {
-  if (opened_ == 0) return;
   const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_ : opened_);
   if (locked_ != 0 && refusal != 0) {
     locked_ = 0;
@@ -162,18 +164,19 @@ void slab::settle_in_child(platform::fork_policy policy) {
   const canary_key renewed = canary_key::make();
   free_count_ = 0;
   for (std::size_t index = 0; index < slot_count_; ++index) {
-    slot& one = slots_[index];
-    if (one.current_state() == slot::state::free) {
+    const slot::facts known = facts(index);
+    std::byte* const begin = place(index) - margin;
+    if (known.is_free()) {
       // A thread of the parent may have been taking a tenant in or out.
-      wipe(place(index) - margin, stride_);
+      wipe(begin, stride_);
       put_free(index);
       continue;
     }
-    const bool intact = policy == platform::fork_policy::wipe || one.current_state() == slot::state::busy || whole(index);
-    one.set(slot::state::live);
-    const canary beside(renewed, secret(index), one.generation());
+    const bool intact = policy == platform::fork_policy::wipe || !known.is_live() || whole(index, known);
+    slots_[index].write(known.in(slot::state::live));
+    std::byte* const secret = begin + margin + known.shift();
     // What was damaged stays so: under the new key its old canary is as wrong.
-    if (intact) beside.surround(place(index) - margin, secret(index), size(index), place(index) + capacity_ + margin);
+    if (intact) canary(renewed, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
   }
   key_ = renewed;
 }
@@ -181,10 +184,12 @@ void slab::settle_in_child(platform::fork_policy policy) {
 std::size_t slab::leave_absent() {
   absent_count = 0;
   free_count_ = 0;
+  fronted = false;
   for (std::size_t index = 0; index < slot_count_; ++index) {
-    slot& one = slots_[index];
-    if (one.current_state() == slot::state::busy) one.set(slot::state::live);
-    absent_count += one.current_state() == slot::state::live;
+    const slot::facts known = facts(index);
+    if (known.is_free()) continue;
+    slots_[index].write(known.in(slot::state::live));
+    ++absent_count;
   }
   opened_ = 0;
   locked_ = 0;
@@ -194,7 +199,7 @@ std::size_t slab::leave_absent() {
 }
 
 void slab::evict_absent(std::size_t index) {
-  slots_[index].set(slot::state::free);
+  slots_[index].write(facts(index).in(slot::state::free));
   if (--absent_count == 0) slot_count_ = 0;
 }
 

@@ -47,6 +47,23 @@ struct slot_ref {
 };
 
 class alignas(64) slab {
+ private:
+  // What a warm pair reads, first: one cache line and a half.
+  std::byte* first_ = nullptr;
+  slot* slots_ = nullptr;
+  std::uint64_t reciprocal_ = 0;
+  std::size_t stride_ = 0;
+  std::size_t capacity_ = 0;
+  relaxed<std::size_t> slot_count_;
+
+ public:
+  std::uint8_t class_index = 0;
+  std::uint8_t family = 0;
+  bool fronted = false;  // whether freed slots may wait in a thread's front
+
+ private:
+  canary_key key_ = {};
+
  public:
   // Bytes of canary in front of a secret and behind it, at least.
   static constexpr std::size_t margin = 8;
@@ -64,17 +81,16 @@ class alignas(64) slab {
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   // Where a slot's secret begins that asked for no alignment.
   [[nodiscard]] std::byte* place(std::size_t index) const { return first_ + index * stride_; }
-  [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + slots_[index].shift(); }
-  [[nodiscard]] std::size_t size(std::size_t index) const {
-    return capacity_ - slots_[index].shift() - slots_[index].slack();
-  }
+  [[nodiscard]] slot::facts facts(std::size_t index) const { return slots_[index].read(); }
+  [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + facts(index).shift(); }
+  [[nodiscard]] std::size_t size(std::size_t index) const { return size_of(facts(index)); }
   // Whether the slot holds a live secret that begins at the address.
   [[nodiscard]] bool holds(std::size_t index, const void* address) const {
-    return index < slot_count() && slots_[index].current_state() == slot::state::live && secret(index) == address;
+    return index < slot_count() && facts(index).is_live() && secret(index) == address;
   }
   // Whether it held one that was freed.
   [[nodiscard]] bool held(std::size_t index, const void* address) const {
-    return index < slot_count() && slots_[index].current_state() == slot::state::free && secret(index) == address;
+    return index < slot_count() && facts(index).is_free() && secret(index) == address;
   }
 
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
@@ -82,6 +98,8 @@ class alignas(64) slab {
   std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
   void evict(std::size_t index);
+  // The same for the address of a secret; false, and nothing, when none begins there.
+  [[nodiscard]] bool evict(std::size_t index, const std::byte* secret);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool whole(std::size_t index) const;
   // The same while its owner may free it at any moment; true also when that happened meanwhile.
@@ -90,13 +108,12 @@ class alignas(64) slab {
   [[nodiscard]] std::size_t damaged_count() const;
   // Changes the size of a live secret within its slot: wipes what is cut off, fills what is added with fresh bytes.
   void resize(std::size_t index, std::size_t size);
-  [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return slots_[index].shift() + size <= capacity_; }
+  [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return facts(index).shift() + size <= capacity_; }
   // Why the pages of a slot, or of an address in opened pages, are not locked, or 0.
   [[nodiscard]] platform::error lock_error(std::size_t index) const;
   [[nodiscard]] platform::error lock_error_at(const std::byte* address) const {
     return address < run_ + locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
   }
-  [[nodiscard]] slot::state state(std::size_t index) const { return slots_[index].current_state(); }
 
   // ---- Pages ----
 
@@ -144,30 +161,21 @@ class alignas(64) slab {
 
   slab_region& home;
   relaxed<slab_list*> list = nullptr;  // whose it is; null while it is nobody's
-  slab* next = nullptr;             // in its list's chain of slabs with free slots, or in its space's of closed ones
-  slab* previous = nullptr;         // in its list's chain
-  slab* next_of_list = nullptr;     // in its list's chain of all slabs
-  compartment* within = nullptr;    // the compartment that it belongs to, or null
-  std::size_t absent_count = 0;     // live secrets that stayed with the parent of a fork
-  std::uint8_t class_index = 0;
-  std::uint8_t family = 0;
+  slab* next = nullptr;                // in its list's chain of slabs with free slots, or in its space's of closed ones
+  slab* previous = nullptr;            // in its list's chain
+  slab* next_of_list = nullptr;        // in its list's chain of all slabs
+  compartment* within = nullptr;       // the compartment that it belongs to, or null
+  std::size_t absent_count = 0;        // live secrets that stayed with the parent of a fork
   breach_signal signal = breach_signal::abort;
-  // Whether freed slots may wait in a thread's front.
-  [[nodiscard]] bool fronted() const { return within == nullptr && absent_count == 0; }
 
  private:
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
-  [[nodiscard]] canary canary_of(std::size_t index) const;
+  [[nodiscard]] std::size_t size_of(slot::facts known) const { return capacity_ - known.shift() - known.slack(); }
+  [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
+  void clear(std::size_t index, slot::facts known);
   void close(std::byte* begin, std::size_t bytes) const;
-  [[noreturn]] void end(breach reason) const { end_process(reason, signal); }
+  [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
 
-  std::byte* first_ = nullptr;
-  slot* slots_ = nullptr;
-  std::uint64_t reciprocal_ = 0;
-  std::size_t stride_ = 0;
-  std::size_t capacity_ = 0;
-  relaxed<std::size_t> slot_count_;
-  canary_key key_ = {};
   std::byte* run_ = nullptr;
   std::size_t run_size_ = 0;
   relaxed<std::size_t> opened_;
@@ -186,36 +194,52 @@ inline std::size_t slab::index_of(const void* address) const {
   return static_cast<std::size_t>((offset * reciprocal_) >> 40);
 }
 
-inline canary slab::canary_of(std::size_t index) const {
-  return canary(key_, secret(index), slots_[index].generation());
-}
-
-inline bool slab::whole(std::size_t index) const {
+inline bool slab::whole(std::size_t index, slot::facts known) const {
   const std::byte* const begin = place(index) - margin;
-  const std::byte* const at = secret(index);
-  const std::byte* const end = place(index) + capacity_ + margin;
-  return canary_of(index).surrounds(begin, at, size(index), end);
+  const std::byte* const secret = begin + margin + known.shift();
+  return canary(key_, secret, known.generation()).surrounds(begin, secret, size_of(known), begin + stride_);
 }
 
 inline std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
   slot& entered = slots_[index];
+  const slot::facts before = entered.read();
   std::byte* const begin = place(index) - margin;
-  if (entered.current_state() != slot::state::free) end(breach::double_free);
-  if (!all_zero(begin, stride_)) end(breach::write_after_free);
-  entered.begin(shift, capacity_ - shift - size);
+  if (!before.is_free()) [[unlikely]] end(breach::double_free);
+  if (!all_zero(begin, stride_)) [[unlikely]] end(breach::write_after_free);
   std::byte* const secret = begin + margin + shift;
-  canary(key_, secret, entered.generation()).surround(begin, secret, size, begin + stride_);
+  const slot::facts known = before.next(shift, capacity_ - shift - size);
+  const canary beside(key_, secret, known.generation());
+  if (size == capacity_) [[likely]] {
+    beside.flank(begin, begin + stride_ - margin);
+  } else {
+    beside.surround(begin, secret, size, begin + stride_);
+  }
   fill(secret, value, size);
-  entered.set(slot::state::live);
+  entered.write(known.in(slot::state::live));
   return secret;
 }
 
-inline void slab::evict(std::size_t index) {
-  if (!whole(index)) end(breach::broken_canary);
-  slots_[index].set(slot::state::free);
+inline void slab::clear(std::size_t index, slot::facts known) {
+  slots_[index].write(known.in(slot::state::free));
   // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.
   std::atomic_thread_fence(std::memory_order_release);
   wipe(place(index) - margin, stride_);
+}
+
+inline bool slab::evict(std::size_t index, const std::byte* secret) {
+  if (index >= slot_count_) [[unlikely]] return false;
+  const slot::facts known = slots_[index].read();
+  std::byte* const begin = place(index) - margin;
+  if (known.is_live_and_full()) [[likely]] {
+    if (begin + margin != secret) [[unlikely]] return false;
+    const canary beside(key_, secret, known.generation());
+    if (!beside.flanks(begin, begin + stride_ - margin)) [[unlikely]] end(breach::broken_canary);
+  } else {
+    if (!known.is_live() || begin + margin + known.shift() != secret) return false;
+    if (!whole(index, known)) end(breach::broken_canary);
+  }
+  clear(index, known);
+  return true;
 }
 
 }  // namespace lockfast::internal

@@ -35,6 +35,7 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   fresh->family = settings_.family;
   fresh->signal = settings_.signal;
   fresh->within = settings_.within;
+  fresh->fronted = settings_.within == nullptr;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
@@ -124,7 +125,7 @@ std::size_t slab_list::clear() {
   while (all_ != nullptr) {
     slab& one = *all_;
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
-      if (one.state(index) == slot::state::free) continue;
+      if (one.facts(index).is_free()) continue;
       one.evict(index);
       ++evicted;
     }

@@ -11,10 +11,12 @@ namespace lockfast::internal {
 
 slab_region* slab_region::make(std::size_t place_size, std::size_t place_count, platform::fork_policy policy) {
   std::byte* const record = metadata::take(sizeof(slab_region));
-  slab* const slabs = metadata::take_array<slab>(place_count);
+  // One for each place size in a unit: near() may come to any of them.
+  const std::size_t record_count = place_count == 1 ? 1 : (region_unit + place_size - 1) / place_size;
+  slab* const slabs = metadata::take_array<slab>(record_count);
   if (record == nullptr || slabs == nullptr) return nullptr;
   auto* const made = new (record) slab_region;
-  for (std::size_t place = 0; place < place_count; ++place) new (slabs + place) slab(*made);
+  for (std::size_t place = 0; place < record_count; ++place) new (slabs + place) slab(*made);
   made->slabs_ = slabs;
   made->place_count_ = place_count;
   (void)made->refill(place_size, policy);

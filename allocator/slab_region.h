@@ -39,6 +39,11 @@ class slab_region : public region {
     return place < used_.load(std::memory_order_acquire) ? slabs_ + place : nullptr;
   }
 
+  // The same for any address in the region's units, quickly: one that is nobody's comes to a slab without slots.
+  [[nodiscard]] slab& near(const void* address) const {
+    return slabs_[(reinterpret_cast<std::uintptr_t>(address) & (region_unit - 1)) >> place_shift_];
+  }
+
   [[nodiscard]] std::byte* run_of(const slab& one) const;
   [[nodiscard]] std::size_t run_size() const;
   [[nodiscard]] std::size_t place_size() const { return place_size_; }

@@ -12,48 +12,63 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "allocator/relaxed.h"
-
 namespace lockfast::internal {
 
 class slot {
  public:
-  enum class state : std::uint32_t { free, live, busy };
+  enum class state : std::uint64_t { free, live, busy };
 
-  [[nodiscard]] state current_state() const { return static_cast<state>(word() & state_mask); }
-  [[nodiscard]] std::uint32_t generation() const { return word() >> state_bits; }
-  // State and generation in one: unchanged for as long as one tenant is live.
-  [[nodiscard]] std::uint32_t word() const { return word_.load(std::memory_order_acquire); }
+  // All that is known, in one word:  | shift: 12 | slack: 20 | generation: 30 | state: 2 |
+  class facts {
+   public:
+    explicit facts(std::uint64_t bits) : bits_(bits) {}
 
-  // Bytes between the slot's place and its secret, and between the secret's end and the slot's capacity.
-  [[nodiscard]] std::size_t shift() const { return std::size_t{layout_ >> slack_bits} * shift_unit; }
-  [[nodiscard]] std::size_t slack() const { return layout_ & slack_mask; }
+    [[nodiscard]] state current_state() const { return static_cast<state>(bits_ & state_mask); }
+    [[nodiscard]] bool is_free() const { return (bits_ & state_mask) == 0; }
+    [[nodiscard]] bool is_live() const { return current_state() == state::live; }
+    // Live, and its secret fills the slot.
+    [[nodiscard]] bool is_live_and_full() const { return (bits_ & (layout_mask | state_mask)) == 1; }
+    [[nodiscard]] std::uint64_t generation() const { return bits_ & generation_mask; }
+    // Bytes between the slot's place and its secret, and between the secret's end and the slot's capacity.
+    [[nodiscard]] std::size_t shift() const { return static_cast<std::size_t>(bits_ >> shift_at) * shift_unit; }
+    [[nodiscard]] std::size_t slack() const { return static_cast<std::size_t>(bits_ >> slack_at) & most_slack; }
 
-  // A new generation, not live yet. Requires a free slot, a shift that is a multiple of shift_unit, and both within bounds.
-  void begin(std::size_t shift, std::size_t slack) {
-    word_.store(word_.load(std::memory_order_relaxed) + (1U << state_bits), std::memory_order_relaxed);
-    arrange(shift, slack);
-  }
-  void arrange(std::size_t shift, std::size_t slack) {
-    layout_ = static_cast<std::uint32_t>(shift / shift_unit << slack_bits | slack);
-  }
-  void set(state entered) {
-    word_.store((word_.load(std::memory_order_relaxed) & ~state_mask) | static_cast<std::uint32_t>(entered),
-                std::memory_order_release);
-  }
+    [[nodiscard]] facts in(state entered) const { return facts((bits_ & ~state_mask) | static_cast<std::uint64_t>(entered)); }
+    // What a new tenant begins with, in a state yet to be said. Requires both within their bounds, shift a multiple of
+    // shift_unit.
+    [[nodiscard]] facts next(std::size_t shift, std::size_t slack) const {
+      return facts(((bits_ + generation_step) & generation_mask) | layout_of(shift, slack));
+    }
+    [[nodiscard]] facts with_slack(std::size_t slack) const {
+      return facts((bits_ & ~layout_mask) | layout_of(shift(), slack));
+    }
+    [[nodiscard]] std::uint64_t bits() const { return bits_; }
+    [[nodiscard]] bool operator==(const facts&) const = default;
+
+   private:
+    [[nodiscard]] static std::uint64_t layout_of(std::size_t shift, std::size_t slack) {
+      return std::uint64_t{shift / shift_unit} << shift_at | std::uint64_t{slack} << slack_at;
+    }
+
+    static constexpr unsigned slack_at = 32;
+    static constexpr unsigned shift_at = 52;
+    static constexpr std::uint64_t state_mask = 3;
+    static constexpr std::uint64_t generation_step = 4;
+    static constexpr std::uint64_t generation_mask = 0xfffffffc;
+    static constexpr std::uint64_t layout_mask = ~std::uint64_t{0} << slack_at;
+
+    std::uint64_t bits_;
+  };
 
   static constexpr std::size_t shift_unit = 16;
   static constexpr std::size_t most_slack = (std::size_t{1} << 20) - 1;
   static constexpr std::size_t most_shift = ((std::size_t{1} << 12) - 1) * shift_unit;
 
- private:
-  static constexpr unsigned state_bits = 2;
-  static constexpr std::uint32_t state_mask = (1U << state_bits) - 1;
-  static constexpr unsigned slack_bits = 20;
-  static constexpr std::uint32_t slack_mask = (1U << slack_bits) - 1;
+  [[nodiscard]] facts read() const { return facts(bits_.load(std::memory_order_acquire)); }
+  void write(facts known) { bits_.store(known.bits(), std::memory_order_release); }
 
-  std::atomic<std::uint32_t> word_ = 0;
-  relaxed<std::uint32_t> layout_;
+ private:
+  std::atomic<std::uint64_t> bits_ = 0;
 };
 
 }  // namespace lockfast::internal
