@@ -13,6 +13,15 @@ namespace lockfast::internal {
 // What a fresh secret is filled with, as libsodium fills it: a value that a program can't take for a null pointer or a size.
 inline constexpr int fresh_byte = 0xdb;
 
+// Sixteen bytes at once, at any address.
+using block [[gnu::vector_size(16)]] = std::uint64_t;
+inline block block_at(const std::byte* address) {
+  block found;
+  std::memcpy(&found, address, sizeof found);
+  return found;
+}
+inline void put_block(std::byte* address, block written) { std::memcpy(address, &written, sizeof written); }
+
 // Writes size bytes of one value. Sixteen to sixty-four, the size of most keys, are four stores that may overlap, and no call.
 inline void fill(void* address, int value, std::size_t size) {
   if (size < 16 || size > 64) {
@@ -20,13 +29,13 @@ inline void fill(void* address, int value, std::size_t size) {
     return;
   }
   auto* const bytes = static_cast<std::byte*>(address);
-  std::byte block[16];
-  std::memset(block, value, sizeof block);
-  const std::size_t second = size >= 32 ? 16 : 0;
-  std::memcpy(bytes, block, sizeof block);
-  std::memcpy(bytes + second, block, sizeof block);
-  std::memcpy(bytes + size - sizeof block - second, block, sizeof block);
-  std::memcpy(bytes + size - sizeof block, block, sizeof block);
+  const block written = block{} + 0x0101010101010101U * static_cast<unsigned char>(value);
+  put_block(bytes, written);
+  if (size > 32) {
+    put_block(bytes + 16, written);
+    put_block(bytes + size - 32, written);
+  }
+  put_block(bytes + size - 16, written);
 }
 
 // Writes zeros; the empty statement behind it claims to read them, so that no compiler removes the stores.
@@ -36,14 +45,10 @@ inline void wipe(void* address, std::size_t size) {
   __asm__ volatile("" : : "r"(address) : "memory");
 }
 
-// Whether every byte is zero. Sixteen to sixty-four, as in fill, are four loads that may overlap.
+inline bool is_zero(block found) { return (found[0] | found[1]) == 0; }
+
+// Whether every byte is zero.
 inline bool all_zero(const std::byte* address, std::size_t size) {
-  using block [[gnu::vector_size(16)]] = std::uint64_t;
-  const auto block_at = [](const std::byte* at) {
-    block found;
-    std::memcpy(&found, at, sizeof found);
-    return found;
-  };
   if (size < sizeof(block)) {
     std::uint64_t seen = 0;
     for (; size != 0; --size) seen |= std::to_integer<std::uint64_t>(address[size - 1]);
@@ -54,14 +59,9 @@ inline bool all_zero(const std::byte* address, std::size_t size) {
   for (; end - address > 64; address += 64) {
     seen |= block_at(address) | block_at(address + 16) | block_at(address + 32) | block_at(address + 48);
   }
-  const std::size_t left = static_cast<std::size_t>(end - address);
-  if (left >= sizeof(block)) {
-    const std::size_t second = left >= 32 ? 16 : 0;
-    seen |= block_at(address) | block_at(address + second) | block_at(end - 16 - second);
-  }
-  // The last block may reach back over bytes that were looked at before: there are sixteen at least.
-  seen |= block_at(end - 16);
-  return (seen[0] | seen[1]) == 0;
+  for (; end - address > 16; address += 16) seen |= block_at(address);
+  // The last block may reach back over bytes that were looked at before.
+  return is_zero(seen | block_at(end - 16));
 }
 
 // Whether the bytes are equal, in a time that depends on size alone: every byte is read, and the sum of differences is

@@ -84,6 +84,16 @@ class canary {
     return ((plain_word(front) ^ words_[0]) | (plain_word(rear) ^ words_[1])) == 0;
   }
 
+  // The two words wiped, and whether they are.
+  static void wipe(std::byte* front, std::byte* rear) {
+    constexpr std::uint64_t nothing = 0;
+    std::memcpy(front, &nothing, word_size);
+    std::memcpy(rear, &nothing, word_size);
+  }
+  [[nodiscard]] static bool is_wiped(const std::byte* front, const std::byte* rear) {
+    return (plain_word(front) | plain_word(rear)) == 0;
+  }
+
   // Whether the bytes are so; word_at reads the word at an address.
   template <class WordAt>
   [[nodiscard]] bool surrounds(const std::byte* begin, const std::byte* secret, std::size_t secret_size, const std::byte* end,

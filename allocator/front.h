@@ -1,19 +1,17 @@
 // front.h - the free slots that a thread keeps at hand, so that most allocations and releases touch nothing shared.
 //
-//    freed --> quarantine (first in, first out) --> ready (chosen at random) --> handed out
-//                 | full, and no room among the ready         ^ empty
-//                 v                                           |
-//               the slab's list  -----------------------------+
+//    freed --> | newest ... resting ... | ready: oldest, one of them chosen at random | --> handed out
+//                                            ^ more from the slab's list when none are ready, and back to it when full
 //
-// A freed slot rests behind at least half of the quarantine's depth of other freed ones before it is ready, unless a shortage
-// leaves no other. Everything here is free, so wiped: a front holds no secret. It is bounded, and drained when its thread ends;
-// its record then serves the next thread.
+// A freed slot rests until a quarter of what the ring holds was freed after it, unless a shortage leaves no other. Everything
+// here is free, so wiped: a front holds no secret. It is bounded, and drained when its thread ends; its record then serves the
+// next thread.
 //
 // Invariants
 //   1. A slot is in one front, or waits in its slab, or is live.
-//   2. depth, 2 to most_depth, bounds the ready and the quarantined each.
+//   2. tail - head slots are in the ring, at most its depth; the first to leave is at head.
 //
-// Threads: a front belongs to its thread.
+// Threads: a front belongs to its thread; anyone may read frees().
 #ifndef LOCKFAST_ALLOCATOR_FRONT_H
 #define LOCKFAST_ALLOCATOR_FRONT_H
 
@@ -30,52 +28,52 @@ namespace lockfast::internal {
 // The slots of one size class.
 class front_list {
  public:
-  static constexpr std::uint32_t most_depth = 32;
+  static constexpr std::size_t most_depth = 64;
+  static constexpr std::size_t least_depth = 4;
 
-  explicit front_list(std::uint32_t depth) : depth_(depth) {}
+  // Requires a depth of least_depth to most_depth.
+  explicit front_list(std::size_t depth) : depth_(depth), resting_(depth / 4) {}
 
-  [[nodiscard]] bool any_ready() const { return ready_count_ != 0; }
+  [[nodiscard]] bool any_ready() const { return size() > resting_; }
   // A random ready slot; requires one.
   [[nodiscard]] slot_ref take_ready(random_choice& random) {
-    const std::size_t chosen = random.below_few(ready_count_);
-    const slot_ref taken = ready_[chosen];
-    ready_[chosen] = ready_[--ready_count_];
+    const std::size_t head = head_;
+    slot_ref& first = slots_[head % most_depth];
+    slot_ref& chosen = slots_[(head + random.below_few(tail_ - head - resting_)) % most_depth];
+    const slot_ref taken = chosen;
+    chosen = first;
+    head_ = head + 1;
     return taken;
   }
-  [[nodiscard]] bool has_room() const { return resting_count_ != depth_; }
-  // Puts a freed slot into quarantine; requires room.
-  void rest(slot_ref freed) { resting_[(oldest_ + resting_count_++) % most_depth] = freed; }
 
-  [[nodiscard]] std::uint32_t depth() const { return depth_; }
-  // Room for newly ready slots.
-  [[nodiscard]] std::uint32_t room() const { return depth_ - ready_count_; }
-  void add_ready(slot_ref one) { ready_[ready_count_++] = one; }
-
-  // Moves slots out of quarantine, oldest first: all but `kept`, as far as there is room.
-  void release_rested(std::uint32_t kept) {
-    while (resting_count_ > kept && ready_count_ != depth_) add_ready(leave_quarantine());
+  [[nodiscard]] bool has_room() const { return size() != depth_; }
+  // Puts a freed slot in; requires room.
+  void rest(slot_ref freed) {
+    const std::size_t tail = tail_;
+    slots_[tail % most_depth] = freed;
+    tail_ = tail + 1;
   }
-  [[nodiscard]] std::uint32_t resting_count() const { return resting_count_; }
+  // How many rest() took since the record was made.
+  [[nodiscard]] std::size_t frees() const { return tail_ - first_tail; }
+
+  [[nodiscard]] std::size_t depth() const { return depth_; }
+  [[nodiscard]] std::size_t size() const { return tail_ - head_; }
+  // Puts a slot that has rested elsewhere in at the ready end; requires room.
+  void add_ready(slot_ref one) { slots_[--head_ % most_depth] = one; }
   // The slot that has rested longest; requires one.
-  [[nodiscard]] slot_ref leave_quarantine() {
-    const slot_ref left = resting_[oldest_];
-    oldest_ = (oldest_ + 1) % most_depth;
-    --resting_count_;
-    return left;
-  }
-  // The last of the ready; requires one.
-  [[nodiscard]] slot_ref give_up_ready() { return ready_[--ready_count_]; }
+  [[nodiscard]] slot_ref take_oldest() { return slots_[head_++ % most_depth]; }
 
   // In a forked child, which sorts every slot anew.
-  void forget() { ready_count_ = resting_count_ = oldest_ = 0; }
+  void forget() { head_ = tail_; }
 
  private:
-  std::uint32_t ready_count_ = 0;
-  std::uint32_t resting_count_ = 0;
-  std::uint32_t oldest_ = 0;
-  std::uint32_t depth_;
-  slot_ref ready_[most_depth];
-  slot_ref resting_[most_depth];
+  static constexpr std::size_t first_tail = std::size_t{1} << 16;
+
+  std::size_t head_ = first_tail;
+  relaxed<std::size_t> tail_ = first_tail;
+  std::size_t depth_;
+  std::size_t resting_;
+  slot_ref slots_[most_depth];
 };
 
 class alignas(64) front {
@@ -83,11 +81,10 @@ class alignas(64) front {
   // Null until ensure_list().
   [[nodiscard]] front_list* list(std::size_t class_index) const { return lists_[class_index]; }
   // Null when there is no memory for it.
-  [[nodiscard]] front_list* ensure_list(std::size_t class_index, std::uint32_t depth);
+  [[nodiscard]] front_list* ensure_list(std::size_t class_index, std::size_t depth);
 
-  void count_free() { frees_ = frees_ + 1; }
-  // Since the record was made.
-  [[nodiscard]] std::uint64_t frees() const { return frees_; }
+  // Slots that were freed into it, since the record was made.
+  [[nodiscard]] std::uint64_t frees() const;
 
   random_choice random;
   front* next = nullptr;         // in the list of all records, which only grows
@@ -96,8 +93,7 @@ class alignas(64) front {
   void forget_in_child();
 
  private:
-  front_list* lists_[size_class::count] = {};
-  relaxed<std::uint64_t> frees_;
+  relaxed<front_list*> lists_[size_class::count];
 };
 
 // This thread's front in each family; null until its first use of it, and again once the thread ends. Initial-exec: a word of

@@ -32,11 +32,10 @@ void grouped::start(const policy& chosen) {
   }
 }
 
-std::uint32_t grouped::depth_of(std::size_t class_index) const {
-  constexpr std::uint32_t least_depth = 2;
+std::size_t grouped::depth_of(std::size_t class_index) const {
   const std::size_t fitting = policy_.front_bytes / (size_class::capacity(class_index) + slab::overhead);
-  if (fitting < least_depth) return least_depth;
-  return fitting < front_list::most_depth ? static_cast<std::uint32_t>(fitting) : front_list::most_depth;
+  if (fitting < front_list::least_depth) return front_list::least_depth;
+  return fitting < front_list::most_depth ? fitting : front_list::most_depth;
 }
 
 front* grouped::front_of_thread() {
@@ -71,15 +70,17 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
   front* const mine = front_of_thread();
   front_list* const list = mine == nullptr ? nullptr : mine->ensure_list(class_index, depth_of(class_index));
   if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
-  if (!list->any_ready()) list->release_rested(list->depth() / 2);
   if (!list->any_ready()) {
     slot_ref batch[front_list::most_depth];
     const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
     for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
-    // A shortage that leaves no other slot ends quarantine.
-    if (taken == 0) list->release_rested(0);
+    if (taken == 0) {
+      // A shortage that leaves no other slot ends quarantine.
+      if (list->size() == 0) return false;
+      out = list->take_oldest();
+      return true;
+    }
   }
-  if (!list->any_ready()) return false;
   out = list->take_ready(mine->random);
   return true;
 }
@@ -129,25 +130,21 @@ void grouped::keep(slot_ref freed) {
     return;
   }
   if (!list->has_room()) {
-    const std::uint32_t kept = list->depth() / 2;
-    list->release_rested(kept);
     slot_ref surplus[front_list::most_depth];
     std::size_t count = 0;
-    while (list->resting_count() > kept) surplus[count++] = list->leave_quarantine();
+    while (count < list->depth() / 2) surplus[count++] = list->take_oldest();
     give_back(surplus, count);
   }
   list->rest(freed);
-  mine->count_free();
 }
 
 void grouped::drain(front& drained) {
   for (std::size_t index = 0; index < size_class::count; ++index) {
     front_list* const list = drained.list(index);
     if (list == nullptr) continue;
-    slot_ref given[2 * front_list::most_depth];
+    slot_ref given[front_list::most_depth];
     std::size_t count = 0;
-    while (list->any_ready()) given[count++] = list->give_up_ready();
-    while (list->resting_count() != 0) given[count++] = list->leave_quarantine();
+    while (list->size() != 0) given[count++] = list->take_oldest();
     give_back(given, count);
   }
 }

@@ -37,7 +37,7 @@ class grouped {
     breach_signal signal;
     std::uint8_t family;       // index of its fronts
     bool fronts;               // whether threads may have them
-    std::size_t front_bytes;   // of each size class, that a thread may keep ready, and as many in quarantine
+    std::size_t front_bytes;   // of each size class, that a thread may keep
     platform::error hide_error;  // why no secret of this family is hidden
   };
 
@@ -50,16 +50,18 @@ class grouped {
     return alignment <= most_alignment && size <= size_class::most_capacity - shift_room(alignment);
   }
 
-  // A secret of size bytes, each of them value, from what this thread has ready; null when there is nothing.
-  [[nodiscard]] std::byte* allocate_ready(std::size_t size, int value);
+  // A secret of size bytes, each of them value, from what this thread has ready; null when there is nothing, or when size is
+  // not one that slab::admit_quick takes.
+  [[nodiscard]] std::byte* allocate_quick(std::size_t size, int value);
   // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
   // more pages to be opened. Requires takes().
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_list::growth allowed);
 
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
   void deallocate(slab& in, const std::byte* secret);  // breach
-  // The same, into this thread's front; false, and nothing, when that has no room or the address is no live secret's.
-  [[nodiscard]] static bool deallocate_to_front(slab& in, const std::byte* secret);
+  // The same, into this thread's front; false, and nothing, when that has no room, the address is no live secret's, or its size
+  // is not one that slab::evict_quick takes.
+  [[nodiscard]] static bool deallocate_quick(slab& in, const std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
   [[nodiscard]] static platform::error check(const slab& in, const void* secret);  // EINVAL, EFAULT
@@ -95,7 +97,7 @@ class grouped {
                                        slab_list::growth allowed, platform::error& refusal);
   void deallocate_unfronted(slab& in, std::size_t index);
   void keep(slot_ref freed);
-  [[nodiscard]] std::uint32_t depth_of(std::size_t class_index) const;
+  [[nodiscard]] std::size_t depth_of(std::size_t class_index) const;
   // This thread's front; null when it can have none.
   [[nodiscard]] front* front_of_thread();
   static void give_back(const slot_ref* freed, std::size_t count);
@@ -112,24 +114,24 @@ class grouped {
 
 // ---- What a warm pair of allocation and release runs through ----
 
-inline std::byte* grouped::allocate_ready(std::size_t size, int value) {
+inline std::byte* grouped::allocate_quick(std::size_t size, int value) {
+  if (size % slab::alignment != 0 || size - slab::alignment > slab::most_quick - slab::alignment) return nullptr;
   front* const mine = thread_fronts[policy_.family];
   if (mine == nullptr) return nullptr;
   front_list* const list = mine->list(size_class::of(size));
   if (list == nullptr || !list->any_ready()) return nullptr;
   const slot_ref taken = list->take_ready(mine->random);
-  return taken.in->admit(taken.index, size, 0, value);
+  return taken.in->admit_quick(taken.index, size, value);
 }
 
-inline bool grouped::deallocate_to_front(slab& in, const std::byte* secret) {
+inline bool grouped::deallocate_quick(slab& in, const std::byte* secret) {
   front* const mine = thread_fronts[in.family];
   if (mine == nullptr || !in.fronted) return false;
   front_list* const list = mine->list(in.class_index);
   if (list == nullptr || !list->has_room()) return false;
   const std::size_t index = in.index_of(secret);
-  if (!in.evict(index, secret)) return false;
+  if (!in.evict_quick(index, secret)) return false;
   list->rest({&in, index});
-  mine->count_free();
   return true;
 }
 

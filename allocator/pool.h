@@ -45,8 +45,8 @@ class pool {
   // A secret in whichever placement suits it, each of its bytes value; null, with errno, when it is refused. errno is left alone
   // otherwise.
   [[nodiscard]] void* allocate(std::size_t size, int value) {
-    std::byte* const ready = size <= size_class::most_capacity ? grouped_.allocate_ready(size, value) : nullptr;
-    return ready != nullptr ? ready : allocate_anywhere(size, 1, value);
+    std::byte* const made = grouped_.allocate_quick(size, value);
+    return made != nullptr ? made : allocate_anywhere(size, 1, value);
   }
   [[nodiscard]] void* allocate_anywhere(std::size_t size, std::size_t alignment, int value);
   // The same, in the placement that the policy says: for the drop-in.
@@ -61,7 +61,7 @@ class pool {
   void deallocate(void* secret) {
     region* const in = region_map::at(secret);
     const bool grouped_one = in != nullptr && in->holds() == region::kind::slabs;
-    if (grouped_one && grouped::deallocate_to_front(static_cast<slab_region*>(in)->near(secret), static_cast<std::byte*>(secret))) {
+    if (grouped_one && grouped::deallocate_quick(static_cast<slab_region*>(in)->near(secret), static_cast<std::byte*>(secret))) {
       return;
     }
     deallocate_anywhere(secret);

@@ -105,6 +105,38 @@ std::size_t slab::take_free(std::size_t chosen) {
 
 void slab::put_free(std::size_t index) { free_[free_count_++] = static_cast<std::uint16_t>(index); }
 
+bool slab::whole(std::size_t index, slot::facts known) const {
+  const std::byte* const begin = place(index) - margin;
+  const std::byte* const secret = begin + margin + known.shift();
+  return canary(key_, secret, known.generation()).surrounds(begin, secret, size_of(known), begin + stride_);
+}
+
+std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
+  slot& entered = slots_[index];
+  const slot::facts before = entered.read();
+  std::byte* const begin = place(index) - margin;
+  if (!before.is_free()) end(breach::double_free);
+  if (!all_zero(begin, stride_)) end(breach::write_after_free);
+  std::byte* const secret = begin + margin + shift;
+  const slot::facts known = before.next(shift, capacity_ - shift - size);
+  canary(key_, secret, known.generation()).surround(begin, secret, size, begin + stride_);
+  fill(secret, value, size);
+  entered.write(known.in(slot::state::live));
+  return secret;
+}
+
+bool slab::evict(std::size_t index, const std::byte* secret) {
+  if (index >= slot_count_) return false;
+  const slot::facts known = facts(index);
+  std::byte* const begin = place(index) - margin;
+  if (!known.is_live() || begin + margin + known.shift() != secret) return false;
+  if (!whole(index, known)) end(breach::broken_canary);
+  slots_[index].write(known.in(slot::state::free));
+  std::atomic_thread_fence(std::memory_order_release);  // as in evict_quick
+  wipe(begin, stride_);
+  return true;
+}
+
 bool slab::whole(std::size_t index) const { return whole(index, facts(index)); }
 
 bool slab::whole_or_gone(std::size_t index) const {

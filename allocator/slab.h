@@ -96,10 +96,15 @@ class alignas(64) slab {
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
   std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
+  // The same for a size that is the slot's capacity and no more than most_quick: what most keys are.
+  static constexpr std::size_t most_quick = 48;
+  std::byte* admit_quick(std::size_t index, std::size_t size, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
   void evict(std::size_t index);
   // The same for the address of a secret; false, and nothing, when none begins there.
   [[nodiscard]] bool evict(std::size_t index, const std::byte* secret);
+  // The same; false, and nothing, also when the secret was not one that admit_quick takes.
+  [[nodiscard]] bool evict_quick(std::size_t index, const std::byte* secret);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool whole(std::size_t index) const;
   // The same while its owner may free it at any moment; true also when that happened meanwhile.
@@ -170,9 +175,13 @@ class alignas(64) slab {
 
  private:
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
+  static void put_blocks(std::byte* secret, std::size_t middle, std::size_t size, block written) {
+    put_block(secret, written);
+    put_block(secret + middle, written);
+    put_block(secret + size - 16, written);
+  }
   [[nodiscard]] std::size_t size_of(slot::facts known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
-  void clear(std::size_t index, slot::facts known);
   void close(std::byte* begin, std::size_t bytes) const;
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
 
@@ -194,51 +203,37 @@ inline std::size_t slab::index_of(const void* address) const {
   return static_cast<std::size_t>((offset * reciprocal_) >> 40);
 }
 
-inline bool slab::whole(std::size_t index, slot::facts known) const {
-  const std::byte* const begin = place(index) - margin;
-  const std::byte* const secret = begin + margin + known.shift();
-  return canary(key_, secret, known.generation()).surrounds(begin, secret, size_of(known), begin + stride_);
-}
-
-inline std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
+inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int value) {
   slot& entered = slots_[index];
   const slot::facts before = entered.read();
-  std::byte* const begin = place(index) - margin;
+  std::byte* const secret = place(index);
   if (!before.is_free()) [[unlikely]] end(breach::double_free);
-  if (!all_zero(begin, stride_)) [[unlikely]] end(breach::write_after_free);
-  std::byte* const secret = begin + margin + shift;
-  const slot::facts known = before.next(shift, capacity_ - shift - size);
-  const canary beside(key_, secret, known.generation());
-  if (size == capacity_) [[likely]] {
-    beside.flank(begin, begin + stride_ - margin);
-  } else {
-    beside.surround(begin, secret, size, begin + stride_);
+  // 16, 32 or 48 bytes: three blocks, the same twice or thrice when there are fewer, none of which crosses a cache line.
+  const std::size_t middle = size > 16 ? 16 : 0;
+  if (!is_zero(block_at(secret) | block_at(secret + middle) | block_at(secret + size - 16)) ||
+      !canary::is_wiped(secret - margin, secret + size)) [[unlikely]] {
+    end(breach::write_after_free);
   }
-  fill(secret, value, size);
+  const slot::facts known = before.next(0, 0);
+  canary(key_, secret, known.generation()).flank(secret - margin, secret + size);
+  put_blocks(secret, middle, size, block{} + 0x0101010101010101U * static_cast<unsigned char>(value));
   entered.write(known.in(slot::state::live));
   return secret;
 }
 
-inline void slab::clear(std::size_t index, slot::facts known) {
+inline bool slab::evict_quick(std::size_t index, const std::byte* secret) {
+  if (index >= slot_count_) [[unlikely]] return false;
+  const slot::facts known = slots_[index].read();
+  std::byte* const at = place(index);
+  const std::size_t size = capacity_;
+  if (!known.is_live_and_full() || at != secret || size > most_quick) [[unlikely]] return false;
+  if (!canary(key_, secret, known.generation()).flanks(at - margin, at + size)) [[unlikely]] end(breach::broken_canary);
   slots_[index].write(known.in(slot::state::free));
   // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.
   std::atomic_thread_fence(std::memory_order_release);
-  wipe(place(index) - margin, stride_);
-}
-
-inline bool slab::evict(std::size_t index, const std::byte* secret) {
-  if (index >= slot_count_) [[unlikely]] return false;
-  const slot::facts known = slots_[index].read();
-  std::byte* const begin = place(index) - margin;
-  if (known.is_live_and_full()) [[likely]] {
-    if (begin + margin != secret) [[unlikely]] return false;
-    const canary beside(key_, secret, known.generation());
-    if (!beside.flanks(begin, begin + stride_ - margin)) [[unlikely]] end(breach::broken_canary);
-  } else {
-    if (!known.is_live() || begin + margin + known.shift() != secret) return false;
-    if (!whole(index, known)) end(breach::broken_canary);
-  }
-  clear(index, known);
+  canary::wipe(at - margin, at + size);
+  put_blocks(at, size > 16 ? 16 : 0, size, block{});
+  __asm__ volatile("" : : "r"(at) : "memory");
   return true;
 }
 
