@@ -4,8 +4,8 @@
 // A canary is a keyed mix of the secret's address and of its generation, the count of tenants that its place has had. The
 // key is random, 32 bytes for each region of addresses, and lies out of line: one canary that is read tells nothing of
 // those in other regions, nothing practical of its neighbours', and does not match after its place has changed hands.
-// The mix multiplies 64 by 64 bits and folds the 128-bit product, three times over, the first product never being shown. It
-// is fast and unpredictable, not a message authentication code: whoever reads the key can forge.
+// The mix multiplies 64 by 64 bits and folds the 128-bit product, once for either half, each with two words of the key. It is
+// fast and unpredictable, not a message authentication code: whoever reads the key can forge.
 //
 // Threads: no state.
 #ifndef LOCKFAST_ALLOCATOR_CANARY_H
@@ -37,9 +37,8 @@ class canary {
 
   canary(const canary_key& key, const std::byte* address, std::uint64_t generation) {
     const std::uint64_t place = reinterpret_cast<std::uintptr_t>(address);
-    const std::uint64_t hidden = fold(place ^ key.words[0], generation ^ key.words[1]);
-    words_[0] = fold(hidden ^ key.words[2], place ^ key.words[1]);
-    words_[1] = fold(hidden ^ key.words[3], place ^ key.words[0]);
+    words_[0] = fold(place ^ key.words[0], generation ^ key.words[1]);
+    words_[1] = fold(words_[0] ^ key.words[2], place ^ key.words[3]);
   }
 
   void write(std::byte* at) const { std::memcpy(at, words_, size); }

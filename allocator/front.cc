@@ -7,12 +7,17 @@
 
 namespace lockfast::internal {
 
-[[gnu::tls_model("initial-exec")]] constinit thread_local front* thread_fronts[family_count] = {};
+[[gnu::tls_model("initial-exec")]] constinit thread_local front* thread_fronts[family_count + 1] = {};
+
+front::front() {
+  for (relaxed<front_list*>& one : lists_) one = &no_front_list;
+}
 
 front_list* front::ensure_list(std::size_t class_index, std::size_t depth) {
-  if (lists_[class_index] == nullptr) {
+  if (lists_[class_index] == &no_front_list) {
     std::byte* const record = metadata::take(sizeof(front_list));
-    if (record != nullptr) lists_[class_index] = new (record) front_list(depth);
+    if (record == nullptr) return nullptr;
+    lists_[class_index] = new (record) front_list(depth);
   }
   return lists_[class_index];
 }
@@ -20,7 +25,7 @@ front_list* front::ensure_list(std::size_t class_index, std::size_t depth) {
 std::uint64_t front::frees() const {
   std::uint64_t sum = 0;
   for (front_list* const one : lists_) {
-    if (one != nullptr) sum += one->frees();
+    sum += one->frees();
   }
   return sum;
 }
@@ -28,7 +33,7 @@ std::uint64_t front::frees() const {
 void front::forget_in_child() {
   random.reseed();
   for (front_list* const one : lists_) {
-    if (one != nullptr) one->forget();
+    one->forget();
   }
 }
 

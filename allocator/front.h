@@ -31,11 +31,13 @@ class front_list {
   static constexpr std::size_t most_depth = 64;
   static constexpr std::size_t least_depth = 4;
 
+  // One that has neither slots nor room.
+  constexpr front_list() = default;
   // Requires a depth of least_depth to most_depth.
   explicit front_list(std::size_t depth) : depth_(depth), resting_(depth / 4) {}
 
   [[nodiscard]] bool any_ready() const { return size() > resting_; }
-  // A random ready slot; requires one.
+  // A random ready slot; requires one, and a prepared choice.
   [[nodiscard]] slot_ref take_ready(random_choice& random) {
     const std::size_t head = head_;
     slot_ref& first = slots_[head % most_depth];
@@ -71,15 +73,20 @@ class front_list {
 
   std::size_t head_ = first_tail;
   relaxed<std::size_t> tail_ = first_tail;
-  std::size_t depth_;
-  std::size_t resting_;
-  slot_ref slots_[most_depth];
+  std::size_t depth_ = 0;
+  std::size_t resting_ = 0;
+  slot_ref slots_[most_depth] = {};
 };
+
+// What stands where a front has no list yet.
+inline constinit front_list no_front_list;
 
 class alignas(64) front {
  public:
-  // Null until ensure_list().
-  [[nodiscard]] front_list* list(std::size_t class_index) const { return lists_[class_index]; }
+  front();
+
+  // Without slots or room until ensure_list().
+  [[nodiscard]] front_list& list(std::size_t class_index) const { return *lists_[class_index]; }
   // Null when there is no memory for it.
   [[nodiscard]] front_list* ensure_list(std::size_t class_index, std::size_t depth);
 
@@ -99,7 +106,8 @@ class alignas(64) front {
 // This thread's front in each family; null until its first use of it, and again once the thread ends. Initial-exec: a word of
 // static storage each, read without a call.
 inline constexpr std::size_t family_count = 2;
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local front* thread_fronts[family_count];
+inline constexpr std::size_t no_family = 2;  // nobody has a front there
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local front* thread_fronts[family_count + 1];
 
 }  // namespace lockfast::internal
 

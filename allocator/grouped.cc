@@ -55,6 +55,26 @@ front* grouped::front_of_thread() {
   return taken;
 }
 
+std::byte* grouped::allocate_ready(std::size_t size, int value) {
+  front* const mine = thread_fronts[policy_.family];
+  if (mine == nullptr || size > size_class::most_capacity) return nullptr;
+  front_list& list = mine->list(size_class::of(size));
+  if (!list.any_ready() || !mine->random.prepared()) return nullptr;
+  const slot_ref taken = list.take_ready(mine->random);
+  return taken.in->admit(taken.index, size, 0, value);
+}
+
+bool grouped::deallocate_to_front(slab& in, const std::byte* secret) {
+  front* const mine = thread_fronts[in.front_index];
+  if (mine == nullptr) return false;
+  front_list& list = mine->list(in.class_index);
+  if (!list.has_room()) return false;
+  const std::size_t index = in.index_of(secret);
+  if (!in.evict(index, secret)) return false;
+  list.rest({&in, index});
+  return true;
+}
+
 std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
                                 slab_list::growth allowed, platform::error& refusal) {
   std::size_t taken = lists_[arena][class_index].take(out, most, allowed, refusal);
@@ -81,6 +101,7 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
       return true;
     }
   }
+  mine->random.prepare();
   out = list->take_ready(mine->random);
   return true;
 }
@@ -95,7 +116,7 @@ allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, 
 
 void grouped::deallocate(slab& in, const std::byte* secret) {
   const std::size_t index = claim(in, secret);
-  if (!in.fronted) {
+  if (in.front_index == no_family) {
     deallocate_unfronted(in, index);
     return;
   }
@@ -140,11 +161,10 @@ void grouped::keep(slot_ref freed) {
 
 void grouped::drain(front& drained) {
   for (std::size_t index = 0; index < size_class::count; ++index) {
-    front_list* const list = drained.list(index);
-    if (list == nullptr) continue;
+    front_list& list = drained.list(index);
     slot_ref given[front_list::most_depth];
     std::size_t count = 0;
-    while (list->size() != 0) given[count++] = list->take_oldest();
+    while (list.size() != 0) given[count++] = list.take_oldest();
     give_back(given, count);
   }
 }

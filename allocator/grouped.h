@@ -53,6 +53,8 @@ class grouped {
   // A secret of size bytes, each of them value, from what this thread has ready; null when there is nothing, or when size is
   // not one that slab::admit_quick takes.
   [[nodiscard]] std::byte* allocate_quick(std::size_t size, int value);
+  // The same for every size.
+  [[nodiscard]] std::byte* allocate_ready(std::size_t size, int value);
   // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
   // more pages to be opened. Requires takes().
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_list::growth allowed);
@@ -62,6 +64,8 @@ class grouped {
   // The same, into this thread's front; false, and nothing, when that has no room, the address is no live secret's, or its size
   // is not one that slab::evict_quick takes.
   [[nodiscard]] static bool deallocate_quick(slab& in, const std::byte* secret);
+  // The same for every size.
+  [[nodiscard]] static bool deallocate_to_front(slab& in, const std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
   [[nodiscard]] static platform::error check(const slab& in, const void* secret);  // EINVAL, EFAULT
@@ -118,20 +122,20 @@ inline std::byte* grouped::allocate_quick(std::size_t size, int value) {
   if (size % slab::alignment != 0 || size - slab::alignment > slab::most_quick - slab::alignment) return nullptr;
   front* const mine = thread_fronts[policy_.family];
   if (mine == nullptr) return nullptr;
-  front_list* const list = mine->list(size_class::of(size));
-  if (list == nullptr || !list->any_ready()) return nullptr;
-  const slot_ref taken = list->take_ready(mine->random);
+  front_list& list = mine->list(size_class::of(size));
+  if (!list.any_ready() || !mine->random.prepared()) return nullptr;
+  const slot_ref taken = list.take_ready(mine->random);
   return taken.in->admit_quick(taken.index, size, value);
 }
 
 inline bool grouped::deallocate_quick(slab& in, const std::byte* secret) {
-  front* const mine = thread_fronts[in.family];
-  if (mine == nullptr || !in.fronted) return false;
-  front_list* const list = mine->list(in.class_index);
-  if (list == nullptr || !list->has_room()) return false;
+  front* const mine = thread_fronts[in.front_index];
+  if (mine == nullptr) return false;
+  front_list& list = mine->list(in.class_index);
+  if (!list.has_room()) return false;
   const std::size_t index = in.index_of(secret);
   if (!in.evict_quick(index, secret)) return false;
-  list->rest({&in, index});
+  list.rest({&in, index});
   return true;
 }
 

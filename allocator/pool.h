@@ -46,8 +46,9 @@ class pool {
   // otherwise.
   [[nodiscard]] void* allocate(std::size_t size, int value) {
     std::byte* const made = grouped_.allocate_quick(size, value);
-    return made != nullptr ? made : allocate_anywhere(size, 1, value);
+    return made != nullptr ? made : allocate_slowly(size, value);
   }
+  [[nodiscard]] void* allocate_slowly(std::size_t size, int value);
   [[nodiscard]] void* allocate_anywhere(std::size_t size, std::size_t alignment, int value);
   // The same, in the placement that the policy says: for the drop-in.
   [[nodiscard]] void* allocate_by_policy(std::size_t size, int value);
@@ -64,9 +65,9 @@ class pool {
     if (grouped_one && grouped::deallocate_quick(static_cast<slab_region*>(in)->near(secret), static_cast<std::byte*>(secret))) {
       return;
     }
-    deallocate_anywhere(secret);
+    deallocate_slowly(secret);
   }
-  void deallocate_anywhere(void* secret);
+  void deallocate_slowly(void* secret);
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);
   [[nodiscard]] platform::error protect(void* secret, platform::access to);
   [[nodiscard]] static platform::error check(const void* secret);

@@ -25,10 +25,12 @@ class random_choice {
     used_ += 2;
     return (choice * bound) >> 16;
   }
-  // The same below a bound of at most 256, from half as many random bits. The bias is below bound / 256.
-  [[nodiscard]] std::size_t below_few(std::size_t bound) {
-    if (used_ == choice_bytes) refill();
-    return (choices_[used_++] * bound) >> 8;
+  // The same below a bound of at most 256, from half as many random bits; requires prepared(). The bias is below bound / 256.
+  [[nodiscard]] std::size_t below_few(std::size_t bound) { return (choices_[used_++] * bound) >> 8; }
+  // Whether a choice needs no more than reading it; prepare() makes it so.
+  [[nodiscard]] bool prepared() const { return used_ != choice_bytes; }
+  void prepare() {
+    if (!prepared()) refill();
   }
 
   // Forgets its state: the next choice is seeded anew. For a forked child, which would repeat its parent's choices.

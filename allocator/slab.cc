@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <new>
 
+#include "allocator/front.h"
 #include "allocator/metadata.h"
 
 namespace lockfast::internal {
@@ -36,7 +37,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   run_size_ = run_size;
   stride_ = stride;
   capacity_ = capacity;
-  first_ = run + alignment;
+  begin_ = run + margin;
   reciprocal_ = most == 1 ? 0 : (std::uint64_t{1} << 40) / stride + 1;
   key_ = canary_key::make();
   return true;
@@ -216,7 +217,7 @@ void slab::settle_in_child(platform::fork_policy policy) {
 std::size_t slab::leave_absent() {
   absent_count = 0;
   free_count_ = 0;
-  fronted = false;
+  front_index = no_family;
   for (std::size_t index = 0; index < slot_count_; ++index) {
     const slot::facts known = facts(index);
     if (known.is_free()) continue;

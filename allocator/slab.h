@@ -49,7 +49,7 @@ struct slot_ref {
 class alignas(64) slab {
  private:
   // What a warm pair reads, first: one cache line and a half.
-  std::byte* first_ = nullptr;
+  std::byte* begin_ = nullptr;  // of the first slot
   slot* slots_ = nullptr;
   std::uint64_t reciprocal_ = 0;
   std::size_t stride_ = 0;
@@ -59,7 +59,7 @@ class alignas(64) slab {
  public:
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
-  bool fronted = false;  // whether freed slots may wait in a thread's front
+  std::uint8_t front_index = 0;  // of the thread's front that freed slots may wait in: the family's, or no_family
 
  private:
   canary_key key_ = {};
@@ -80,7 +80,7 @@ class alignas(64) slab {
   [[nodiscard]] std::size_t slot_count() const { return slot_count_; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   // Where a slot's secret begins that asked for no alignment.
-  [[nodiscard]] std::byte* place(std::size_t index) const { return first_ + index * stride_; }
+  [[nodiscard]] std::byte* place(std::size_t index) const { return begin_ + margin + index * stride_; }
   [[nodiscard]] slot::facts facts(std::size_t index) const { return slots_[index].read(); }
   [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + facts(index).shift(); }
   [[nodiscard]] std::size_t size(std::size_t index) const { return size_of(facts(index)); }
@@ -199,7 +199,7 @@ class alignas(64) slab {
 // ---- What a warm pair of allocation and release runs through ----
 
 inline std::size_t slab::index_of(const void* address) const {
-  const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - (first_ - margin));
+  const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - begin_);
   return static_cast<std::size_t>((offset * reciprocal_) >> 40);
 }
 

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "allocator/front.h"
+
 namespace lockfast::internal {
 
 // At the end: slabs that have been in use longer are used up first.
@@ -35,7 +37,7 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   fresh->family = settings_.family;
   fresh->signal = settings_.signal;
   fresh->within = settings_.within;
-  fresh->fronted = settings_.within == nullptr;
+  fresh->front_index = settings_.within == nullptr ? settings_.family : static_cast<std::uint8_t>(no_family);
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
