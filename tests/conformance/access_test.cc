@@ -13,12 +13,9 @@ enum class access { none, read_only, read_write };
 
 int protect(const block& which, access wanted) {
   switch (wanted) {
-    case access::none:
-      return sodium_mprotect_noaccess(which.data());
-    case access::read_only:
-      return sodium_mprotect_readonly(which.data());
-    case access::read_write:
-      return sodium_mprotect_readwrite(which.data());
+    case access::none: return sodium_mprotect_noaccess(which.data());
+    case access::read_only: return sodium_mprotect_readonly(which.data());
+    case access::read_write: return sodium_mprotect_readwrite(which.data());
   }
   return -1;
 }
@@ -45,6 +42,7 @@ constexpr access all[] = {access::none, access::read_only, access::read_write};
 }  // namespace
 
 TEST_CASE("access changes from any to any, twice too, and keeps the bytes and the guard pages") {
+  if (!asked_of_placement("an access of its own")) return;
   for (std::size_t size : {1uz, 32uz, 4080uz, 4096uz, 12288uz, 40000uz}) {
     CAPTURE(size);
     const block secret(size);
@@ -64,6 +62,7 @@ TEST_CASE("access changes from any to any, twice too, and keeps the bytes and th
 }
 
 TEST_CASE("access of a block of size 0 can be changed, and its first byte traps throughout") {
+  if (!asked_of_placement("an access of its own")) return;
   const block empty(0);
   for (access each : {access::none, access::read_only, access::read_write, access::none}) {
     CHECK(protect(empty, each) == 0);
@@ -72,9 +71,9 @@ TEST_CASE("access of a block of size 0 can be changed, and its first byte traps 
 }
 
 TEST_CASE("a changed access is that block's alone") {
+  if (!asked_of_placement("an access of its own")) return;
   std::vector<block> blocks;
-  for (std::size_t count = 0; count < 90; ++count)
-    blocks.emplace_back(1 + count * 7).fill(static_cast<unsigned char>(count));
+  for (std::size_t count = 0; count < 90; ++count) blocks.emplace_back(1 + count * 7).fill(static_cast<unsigned char>(count));
   for (std::size_t at = 0; at < blocks.size(); ++at) REQUIRE(protect(blocks[at], all[at % 3]) == 0);
   for (std::size_t at = 0; at < blocks.size(); ++at) {
     CAPTURE(at);
@@ -90,6 +89,7 @@ TEST_CASE("a changed access is that block's alone") {
 }
 
 TEST_CASE("freeing a block leaves the access of its neighbours") {
+  if (!asked_of_placement("an access of its own")) return;
   std::vector<void*> freed;
   std::vector<block> kept_blocks;
   for (std::size_t count = 0; count < 60; ++count) {
@@ -101,6 +101,7 @@ TEST_CASE("freeing a block leaves the access of its neighbours") {
 }
 
 TEST_CASE("a new block is read-write, whatever the access of the one whose place it takes") {
+  if (!asked_of_placement("an access of its own")) return;
   for (access last : all) {
     for (int round = 0; round < 50; ++round) {
       const block fresh(64);
@@ -111,6 +112,7 @@ TEST_CASE("a new block is read-write, whatever the access of the one whose place
 }
 
 TEST_CASE("touching a closed block kills") {
+  if (!asked_of_placement("an access of its own")) return;
   const auto touch_after = [](int (*close)(void*), bool write) {
     return in_child([=] {
       auto* secret = static_cast<volatile unsigned char*>(sodium_malloc(32));

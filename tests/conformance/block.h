@@ -13,6 +13,7 @@
 #include "support/page_state.h"
 
 constexpr std::size_t canary_size = 16;
+constexpr std::size_t most_grouped = 16384;  // under placement=grouped
 constexpr unsigned char fresh_byte = 0xdb;
 
 class block {
@@ -28,6 +29,14 @@ class block {
   unsigned char* end() const { return first_ + size_; }
   std::size_t size() const { return size_; }
   std::span<unsigned char> bytes() const { return {first_, size_}; }
+
+  // Whether its pages are its own: then its end is a page's end, the next byte traps, and so does the page in front.
+  bool isolated() const {
+    lockfast_receipt receipt = {};
+    if (!subject_is_lockfast()) return true;
+    REQUIRE(lockfast_describe(first_, &receipt) == 0);
+    return receipt.placement == LOCKFAST_ISOLATED;
+  }
 
   // The first of the block's own pages; a page that traps is below it.
   unsigned char* first_page() const { return reinterpret_cast<unsigned char*>(page_of(first_ - canary_size)); }

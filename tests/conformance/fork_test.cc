@@ -24,7 +24,22 @@ bool holds_phrase(const unsigned char* secret) { return std::memcmp(secret, phra
 
 }  // namespace
 
+TEST_CASE("a child reads, overwrites and frees its copy, and the parent's stays") {
+  const block secret = phrase_block();
+  const ending end = in_child([&] {
+    promised(holds_phrase(secret.data()), "the child reads the secret");
+    std::memset(secret.data(), 'x', secret.size());
+    sodium_free(secret.data());
+    const block fresh = phrase_block();
+    promised(holds_phrase(fresh.data()), "the child has blocks of its own");
+  });
+  INFO(end.text);
+  CHECK(end.clean());
+  CHECK(holds_phrase(secret.data()));
+}
+
 TEST_CASE("a child reads, protects, overwrites and frees its copy, and the parent's stays") {
+  if (!asked_of_placement("an access of its own")) return;
   const block secret = phrase_block();
   const block closed = phrase_block();
   REQUIRE(sodium_mprotect_noaccess(closed.data()) == 0);
@@ -64,7 +79,7 @@ TEST_CASE("a child's copy is out of core dumps, and locked again") {
   if (!locks_are_real()) return;
   const bool asked = kept(promise::locked_again_after_fork);
   const block secret = phrase_block();
-  const block closed(10000);
+  const block closed(20000);
   REQUIRE(sodium_mprotect_noaccess(closed.data()) == 0);
   const ending end = in_child([&] {
     promised(state_of(secret.data()).undumpable, "the copy is undumpable");

@@ -48,8 +48,14 @@ bool subject_is_lockfast();
 // Whether the subject keeps a promise of the list above; says why not on the test's output.
 bool kept(promise which);
 
-// Whether a freed block is to trap: always, but under Lockfast's freed=recycle.
+// Whether a freed block is to trap: always, but under Lockfast's freed=recycle and placement=grouped.
 bool freed_blocks_trap();
+
+// Whether blocks have pages of their own: always, but under Lockfast's placement=grouped, where those up to 16 KiB share them.
+bool blocks_are_isolated();
+
+// The same; says on the test's output what is not asked of blocks that share pages.
+bool asked_of_placement(const char* what);
 
 // Starts libsodium, which serves nothing before that; returns whether this was the first start. Lockfast needs none.
 bool start_subject();

@@ -1,0 +1,106 @@
+// grouped_test.cc - what blocks under Lockfast's placement=grouped are, beside what they share with those of their own pages.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <vector>
+
+#include "block.h"
+#include "support/child.h"
+#include "support/probe.h"
+
+namespace {
+
+bool grouped() {
+  if (blocks_are_isolated()) MESSAGE("not asked: only placement=grouped groups blocks");
+  return !blocks_are_isolated();
+}
+
+unsigned char* proven_block(std::size_t size) {
+  auto* const first = static_cast<unsigned char*>(sodium_malloc(size));
+  prove(first != nullptr, "a block");
+  std::memset(first, 'a', size);
+  return first;
+}
+
+}  // namespace
+
+TEST_CASE("a block of up to 16 KiB is grouped by its receipt, locked, and out of core dumps; a larger one is isolated") {
+  if (!grouped()) return;
+  for (const std::size_t size : {0uz, 1uz, 32uz, 4096uz, 16384uz, 16385uz, 100000uz}) {
+    CAPTURE(size);
+    const block secret(size);
+    lockfast_receipt receipt = {};
+    REQUIRE(lockfast_describe(secret.data(), &receipt) == 0);
+    CHECK(receipt.size == size);
+    CHECK(receipt.placement == (size <= most_grouped ? LOCKFAST_GROUPED : LOCKFAST_ISOLATED));
+    CHECK(receipt.dump_error == 0);
+    if (!locks_are_real()) continue;
+    CHECK(receipt.backing == LOCKFAST_LOCKED);
+    CHECK(state_of(secret.data()).locked);
+    CHECK(state_of(secret.data()).undumpable);
+  }
+}
+
+TEST_CASE("the access of a grouped block is refused with ENOTSUP, and nothing is changed; that of a larger one changes") {
+  if (!grouped()) return;
+  const block secret(40);
+  secret.fill('a');
+  for (auto change : {sodium_mprotect_noaccess, sodium_mprotect_readonly, sodium_mprotect_readwrite}) {
+    errno = 0;
+    CHECK(change(secret.data()) == -1);
+    CHECK(errno == ENOTSUP);
+    CHECK_FALSE(traps_on_write(secret.data()));
+    CHECK(secret.filled_with('a'));
+  }
+  const block large(20000);
+  CHECK(sodium_mprotect_noaccess(large.data()) == 0);
+  CHECK(traps_on_read(large.data()));
+  CHECK(sodium_mprotect_readwrite(large.data()) == 0);
+}
+
+TEST_CASE("a byte behind a grouped block, which does not trap, is a canary: a change of it raises SIGSEGV at free") {
+  if (!grouped()) return;
+  for (const std::size_t size : {0uz, 1uz, 15uz, 16uz, 32uz, 4096uz, 16384uz}) {
+    CAPTURE(size);
+    const ending end = in_child([=] {
+      unsigned char* const first = proven_block(size);
+      first[size] = static_cast<unsigned char>(first[size] ^ 1);
+      sodium_free(first);
+    });
+    INFO(end.text);
+    CHECK(end.signal == SIGSEGV);
+    CHECK(end.text == "lockfast: broken canary: bytes beside a secret were changed\n");
+  }
+}
+
+TEST_CASE("ten thousand grouped blocks take fewer pages than blocks, and few maps") {
+  if (!grouped() || !locks_are_real()) return;
+  const ending end = in_child([] {
+    struct lockfast_statistics before{};
+    lockfast_statistics(&before);
+    std::vector<unsigned char*> blocks(10000);
+    for (auto& each : blocks) each = proven_block(32);
+    struct lockfast_statistics now{};
+    lockfast_statistics(&now);
+    promised(now.live_grouped - before.live_grouped == 10000, "grouped");
+    promised(now.bytes_locked - before.bytes_locked < std::size_t{10000} * 128, "fewer than 128 locked bytes each");
+    promised(now.maps_used - before.maps_used < 1000, "few maps");
+    for (unsigned char* each : blocks) sodium_free(each);
+  });
+  INFO(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a freed grouped block is wiped when free returns, and is not the next one that is handed out") {
+  if (!grouped()) return;
+  const block neighbour(48);
+  for (int round = 0; round < 200; ++round) {
+    unsigned char* const gone = proven_block(48);
+    sodium_free(gone);
+    for (int at = 0; at < 48 && !traps_on_read(gone); ++at) REQUIRE(gone[at] == 0);
+    const block next(48);
+    CHECK(next.data() != gone);
+  }
+}
