@@ -38,7 +38,7 @@ enum class noticing : std::uint8_t { check, audit, free, protect, realloc };
 inline constexpr std::size_t noticing_count = 5;
 
 struct block {
-  enum class way : std::uint8_t { malloc, malloc_isolated, calloc, aligned_alloc };
+  enum class way : std::uint8_t { malloc, malloc_isolated, calloc, aligned_alloc, compartment };
   way how;
   std::size_t size;
   std::size_t alignment;  // of aligned_alloc
@@ -70,7 +70,7 @@ inline plan decode_plan(bytes input, std::size_t page_size) {
   const std::size_t count = 1 + input.below(6);
   made.target = input.below(count);
   for (std::size_t i = 0; i < count; ++i) {
-    const auto how = static_cast<block::way>(input.below(4));
+    const auto how = static_cast<block::way>(input.below(5));
     const std::size_t alignment = std::size_t{1} << input.below(14);
     made.blocks.push_back({how, input.secret_size(page_size), alignment});
   }

@@ -44,6 +44,12 @@ void session::take_in(void* address, std::uint8_t filling, std::size_t alignment
   secrets_.admit(address, std::vector<std::uint8_t>(size_, filling), alignment);
 }
 
+void session::malloc() {
+  take_in(lockfast_malloc(size_), fresh_byte);
+  if (secrets_.live().back().isolated() != (size_ > most_grouped))
+    disagree("%zu bytes are placed otherwise than they are", size_);
+}
+
 void session::malloc_isolated() {
   take_in(lockfast_malloc_isolated(size_), fresh_byte);
   if (!secrets_.live().back().isolated()) disagree("malloc_isolated does not isolate");
@@ -59,6 +65,8 @@ void session::calloc() {
 void session::aligned_alloc() {
   const std::size_t alignment = std::size_t{1} << input_.below(16);
   take_in(lockfast_aligned_alloc(alignment, size_), fresh_byte, alignment);
+  const bool fits = alignment <= grouped_alignment && size_ + alignment <= most_grouped;
+  if (fits && secrets_.live().back().isolated()) disagree("%zu bytes at a multiple of %zu are isolated", size_, alignment);
 }
 
 void session::realloc() {
@@ -82,10 +90,12 @@ void session::protect() {
   secret& one = secrets_.live()[choose()];
   const auto access = static_cast<lockfast_access>(input_.below(3));
   const int result = lockfast_protect(one.address, access);
-  if (one.isolated()) {
+  if (one.isolated() || one.home != nullptr) {
     expect(result, 0, "protect");
     expect_errno_kept("protect");
     one.access = access;
+    for (compartment& each : compartments_)
+      if (each.handle == one.home) change_access(each, access);
   } else {
     expect_refusal(result == -1, ENOTSUP, "protect of a grouped secret");
   }

@@ -19,7 +19,7 @@ constexpr std::size_t operation_limit = 400;
 struct operation {
   const char* name;
   unsigned weight;  // of the sum of all weights
-  enum class needs { nothing, room, subject } need;
+  enum class needs { nothing, room, subject, compartment, room_in_compartment } need;
   void (session::*run)();
 };
 
@@ -54,6 +54,11 @@ constexpr operation operations[] = {
     {"write to claimed memory", 6, nothing, &session::write_claimed},
     {"wipe of claimed memory", 3, nothing, &session::wipe_claimed},
     {"map flags", 2, nothing, &session::map_flags},
+    {"compartment_create", 8, nothing, &session::compartment_create},
+    {"compartment_destroy", 4, operation::needs::compartment, &session::compartment_destroy},
+    {"compartment_malloc", 24, room_in_compartment, &session::compartment_malloc},
+    {"compartment_protect", 16, operation::needs::compartment, &session::compartment_protect},
+    {"refused size in a compartment", 2, operation::needs::compartment, &session::refuse_compartment_size},
 };
 
 consteval unsigned sum_of_weights() {
@@ -81,7 +86,10 @@ void session::run() {
     while (chosen >= operations[at].weight) chosen -= operations[at++].weight;
     const operation& now = operations[at];
     if (now.need == operation::needs::subject && secrets_.live().empty()) continue;
-    if (now.need == operation::needs::room) {
+    const bool needs_compartment =
+        now.need == operation::needs::compartment || now.need == operation::needs::room_in_compartment;
+    if (needs_compartment && compartments_.empty()) continue;
+    if (now.need == operation::needs::room || now.need == operation::needs::room_in_compartment) {
       make_room();
       size_ = input_.secret_size(page_size());
     }
@@ -91,6 +99,7 @@ void session::run() {
     if (executed_) ++counts[at].count;
   }
   secrets_.verify_all();
+  while (!compartments_.empty()) destroy(compartments_.size() - 1);
   while (!secrets_.live().empty()) secrets_.free(secrets_.live().size() - 1);
   claims().unlock(0, claims().size());
   secrets_.verify_statistics();

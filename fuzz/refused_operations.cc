@@ -59,7 +59,7 @@ void session::refuse_alignment() {
 void session::refuse_access() {
   const secret& one = secrets_.live()[choose()];
   const int result = lockfast_protect(one.address, static_cast<lockfast_access>(3));
-  if (one.isolated()) expect_refusal(result == -1, EINVAL, "an access that does not exist");
+  if (one.isolated() || one.home != nullptr) expect_refusal(result == -1, EINVAL, "an access that does not exist");
   if (!one.isolated() && result != -1) disagree("a grouped secret is protected");
   secrets_.verify(one);
 }

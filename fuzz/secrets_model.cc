@@ -35,9 +35,7 @@ std::vector<std::uint8_t*> first_and_last(const secret& one) {
 
 }  // namespace
 
-std::size_t natural_alignment(std::size_t size) {
-  return size == 0 ? page_size() : std::min(size & (~size + 1), page_size());
-}
+std::size_t natural_alignment(std::size_t size) { return size == 0 ? page_size() : std::min(size & (~size + 1), page_size()); }
 
 secrets_model::secrets_model() {
   struct lockfast_statistics now{};
@@ -47,10 +45,21 @@ secrets_model::secrets_model() {
 }
 
 secret& secrets_model::admit(void* address, std::vector<std::uint8_t> contents, std::size_t alignment) {
-  secret one{static_cast<std::uint8_t*>(address), alignment, alignment == 0, LOCKFAST_READWRITE, {}, std::move(contents)};
-  if (one.alignment == 0) one.alignment = natural_alignment(one.contents.size());
+  const bool asked = alignment != 0;
+  secret one{static_cast<std::uint8_t*>(address), alignment, asked, !asked, LOCKFAST_READWRITE, {}, std::move(contents)};
+  if (!asked) one.alignment = natural_alignment(one.contents.size());
   if (one.contents.size() % one.alignment == 0 && one.alignment <= page_size()) one.flush = true;
-  if (lockfast_describe(address, &one.receipt) != 0) disagree("a new secret has no receipt: %s", std::strerror(errno));
+  return take_in(std::move(one));
+}
+
+secret& secrets_model::admit_in(struct lockfast_compartment* home, lockfast_access access, void* address,
+                                std::vector<std::uint8_t> contents) {
+  return take_in({static_cast<std::uint8_t*>(address), canary_size, false, false, access, {}, std::move(contents), home});
+}
+
+secret& secrets_model::take_in(secret one) {
+  if (lockfast_describe(one.address, &one.receipt) != 0) disagree("a new secret has no receipt: %s", std::strerror(errno));
+  if (one.home != nullptr && one.isolated()) disagree("a secret of a compartment is isolated");
   live_.push_back(std::move(one));
   ++allocations_;
   verify_apart(live_.back());
@@ -75,9 +84,11 @@ void secrets_model::move(std::size_t index, void* address, std::size_t size) {
   one.address = static_cast<std::uint8_t*>(address);
   one.contents.resize(size, fresh_byte);
   one.alignment = natural_alignment(size);
+  one.aligned = false;
   one.flush = true;
   if (lockfast_describe(address, &one.receipt) != 0) disagree("a moved secret has no receipt: %s", std::strerror(errno));
-  if (one.receipt.placement != before.receipt.placement) disagree("realloc changed the placement");
+  const bool outgrown = !before.isolated() && one.home == nullptr && size > most_grouped;
+  if (one.isolated() != (before.isolated() || outgrown)) disagree("realloc changed the placement");
   verify_apart(one);
   verify(one);
   if (!is_live(before.address)) verify_gone(before);
@@ -108,7 +119,7 @@ void secrets_model::verify_apart(const secret& one) const {
 }
 
 void secrets_model::verify_bounds(const secret& one) const {
-  const std::size_t wanted = one.isolated() ? one.alignment : std::min(one.alignment, canary_size);
+  const std::size_t wanted = one.isolated() || one.aligned ? one.alignment : canary_size;
   if (number(one.address) % wanted != 0) disagree("%p is no multiple of %zu", static_cast<void*>(one.address), wanted);
   if (!one.isolated()) return;
   // The guard begins at the first page boundary behind the secret, or, for an alignment beyond a page, after at most that.
@@ -151,10 +162,33 @@ void secrets_model::verify_gone(const secret& one) const {
   if (one.contents.empty()) return;
   if (one.isolated() && freed_secrets_trap() && !shares_a_page(one) && (readable(one.address) || readable(end_of(one) - 1)))
     disagree("a freed secret of %zu bytes can be read", one.contents.size());
-  if (shares_a_page(one)) return;
+  if (!one.isolated() || !shares_a_page(one)) verify_bytes_gone(one);
+}
+
+// Requires that no other secret has any of these bytes by now.
+void secrets_model::verify_bytes_gone(const secret& one) const {
   std::vector<std::uint8_t> left(one.contents.size());
   if (!copy_if_readable(one.address, left.size(), left.data())) return;
   if (std::ranges::any_of(left, [](std::uint8_t byte) { return byte != 0; })) disagree("a freed secret is not wiped");
+}
+
+void secrets_model::change_access(const struct lockfast_compartment* home, lockfast_access access) {
+  for (secret& one : live_) {
+    if (one.home != home) continue;
+    one.access = access;
+    verify(one);
+  }
+}
+
+void secrets_model::remove_all_in(const struct lockfast_compartment* home) {
+  std::vector<secret> gone;
+  for (std::size_t index = live_.size(); index-- > 0;) {
+    if (live_[index].home != home) continue;
+    gone.push_back(std::move(live_[index]));
+    live_[index] = std::move(live_.back());
+    live_.pop_back();
+  }
+  for (const secret& one : gone) verify_gone(one);
 }
 
 void secrets_model::verify_all() const {

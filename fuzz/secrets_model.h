@@ -22,14 +22,21 @@ namespace lockfast::fuzz {
 struct secret {
   std::uint8_t* address;
   std::size_t alignment;  // asked for, or the natural one of the size
+  bool aligned;           // asked for, which a grouped one keeps too
   bool flush;             // an isolated one's last byte must be its page's last
   lockfast_access access;
   lockfast_receipt receipt;
   std::vector<std::uint8_t> contents;
+  struct lockfast_compartment* home = nullptr;  // that it was allocated in, if any
 
   [[nodiscard]] bool isolated() const { return receipt.placement == LOCKFAST_ISOLATED; }
   [[nodiscard]] bool open() const { return access == LOCKFAST_READWRITE; }
 };
+
+// What is allocated by lockfast_malloc and its kin is grouped up to this size, with the alignment added to the size where it is
+// one that was asked for, of at most grouped_alignment.
+inline constexpr std::size_t most_grouped = 16384;
+inline constexpr std::size_t grouped_alignment = 1024;
 
 // Filled where the library promises a value: 0xdb, or zero for lockfast_calloc.
 inline constexpr std::uint8_t fresh_byte = 0xdb;
@@ -43,6 +50,13 @@ class secrets_model {
 
   // Takes in what an allocation returned and verifies it; requires address != nullptr. alignment 0: the natural one.
   secret& admit(void* address, std::vector<std::uint8_t> contents, std::size_t alignment = 0);
+  // The same for one of a compartment that has this access.
+  secret& admit_in(struct lockfast_compartment* home, lockfast_access access, void* address,
+                   std::vector<std::uint8_t> contents);
+
+  // Takes in that every secret of a compartment has another access, or is gone with it; verifies each.
+  void change_access(const struct lockfast_compartment* home, lockfast_access access);
+  void remove_all_in(const struct lockfast_compartment* home);
 
   // Frees one, and verifies that nothing of it can be reached.
   void free(std::size_t index);
@@ -65,6 +79,8 @@ class secrets_model {
   void verify_bounds(const secret& one) const;
   void verify_receipt(const secret& one) const;
   void verify_gone(const secret& one) const;
+  void verify_bytes_gone(const secret& one) const;
+  secret& take_in(secret one);
   [[nodiscard]] bool shares_a_page(const secret& one) const;
 
   std::vector<secret> live_;

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "fuzz/bytes.h"
 #include "fuzz/claims_model.h"
@@ -27,7 +28,7 @@ class session {
   explicit session(bytes input) : input_(input) {}
   void run();
 
-  void malloc() { take_in(lockfast_malloc(size_), fresh_byte); }
+  void malloc();
   void malloc_isolated();
   void calloc();
   void aligned_alloc();
@@ -56,6 +57,11 @@ class session {
   void write_claimed();
   void wipe_claimed();
   void map_flags();
+  void compartment_create();
+  void compartment_destroy();
+  void compartment_malloc();
+  void compartment_protect();
+  void refuse_compartment_size();
 
  private:
   void take_in(void* address, std::uint8_t filling, std::size_t alignment = 0);
@@ -64,12 +70,21 @@ class session {
   std::size_t claim_bound();
   std::pair<std::size_t, std::size_t> claim_range();  // the same within the buffer
   void make_room();
+  // One of the compartments, by a pointer to what the model knows of it.
+  struct compartment {
+    struct lockfast_compartment* handle;
+    lockfast_access access;
+  };
+  compartment& choose_compartment() { return compartments_[input_.below(compartments_.size())]; }
+  void change_access(compartment& of, lockfast_access access);
+  void destroy(std::size_t index);
   void skip() { executed_ = false; }  // the operation does not apply: it is not counted
 
   bytes input_;
   std::size_t size_ = 0;  // of what an allocation asks for
   bool executed_ = true;
   secrets_model secrets_;
+  std::vector<compartment> compartments_;
   static claims_model& claims();  // one for the process
 };
 

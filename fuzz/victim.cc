@@ -21,6 +21,7 @@ constexpr int reuse_attempts = 2000;  // more than any quarantine is long
 void victim::live() {
   set_up();
   control();
+  if (plan_.what == corruption::after && !isolated()) behind_ = reach_behind();
   begin_harm();
   harm();
   notice(plan_.by);
@@ -36,6 +37,9 @@ void* victim::allocate(const block& wanted) {
       return lockfast_calloc(1, wanted.size);
     case block::way::aligned_alloc:
       return lockfast_aligned_alloc(wanted.alignment, wanted.size);
+    case block::way::compartment:
+      if (keys_ == nullptr) keys_ = lockfast_compartment_create();
+      return keys_ == nullptr ? nullptr : lockfast_compartment_malloc(keys_, wanted.size);
   }
   return nullptr;
 }
@@ -61,6 +65,19 @@ void victim::control() {
 // ---- Where ----
 
 std::size_t victim::canary_reach() const { return isolated() ? canary_size : 1; }
+
+// As far as a secret of the size can grow where it lies, every byte behind it is canary; then there is one more, at least.
+std::size_t victim::reach_behind() {
+  if (wanted_.how == block::way::aligned_alloc) return 1;
+  std::size_t size = wanted_.size;
+  void* const first = allocate(wanted_);
+  for (void* grown = first; grown == first; ++size) {
+    grown = lockfast_realloc(first, size + 1);
+    if (grown == nullptr) leave(outcome::set_up_refused);
+    if (grown != first) lockfast_free(grown);
+  }
+  return size - wanted_.size;
+}
 
 std::uint8_t* victim::run() const { return reinterpret_cast<std::uint8_t*>(page_start(target_ - canary_size)); }
 
@@ -179,7 +196,7 @@ void victim::change_far_before() {
 void victim::touch_after() {
   const bool flush = number(end()) % page_size() == 0;
   if (reading() && (!isolated() || !flush)) leave(outcome::not_applicable);
-  std::uint8_t* const at = end() + (isolated() ? pick(page_size()) : 0);
+  std::uint8_t* const at = end() + pick(isolated() ? page_size() : behind_);
   reading() ? read(at) : change(at, plan_.flip);
 }
 
@@ -202,7 +219,7 @@ void victim::touch_moved() {
 
 void victim::touch_against_access() {
   const bool none = plan_.what != corruption::read_only_write;
-  if (!isolated() || wanted_.size == 0) leave(outcome::not_applicable);
+  if ((!isolated() && !in_compartment()) || wanted_.size == 0) leave(outcome::not_applicable);
   if (lockfast_protect(target_, none ? LOCKFAST_NOACCESS : LOCKFAST_READONLY) != 0) leave(outcome::control_failed);
   std::uint8_t* const at = target_ + pick(wanted_.size);
   reading() ? read(at) : change(at, plan_.flip);
@@ -223,6 +240,9 @@ void victim::end_clean() {
 
 void victim::notice(noticing by) {
   std::size_t damaged = 0;
+  // A closed compartment's secrets are verified as an open one's are.
+  if (in_compartment() && (plan_.flip & 2) != 0 && lockfast_compartment_protect(keys_, LOCKFAST_NOACCESS) != 0)
+    leave(outcome::control_failed);
   switch (by) {
     case noticing::free:
       lockfast_free(target_);
@@ -243,6 +263,7 @@ void victim::notice(noticing by) {
 }
 
 void victim::notice_pointer(void* pointer) {
+  if (lockfast_describe(pointer, &receipt_) == 0) leave(outcome::not_applicable);  // it is another secret's own
   if (plan_.by == noticing::protect) {
     if (lockfast_protect(pointer, LOCKFAST_READWRITE) == 0) leave(outcome::unnoticed);
     leave(errno == EINVAL ? outcome::noticed : outcome::wrong_answer);

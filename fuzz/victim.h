@@ -21,7 +21,7 @@ class victim {
   [[noreturn]] void live();
 
  private:
-  static void* allocate(const block& wanted);
+  void* allocate(const block& wanted);
   void set_up();
   void control();
 
@@ -47,7 +47,9 @@ class victim {
   // The number below count that the plan's offset stands for.
   [[nodiscard]] std::size_t pick(std::size_t count) const { return count == 0 ? 0 : plan_.offset % count; }
   [[nodiscard]] bool isolated() const { return receipt_.placement == LOCKFAST_ISOLATED; }
+  [[nodiscard]] bool in_compartment() const { return wanted_.how == block::way::compartment; }
   [[nodiscard]] std::size_t canary_reach() const;  // how many bytes in front are surely its own canary
+  [[nodiscard]] std::size_t reach_behind();        // and behind, of a grouped one
   [[nodiscard]] std::uint8_t* run() const;         // the page that holds the canary's first byte
   [[nodiscard]] std::uint8_t* end() const { return target_ + wanted_.size; }
   [[nodiscard]] std::uint8_t* in_secret_or_canary() const;
@@ -60,6 +62,8 @@ class victim {
   std::vector<void*> secrets_;
   std::uint8_t* target_ = nullptr;
   lockfast_receipt receipt_{};
+  struct lockfast_compartment* keys_ = nullptr;  // that all blocks of this way share
+  std::size_t behind_ = 1;
 };
 
 }  // namespace lockfast::fuzz

@@ -41,6 +41,7 @@ struct host {
   std::size_t lock_limit = SIZE_MAX;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
+  void (*unlock_observer)(const std::byte* address, std::size_t size) = nullptr;
 };
 
 host& the_host() {
@@ -119,6 +120,7 @@ void release(std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   counted(in, call::release);
+  if (in.unlock_observer != nullptr) in.unlock_observer(address, size);
   for_each_page(in, address, size, [&](const page_state& page, const std::byte* at) {
     if (page.locked) fail("release of locked pages");
     if (page.opened) require_wiped(in, at, "release of pages that are not wiped");
@@ -163,6 +165,7 @@ error unlock(std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   counted(in, call::unlock);
+  if (in.unlock_observer != nullptr) in.unlock_observer(address, size);
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
     require_wiped(in, at, "unlock of pages that are not wiped");
     page.locked = false;
@@ -271,6 +274,12 @@ void refuse_nth(std::size_t n) {
   const std::scoped_lock held(in.exclusion);
   in.until_refusal = n;
   in.refused = false;
+}
+
+void observe_unlocks(void (*observer)(const std::byte*, std::size_t)) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  in.unlock_observer = observer;
 }
 
 bool refused() { return the_host().refused; }

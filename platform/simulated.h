@@ -39,6 +39,9 @@ void refuse_nth(std::size_t n);
 [[nodiscard]] std::size_t count(call which);
 [[nodiscard]] std::size_t total_count();
 
+// Calls this before pages are unlocked or released, with the pages; null: nothing. It must not call the allocator.
+void observe_unlocks(void (*observer)(const std::byte* address, std::size_t size));
+
 // What the system would have: bytes of locked memory, maps. SIZE_MAX at the start.
 void set_lock_limit(std::size_t bytes);
 void set_page_size(std::size_t bytes);

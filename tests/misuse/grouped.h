@@ -1,0 +1,101 @@
+// grouped.h - what the tests of grouped secrets share: secrets that are proven to be grouped, and how a child's end is judged.
+#ifndef LOCKFAST_TESTS_MISUSE_GROUPED_H
+#define LOCKFAST_TESTS_MISUSE_GROUPED_H
+
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "support/child.h"
+
+inline constexpr std::size_t most_grouped = 16384;
+
+inline constexpr const char* broken = "broken canary: bytes beside a secret were changed";
+inline constexpr const char* twice = "double free: this secret was freed before";
+inline constexpr const char* foreign = "foreign pointer: not from this allocator";
+inline constexpr const char* inner = "inner pointer: not the start of a live secret";
+inline constexpr const char* late = "write after free: a freed secret's bytes were changed";
+
+// ---- In a child ---------------------------------------------------------------------------------------------------------
+
+inline void options(const char* text) { prove(setenv("LOCKFAST_OPTIONS", text, 1) == 0, "the variable"); }
+
+inline lockfast_receipt receipt_of(const void* secret) {
+  lockfast_receipt receipt = {};
+  prove(lockfast_describe(secret, &receipt) == 0, "a receipt");
+  return receipt;
+}
+
+inline struct lockfast_statistics statistics() {
+  struct lockfast_statistics now;
+  lockfast_statistics(&now);
+  return now;
+}
+
+// A live secret, proven to be grouped, so that no test passes by a null pointer or by another placement.
+inline char* secret_of(std::size_t size) {
+  auto* const made = static_cast<char*>(lockfast_malloc(size));
+  prove(made != nullptr, "a secret");
+  prove(receipt_of(made).placement == LOCKFAST_GROUPED, "a grouped secret");
+  std::memset(made, 'x', size);
+  return made;
+}
+
+inline bool filled(const char* bytes, std::size_t size, unsigned char value) {
+  return std::all_of(bytes, bytes + size, [=](char byte) { return static_cast<unsigned char>(byte) == value; });
+}
+
+// How large a secret of this size can grow where it lies.
+inline std::size_t capacity_of(std::size_t size) {
+  char* const first = secret_of(size);
+  for (std::size_t most = size;; ++most) {
+    auto* const grown = static_cast<char*>(lockfast_realloc(first, most + 1));
+    prove(grown != nullptr, "a larger secret");
+    if (grown == first) continue;
+    lockfast_free(grown);
+    return most;
+  }
+}
+
+// Runs body in a child of this process; the promise is that it leaves with 0.
+template <class Body>
+void forked(Body body) {
+  const pid_t child = fork();
+  prove(child >= 0, "a fork");
+  if (child == 0) {
+    alarm(60);
+    body();
+    _exit(0);
+  }
+  int state = 0;
+  prove(waitpid(child, &state, 0) == child, "its end");
+  promised(WIFEXITED(state) && WEXITSTATUS(state) == 0, "what the child was to find");
+}
+
+// ---- In the test --------------------------------------------------------------------------------------------------------
+
+inline void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  if (end.skipped()) {
+    MESSAGE("skipped: " << end.text);
+  } else {
+    CHECK(end.clean());
+  }
+}
+
+inline void check_breach(const ending& end, const char* line) {
+  CAPTURE(end.text);
+  CHECK(end.signal == SIGABRT);
+  CHECK(end.text == std::string("lockfast: ") + line + "\n");
+}
+
+#endif

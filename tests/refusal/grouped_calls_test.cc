@@ -1,0 +1,192 @@
+// grouped_calls_test.cc - the nth call to the system refuses, for every n until none does, through the lives of grouped secrets
+// and compartments: nothing stays live, locked or open, and nothing is unlocked unwiped.
+//
+// That nothing is unlocked or released unwiped is the simulated host's own check, which ends the process. Each n runs in a
+// child, whose pools start afresh.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "platform/simulated.h"
+#include "support/child.h"
+
+namespace simulated = lockfast::simulated;
+
+namespace {
+
+constexpr int not_refused = 42;  // the child's status when no call was left to refuse
+
+struct session {
+  void run() {
+    for (const std::size_t size : {0U, 32U, 32U, 1000U, 16384U, 100000U}) keep(lockfast_malloc(size), size);
+    keep(lockfast_calloc(3, 50), 150);
+    keep(lockfast_aligned_alloc(512, 100), 100);
+    for (void*& secret : held) {
+      for (const std::size_t size : {40U, 3000U, 30000U, 10U}) resize(secret, size);
+    }
+    promised(lockfast_audit() == 0, "whole canaries");
+    std::thread([&] {
+      if (void* const secret = lockfast_malloc(64)) {
+        lockfast_free(secret);
+      } else {
+        refuse();
+      }
+      for (void* const secret : held) lockfast_free(secret);
+    }).join();
+    held.clear();
+    (void)lockfast_trim();
+    keep(lockfast_malloc(32), 32);
+    in_compartment();
+    for (void* const secret : held) lockfast_free(secret);
+  }
+
+  void in_compartment() {
+    auto* const keys = lockfast_compartment_create();
+    if (keys == nullptr) return refuse();
+    std::vector<void*> secrets;
+    for (const std::size_t size : {32U, 32U, 5000U, 200000U}) {
+      if (void* const secret = lockfast_compartment_malloc(keys, size)) {
+        promised(lockfast_size(secret) == size, "its size");
+        std::memset(secret, 'k', size);
+        secrets.push_back(secret);
+      } else {
+        refuse();
+      }
+    }
+    for (const lockfast_access access : {LOCKFAST_READONLY, LOCKFAST_NOACCESS, LOCKFAST_READWRITE, LOCKFAST_READWRITE}) {
+      if (lockfast_compartment_protect(keys, access) != 0) ++refused_accesses;
+    }
+    for (void*& secret : secrets) {
+      promised(lockfast_check(secret) == 0, "whole canaries");
+      resize(secret, 700);
+    }
+    if (!secrets.empty()) {
+      lockfast_free(secrets.back());
+    }
+    lockfast_compartment_destroy(keys);
+  }
+
+  void keep(void* made, std::size_t size) {
+    if (made == nullptr) return refuse();
+    std::memset(made, 's', size);
+    held.push_back(made);
+  }
+
+  void resize(void*& secret, std::size_t size) {
+    const std::size_t before = lockfast_size(secret);
+    void* const moved = lockfast_realloc(secret, size);
+    if (moved == nullptr) {
+      refuse();
+      promised(lockfast_size(secret) == before && lockfast_check(secret) == 0, "as it was after a refusal");
+      return;
+    }
+    promised(lockfast_size(moved) == size, "its new size");
+    std::memset(moved, 'r', size);
+    secret = moved;
+  }
+
+  void refuse() {
+    promised(errno == ENOMEM, "ENOMEM");
+    ++refusals;
+  }
+
+  std::vector<void*> held;
+  int refusals = 0;
+  int refused_accesses = 0;
+};
+
+// How many calls can refuse: goes on until none does.
+std::size_t refuse_each(const char* policy) {
+  for (std::size_t n = 1;; ++n) {
+    CAPTURE(policy);
+    CAPTURE(n);
+    const ending end = in_child([&] {
+      prove(setenv("LOCKFAST_OPTIONS", policy, 1) == 0, "the variable");
+      simulated::reset();
+      simulated::refuse_nth(n);
+      session one;
+      one.run();
+      const bool refused = simulated::refused();
+      simulated::refuse_nth(0);
+      promised(one.refusals + one.refused_accesses <= (refused ? 1 : 0), "one refusal at most, and none without a cause");
+      struct lockfast_statistics left;
+      lockfast_statistics(&left);
+      promised(left.live == 0 && left.allocations == left.frees, "none is live");
+      promised(left.refusals == static_cast<std::size_t>(one.refusals), "refusals are counted");
+      (void)lockfast_trim();
+      lockfast_statistics(&left);
+      promised(left.bytes_locked == 0 && simulated::bytes_locked() == 0, "nothing is locked");
+      // And all works as if nothing had been refused.
+      session again;
+      again.run();
+      promised(again.refusals + again.refused_accesses == 0, "no refusal any more");
+      (void)lockfast_trim();
+      promised(simulated::bytes_locked() == 0, "nothing is locked");
+      if (!refused) _exit(not_refused);
+    });
+    CAPTURE(end.text);
+    if (end.status == not_refused) return n;
+    REQUIRE(end.clean());
+    REQUIRE(n < 2000);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a refusal of any one call in the lives of grouped secrets leaves nothing behind, when the lock is required") {
+  CHECK(refuse_each("lock=required,freed=trap") > 20);
+  CHECK(refuse_each("lock=required,freed=recycle") > 20);
+}
+
+TEST_CASE("a refusal of any one call in the lives of grouped secrets leaves nothing behind, when the lock is preferred") {
+  CHECK(refuse_each("lock=preferred") > 20);
+}
+
+TEST_CASE("a closed compartment whose pages the system will not open is served, refused, or ends the process with a line") {
+  for (const bool destroy : {false, true}) {
+    const ending end = in_child([&] {
+      auto* const keys = lockfast_compartment_create();
+      prove(keys != nullptr, "a compartment");
+      void* const secret = lockfast_compartment_malloc(keys, 32);
+      prove(secret != nullptr && lockfast_compartment_protect(keys, LOCKFAST_NOACCESS) == 0, "a closed secret");
+      simulated::refuse_nth(1);
+      if (destroy) {
+        lockfast_compartment_destroy(keys);
+      } else {
+        lockfast_free(secret);
+      }
+      promised(lockfast_size(secret) == 0, "freed");
+    });
+    CAPTURE(end.text);
+    const bool said = end.text == "lockfast: access refused: the system would not change the access of a secret's pages\n";
+    CHECK((end.clean() || (end.signal == SIGABRT && said)));
+  }
+}
+
+TEST_CASE("a grouped secret of a lock limit of nothing is refused, and leaves nothing reserved open") {
+  const ending end = in_child([] {
+    simulated::reset();
+    simulated::set_lock_limit(0);
+    for (int count = 0; count < 10; ++count) {
+      errno = 0;
+      promised(lockfast_malloc(32) == nullptr && errno == ENOMEM, "ENOMEM");
+    }
+    struct lockfast_statistics left;
+    lockfast_statistics(&left);
+    promised(left.live == 0 && left.bytes_locked == 0 && left.refusals == 10, "nothing is left");
+    simulated::set_lock_limit(SIZE_MAX);
+    void* const secret = lockfast_malloc(32);
+    promised(secret != nullptr, "once there is a limit");
+    lockfast_free(secret);
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
