@@ -104,6 +104,15 @@ bool write_corruption(const std::filesystem::path& folder) {
     std::ranges::copy(one_block_of_one_byte, seed.begin() + blocks_field);
     written &= write(folder / ("gap-" + std::to_string(at)), seed);
   }
+  // Each corruption of a secret of each way to allocate, beside another of the same.
+  for (std::uint8_t what = 0; what < corruption_count; ++what) {
+    for (const std::uint8_t way : {std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{3}, std::uint8_t{4}}) {
+      auto seed = plan_seed(what, (what + way) % noticing_count, numbers(what * noticing_count + way));
+      const std::uint8_t two_blocks_of_forty_bytes[] = {1, 0, way, 5, 15, 40, way, 5, 15, 40};
+      std::ranges::copy(two_blocks_of_forty_bytes, seed.begin() + blocks_field);
+      written &= write(folder / ("way-" + std::to_string(what) + "-" + std::to_string(way)), seed);
+    }
+  }
   // The canary in front of a freed secret whose pages stay mapped.
   for (const corruption what : {corruption::freed_write, corruption::moved_write}) {
     auto seed = plan_seed(static_cast<std::size_t>(what), 0, numbers(0));

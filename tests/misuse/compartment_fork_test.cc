@@ -95,6 +95,7 @@ TEST_CASE("fork=wipe gives the child zeros in each compartment, with canaries th
         promised(has(address, access) && lockfast_check(address) == 0, "the access, and canaries");
         open_to(parents.all[in], LOCKFAST_READONLY);
         promised(filled(address, size, 0), "zeros");
+        open_to(parents.all[in], access);
       }
       for (std::size_t at = 0; at < parents.secrets.size(); at += 3) lockfast_free(parents.secrets[at].address);
       for (compartment* const each : parents.all) lockfast_compartment_destroy(each);

@@ -291,7 +291,8 @@ TEST_CASE("two threads that free the same secret at once end the process, at the
     });
     CAPTURE(end.text);
     CHECK(end.signal == SIGABRT);
-    CHECK(end.said(twice));
+    // One of them may find what the other has just wiped.
+    CHECK((end.text == std::string("lockfast: ") + twice + "\n" || end.text == std::string("lockfast: ") + broken + "\n"));
   }
 }
 

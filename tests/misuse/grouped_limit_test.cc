@@ -220,7 +220,7 @@ TEST_CASE("without any right to lock a required lock is refused, and a preferred
       errno = 0;
       auto* const secret = static_cast<char*>(lockfast_malloc(32));
       if (!preferred) {
-        promised(secret == nullptr && errno == ENOMEM, "refused");
+        promised(secret == nullptr && errno == ENOMEM, "refused with ENOMEM");
         promised(lockfast_calloc(1, 32) == nullptr && lockfast_aligned_alloc(64, 32) == nullptr, "refused");
         promised(statistics().bytes_locked == 0, "nothing is locked");
         return;

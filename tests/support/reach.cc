@@ -5,19 +5,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 #include "child.h"
 
 namespace {
 
-// Of each call its own, so that any number of threads can ask.
+// Of each call its own, so that any number of threads can ask; leaves errno as it was.
 class channel {
  public:
-  channel() { prove(pipe(ends_) == 0, "a pipe to probe with"); }
+  channel() : errno_(errno) { prove(pipe(ends_) == 0, "a pipe to probe with"); }
   ~channel() {
     close(ends_[0]);
     close(ends_[1]);
+    errno = errno_;
   }
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
@@ -26,6 +28,7 @@ class channel {
   bool take(void* byte) const { return syscall(SYS_read, ends_[0], byte, std::size_t{1}) == 1; }
 
  private:
+  int errno_;
   int ends_[2];
 };
 
@@ -40,10 +43,12 @@ bool writable_here(void* byte) {
 }
 
 bool peek(const void* address, std::size_t length, char* out) {
+  const int kept = errno;
   const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
   if (memory < 0) return false;
   const auto from = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(address));
   const bool had = pread(memory, out, length, from) == static_cast<ssize_t>(length);
   close(memory);
+  errno = kept;
   return had;
 }
