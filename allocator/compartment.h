@@ -57,11 +57,7 @@ class compartment {
 
   // Calls act() while this thread can write the pages, and returns what it returns.
   template <class Act>
-  auto while_writable(Act act) {
-    const scoped_lock held(exclusion_);
-    const writable opened(*this);
-    return act();
-  }
+  auto while_writable(Act act);
 
   // Wipes the secrets of one of its slabs, whatever the access, and leaves that as it was. For a signal handler: no mutex.
   void wipe_on_signal(slab& within);
@@ -125,6 +121,13 @@ class compartment::writable {
   compartment& opened_;
   platform::access before_;
 };
+
+template <class Act>
+auto compartment::while_writable(Act act) {
+  const scoped_lock held(exclusion_);
+  const writable opened(*this);
+  return act();
+}
 
 }  // namespace lockfast::internal
 
