@@ -94,8 +94,8 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
     slot_ref batch[front_list::most_depth];
     const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
     for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
-    if (taken == 0) {
-      // A shortage that leaves no other slot ends quarantine.
+    if (!list->any_ready()) {
+      // A shortage, or a batch so small that it leaves no other slot, ends quarantine.
       if (list->size() == 0) return false;
       out = list->take_oldest();
       return true;
