@@ -41,7 +41,7 @@ subject bare(const char* name, void* (*allocate)(std::size_t)) {
   return {.name = name,
           .prepare = [] {},
           .allocate = allocate,
-          .deallocate = [](void*) {},
+          .deallocate = [](void*, std::size_t) {},
           .noaccess = [](void* page) { return mprotect(page, page_size(), PROT_NONE); },
           .readwrite = [](void* page) { return mprotect(page, page_size(), PROT_READ | PROT_WRITE); }};
 }

@@ -95,7 +95,7 @@ void print_limits(const std::vector<subject>& subjects) {
 }  // namespace lockfast::bench
 
 int main() {
-  const std::vector<lockfast::bench::subject> subjects = lockfast::bench::allocators();
+  const std::vector<lockfast::bench::subject> subjects = lockfast::bench::isolated_allocators();
   lockfast::bench::print_costs(subjects);
   lockfast::bench::print_limits(subjects);
 }

@@ -11,10 +11,9 @@
 namespace lockfast::bench {
 namespace {
 
-// Repetitions are what is interleaved: many, and an odd number, so that the median is one of them. Each is short, so that
-// most of them are not interrupted, and long enough to meet the work that the kernel puts off when maps are changed.
-constexpr const char* defaults[] = {"--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=51",
-                                    "--benchmark_min_time=0.01"};
+// Each repetition is short, so that most of them are not interrupted, and long enough to meet the work that the kernel puts
+// off when maps are changed.
+constexpr const char* defaults[] = {"--benchmark_enable_random_interleaving=true", "--benchmark_min_time=0.01"};
 
 class collector : public benchmark::BenchmarkReporter {
  public:
@@ -22,7 +21,8 @@ class collector : public benchmark::BenchmarkReporter {
 
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
-      if (run.aggregate_name == "median") nanoseconds[run.run_name.function_name] = run.GetAdjustedRealTime();
+      const bool only_one = run.repetitions == 1;  // of which there is no aggregate
+      if (only_one || run.aggregate_name == "median") nanoseconds[run.run_name.function_name] = run.GetAdjustedRealTime();
       if (run.repetitions > repetitions) repetitions = run.repetitions;
     }
   }
@@ -44,9 +44,10 @@ void medians::add(const std::string& name, const batch& run) {
       ->Unit(benchmark::kNanosecond);
 }
 
-medians medians::measure(int argc, char** argv) {
+medians medians::measure(int argc, char** argv, int repetitions) {
   std::vector<char*> arguments{argv[0]};
   std::vector<std::string> own(std::begin(defaults), std::end(defaults));
+  own.push_back("--benchmark_repetitions=" + std::to_string(repetitions));
   for (std::string& argument : own) arguments.push_back(argument.data());
   arguments.insert(arguments.end(), argv + 1, argv + argc);  // after ours, so that the caller's count
   int count = static_cast<int>(arguments.size());

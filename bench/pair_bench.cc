@@ -36,7 +36,7 @@ void run(const subject& of, std::size_t size, std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     void* secret = of.allocate(size);
     if (secret == nullptr) give_up("an allocation was refused");
-    of.deallocate(secret);
+    of.deallocate(secret, size);
   }
 }
 
@@ -95,7 +95,7 @@ void print(const medians& result, const std::vector<subject>& subjects) {
 int main(int argc, char** argv) {
   using namespace lockfast::bench;
   use_processor(0);
-  const std::vector<subject> subjects = allocators();
+  const std::vector<subject> subjects = isolated_allocators();
   // A process for each figure: what one size leaves behind, or a second thread, is not in the next one's way.
   std::deque<worker<pairs, double>> workers;
   for (const row& at : rows) {

@@ -24,6 +24,24 @@ double kibibytes(const char* file, const std::string& name) {
   give_up(file);
 }
 
+using range = std::pair<std::uintptr_t, std::uintptr_t>;
+
+// The two addresses that a line of maps, or the first line of a map in smaps, begins with.
+range addresses(const std::string& line) {
+  range found{};
+  const char* const end = line.data() + line.size();
+  const auto dash = std::from_chars(line.data(), end, found.first, 16);
+  std::from_chars(dash.ptr + 1, end, found.second, 16);
+  return found;
+}
+
+// The last of maps in order of address that begins at address or below; the end where there is none.
+std::vector<range>::const_iterator last_before(const std::vector<range>& maps, std::uintptr_t address) {
+  const auto after = std::upper_bound(maps.begin(), maps.end(), address,
+                                      [](std::uintptr_t wanted, const range& map) { return wanted < map.first; });
+  return after == maps.begin() ? maps.end() : std::prev(after);
+}
+
 }  // namespace
 
 footprint process_footprint() {
@@ -36,16 +54,31 @@ footprint process_footprint() {
           .maps = count};
 }
 
+locked_maps::locked_maps() {
+  std::ifstream in("/proc/self/smaps");
+  range current{};
+  for (std::string line; std::getline(in, line);) {
+    const bool begins_map = line.find('-') < line.find(':');
+    if (begins_map) current = addresses(line);
+    if (!line.starts_with("VmFlags:") || (line + ' ').find(" lo ") == std::string::npos) continue;
+    if (!maps_.empty() && maps_.back().second == current.first) {
+      maps_.back().second = current.second;
+    } else {
+      maps_.push_back(current);
+    }
+  }
+}
+
+bool locked_maps::hold(const void* address, std::size_t size) const {
+  const auto first = reinterpret_cast<std::uintptr_t>(address);
+  const auto map = last_before(maps_, first);
+  return map != maps_.end() && first + size <= map->second;
+}
+
 guard_probe::guard_probe() {
   if (pipe(pipe_) != 0) give_up("pipe");
   std::ifstream in("/proc/self/maps");
-  for (std::string line; std::getline(in, line);) {
-    std::uintptr_t first = 0;
-    std::uintptr_t past = 0;
-    const auto dash = std::from_chars(line.data(), line.data() + line.size(), first, 16);
-    std::from_chars(dash.ptr + 1, line.data() + line.size(), past, 16);
-    maps_.emplace_back(first, past);
-  }
+  for (std::string line; std::getline(in, line);) maps_.push_back(addresses(line));
 }
 
 guard_probe::~guard_probe() {
@@ -54,9 +87,8 @@ guard_probe::~guard_probe() {
 }
 
 bool guard_probe::reserved(std::uintptr_t page) const {
-  const auto after = std::upper_bound(maps_.begin(), maps_.end(), page,
-                                      [](std::uintptr_t address, const auto& map) { return address < map.first; });
-  return after != maps_.begin() && page < std::prev(after)->second;
+  const auto map = last_before(maps_, page);
+  return map != maps_.end() && page < map->second;
 }
 
 bool guard_probe::guards(std::uintptr_t page) const {

@@ -19,6 +19,18 @@ struct footprint {
 // Of the whole process, now.
 [[nodiscard]] footprint process_footprint();
 
+// The maps that the kernel has marked as locked when this is made.
+class locked_maps {
+ public:
+  locked_maps();
+
+  // Whether size bytes at address lie in one of them.
+  [[nodiscard]] bool hold(const void* address, std::size_t size) const;
+
+ private:
+  std::vector<std::pair<std::uintptr_t, std::uintptr_t>> maps_;  // in order of address, neighbours joined
+};
+
 // Tells guard pages from pages that happen to be missing: a guard page is reserved and cannot be read.
 class guard_probe {
  public:

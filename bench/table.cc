@@ -47,9 +47,14 @@ std::string duration(double nanoseconds) {
   return text(microseconds, decimals_of(microseconds), " us");
 }
 
+std::string seconds(double time) { return text(time, 3, " s"); }
+
 std::string bytes(double size) {
-  if (size < 1024) return text(size, 0, " B");
-  return text(size / 1024, 1, " KiB");
+  constexpr double kibibyte = 1024;
+  constexpr double mebibyte = kibibyte * kibibyte;
+  if (size < kibibyte) return text(size, 0, " B");
+  if (size < mebibyte) return text(size / kibibyte, 1, " KiB");
+  return text(size / mebibyte, 1, " MiB");
 }
 
 std::string size_class(std::size_t size) {
@@ -61,6 +66,12 @@ std::string size_class(std::size_t size) {
 }
 
 std::string times(double ratio) { return text(ratio, decimals_of(ratio), " x"); }
+
+std::string ratio(double of_one) {
+  int decimals = decimals_of(of_one);
+  for (double digits = of_one * 10; digits < 10 && decimals < 5; digits *= 10) ++decimals;
+  return text(of_one, decimals, "");
+}
 
 std::string number(double value) { return text(value, 2, ""); }
 

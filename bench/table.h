@@ -23,9 +23,11 @@ class table {
 };
 
 [[nodiscard]] std::string duration(double nanoseconds);  // "87.4 ns", "29.1 us"
-[[nodiscard]] std::string bytes(double size);            // "32 B", "16.0 KiB"
+[[nodiscard]] std::string seconds(double time);          // "0.483 s"
+[[nodiscard]] std::string bytes(double size);            // "32 B", "16.0 KiB", "91.6 MiB"
 [[nodiscard]] std::string size_class(std::size_t size);  // "32 B", "16 KiB", without a fraction
 [[nodiscard]] std::string times(double ratio);           // "12.5 x", "342 x"
+[[nodiscard]] std::string ratio(double of_one);          // "1.25", "0.0031", three digits however small
 [[nodiscard]] std::string number(double value);          // "4.00"
 
 }  // namespace lockfast::bench

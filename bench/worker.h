@@ -6,7 +6,8 @@
 //            <--- reply -----
 //
 // A policy such as freed=trap belongs to a process, so subjects that differ in policy need processes of their own. The
-// parent asks them in turn and only ever waits for one: they are interleaved, and never run against each other.
+// parent asks them in turn and only ever waits for one: they are interleaved, and never run against each other unless that
+// is the question (team.h).
 //
 // Invariants
 //   1. The child ends when its worker is destroyed, or when the parent dies.
@@ -62,11 +63,19 @@ class worker {
 
   // Has the child run one request, and waits for it.
   [[nodiscard]] Reply ask(const Request& request) {
+    begin(request);
+    return finish();
+  }
+
+  // Has the child start with a request.
+  void begin(const Request& request) {
+    if (send(socket_, &request, sizeof request, MSG_NOSIGNAL) != ssize_t{sizeof request}) fail("a worker died");
+  }
+
+  // Waits for the request that was begun.
+  [[nodiscard]] Reply finish() {
     Reply reply;
-    if (send(socket_, &request, sizeof request, MSG_NOSIGNAL) != ssize_t{sizeof request} ||
-        recv(socket_, &reply, sizeof reply, 0) != ssize_t{sizeof reply}) {
-      fail("a worker died");
-    }
+    if (recv(socket_, &reply, sizeof reply, 0) != ssize_t{sizeof reply}) fail("a worker died");
     return reply;
   }
 

@@ -1,0 +1,63 @@
+// comparison.cc - one table after another, an empty line before each.
+#include "bench/comparison.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "bench/table.h"
+
+namespace lockfast::bench {
+
+void comparison::print(const std::string& title, const std::function<bool(const subject&)>& shows, const cell& make) const {
+  std::vector<std::string> heading{"subject"};
+  heading.insert(heading.end(), columns_.begin(), columns_.end());
+  table shown(heading);
+  for (const subject& each : subjects_) {
+    if (!shows(each)) continue;
+    std::vector<std::string> cells{each.name};
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+      cells.push_back(has(each, column) ? make(each, column) : "-");
+    }
+    shown.add(cells);
+  }
+  std::printf("\n%s\n\n", title.c_str());
+  shown.print();
+}
+
+void comparison::print_times(const std::string& title) const {
+  print(
+      title, [](const subject&) { return true; },
+      [&](const subject& of, std::size_t column) { return duration(time(of, column)); });
+}
+
+void comparison::print_beyond_loop(const std::string& title) const {
+  const auto loop = std::ranges::find(subjects_, role::loop, &subject::is);
+  if (loop == subjects_.end()) return;
+  print(
+      title, [](const subject& of) { return of.is != role::loop; },
+      [&](const subject& of, std::size_t column) -> std::string {
+        return has(*loop, column) ? duration(time(of, column) - time(*loop, column)) : "-";
+      });
+}
+
+void comparison::print_ratios(const std::string& title) const {
+  for (const subject& ours : subjects_) {
+    if (ours.is != role::lockfast) continue;
+    print(
+        title + ": the time of " + ours.name + ", of the time of each", [](const subject& of) { return of.is == role::peer; },
+        [&](const subject& of, std::size_t column) -> std::string {
+          return has(ours, column) ? ratio(time(ours, column) / time(of, column)) : "-";
+        });
+  }
+}
+
+void comparison::print_throughput(const std::string& title, const comparison& other, std::size_t share) const {
+  print(
+      title, [](const subject&) { return true; },
+      [&](const subject& of, std::size_t column) -> std::string {
+        if (!other.has(of, column)) return "-";
+        return times(static_cast<double>(share) * other.time(of, column) / time(of, column));
+      });
+}
+
+}  // namespace lockfast::bench
