@@ -1,5 +1,4 @@
 // churn_bench.cc - how long does it take to replace one of 10,000 live secrets by another, by mix of sizes and threads?
-#include <cstdio>
 #include <deque>
 #include <memory>
 #include <random>
@@ -163,9 +162,7 @@ void print(const medians& result, std::span<const subject> subjects) {
     for (const mix& each : mixes) columns.emplace_back(each.title);
     return comparison(result, subjects, columns, [&by](const subject& of, std::size_t column) { return name(of, column, by); });
   };
-  std::printf("Replace one of %zu live secrets, drawn at random: median of %lld interleaved runs\n", live,
-              static_cast<long long>(result.repetitions()));
-  std::printf("-: not all of them are held in RAM by that allocator\n");
+  print_heading("Replace one of " + std::to_string(live) + " live secrets, drawn at random", result);
   for (const staff& by : staffs) with(by).print_times(std::string("Time of a replacement: ") + by.title);
   for (const staff& by : {one, two}) with(by).print_ratios(by.title);
   with(two).print_throughput("Throughput of two threads, of that of one", with(one), 2);

@@ -8,6 +8,12 @@
 
 namespace lockfast::bench {
 
+void print_heading(const std::string& title, const medians& result) {
+  std::printf("%s\nMedian of %lld interleaved runs; meanwhile other programs took %.0f %% of the processors' time\n",
+              title.c_str(), static_cast<long long>(result.repetitions()), 100 * result.disturbance());
+  std::printf("-: refused, or not held in RAM\n");
+}
+
 void comparison::print(const std::string& title, const std::function<bool(const subject&)>& shows, const cell& make) const {
   std::vector<std::string> heading{"subject"};
   heading.insert(heading.end(), columns_.begin(), columns_.end());

@@ -14,6 +14,10 @@
 
 namespace lockfast::bench {
 
+// What a reader must know of a run: how often everything was measured, what a missing figure means, and how much of the
+// processors' time other programs took.
+void print_heading(const std::string& title, const medians& result);
+
 // Refers to its result and its subjects. A figure that is missing, because the subject does not serve it or because a filter
 // left it out, is shown as "-".
 class comparison {

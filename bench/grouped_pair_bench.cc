@@ -1,5 +1,4 @@
 // grouped_pair_bench.cc - how long does a secret's malloc, touch and free take, by size and threads, next to each other way?
-#include <cstdio>
 #include <deque>
 #include <span>
 #include <string>
@@ -71,8 +70,7 @@ void print(const medians& result, std::span<const subject> subjects) {
     return comparison(result, subjects, columns,
                       [&by](const subject& of, std::size_t column) { return name(of, sizes[column], by); });
   };
-  std::printf("Allocate, touch and free one secret: median of %lld interleaved runs; -: not held in RAM by that allocator\n",
-              static_cast<long long>(result.repetitions()));
+  print_heading("Allocate, touch and free one secret", result);
   for (const staff& by : staffs) with(by).print_times(std::string("Time of a pair: ") + by.title);
   for (const staff& by : {one, one_of_two, two}) with(by).print_ratios(by.title);
   with(two).print_throughput("Throughput of two threads, of that of one", with(one), 2);

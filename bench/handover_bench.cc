@@ -1,7 +1,6 @@
 // handover_bench.cc - how long does it take to free on one thread what another one allocates, for each secret?
 #include <array>
 #include <atomic>
-#include <cstdio>
 #include <deque>
 #include <span>
 #include <string>
@@ -106,9 +105,9 @@ void print(const medians& result, std::span<const subject> subjects) {
   for (const std::size_t size : sizes) columns.push_back(size_class(size));
   const comparison all(result, subjects, columns,
                        [](const subject& of, std::size_t column) { return name(of, sizes[column]); });
-  std::printf("Allocate and touch a secret on one thread, free it on another: median of %lld interleaved runs\n",
-              static_cast<long long>(result.repetitions()));
-  std::printf("At most %zu are under way; -: not held in RAM by that allocator\n", ring::capacity);
+  print_heading("Allocate and touch a secret on one thread, free it on another; at most " + std::to_string(ring::capacity) +
+                    " are under way",
+                result);
   all.print_times("Time for each secret; the loop alone hands over a pointer");
   all.print_beyond_loop("Beyond what the loop alone takes");
   all.print_ratios("The loop's time included");

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench/processor.h"
+
 namespace lockfast::bench {
 namespace {
 
@@ -56,8 +58,10 @@ medians medians::measure(int argc, char** argv, int repetitions) {
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) std::exit(2);
 
   collector reporter;
+  const other_work others;
   benchmark::RunSpecifiedBenchmarks(&reporter);
   medians result;
+  result.disturbance_ = others.share();
   result.nanoseconds_ = std::move(reporter.nanoseconds);
   result.repetitions_ = reporter.repetitions;
   return result;

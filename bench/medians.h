@@ -33,9 +33,13 @@ class medians {
   // How often each was measured.
   [[nodiscard]] std::int64_t repetitions() const { return repetitions_; }
 
+  // The part of all processors' time that went to other programs meanwhile.
+  [[nodiscard]] double disturbance() const { return disturbance_; }
+
  private:
   std::map<std::string, double> nanoseconds_;
   std::int64_t repetitions_ = 0;
+  double disturbance_ = 0;
 };
 
 }  // namespace lockfast::bench
