@@ -151,6 +151,10 @@ TEST_CASE("a thread that ends while others hold its secrets leaves them whole") 
 }
 
 TEST_CASE("what a thread frees and allocates in its last destructors is not lost") {
+#if defined(__SANITIZE_THREAD__) || (defined(__has_feature) && __has_feature(thread_sanitizer))
+  MESSAGE("skipped: the thread sanitizer has forgotten a thread before its last destructors run");
+  return;
+#endif
   static pthread_key_t key;
   static std::atomic<int> runs = 0;
   check_clean(in_child([] {
