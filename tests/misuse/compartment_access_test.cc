@@ -27,6 +27,19 @@ bool by_thread() {
   return closed;
 }
 
+// Runs a body in a child whose processor may have keys, and in one where every key is taken: then pages are opened and closed.
+template <class Body>
+void check_on_both(Body body) {
+  for (const bool keys_left : {true, false}) {
+    CAPTURE(keys_left);
+    check_clean(in_child([&] {
+      for (int count = 0; count < 16 && !keys_left; ++count) (void)new_compartment();
+      prove(keys_left || !by_thread(), "no key left");
+      body();
+    }));
+  }
+}
+
 // What a thread that holds `own` finds while another holds `others`.
 lockfast_access seen(bool by_thread, lockfast_access own, lockfast_access others) {
   return by_thread ? own : std::max(own, others);
@@ -37,7 +50,7 @@ constexpr lockfast_access accesses[] = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LO
 }  // namespace
 
 TEST_CASE("two threads each have what they asked for, or what the other has where that is more") {
-  check_clean(in_child([] {
+  check_on_both([] {
     const bool alone = by_thread();
     compartment* const keys = new_compartment();
     for (const std::size_t size : {32U, 100000U}) {
@@ -60,11 +73,11 @@ TEST_CASE("two threads each have what they asked for, or what the other has wher
       open_to(keys, LOCKFAST_READWRITE);
     }
     lockfast_compartment_destroy(keys);
-  }));
+  });
 }
 
 TEST_CASE("a thread that asks twice gives up once, and one that ends gives up what it held open") {
-  check_clean(in_child([] {
+  check_on_both([] {
     compartment* const keys = new_compartment();
     char* const secret = secret_in(keys, 32);
     open_to(keys, LOCKFAST_NOACCESS);
@@ -91,11 +104,11 @@ TEST_CASE("a thread that asks twice gives up once, and one that ends gives up wh
     open_to(keys, LOCKFAST_READWRITE);
     promised(filled(secret, 32, 'x') && has(secret, LOCKFAST_READWRITE), "open, and whole");
     lockfast_compartment_destroy(keys);
-  }));
+  });
 }
 
 TEST_CASE("a creator that ends gives up what it held, and the compartment lives on") {
-  check_clean(in_child([] {
+  check_on_both([] {
     compartment* keys = nullptr;
     char* secret = nullptr;
     performer witness;  // not a child of the creator's
@@ -111,11 +124,11 @@ TEST_CASE("a creator that ends gives up what it held, and the compartment lives 
     witness([&] { lockfast_free(secret); });
     lockfast_compartment_destroy(keys);
     promised(statistics().live == 0, "none is live");
-  }));
+  });
 }
 
 TEST_CASE("what a thread had open of a destroyed compartment, and closed, opens none of those that come after it") {
-  check_clean(in_child([] {
+  check_on_both([] {
     performer other;
     performer bystander;  // never opens any
     for (int round = 0; round < 40; ++round) {
@@ -139,11 +152,11 @@ TEST_CASE("what a thread had open of a destroyed compartment, and closed, opens 
       }
       for (compartment* const one : later) lockfast_compartment_destroy(one);
     }
-  }));
+  });
 }
 
 TEST_CASE("a creator that destroys an open compartment, or a closed one, finds the next as it should be") {
-  check_clean(in_child([] {
+  check_on_both([] {
     for (const lockfast_access last : accesses) {
       for (int round = 0; round < 40; ++round) {
         compartment* const keys = new_compartment();
@@ -153,11 +166,11 @@ TEST_CASE("a creator that destroys an open compartment, or a closed one, finds t
         lockfast_compartment_destroy(keys);
       }
     }
-  }));
+  });
 }
 
 TEST_CASE("a thread that did not open a compartment allocates, checks, reallocates and frees in it all the same") {
-  check_clean(in_child([] {
+  check_on_both([] {
     compartment* const keys = new_compartment();
     char* const mine = secret_in(keys, 100);
     open_to(keys, LOCKFAST_NOACCESS);
@@ -173,11 +186,11 @@ TEST_CASE("a thread that did not open a compartment allocates, checks, reallocat
     });
     promised(statistics().live == 0, "none is live");
     lockfast_compartment_destroy(keys);
-  }));
+  });
 }
 
 TEST_CASE("calls of one thread do not close what another is using") {
-  check_clean(in_child([] {
+  check_on_both([] {
     compartment* const keys = new_compartment();
     char* const mine = secret_in(keys, 4000);
     const volatile char* const reading = mine;
@@ -214,11 +227,11 @@ TEST_CASE("calls of one thread do not close what another is using") {
     promised(filled(mine, 4000, 'x') && has(mine, LOCKFAST_READWRITE), "this thread's access");
     lockfast_compartment_destroy(keys);
     promised(statistics().live == 0, "none is live");
-  }));
+  });
 }
 
 TEST_CASE("threads that make, use and destroy compartments of their own do not disturb each other") {
-  check_clean(in_child([] {
+  check_on_both([] {
     std::vector<std::thread> threads;
     for (int number = 0; number < 4; ++number) {
       threads.emplace_back([number] {
@@ -239,11 +252,11 @@ TEST_CASE("threads that make, use and destroy compartments of their own do not d
     promised(statistics().live == 0, "none is live");
     (void)lockfast_trim();
     promised(statistics().bytes_locked == 0, "nothing is locked for nothing");
-  }));
+  });
 }
 
 TEST_CASE("a signal handler that returns leaves the interrupted thread's access as it was") {
-  check_clean(in_child([] {
+  check_on_both([] {
     static compartment* keys = nullptr;
     static char* secret = nullptr;
     static std::atomic<int> calls = 0;
@@ -253,5 +266,5 @@ TEST_CASE("a signal handler that returns leaves the interrupted thread's access 
     (void)raise(SIGUSR1);
     promised(calls == 1 && has(secret, LOCKFAST_READWRITE) && filled(secret, 32, 'x'), "open still");
     lockfast_compartment_destroy(keys);
-  }));
+  });
 }
