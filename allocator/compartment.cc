@@ -122,6 +122,7 @@ void compartment::start(grouped& family) {
                          .family = family.chosen().family,
                          .signal = family.chosen().signal,
                          .within = this,
+                         .hide_error = family.chosen().hide_error,
                          .protection_key = keyed() ? key_ : platform::default_key});
   }
 }
@@ -256,6 +257,16 @@ void compartment::wipe_on_signal(slab& within) {
     platform::set_key_access(key_, before);
   } else {
     (void)within.protect(before);
+  }
+}
+
+void compartment::for_each_slab_of_all(void (*act)(slab&, void*), void* with) {
+  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
+    if (!one->exists()) continue;
+    one->while_writable([&] {
+      one->for_each_slab([&](slab& each) { act(each, with); });
+      return 0;
+    });
   }
 }
 

@@ -69,6 +69,9 @@ class compartment {
   // Gives up what this thread holds open, at its end.
   static void close_at_exit();
 
+  // Calls act(slab, with) for each slab while its pages can be written.
+  static void for_each_slab_of_all(void (*act)(slab&, void*), void* with);
+
   static void before_fork();
   static void after_fork_in_parent();
   // Around the sorting of slabs in a forked child: first no mutex is held, no slab is known and this thread can write; then

@@ -2,6 +2,7 @@
 #include "allocator/grouped.h"
 
 #include <cerrno>
+#include <cstring>
 #include <new>
 
 #include "allocator/compartment.h"
@@ -27,6 +28,7 @@ void grouped::start(const policy& chosen) {
                           .family = chosen.family,
                           .signal = chosen.signal,
                           .within = nullptr,
+                          .hide_error = chosen.hide_error,
                           .protection_key = platform::default_key});
     }
   }
@@ -193,10 +195,10 @@ platform::error grouped::describe(const slab& in, const void* secret, lockfast_r
   receipt.size = in.size(index);
   receipt.placement = LOCKFAST_GROUPED;
   receipt.lock_error = in.lock_error(index);
-  receipt.backing = receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
+  receipt.backing = in.hidden() ? LOCKFAST_HIDDEN : receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
   receipt.access = static_cast<lockfast_access>(in.within == nullptr ? platform::access::read_write : in.within->current_access());
-  receipt.dump_error = in.home.dump_error();
-  receipt.hide_error = policy_.hide_error;
+  receipt.dump_error = in.hidden() ? 0 : in.home.dump_error();
+  receipt.hide_error = in.hide_error();
   receipt.fork_error = in.home.fork_error();
   return 0;
 }
@@ -233,6 +235,7 @@ void grouped::add_to(struct lockfast_statistics& out) {
       ++live;
       out.bytes_live += one.size(index);
       out.live_unlocked += one.lock_error(index) != 0;
+      out.live_hidden += one.hidden();
     }
   });
   out.bytes_reserved += space_.bytes_reserved();
@@ -253,7 +256,61 @@ void grouped::wipe_on_signal() {
   });
 }
 
+// ---- Fork -------------------------------------------------------------------------------------------------------------------
+
+void grouped::copy_for_child() {
+  if (policy_.hide_error != 0 || policy_.fork != platform::fork_policy::inherit) return;
+  const auto for_each_hidden = [&](auto act) {
+    for (auto& arena : lists_) {
+      for (slab_list& list : arena) {
+        list.for_each([&](slab& one) {
+          if (one.hidden()) act(one);
+        });
+      }
+    }
+    const auto in_compartment = [&](slab& one) {
+      if (one.hidden() && one.family == policy_.family) act(one);
+    };
+    compartment::for_each_slab_of_all([](slab& one, void* with) { (*static_cast<decltype(&in_compartment)>(with))(one); },
+                                      const_cast<void*>(static_cast<const void*>(&in_compartment)));
+  };
+  std::size_t run_count = 0;
+  std::size_t bytes = 0;
+  for_each_hidden([&](const slab& one) {
+    ++run_count;
+    bytes += one.opened_bytes();
+  });
+  copy_.begin(run_count, bytes);
+  for_each_hidden([&](slab& one) { copy_.add(&one, one.run(), one.opened_bytes()); });
+}
+
+void grouped::place_copies_in_child() {
+  copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
+    slab& one = *static_cast<slab*>(each.record);
+    if (one.run() != each.run || one.opened_bytes() < each.size) return;
+    if (copy_.hidden() && platform::move_hidden(content, each.run, each.size) == 0) {
+      if (one.opened_bytes() != each.size) (void)one.fill_gap_in_child(each.size, policy_.fork);
+      // Without its key a compartment would be open to all; what can't be closed is not there.
+      if (!one.restore_key_in_child()) platform::release(each.run, each.size);
+    } else if (one.fill_gap_in_child(0, policy_.fork)) {
+      std::memcpy(each.run, content, each.size);
+    }
+  });
+  copy_.end();
+}
+
+void grouped::before_fork() {
+  copy_for_child();
+  space_.before_fork();
+}
+
+void grouped::after_fork_in_parent() {
+  space_.after_fork_in_parent();
+  copy_.end();
+}
+
 void grouped::after_fork_in_child() {
+  space_.after_fork_in_parent();
   fronts_exclusion_.reset_in_child();
   unused_fronts_ = nullptr;
   for (front* one = fronts_; one != nullptr; one = one->next) {
@@ -266,12 +323,19 @@ void grouped::after_fork_in_child() {
     for (slab_list& list : arena) list.reset_in_child();
   }
   const bool absent = policy_.fork == platform::fork_policy::absent;
+  place_copies_in_child();
   space_.sort_in_child([&](slab& one) {
     if (one.absent_count != 0) return true;
     if (one.opened_bytes() == 0 || one.list == nullptr) return false;
     if (absent) return one.leave_absent() != 0;
+    auto found = policy_.fork == platform::fork_policy::wipe ? slab::contents::lost : slab::contents::inherited;
+    if (one.protect(platform::access::read_write) != 0) {
+      // Hidden pages of which there is no copy.
+      if (!one.hidden() || !one.fill_gap_in_child(0, policy_.fork)) return one.leave_absent() != 0;
+      found = slab::contents::lost;
+    }
     slab_list& home = *one.list;
-    if (one.protect(platform::access::read_write) == 0) one.settle_in_child(policy_.fork);
+    one.settle_in_child(found);
     home.admit_in_child(one);
     return true;
   });

@@ -19,6 +19,7 @@
 
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
+#include "allocator/fork_copy.h"
 #include "allocator/front.h"
 #include "allocator/size_class.h"
 #include "allocator/slab.h"
@@ -86,8 +87,8 @@ class grouped {
   // Gives up this thread's front, at the thread's end.
   void drain_at_exit();
 
-  void before_fork() { space_.before_fork(); }
-  void after_fork_in_parent() { space_.after_fork_in_parent(); }
+  void before_fork();
+  void after_fork_in_parent();
   void after_fork_in_child();
 
  private:
@@ -104,6 +105,8 @@ class grouped {
   [[nodiscard]] std::size_t depth_of(std::size_t class_index) const;
   // This thread's front; null when it can have none.
   [[nodiscard]] front* front_of_thread();
+  void copy_for_child();
+  void place_copies_in_child();
   static void give_back(const slot_ref* freed, std::size_t count);
   static void drain(front& drained);
 
@@ -113,6 +116,7 @@ class grouped {
   platform::mutex fronts_exclusion_;
   front* fronts_ = nullptr;
   front* unused_fronts_ = nullptr;
+  fork_copy copy_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the fronts count
 };
 

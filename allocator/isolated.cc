@@ -80,7 +80,7 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
 
 platform::error isolated_arena::open(place taken, const span::tenancy& wanted, span::lock_wanted lock) {
   span& at = *taken.at;
-  if (!taken.idle) return at.open(wanted, lock);
+  if (!taken.idle) return at.open(wanted, lock, policy_.hide_error);
   if (const auto refusal = at.reopen(); refusal != 0) return refusal;
   if (!policy_.trap_freed && !at.untouched()) end_process(breach::write_after_free, policy_.signal);
   at.lock_if_unlocked();
@@ -116,7 +116,13 @@ void isolated_arena::keep_idle(span& freed) {
   if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
   if (policy_.trap_freed) {
     at.wipe_run();
-    if (at.protect(access::none) != 0) end_process(breach::access_refused, policy_.signal);
+    if (at.protect(access::none) != 0) {
+      // Only where it splits a map can closing be refused: at the limit on maps. The marker needs none.
+      if (!at.home.marked()) end_process(breach::access_refused, policy_.signal);
+      other_frees_.fetch_add(1, std::memory_order_relaxed);
+      retire(at);
+      return;
+    }
   } else {
     at.wipe_tenant();
   }
@@ -158,11 +164,11 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, lock
   if (found) {
     receipt.size = at.size();
     receipt.placement = LOCKFAST_ISOLATED;
-    receipt.backing = at.lock_error() == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
+    receipt.backing = at.hidden() ? LOCKFAST_HIDDEN : at.lock_error() == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
     receipt.access = static_cast<lockfast_access>(at.current_access());
     receipt.lock_error = at.lock_error();
-    receipt.dump_error = at.home.dump_error();
-    receipt.hide_error = policy_.hide_error;
+    receipt.dump_error = at.hidden() ? 0 : at.home.dump_error();
+    receipt.hide_error = at.hide_error();
     receipt.fork_error = at.home.fork_error();
   }
   at.set(span::state::live);
@@ -230,6 +236,7 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
       ++live;
       out.bytes_live += at->size();
       out.live_unlocked += at->lock_error() != 0;
+      out.live_hidden += at->hidden();
     }
   }
   out.live += live;

@@ -21,6 +21,7 @@
 
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
+#include "allocator/fork_copy.h"
 #include "allocator/span_region.h"
 #include "allocator/span.h"
 #include "allocator/span_list.h"
@@ -37,7 +38,9 @@ class isolated_arena {
     std::size_t idle_pages;
     std::size_t large_idle_pages;
     breach_signal signal;
-    platform::error hide_error;  // why no secret of this arena is hidden
+    platform::error hide_error;  // why no secret of this arena is to be hidden, or 0
+    // From how many maps on, in all arenas, new regions have guard markers; SIZE_MAX where they are not to be had.
+    std::size_t marked_from_maps = SIZE_MAX;
   };
 
   constexpr isolated_arena() = default;
@@ -90,6 +93,9 @@ class isolated_arena {
   void retire(span& idle);
   void release_large(span_region& emptied);
   void release_vacant_regions();
+  void release(span_region& vacant);
+  void copy_for_child();
+  void place_copies_in_child();
   [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties, std::size_t place_count);
   void claim(const std::byte* secret, span& at) const;
   // Whether a claimed span is whole: EFAULT if not, else the errno that kept it closed.
@@ -108,6 +114,7 @@ class isolated_arena {
   span_region* large_idle_[most_large_idle] = {};  // oldest first
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
+  fork_copy copy_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count
 };
 

@@ -1,9 +1,22 @@
 // isolated_places.cc - where isolated secrets get their places from, and what happens to those that they leave; the fork.
+#include <atomic>
 #include <cerrno>
+#include <cstring>
 
 #include "allocator/isolated.h"
 
 namespace lockfast::internal {
+
+using platform::access;
+
+namespace {
+
+// Maps that the regions without markers may come to need, in all arenas: two for each place.
+constinit std::atomic<std::size_t> maps_spoken_for = 0;
+
+std::size_t maps_of(const span_region& one) { return 2 * one.place_count(); }
+
+}  // namespace
 
 void isolated_arena::enlist(span_region& made) {
   made.next = regions_.load(std::memory_order_relaxed);
@@ -24,7 +37,17 @@ span_region* isolated_arena::take_record(std::size_t page_count, span_region*& e
     empties = record;
     record = nullptr;
   }
+  if (record == nullptr) return nullptr;
+  // Markers keep the number of maps down, but an access that changes then splits a map and joins it again: so from a point on.
+  const bool short_of_maps = maps_spoken_for.load(std::memory_order_relaxed) + maps_of(*record) > policy_.marked_from_maps;
+  if (short_of_maps && policy_.hide_error != 0) record->mark();
+  if (!record->marked()) maps_spoken_for.fetch_add(maps_of(*record), std::memory_order_relaxed);
   return record;
+}
+
+void isolated_arena::release(span_region& vacant) {
+  if (!vacant.marked()) maps_spoken_for.fetch_sub(maps_of(vacant), std::memory_order_relaxed);
+  vacant.release();
 }
 
 span* isolated_arena::grow(std::size_t page_count, platform::error& refusal) {
@@ -122,7 +145,7 @@ void isolated_arena::retire(span& idle) {
 void isolated_arena::release_large(span_region& emptied) {
   const scoped_lock held(growth_);
   emptied.begin()->set(span::state::fresh);
-  emptied.release();
+  release(emptied);
   emptied.next_empty = empty_large_;
   empty_large_ = &emptied;
 }
@@ -136,7 +159,7 @@ void isolated_arena::release_vacant_regions() {
     const std::size_t index = one->place_pages() - 1;
     if (!lists_[index].withdraw(*one)) continue;
     if (current_[index] == one) current_[index] = nullptr;
-    one->release();
+    release(*one);
     one->next_empty = empty_[index];
     empty_[index] = one;
   }
@@ -166,34 +189,86 @@ std::size_t isolated_arena::trim() {
   return bytes;
 }
 
-void isolated_arena::before_fork() { growth_.lock(); }
+// ---- Fork -------------------------------------------------------------------------------------------------------------------
 
-void isolated_arena::after_fork_in_parent() { growth_.unlock(); }
+// Hidden secrets, the only ones that a child would not have or would share.
+void isolated_arena::copy_for_child() {
+  if (policy_.hide_error != 0 || policy_.fork != platform::fork_policy::inherit) return;
+  const auto for_each_hidden = [&](auto act) {
+    for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+      for (span* at = one->begin(); at < one->end(); ++at) {
+        if (at->hidden() && at->current_state() == span::state::live) act(*at);
+      }
+    }
+  };
+  std::size_t run_count = 0;
+  std::size_t bytes = 0;
+  for_each_hidden([&](const span& at) {
+    ++run_count;
+    bytes += at.run_size();
+  });
+  copy_.begin(run_count, bytes);
+  for_each_hidden([&](span& at) {
+    if (!at.claim_live_soon()) return;
+    const access before = at.current_access();
+    if (at.hidden() && (before != access::none || at.protect(access::read) == 0)) {
+      copy_.add(&at, at.run(), at.run_size());
+      if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
+    }
+    at.set(span::state::live);
+  });
+}
+
+void isolated_arena::place_copies_in_child() {
+  copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
+    span& at = *static_cast<span*>(each.record);
+    if (!at.has_tenant() || at.run() != each.run || at.run_size() != each.size) return;
+    if (copy_.hidden() && platform::move_hidden(content, each.run, each.size) == 0) return;
+    if (at.fill_gap_in_child(policy_.fork)) std::memcpy(each.run, content, each.size);
+  });
+  copy_.end();
+}
+
+void isolated_arena::before_fork() {
+  growth_.lock();
+  copy_for_child();
+}
+
+void isolated_arena::after_fork_in_parent() {
+  copy_.end();
+  growth_.unlock();
+}
 
 // The lists' mutexes are not held across a fork: whatever a thread was doing to a list, the child empties it.
 //
 // Sorts every span anew: a live one is settled, or absent; whatever else there was is fresh, so that the lists begin empty.
 void isolated_arena::after_fork_in_child() {
+  growth_.unlock();
   for (span_list& list : lists_) list.reset_in_child();
   large_idle_count_ = 0;
   large_idle_pages_ = 0;
 
   const bool absent = policy_.fork == platform::fork_policy::absent;
+  place_copies_in_child();
   for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (one->empty()) continue;
     // Without its address space the region is gone, and its secrets' addresses are foreign.
-    if (absent && !one->reserve_in_child()) continue;
+    if (!one->settle_in_child()) continue;
+    const canary_key before = one->renew_key();
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       const bool in_use = seen == span::state::live || seen == span::state::busy;
       if (seen == span::state::absent) continue;
-      if (in_use && at->has_tenant() && absent) {
-        at->forget_in_child();
-        at->set(span::state::absent);
-      } else if (in_use && !absent && at->settle_in_child(one->key(), policy_.fork)) {
+      using enum span::settled;
+      const bool has_tenant = in_use && at->has_tenant();
+      const auto outcome = !in_use ? empty : absent ? (has_tenant ? lost : empty) : at->settle_in_child(before, one->key(), policy_.fork);
+      if (outcome == kept) {
         at->set(span::state::live);
+      } else if (outcome == lost) {
+        at->forget_in_child(policy_.fork);
+        at->set(span::state::absent);
       } else {
-        at->forget_in_child();
+        at->forget_in_child(policy_.fork);
         at->set(span::state::busy);
         retire(*at);
       }

@@ -26,6 +26,7 @@ bool refill(std::size_t size) {
     platform::release(made.address, usable + 2 * page);
     return false;
   }
+  platform::seal(made.address, usable + 2 * page);
   current.next = made.address + page;
   current.left = usable;
   current.reserved += usable + 2 * page;

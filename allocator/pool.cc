@@ -50,6 +50,22 @@ std::size_t front_bytes() {
   return little < most_bytes ? little : most_bytes;
 }
 
+// Why a policy hides nothing here, or 0.
+platform::error hide_error_under(lockfast_hidden chosen) {
+  if (chosen == LOCKFAST_HIDDEN_OFF) return ECANCELED;
+  if (chosen == LOCKFAST_HIDDEN_AUTO && platform::may_hibernate()) return ECANCELED;
+  return platform::hiding_error();
+}
+
+// Guard markers count against the lock limit as locked pages do, and maps do not: so where maps are scarce and locks are not,
+// from an eighth of the maps on. A child whose pages are wiped would lose them.
+std::size_t marked_from_maps(platform::fork_policy chosen) {
+  const std::size_t maps = platform::map_limit();
+  const bool locks_are_plenty = platform::lock_limit() / platform::page_size() >= maps;
+  const bool wanted = locks_are_plenty && maps != SIZE_MAX && chosen != platform::fork_policy::wipe;
+  return wanted && platform::has_guard_markers() ? maps / 8 : SIZE_MAX;
+}
+
 platform::fork_policy fork_policy_of(lockfast_fork chosen) {
   switch (chosen) {
     case LOCKFAST_FORK_INHERIT: return platform::fork_policy::inherit;
@@ -105,8 +121,7 @@ void pool::start() {
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
   options_ = policy();
-  // No host offers hidden pages yet: a program that asks for them learns so from each receipt.
-  const platform::error hide_error = options_.hidden == LOCKFAST_HIDDEN_OFF ? ECANCELED : ENOTSUP;
+  const platform::error hide_error = hide_error_under(options_.hidden);
   const isolated_arena::policy policy_of_each = {
       .lock = options_.lock == LOCKFAST_LOCK_REQUIRED ? span::lock_wanted::always : span::lock_wanted::if_possible,
       .fork = fork_policy_of(options_.fork),
@@ -114,7 +129,8 @@ void pool::start() {
       .idle_pages = idle_pages() / arena_count,
       .large_idle_pages = idle_pages() / 2,
       .signal = signal_,
-      .hide_error = hide_error};
+      .hide_error = hide_error,
+      .marked_from_maps = marked_from_maps(fork_policy_of(options_.fork))};
   for (isolated_arena& arena : isolated_) arena.start(policy_of_each);
   grouped_.start({.fork = policy_of_each.fork,
                   .signal = signal_,
@@ -381,12 +397,16 @@ void pool::after_fork_in_parent() {
 
 // The child is alone: no mutex is needed while the arenas put themselves in order.
 void pool::after_fork_in_child() {
-  after_fork_in_parent();
+  metadata::exclusion().unlock();
+  region_map::exclusion().unlock();
+  ledger::of_process().after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
   compartment::reset_in_child();
   for (pool* const one : every_pool) one->grouped_.after_fork_in_child();
   compartment::settle_in_child();
+  compartment::after_fork_in_parent();
+  start_exclusion.unlock();
 }
 
 }  // namespace lockfast::internal

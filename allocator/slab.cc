@@ -6,6 +6,7 @@
 
 #include "allocator/front.h"
 #include "allocator/metadata.h"
+#include "allocator/slab_region.h"
 
 namespace lockfast::internal {
 namespace {
@@ -43,13 +44,15 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   return true;
 }
 
-platform::error slab::open_more(const opening& how) {
-  const std::size_t page = platform::page_size();
-  const std::size_t opened = opened_;
-  const std::size_t wanted = (margin + (slot_count_ + 1) * stride_ + page - 1) & ~(page - 1);
-  if (wanted > run_size_) return ENOSPC;
-  std::byte* const begin = run_ + opened;
-  const std::size_t bytes = wanted - opened;
+platform::error slab::open_hidden(std::byte* begin, std::size_t bytes, const opening& how) {
+  if (const auto refusal = platform::hide(begin, bytes); refusal != 0) return refusal;
+  if (how.protection_key == platform::default_key) return 0;
+  const auto refusal = platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
+  if (refusal != 0) (void)platform::unhide(begin, bytes, home.policy());
+  return refusal;
+}
+
+platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const opening& how) {
   const auto refusal = how.protection_key == platform::default_key
                            ? platform::protect(begin, bytes, access::read_write)
                            : platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
@@ -62,9 +65,37 @@ platform::error slab::open_more(const opening& how) {
     close(begin, bytes);
     return lock_refusal;
   }
-  protection_key_ = how.protection_key;
-  if (lock_refusal == 0) locked_ = wanted;
   lock_refusal_ = lock_refusal;
+  return 0;
+}
+
+platform::error slab::open_more(const opening& how) {
+  const std::size_t page = platform::page_size();
+  const std::size_t opened = opened_;
+  const std::size_t least = (margin + (slot_count_ + 1) * stride_ + page - 1) & ~(page - 1);
+  if (least > run_size_) return ENOSPC;
+  std::byte* const begin = run_ + opened;
+  if (opened == 0) hide_error_ = how.hide_error;
+  protection_key_ = how.protection_key;
+
+  std::size_t wanted = least;
+  bool done = false;
+  if (hide_error_ == 0) {
+    // Each piece of hidden memory is a map of its own, so they grow; the last may be as small as it must be.
+    if (2 * opened > least) wanted = 2 * opened < run_size_ ? 2 * opened : run_size_;
+    auto refusal = open_hidden(begin, wanted - opened, how);
+    if (refusal != 0 && wanted != least) {
+      wanted = least;
+      refusal = open_hidden(begin, wanted - opened, how);
+    }
+    done = refusal == 0;
+    if (!done && opened != 0) return ENOSPC;
+    hide_error_ = refusal;
+  }
+  if (!done) {
+    if (const auto refusal = open_locked(begin, wanted - opened, how); refusal != 0) return refusal;
+  }
+  if (lock_refusal_ == 0) locked_ = wanted;
   const std::size_t before = slot_count_;
   const std::size_t after = slots_in(wanted);
   opened_ = wanted;
@@ -87,9 +118,13 @@ bool slab::retire() {
   for (std::size_t index = 0; index < slot_count_; ++index) untouched &= all_zero(place(index) - margin, stride_);
   if (!untouched) end(breach::write_after_free);
   wipe(run_, opened_);
-  if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
-  platform::discard(run_, opened_);
-  close(run_, opened_);
+  if (hidden()) {
+    if (platform::unhide(run_, opened_, home.policy()) != 0) return false;
+  } else {
+    if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
+    platform::discard(run_, opened_);
+    close(run_, opened_);
+  }
   slot_count_ = 0;
   free_count_ = 0;
   opened_ = 0;
@@ -188,11 +223,30 @@ void slab::wipe_on_signal() {
   }
 }
 
-void slab::settle_in_child(platform::fork_policy policy) {
-  const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_ : opened_);
-  if (locked_ != 0 && refusal != 0) {
-    locked_ = 0;
-    lock_refusal_ = refusal;
+bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
+  std::byte* const begin = run_ + kept;
+  const std::size_t bytes = opened_ - kept;
+  const opening how = {opening::lock::if_possible, 0, protection_key_};
+  if (open_hidden(begin, bytes, how) == 0) return true;
+  // Not hidden as a whole any more, and told so of all of it.
+  const auto reserved = platform::reserve_again(begin, bytes, policy);
+  if (reserved.address == nullptr) return false;
+  hide_error_ = ENOMEM;
+  return open_locked(begin, bytes, how) == 0;
+}
+
+bool slab::restore_key_in_child() const {
+  return protection_key_ == platform::default_key ||
+         platform::protect_by_key(run_, opened_, access::read_write, protection_key_) == 0;
+}
+
+void slab::settle_in_child(contents found) {
+  if (!hidden()) {
+    const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_ : opened_);
+    if (locked_ != 0 && refusal != 0) {
+      locked_ = 0;
+      lock_refusal_ = refusal;
+    }
   }
   const canary_key renewed = canary_key::make();
   free_count_ = 0;
@@ -205,7 +259,7 @@ void slab::settle_in_child(platform::fork_policy policy) {
       put_free(index);
       continue;
     }
-    const bool intact = policy == platform::fork_policy::wipe || !known.is_live() || whole(index, known);
+    const bool intact = found == contents::lost || !known.is_live() || whole(index, known);
     slots_[index].write(known.in(slot::state::live));
     std::byte* const secret = begin + margin + known.shift();
     // What was damaged stays so: under the new key its old canary is as wrong.

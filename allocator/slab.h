@@ -128,16 +128,21 @@ class alignas(64) slab {
   // Why what is opened, but not within locked_bytes(), is not locked.
   [[nodiscard]] platform::error lock_refusal() const { return lock_refusal_; }
 
+  // Why the pages are not hidden, or 0.
+  [[nodiscard]] platform::error hide_error() const { return hide_error_; }
+  [[nodiscard]] bool hidden() const { return hide_error_ == 0 && opened_ != 0; }
+
   // Gives the slab a run and cuts it into slots of a capacity, none of them opened yet; false when there is no memory for the
   // records of its slots.
   [[nodiscard]] bool cut(std::byte* run, std::size_t run_size, std::size_t capacity);
 
   struct opening {
     enum class lock : std::uint8_t { always, if_possible } wanted;
+    platform::error hide_error;  // 0: the pages are to be hidden; else why not
     platform::key protection_key;
   };
-  // Opens the pages of at least one more slot, for writing, and locks them. Refused when they can't be had so, or there are no
-  // more, with nothing changed.
+  // Opens the pages of at least one more slot, for writing, and hides them, or locks them where the first could not be hidden.
+  // Refused when they can't be had so, or with ENOSPC when there are no more in this slab; with nothing changed.
   [[nodiscard]] platform::error open_more(const opening& how);
   // Unlocks and closes every page and gives their frames back; requires every slot free, in free_slots. False when the system
   // does not take the lock off; the pages are wiped.
@@ -156,9 +161,15 @@ class alignas(64) slab {
   // Wipes what every live secret holds, and every other slot whole; canaries stay. For a signal handler: requires pages that
   // can be written.
   void wipe_on_signal();
+  // In a forked child: has empty pages behind the first `kept` bytes, which are there, in place of hidden ones that stayed with
+  // the parent; false when that is refused.
+  [[nodiscard]] bool fill_gap_in_child(std::size_t kept, platform::fork_policy policy);
+  // In a forked child, of pages that were put in place of those: gives them the protection key that those had.
+  [[nodiscard]] bool restore_key_in_child() const;
   // In a forked child, of pages that can be written: makes them the child's own and locks them, with a new canary key; every
-  // slot that is not live is wiped and waits here.
-  void settle_in_child(platform::fork_policy policy);
+  // slot that is not live is wiped and waits here. Where the contents came along, a canary that is broken stays so.
+  enum class contents : std::uint8_t { inherited, lost };
+  void settle_in_child(contents found);
   // In a forked child that does not have the pages: the live secrets are absent. How many those are.
   std::size_t leave_absent();
   // Frees a live secret that is absent.
@@ -182,6 +193,8 @@ class alignas(64) slab {
   }
   [[nodiscard]] std::size_t size_of(slot::facts known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
+  [[nodiscard]] platform::error open_hidden(std::byte* begin, std::size_t bytes, const opening& how);
+  [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
   void close(std::byte* begin, std::size_t bytes) const;
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
 
@@ -190,6 +203,7 @@ class alignas(64) slab {
   relaxed<std::size_t> opened_;
   relaxed<std::size_t> locked_;
   relaxed<platform::error> lock_refusal_;
+  relaxed<platform::error> hide_error_;
   platform::key protection_key_ = platform::default_key;
   std::uint16_t* free_ = nullptr;
   std::size_t free_count_ = 0;

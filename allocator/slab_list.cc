@@ -27,7 +27,7 @@ void slab_list::enlist(slab& one) {
 
 slab::opening slab_list::opening_of(growth allowed) const {
   using enum slab::opening::lock;
-  return {allowed == growth::locked ? always : if_possible, settings_.protection_key};
+  return {allowed == growth::locked ? always : if_possible, settings_.hide_error, settings_.protection_key};
 }
 
 platform::error slab_list::open_new(const slab::opening& how, std::size_t capacity) {

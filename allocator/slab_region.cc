@@ -25,6 +25,7 @@ slab_region* slab_region::make(std::size_t place_size, std::size_t place_count, 
 
 bool slab_region::refill(std::size_t place_size, platform::fork_policy policy) {
   place_size_ = place_size;
+  policy_ = policy;
   // A single place fills its region: every address within has place number 0.
   place_shift_ = place_count_ == 1 ? sizeof(std::size_t) * CHAR_BIT - 1 : static_cast<unsigned>(std::countr_zero(place_size));
   used_.store(0, std::memory_order_relaxed);

@@ -2,16 +2,25 @@
 #include "allocator/span.h"
 
 #include "allocator/bytes.h"
+#include "allocator/span_region.h"
 
 namespace lockfast::internal {
 
 using platform::access;
 
-platform::error span::open(const tenancy& wanted, lock_wanted lock) {
+platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::error hide_error) {
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
-  if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
-  const auto lock_refusal = platform::lock(begin, bytes);
+  platform::error lock_refusal = 0;
+  if (home.marked()) {
+    if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) return refusal;
+  } else {
+    if (hide_error == 0) hide_error = platform::hide(begin, bytes);
+    if (hide_error != 0) {
+      if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
+      lock_refusal = platform::lock(begin, bytes);
+    }
+  }
   if (lock_refusal != 0 && lock == lock_wanted::always) {
     platform::discard(begin, bytes);
     (void)platform::protect(begin, bytes, access::none);
@@ -19,7 +28,8 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock) {
   }
   run_ = begin;
   run_size_ = bytes;
-  lock_error_ = lock_refusal;
+  lock_error_ = static_cast<std::int16_t>(lock_refusal);
+  hide_error_ = static_cast<std::int16_t>(hide_error);
   access_ = access::read_write;
   return 0;
 }
@@ -31,55 +41,98 @@ bool span::whole(const canary_key& key) const {
 bool span::retire() {
   // An idle run is zero, but for what a stray write left in front of the canary.
   if (protect(access::read_write) == 0) wipe_run();
-  if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) return false;
-  platform::discard(run_, run_size_);
-  (void)protect(access::none);
+  if (hidden()) {
+    if (platform::unhide(run_, run_size_, home.policy()) != 0) return false;
+  } else if (home.marked()) {
+    // At the limit on maps it may be refused; the pages then stay as they are, wiped and locked, for the next tenant.
+    (void)platform::mark_again(run_, run_size_);
+  } else {
+    if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) return false;
+    platform::discard(run_, run_size_);
+    (void)protect(access::none);
+  }
   run_ = nullptr;
   run_size_ = 0;
   lock_error_ = 0;
+  hide_error_ = -1;
   access_ = access::none;
   return true;
 }
 
-bool span::settle_in_child(const canary_key& key, platform::fork_policy policy) {
-  if (run_ == nullptr) return false;
+bool span::fill_gap_in_child(platform::fork_policy policy) {
+  platform::error hide_refusal = platform::hide(run_, run_size_);
+  if (hide_refusal != 0) {
+    const bool reserved = platform::reserve_again(run_, run_size_, policy).address != nullptr;
+    if (!reserved || platform::protect(run_, run_size_, access::read_write) != 0) return false;
+    lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
+  }
+  hide_error_ = static_cast<std::int16_t>(hide_refusal);
+  access_ = access::read_write;
+  return true;
+}
+
+span::settled span::settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy) {
+  if (run_ == nullptr) return settled::empty;
   const access wanted = access_;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
-  if (const auto refusal = platform::protect(run_, run_size_, access::read_write); refusal != 0) {
-    lock_error_ = refusal;
-    return has_tenant_;
-  }
+  const auto refusal = platform::protect(run_, run_size_, access::read_write);
+  const bool emptied = policy == platform::fork_policy::wipe || (refusal != 0 && hidden());
+  if (refusal != 0 && !(hidden() && has_tenant_ && fill_gap_in_child(policy))) return has_tenant_ ? settled::lost : settled::empty;
   access_ = access::read_write;
   if (!has_tenant_) {
     // A thread of the parent was taking a tenant in or out: the child's copy may hold what that thread had yet to wipe.
     wipe_run();
-    return false;
+    return settled::empty;
   }
-  lock_error_ = platform::lock_again(run_, run_size_);
-  if (policy == platform::fork_policy::wipe) {
-    const canary whole(key, address_, generation_);
-    whole.write(tenant());
-    whole.write_gap(address_ + size_, gap_);
+  if (!hidden()) lock_error_ = static_cast<std::int16_t>(platform::lock_again(run_, run_size_));
+  // What was damaged stays so: under the renewed key its old canary is as wrong.
+  if (emptied || canaries_whole(key)) {
+    const canary beside(renewed, address_, generation_);
+    beside.write(tenant());
+    beside.write_gap(address_ + size_, gap_);
   }
   (void)protect(wanted);
-  return true;
+  return settled::kept;
 }
 
-void span::forget_in_child() {
-  if (run_ != nullptr) {
-    (void)platform::unlock(run_, run_size_);
-    platform::discard(run_, run_size_);
-    (void)platform::protect(run_, run_size_, access::none);
+void span::forget_in_child(platform::fork_policy policy) {
+  if (run_ != nullptr && policy != platform::fork_policy::absent) {
+    if (hidden()) {
+      (void)platform::reserve_again(run_, run_size_, policy);
+    } else if (home.marked()) {
+      (void)platform::mark_again(run_, run_size_);
+    } else {
+      (void)platform::unlock(run_, run_size_);
+      platform::discard(run_, run_size_);
+      (void)platform::protect(run_, run_size_, access::none);
+    }
   }
   run_ = nullptr;
   run_size_ = 0;
   has_tenant_ = false;
   lock_error_ = 0;
+  hide_error_ = -1;
   access_ = access::none;
 }
 
+namespace {
+
+// Of a yield each: longer than any operation on a span takes.
+constexpr int most_waits = 1000;
+
+}  // namespace
+
+bool span::claim_live_soon() {
+  for (int waits = 0; waits < most_waits; ++waits) {
+    state seen = state::live;
+    if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    if (seen != state::busy) return false;
+    platform::yield();
+  }
+  return false;
+}
+
 void span::wipe_on_signal() {
-  constexpr int most_waits = 1000;
   for (int waits = 0; waits < most_waits; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {

@@ -55,6 +55,8 @@ class alignas(64) span {
 
   // Waits until nobody is busy with it; true when it is live, and now busy with the caller.
   [[nodiscard]] bool claim_live();
+  // The same, without waiting longer than a short operation takes: for whoever holds a mutex that the other may wait for.
+  [[nodiscard]] bool claim_live_soon();
   // True when it was absent, and is now busy with the caller.
   [[nodiscard]] bool claim_absent() {
     state seen = state::absent;
@@ -73,15 +75,19 @@ class alignas(64) span {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] platform::access current_access() const { return access_; }
   [[nodiscard]] platform::error lock_error() const { return lock_error_; }
+  // Why the run is not hidden; 0 when it is.
+  [[nodiscard]] platform::error hide_error() const { return hide_error_; }
+  [[nodiscard]] bool hidden() const { return hide_error_ == 0; }
   // Whether a secret is in it: from admit() until it is wiped.
   [[nodiscard]] bool has_tenant() const { return has_tenant_; }
 
   // ---- Pages; each refusal leaves the span as it was ----
 
-  // Makes the tenancy's pages accessible for writing and locks them; a refused lock is kept in lock_error() under
-  // lock_wanted::if_possible, and refused under lock_wanted::always.
+  // Makes the tenancy's pages accessible for writing, and hides them where hide_error is 0; else, or when that is refused, which
+  // is kept in hide_error(), locks them. A refused lock is kept in lock_error() under lock_wanted::if_possible, and refused under
+  // lock_wanted::always.
   enum class lock_wanted : std::uint8_t { always, if_possible };
-  [[nodiscard]] platform::error open(const tenancy& wanted, lock_wanted lock);
+  [[nodiscard]] platform::error open(const tenancy& wanted, lock_wanted lock, platform::error hide_error);
 
   // Makes an idle run accessible for writing again.
   [[nodiscard]] platform::error reopen();
@@ -110,11 +116,14 @@ class alignas(64) span {
   // not take the lock off, and then nothing has changed.
   [[nodiscard]] bool retire();
 
-  // In a forked child, where no other thread runs. settle: makes a tenant's run the child's own, locked, its canaries
-  // rewritten where the policy wiped them; false, its run wiped, when the span has no tenant. forget: the run is gone, or
-  // holds nothing.
-  [[nodiscard]] bool settle_in_child(const canary_key& key, platform::fork_policy policy);
-  void forget_in_child();
+  // In a forked child, where no other thread runs. fill_gap: has an empty run where a hidden one stayed with the parent; false
+  // when that is refused. settle: makes a tenant's run the child's own, locked, its canaries those of the renewed key;
+  // empty, its run wiped, when the span has no tenant; lost when there are no pages for it. forget: the run is gone, or holds
+  // nothing.
+  [[nodiscard]] bool fill_gap_in_child(platform::fork_policy policy);
+  enum class settled : std::uint8_t { kept, empty, lost };
+  [[nodiscard]] settled settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy);
+  void forget_in_child(platform::fork_policy policy);
 
   // Wipes a tenant's secret, whatever its access, and leaves access and canaries as they were. For a signal handler: a span
   // that stays busy, perhaps with the very thread that the signal interrupted, is opened and wiped all the same.
@@ -134,7 +143,8 @@ class alignas(64) span {
   relaxed<std::size_t> size_;
   std::uint32_t gap_ = 0;  // below a page
   std::uint32_t generation_ = 0;
-  relaxed<platform::error> lock_error_;
+  relaxed<std::int16_t> lock_error_;
+  relaxed<std::int16_t> hide_error_ = std::int16_t{-1};  // -1: it has no run
   relaxed<bool> has_tenant_;
   platform::access access_ = platform::access::none;
   std::atomic<state> state_ = state::fresh;
@@ -190,7 +200,7 @@ inline void span::admit(const tenancy& wanted, const canary_key& key) {
 inline platform::error span::reopen() { return protect(platform::access::read_write); }
 
 inline void span::lock_if_unlocked() {
-  if (lock_error_ != 0) lock_error_ = platform::lock(run_, run_size_);
+  if (lock_error_ != 0) lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
 }
 
 inline bool span::untouched() const { return address_ == nullptr || all_zero(tenant(), tenant_size()); }

@@ -31,6 +31,8 @@ bool span_region::refill(std::size_t place_pages, platform::fork_policy policy) 
   place_pages_ = place_pages;
   page_ = static_cast<std::uint32_t>(page);
   page_shift_ = static_cast<std::uint32_t>(std::countr_zero(page));
+  policy_ = policy;
+  marked_ = false;
   used_.store(0, std::memory_order_relaxed);
   return reserve((place_count_ * (place_pages + 1) + 1) * page, policy);
 }
@@ -40,10 +42,23 @@ void span_region::release() {
   used_.store(0, std::memory_order_relaxed);
 }
 
-bool span_region::reserve_in_child() {
+void span_region::mark() { marked_ = platform::mark(base(), size()) == 0; }
+
+bool span_region::settle_in_child() {
+  if (policy_ != platform::fork_policy::absent) {
+    if (marked_) (void)platform::lock_marked_again(base(), size());
+    return true;
+  }
+  marked_ = false;
   if (reserve_again()) return true;
   used_.store(0, std::memory_order_relaxed);
   return false;
+}
+
+canary_key span_region::renew_key() {
+  const canary_key before = key_;
+  key_ = canary_key::make();
+  return before;
 }
 
 span* span_region::take_unused() {

@@ -53,6 +53,12 @@ class span_region : public region {
   [[nodiscard]] isolated_arena& owner() const { return *owner_; }
   [[nodiscard]] const canary_key& key() const { return key_; }
   [[nodiscard]] std::size_t place_pages() const { return place_pages_; }
+  [[nodiscard]] std::size_t place_count() const { return place_count_; }
+  [[nodiscard]] platform::fork_policy policy() const { return policy_; }
+  // Whether its inaccessible pages are so by guard markers, in one map.
+  [[nodiscard]] bool marked() const { return marked_; }
+  // Has them so, where the system allows it. Requires a region of which nothing was used yet.
+  void mark();
 
   // The first byte behind a span's place: its guard page.
   [[nodiscard]] std::byte* end_of(const span& one) const;
@@ -64,9 +70,11 @@ class span_region : public region {
   [[nodiscard]] span* begin() const { return spans_; }
   [[nodiscard]] span* end() const { return spans_ + used_.load(std::memory_order_acquire); }
 
-  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place. False
-  // when the system refuses, and then the region is empty.
-  [[nodiscard]] bool reserve_in_child();
+  // In a forked child: the region as the policy has it there. Under fork_policy::absent its address space is reserved again, at
+  // the same place: false when the system refuses, and then the region is empty.
+  [[nodiscard]] bool settle_in_child();
+  // A new canary key; the one before it.
+  canary_key renew_key();
 
  private:
   span_region() : region(kind::spans) {}
@@ -79,6 +87,8 @@ class span_region : public region {
   std::uint32_t page_shift_ = 0;
   isolated_arena* owner_ = nullptr;
   canary_key key_ = {};
+  platform::fork_policy policy_ = platform::fork_policy::absent;
+  bool marked_ = false;
 
  public:
   span_region* next = nullptr;        // in its owner's list of all records, which only grows

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/single_threaded.h>
@@ -18,6 +19,14 @@
 
 namespace lockfast::platform {
 namespace {
+
+// What older headers do not name (linux/mman.h, linux/prctl.h, asm/unistd.h).
+constexpr int advice_guard_install = 102;  // 6.13
+constexpr int advice_guard_remove = 103;
+constexpr long call_memfd_secret = 447;  // 5.14
+constexpr long call_mseal = 462;         // 6.10
+constexpr int prctl_set_vma = 0x53564d41;
+constexpr unsigned long prctl_set_vma_name = 0;  // 5.17, where the kernel was built with it
 
 // Keeps errno as it was: a success must leave the caller's errno alone, and a refusal is a return value here.
 class errno_kept {
@@ -67,6 +76,7 @@ void settle_reservation(reservation& made, std::byte* address, std::size_t size,
   // Kernels without huge pages or merging refuse these with EINVAL, and then there is nothing to turn off.
   (void)advise(address, size, MADV_NOHUGEPAGE);
   (void)advise(address, size, MADV_UNMERGEABLE);
+  (void)prctl(prctl_set_vma, prctl_set_vma_name, address, size, "lockfast");
 }
 
 // The whole of a small file, as text; empty when it cannot be read. In /proc, lines may come in any number of pieces.
@@ -240,6 +250,162 @@ error lock_again(std::byte* address, std::size_t size) {
   const error refusal = lock(address, size);
   touch(address, size);
   return refusal;
+}
+
+// ---- Hidden memory ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// The descriptor of memfd_secret(2): whoever takes it (pidfd_getfd) has the pages too, so it lives for as few calls as can be.
+class secret_file {
+ public:
+  explicit secret_file(std::size_t size) : descriptor_(static_cast<int>(syscall(call_memfd_secret, O_CLOEXEC))) {
+    if (descriptor_ >= 0 && size != 0 && ftruncate(descriptor_, static_cast<off_t>(size)) != 0) refusal_ = errno;
+    if (descriptor_ < 0) refusal_ = errno;
+  }
+  ~secret_file() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  secret_file(const secret_file&) = delete;
+  secret_file& operator=(const secret_file&) = delete;
+
+  [[nodiscard]] error refusal() const { return refusal_; }
+  [[nodiscard]] void* map(void* address, std::size_t size, int flags) const {
+    return mmap(address, size, PROT_READ | PROT_WRITE, MAP_SHARED | flags, descriptor_, 0);
+  }
+
+ private:
+  int descriptor_;
+  error refusal_ = 0;
+};
+
+// Has the kernel write a byte of each page: where a page can't be had it fails with EFAULT, and a store of ours would be
+// SIGBUS (kernels with per-user accounting: 6.1.192, 6.12.117, 7.2).
+bool populate(std::byte* address, std::size_t size) {
+  for (std::size_t at = 0; at < size; at += page_size()) {
+    if (syscall(SYS_getrandom, address + at, 1, GRND_NONBLOCK) != 1) return false;
+    *(address + at) = std::byte{0};
+  }
+  return true;
+}
+
+// Puts inaccessible anonymous memory over whatever is there.
+bool cover(std::byte* address, std::size_t size) {
+  return mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == address;
+}
+
+}  // namespace
+
+error hiding_error() {
+  const errno_kept kept;
+  return secret_file(0).refusal();
+}
+
+bool may_hibernate() {
+  const errno_kept kept;
+  constexpr char disk[] = {'d', 'i', 's', 'k'};
+  text_file states("/sys/power/state");
+  const auto words = states.next_piece();
+  bool to_disk = false;
+  for (std::size_t at = 0; at + sizeof disk <= words.size(); ++at) to_disk |= memcmp(words.data() + at, disk, sizeof disk) == 0;
+  // The device of the image, as major:minor; 0:0 where none is set.
+  text_file resume("/sys/power/resume");
+  bool device = false;
+  for (const char character : resume.next_piece()) device |= character >= '1' && character <= '9';
+  return to_disk && device;
+}
+
+error hide(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  const secret_file file(size);
+  if (file.refusal() != 0) return file.refusal();
+  if (file.map(address, size, MAP_FIXED) != address) return errno;
+  error refusal = advise(address, size, MADV_DONTFORK);
+  if (refusal == 0 && !populate(address, size)) refusal = ENOMEM;
+  if (refusal == 0) return 0;
+  reservation again;
+  if (cover(address, size)) settle_reservation(again, address, size, fork_policy::inherit);
+  return refusal;
+}
+
+error unhide(std::byte* address, std::size_t size, fork_policy policy) {
+  const errno_kept kept;
+  if (!cover(address, size)) return errno;
+  reservation again;
+  settle_reservation(again, address, size, policy);
+  return 0;
+}
+
+std::byte* map_shared_hidden(std::size_t size) {
+  const errno_kept kept;
+  const secret_file file(size);
+  if (file.refusal() != 0) return nullptr;
+  void* const mapped = file.map(nullptr, size, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* const pages = static_cast<std::byte*>(mapped);
+  if (populate(pages, size)) return pages;
+  munmap(mapped, size);
+  return nullptr;
+}
+
+error move_hidden(std::byte* from, std::byte* to, std::size_t size) {
+  const errno_kept kept;
+  if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) return errno;
+  return advise(to, size, MADV_DONTFORK);
+}
+
+// ---- Guard markers ----------------------------------------------------------------------------------------------------------
+
+bool has_guard_markers() {
+  static constinit int known = -1;
+  int has = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (has < 0) {
+    const errno_kept kept;
+    void* const mapped = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // Under MCL_FUTURE the new map is locked, and refuses markers: then they are of no use.
+    has = mapped != MAP_FAILED && madvise(mapped, page_size(), advice_guard_install) == 0 ? 1 : 0;
+    if (mapped != MAP_FAILED) munmap(mapped, page_size());
+    __atomic_store_n(&known, has, __ATOMIC_RELAXED);
+  }
+  return has == 1;
+}
+
+error mark(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
+  // Markers first, then the lock: a locked map takes none, and mlock without ONFAULT fails at the first of them.
+  if (refusal == 0) refusal = advise(address, size, advice_guard_install);
+  if (refusal == 0) refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  if (refusal == 0) return 0;
+  (void)unlock_pages(address, size);
+  (void)advise(address, size, advice_guard_remove);
+  (void)mprotect(address, size, PROT_NONE);
+  return refusal;
+}
+
+error unmark(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  const error refusal = advise(address, size, advice_guard_remove);
+  if (refusal == 0) touch(address, size);
+  return refusal;
+}
+
+error mark_again(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  error refusal = unlock_pages(address, size);
+  if (refusal == 0) refusal = advise(address, size, advice_guard_install);
+  if (refusal == 0) refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  return refusal;
+}
+
+error lock_marked_again(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+}
+
+void seal(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  (void)syscall(call_mseal, address, size, 0);
 }
 
 reservation reserve_again(std::byte* address, std::size_t size, fork_policy policy) {

@@ -61,6 +61,39 @@ void release(std::byte* address, std::size_t size);
 // Gives the frames of unlocked pages back: zeros when they are touched again.
 void discard(std::byte* address, std::size_t size);
 
+// ---- Hidden memory: out of the kernel's own map, so that no other process reads it, and no dump, root's included ----------
+
+// Why this system has none, or 0. A budget that is used up shows only when pages are to be hidden.
+[[nodiscard]] error hiding_error();
+// Whether this machine can hibernate, which the use of hidden memory prevents for all of it.
+[[nodiscard]] bool may_hibernate();
+
+// Puts hidden pages in the place of reserved, inaccessible ones: zero, writable, held in RAM, absent from every forked child.
+// ENOMEM or EAGAIN over the budget, with nothing changed; never a fault when they are used later.
+[[nodiscard]] error hide(std::byte* address, std::size_t size);
+// Gives wiped, hidden pages back: reserved and inaccessible as before.
+[[nodiscard]] error unhide(std::byte* address, std::size_t size, fork_policy policy);
+
+// For the copy of hidden pages that a forked child is to have. Maps hidden pages that child and parent share; null when that
+// is refused. release() unmaps them, whole or what is left of them.
+[[nodiscard]] std::byte* map_shared_hidden(std::size_t size);
+// In the child: moves pages of such a map over the gap that hide() left there; they are hidden like those from then on.
+[[nodiscard]] error move_hidden(std::byte* from, std::byte* to, std::size_t size);
+
+// ---- Guard markers: inaccessible pages that cost no map, in memory that is accessible and locked else -----------------------
+
+// Whether this system has them (Linux 6.13).
+[[nodiscard]] bool has_guard_markers();
+// Turns a fresh reservation into one map that is writable and locked, every page of it inaccessible behind a marker; all of it
+// counts against the lock limit. ENOMEM, EAGAIN or EPERM over that, and it is as it was.
+[[nodiscard]] error mark(std::byte* address, std::size_t size);
+// Takes the markers off pages: zero, resident and locked.
+[[nodiscard]] error unmark(std::byte* address, std::size_t size);
+// Puts markers on wiped pages again and gives their frames back.
+[[nodiscard]] error mark_again(std::byte* address, std::size_t size);
+// In a forked child, whose locks are gone: locks a marked reservation again; pages that are copies stay so until lock_again.
+[[nodiscard]] error lock_marked_again(std::byte* address, std::size_t size);
+
 // ---- Protection keys: an access of each thread's own beside that of the pages, changed without a system call (x86-64 with PKU,
 // Linux 4.9; fifteen for a process). A denied access raises what an access to inaccessible memory does.
 
@@ -84,6 +117,12 @@ void set_key_access(key of, access to);
 
 // In a forked child: reserves address space that fork_policy::absent took away, at the same place.
 [[nodiscard]] reservation reserve_again(std::byte* address, std::size_t size, fork_policy policy);
+
+// ---- Memory that lives as long as the process -----------------------------------------------------------------------------
+
+// Makes reserved pages, inaccessible ones too, permanent as they are: no call can unmap them or change their access, where the
+// system can do that (mseal, Linux 6.10).
+void seal(std::byte* address, std::size_t size);
 
 // ---- The caller's own memory: whole pages that it mapped itself ---------------------------------------------------------
 

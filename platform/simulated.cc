@@ -24,6 +24,8 @@ struct page_state {
   access allowed = access::none;
   bool locked = false;
   bool opened = false;  // since it was reserved or discarded
+  bool hidden = false;
+  bool marked = false;
 };
 
 struct reserved_block {
@@ -39,6 +41,9 @@ struct host {
   std::size_t until_refusal = 0;
   bool refused = false;
   std::size_t lock_limit = SIZE_MAX;
+  std::size_t hidden_limit = 0;
+  std::size_t map_limit = SIZE_MAX;
+  bool guard_markers = false;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
   void (*unlock_observer)(const std::byte* address, std::size_t size) = nullptr;
@@ -70,6 +75,14 @@ std::size_t locked_bytes(const host& in) {
     for (const page_state& page : block.pages) locked += page.locked;
   }
   return locked * in.page;
+}
+
+std::size_t pages_that(const host& in, bool page_state::*are) {
+  std::size_t count = 0;
+  for (const auto& [base, block] : in.blocks) {
+    for (const page_state& page : block.pages) count += page.*are;
+  }
+  return count;
 }
 
 // Calls visit(state, address) for each page of a run that must lie in one reserved block.
@@ -122,7 +135,7 @@ void release(std::byte* address, std::size_t size) {
   counted(in, call::release);
   if (in.unlock_observer != nullptr) in.unlock_observer(address, size);
   for_each_page(in, address, size, [&](const page_state& page, const std::byte* at) {
-    if (page.locked) fail("release of locked pages");
+    if (page.locked && !page.marked) fail("release of locked pages");
     if (page.opened) require_wiped(in, at, "release of pages that are not wiped");
   });
   in.blocks.erase(address);
@@ -184,6 +197,80 @@ void discard(std::byte* address, std::size_t size) {
   });
 }
 
+error hiding_error() { return the_host().hidden_limit == 0 ? ENOSYS : 0; }
+bool may_hibernate() { return false; }
+
+error hide(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (in.hidden_limit == 0) return ENOSYS;
+  if (refuses(in, call::hide)) return EAGAIN;
+  if (pages_that(in, &page_state::hidden) * in.page + size > in.hidden_limit) return EAGAIN;
+  for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
+    if (page.allowed != access::none || page.locked || page.marked || page.hidden) fail("hiding of pages that are in use");
+    std::memset(at, 0, in.page);
+    page = {.allowed = access::read_write, .locked = false, .opened = true, .hidden = true, .marked = false};
+  });
+  return 0;
+}
+
+error unhide(std::byte* address, std::size_t size, fork_policy) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::unhide);
+  for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
+    if (!page.hidden) fail("unhiding of pages that are not hidden");
+    require_wiped(in, at, "unhiding of pages that are not wiped");
+    page = {};
+  });
+  return 0;
+}
+
+std::byte* map_shared_hidden(std::size_t) { return nullptr; }
+error move_hidden(std::byte*, std::byte*, std::size_t) { return ENOMEM; }
+
+bool has_guard_markers() { return the_host().guard_markers; }
+
+error mark(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (!in.guard_markers) return EINVAL;
+  if (refuses(in, call::mark) || locked_bytes(in) + size > in.lock_limit) return ENOMEM;
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
+    if (page.opened || page.locked || page.hidden) fail("markers on pages that are in use");
+    page = {.allowed = access::none, .locked = true, .opened = false, .hidden = false, .marked = true};
+  });
+  return 0;
+}
+
+error unmark(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (refuses(in, call::unmark)) return ENOMEM;
+  for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
+    if (!page.marked) fail("no marker to take off");
+    std::memset(at, 0, in.page);
+    page = {.allowed = access::read_write, .locked = true, .opened = true, .hidden = false, .marked = false};
+  });
+  return 0;
+}
+
+error mark_again(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  counted(in, call::mark_again);
+  for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
+    if (!page.locked || page.marked) fail("markers put on pages that had none");
+    require_wiped(in, at, "markers on pages that are not wiped");
+    page = {.allowed = access::none, .locked = true, .opened = false, .hidden = false, .marked = true};
+  });
+  return 0;
+}
+
+error lock_marked_again(std::byte*, std::size_t) { return 0; }
+
+void seal(std::byte*, std::size_t) {}
+
 error lock_again(std::byte* address, std::size_t size) { return lock(address, size); }
 
 reservation reserve_again(std::byte* address, std::size_t, fork_policy) {
@@ -236,7 +323,7 @@ error reveal(std::byte* address, std::size_t size) {
 void raise_lock_limit() {}
 std::size_t lock_limit() { return the_host().lock_limit; }
 std::size_t maps_used() { return 0; }
-std::size_t map_limit() { return SIZE_MAX; }
+std::size_t map_limit() { return the_host().map_limit; }
 bool locks_are_real() { return true; }
 
 // A fixed sequence (Steele, Lea and Flood 2014), so that a test that fails does so again.
@@ -267,6 +354,9 @@ void reset() {
   in.until_refusal = 0;
   in.refused = false;
   in.lock_limit = SIZE_MAX;
+  in.hidden_limit = 0;
+  in.map_limit = SIZE_MAX;
+  in.guard_markers = false;
 }
 
 void refuse_nth(std::size_t n) {
@@ -293,6 +383,9 @@ std::size_t total_count() {
 
 void set_lock_limit(std::size_t bytes) { the_host().lock_limit = bytes; }
 void set_page_size(std::size_t bytes) { the_host().page = bytes; }
+void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
+void set_guard_markers(bool has) { the_host().guard_markers = has; }
+void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
 
 std::size_t bytes_reserved() {
   host& in = the_host();
@@ -316,6 +409,18 @@ std::size_t bytes_locked() {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   return locked_bytes(in);
+}
+
+std::size_t bytes_hidden() {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  return pages_that(in, &page_state::hidden) * in.page;
+}
+
+std::size_t bytes_marked() {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  return pages_that(in, &page_state::marked) * in.page;
 }
 
 bool foreign_locked(const void* address) {

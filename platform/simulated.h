@@ -20,6 +20,11 @@ enum class call : unsigned char {
   lock,
   unlock,
   discard,
+  hide,
+  unhide,
+  mark,
+  unmark,
+  mark_again,
   lock_foreign,
   unlock_foreign,
   conceal,
@@ -45,10 +50,17 @@ void observe_unlocks(void (*observer)(const std::byte* address, std::size_t size
 // What the system would have: bytes of locked memory, maps. SIZE_MAX at the start.
 void set_lock_limit(std::size_t bytes);
 void set_page_size(std::size_t bytes);
+// How many bytes can be hidden, 0 at the start: then the system has no hidden memory at all.
+void set_hidden_limit(std::size_t bytes);
+// Whether it has guard markers, and how many maps it allows; no, and SIZE_MAX, at the start.
+void set_guard_markers(bool has);
+void set_map_limit(std::size_t maps);
 
 [[nodiscard]] std::size_t bytes_reserved();
 [[nodiscard]] std::size_t bytes_accessible();
 [[nodiscard]] std::size_t bytes_locked();
+[[nodiscard]] std::size_t bytes_hidden();
+[[nodiscard]] std::size_t bytes_marked();
 // Pages of the caller's own memory that are locked.
 [[nodiscard]] bool foreign_locked(const void* address);
 [[nodiscard]] bool foreign_concealed(const void* address);

@@ -1,0 +1,50 @@
+// fork_copy.cc - the copy's map and table.
+#include "allocator/fork_copy.h"
+
+#include <cstring>
+
+#include "allocator/bytes.h"
+
+namespace lockfast::internal {
+
+void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
+  if (run_count == 0) return;
+  const std::size_t page = platform::page_size();
+  const std::size_t table = (run_count * sizeof(entry) + page - 1) / page * page;
+  size_ = table + bytes;
+  base_ = platform::map_shared_hidden(size_);
+  hidden_ = base_ != nullptr;
+  if (!hidden_) {
+    const auto plain = platform::reserve(size_, page, platform::fork_policy::inherit);
+    if (plain.address == nullptr) return;
+    base_ = plain.address;
+    if (platform::protect(base_, size_, platform::access::read_write) != 0 || platform::lock(base_, size_) != 0) {
+      platform::release(base_, size_);
+      base_ = nullptr;
+      return;
+    }
+  }
+  room_ = run_count;
+  next_ = table;
+}
+
+void fork_copy::add(void* record, std::byte* run, std::size_t size) {
+  if (base_ == nullptr || count_ == room_ || size > size_ - next_) return;
+  std::memcpy(base_ + next_, run, size);
+  reinterpret_cast<entry*>(base_)[count_++] = {record, run, size, next_};
+  next_ += size;
+}
+
+void fork_copy::end() {
+  if (base_ != nullptr) {
+    if (!hidden_) {
+      wipe(base_, size_);
+      (void)platform::unlock(base_, size_);
+    }
+    platform::release(base_, size_);
+  }
+  base_ = nullptr;
+  count_ = 0;
+}
+
+}  // namespace lockfast::internal
