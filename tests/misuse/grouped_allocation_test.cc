@@ -88,8 +88,10 @@ TEST_CASE("a slab's pages are locked and out of core dumps, as the receipt says,
         char* const secret = secret_of(size);
         all.push_back(secret);
         const lockfast_receipt receipt = receipt_of(secret);
-        promised(receipt.backing == LOCKFAST_LOCKED && receipt.lock_error == 0, "a receipt of the lock");
-        promised(receipt.dump_error == 0 && receipt.fork_error == 0 && receipt.hide_error != 0, "a receipt of the rest");
+        promised(receipt.backing != LOCKFAST_UNLOCKED && receipt.lock_error == 0, "a receipt of the lock");
+        promised(receipt.dump_error == 0 && receipt.fork_error == 0 &&
+                     (receipt.hide_error == 0) == (receipt.backing == LOCKFAST_HIDDEN),
+                 "a receipt of the rest");
       }
       char* const secret = all.back();
       for (char* page = page_of(secret); page <= page_of(secret + size - 1); page += page_size()) {
