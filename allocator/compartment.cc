@@ -156,6 +156,7 @@ void compartment::destroy() {
     {
       const writable opened(*this);
       for (slab_list& list : lists_) family_->count_frees(list.clear());
+      family_->forget_absent(*this);
     }
     effective_ = access::none;
     readers_ = 0;

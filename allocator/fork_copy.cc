@@ -1,11 +1,19 @@
 // fork_copy.cc - the copy's map and table.
 #include "allocator/fork_copy.h"
 
-#include <cstring>
-
 #include "allocator/bytes.h"
 
 namespace lockfast::internal {
+namespace {
+
+// A secret's owner may write to it while it is copied, as it may while the kernel copies pages in fork.
+[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void copy_racing(std::byte* to, const std::byte* from, std::size_t size) {
+  auto* const words = reinterpret_cast<volatile std::uint64_t*>(to);
+  const auto* const read = reinterpret_cast<const volatile std::uint64_t*>(from);
+  for (std::size_t at = 0; at < size / sizeof(std::uint64_t); ++at) words[at] = read[at];
+}
+
+}  // namespace
 
 void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
   if (run_count == 0) return;
@@ -28,11 +36,13 @@ void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
   next_ = table;
 }
 
-void fork_copy::add(void* record, std::byte* run, std::size_t size) {
-  if (base_ == nullptr || count_ == room_ || size > size_ - next_) return;
-  std::memcpy(base_ + next_, run, size);
-  reinterpret_cast<entry*>(base_)[count_++] = {record, run, size, next_};
+std::byte* fork_copy::add(void* record, std::byte* run, std::size_t size, std::uint64_t stamp) {
+  if (base_ == nullptr || count_ == room_ || size > size_ - next_) return nullptr;
+  std::byte* const to = base_ + next_;
+  if (run != nullptr) copy_racing(to, run, size);
+  reinterpret_cast<entry*>(base_)[count_++] = {record, run, size, next_, stamp};
   next_ += size;
+  return to;
 }
 
 void fork_copy::end() {

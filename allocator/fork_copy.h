@@ -11,6 +11,7 @@
 #define LOCKFAST_ALLOCATOR_FORK_COPY_H
 
 #include <cstddef>
+#include <cstdint>
 
 #include "platform/platform.h"
 
@@ -25,12 +26,14 @@ class fork_copy {
     std::byte* run;
     std::size_t size;    // whole pages
     std::size_t offset;  // in the copy
+    std::uint64_t stamp;  // what its owner told apart tenants by
   };
 
   // Makes room for so many runs of so many bytes in all; without it nothing is copied, and the child finds no contents.
   void begin(std::size_t run_count, std::size_t bytes);
-  // Copies a readable run, as far as there is room.
-  void add(void* record, std::byte* run, std::size_t size);
+  // Copies a readable run, as far as there is room, while others may write to it, or makes room for as much
+  // when run is null; where it is in the copy, or null.
+  std::byte* add(void* record, std::byte* run, std::size_t size, std::uint64_t stamp);
 
   // In the child: calls place(entry, content), content being null where a run can only be had empty; then drops the rest.
   template <class Place>

@@ -245,6 +245,18 @@ void grouped::add_to(struct lockfast_statistics& out) {
   out.allocations += frees + live;
 }
 
+void grouped::forget_absent(const compartment& within) {
+  space_.for_each([&](slab& one) {
+    if (one.within != &within || one.absent_count == 0) return;
+    for (std::size_t index = 0; one.absent_count != 0; ++index) {
+      if (one.facts(index).is_free()) continue;
+      one.evict_absent(index);
+      count_frees(1);
+    }
+    space_.put(one);
+  });
+}
+
 void grouped::wipe_on_signal() {
   space_.for_each([](slab& one) {
     if (one.opened_bytes() == 0) return;
@@ -277,24 +289,40 @@ void grouped::copy_for_child() {
   std::size_t run_count = 0;
   std::size_t bytes = 0;
   for_each_hidden([&](const slab& one) {
-    ++run_count;
-    bytes += one.opened_bytes();
+    run_count += 2;
+    bytes += one.opened_bytes() + one.facts_bytes();
   });
   copy_.begin(run_count, bytes);
-  for_each_hidden([&](slab& one) { copy_.add(&one, one.run(), one.opened_bytes()); });
+  // What was known of the slots before their contents were read, behind those.
+  for_each_hidden([&](slab& one) {
+    std::byte* const known = copy_.add(nullptr, nullptr, one.facts_bytes(), 0);
+    if (known != nullptr) one.copy_facts(known);
+    (void)copy_.add(&one, one.run(), one.opened_bytes(), 0);
+  });
 }
 
 void grouped::place_copies_in_child() {
+  const std::byte* known = nullptr;
   copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
+    if (each.record == nullptr) {
+      known = content;
+      return;
+    }
     slab& one = *static_cast<slab*>(each.record);
     if (one.run() != each.run || one.opened_bytes() < each.size) return;
     if (copy_.hidden() && platform::move_hidden(content, each.run, each.size) == 0) {
       if (one.opened_bytes() != each.size) (void)one.fill_gap_in_child(each.size, policy_.fork);
       // Without its key a compartment would be open to all; what can't be closed is not there.
-      if (!one.restore_key_in_child()) platform::release(each.run, each.size);
+      if (!one.restore_key_in_child()) {
+        platform::release(each.run, each.size);
+        return;
+      }
     } else if (one.fill_gap_in_child(0, policy_.fork)) {
       std::memcpy(each.run, content, each.size);
+    } else {
+      return;
     }
+    one.renew_in_child(known);
   });
   copy_.end();
 }

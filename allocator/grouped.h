@@ -14,6 +14,7 @@
 #include <lockfast/lockfast.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -34,12 +35,12 @@ class grouped {
   static constexpr std::size_t most_alignment = 1024;
 
   struct policy {
-    platform::fork_policy fork;
-    breach_signal signal;
-    std::uint8_t family;       // index of its fronts
-    bool fronts;               // whether threads may have them
-    std::size_t front_bytes;   // of each size class, that a thread may keep
-    platform::error hide_error;  // why no secret of this family is hidden
+    platform::fork_policy fork = platform::fork_policy::absent;
+    breach_signal signal = breach_signal::abort;
+    std::uint8_t family = no_family;         // index of its fronts
+    bool fronts = false;                     // whether threads may have them
+    std::size_t front_bytes = 0;             // of each size class, that a thread may keep
+    platform::error hide_error = ECANCELED;  // why no secret of this family is to be hidden, or 0
   };
 
   constexpr grouped() = default;
@@ -78,6 +79,8 @@ class grouped {
   std::size_t trim();
   void add_to(struct lockfast_statistics& out);
   void count_frees(std::size_t count) { other_frees_.fetch_add(count, std::memory_order_relaxed); }
+  // Frees the secrets of a compartment that stayed with the parent of a fork.
+  void forget_absent(const compartment& within);
   // For a signal handler: wipes every secret, whatever its access.
   void wipe_on_signal();
 

@@ -212,7 +212,7 @@ void isolated_arena::copy_for_child() {
     if (!at.claim_live_soon()) return;
     const access before = at.current_access();
     if (at.hidden() && (before != access::none || at.protect(access::read) == 0)) {
-      copy_.add(&at, at.run(), at.run_size());
+      (void)copy_.add(&at, at.run(), at.run_size(), at.generation());
       if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
     }
     at.set(span::state::live);
@@ -223,8 +223,12 @@ void isolated_arena::place_copies_in_child() {
   copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
     span& at = *static_cast<span*>(each.record);
     if (!at.has_tenant() || at.run() != each.run || at.run_size() != each.size) return;
-    if (copy_.hidden() && platform::move_hidden(content, each.run, each.size) == 0) return;
-    if (at.fill_gap_in_child(policy_.fork)) std::memcpy(each.run, content, each.size);
+    if (!copy_.hidden() || platform::move_hidden(content, each.run, each.size) != 0) {
+      if (!at.fill_gap_in_child(policy_.fork)) return;
+      std::memcpy(each.run, content, each.size);
+    }
+    // Another thread may have changed the tenant since.
+    if (each.stamp != at.generation()) at.renew_in_child(at.home.key());
   });
   copy_.end();
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "allocator/bytes.h"
+#include "allocator/hiding.h"
 #include "allocator/ledger.h"
 #include "allocator/metadata.h"
 #include "allocator/options.h"
@@ -168,6 +169,7 @@ allocated pool::insist(Attempt attempt) const {
   if (made.address == nullptr && is_shortage(made.refusal) && options_.lock == LOCKFAST_LOCK_PREFERRED) {
     made = attempt(slab_list::growth::if_possible);
   }
+  if (made.address == nullptr) made.refusal = ENOMEM;
   return made;
 }
 
@@ -380,6 +382,7 @@ void pool::before_fork() {
   compartment::before_fork();
   for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
   for (pool* const one : every_pool) one->grouped_.before_fork();
+  hiding::before_fork();
   ledger::of_process().before_fork();
   region_map::exclusion().lock();
   metadata::exclusion().lock();
@@ -389,6 +392,7 @@ void pool::after_fork_in_parent() {
   metadata::exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
+  hiding::after_fork();
   for (pool* const one : every_pool) one->grouped_.after_fork_in_parent();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
   compartment::after_fork_in_parent();
@@ -401,6 +405,7 @@ void pool::after_fork_in_child() {
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
+  hiding::after_fork();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
   compartment::reset_in_child();
   for (pool* const one : every_pool) one->grouped_.after_fork_in_child();

@@ -2,9 +2,11 @@
 #include "allocator/slab.h"
 
 #include <cerrno>
+#include <cstring>
 #include <new>
 
 #include "allocator/front.h"
+#include "allocator/hiding.h"
 #include "allocator/metadata.h"
 #include "allocator/slab_region.h"
 
@@ -45,10 +47,10 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
 }
 
 platform::error slab::open_hidden(std::byte* begin, std::size_t bytes, const opening& how) {
-  if (const auto refusal = platform::hide(begin, bytes); refusal != 0) return refusal;
+  if (const auto refusal = hiding::hide(begin, bytes, home.policy()); refusal != 0) return refusal;
   if (how.protection_key == platform::default_key) return 0;
   const auto refusal = platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
-  if (refusal != 0) (void)platform::unhide(begin, bytes, home.policy());
+  if (refusal != 0) (void)hiding::unhide(begin, bytes, home.policy());
   return refusal;
 }
 
@@ -119,7 +121,7 @@ bool slab::retire() {
   if (!untouched) end(breach::write_after_free);
   wipe(run_, opened_);
   if (hidden()) {
-    if (platform::unhide(run_, opened_, home.policy()) != 0) return false;
+    if (hiding::unhide(run_, opened_, home.policy()) != 0) return false;
   } else {
     if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
     platform::discard(run_, opened_);
@@ -229,10 +231,37 @@ bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
   const opening how = {opening::lock::if_possible, 0, protection_key_};
   if (open_hidden(begin, bytes, how) == 0) return true;
   // Not hidden as a whole any more, and told so of all of it.
-  const auto reserved = platform::reserve_again(begin, bytes, policy);
-  if (reserved.address == nullptr) return false;
+  (void)platform::reserve_again(begin, bytes, policy);
   hide_error_ = ENOMEM;
   return open_locked(begin, bytes, how) == 0;
+}
+
+std::size_t slab::facts_bytes() const {
+  const std::size_t page = platform::page_size();
+  return (slots_in(opened_) * sizeof(std::uint64_t) + page - 1) & ~(page - 1);
+}
+
+// A slot that is not known yet reads as 0, which no slot with a tenant is.
+void slab::copy_facts(std::byte* to) const {
+  for (std::size_t index = 0; index < slot_count_; ++index) {
+    const std::uint64_t bits = facts(index).bits();
+    std::memcpy(to + index * sizeof bits, &bits, sizeof bits);
+  }
+}
+
+void slab::renew_in_child(const std::byte* known_then) {
+  for (std::size_t index = 0; index < slot_count_; ++index) {
+    const slot::facts known = facts(index);
+    std::uint64_t then = 0;
+    if (known_then != nullptr && (index + 1) * sizeof then <= facts_bytes()) {
+      std::memcpy(&then, known_then + index * sizeof then, sizeof then);
+    }
+    if (known.is_free() || then == known.bits()) continue;
+    std::byte* const begin = place(index) - margin;
+    std::byte* const secret = begin + margin + known.shift();
+    wipe(begin, stride_);
+    canary(key_, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
+  }
 }
 
 bool slab::restore_key_in_child() const {

@@ -164,6 +164,11 @@ class alignas(64) slab {
   // In a forked child: has empty pages behind the first `kept` bytes, which are there, in place of hidden ones that stayed with
   // the parent; false when that is refused.
   [[nodiscard]] bool fill_gap_in_child(std::size_t kept, platform::fork_policy policy);
+  // What is known of the slots, for a copy of the pages: as many bytes, a multiple of the page size.
+  [[nodiscard]] std::size_t facts_bytes() const;
+  void copy_facts(std::byte* to) const;
+  // In a forked child, of a copy of the pages: wipes the slots whose tenants have changed since the facts were copied.
+  void renew_in_child(const std::byte* known_then);
   // In a forked child, of pages that were put in place of those: gives them the protection key that those had.
   [[nodiscard]] bool restore_key_in_child() const;
   // In a forked child, of pages that can be written: makes them the child's own and locks them, with a new canary key; every

@@ -2,6 +2,7 @@
 #include "allocator/span.h"
 
 #include "allocator/bytes.h"
+#include "allocator/hiding.h"
 #include "allocator/span_region.h"
 
 namespace lockfast::internal {
@@ -15,7 +16,7 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   if (home.marked()) {
     if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) return refusal;
   } else {
-    if (hide_error == 0) hide_error = platform::hide(begin, bytes);
+    if (hide_error == 0) hide_error = hiding::hide(begin, bytes, home.policy());
     if (hide_error != 0) {
       if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
       lock_refusal = platform::lock(begin, bytes);
@@ -42,7 +43,7 @@ bool span::retire() {
   // An idle run is zero, but for what a stray write left in front of the canary.
   if (protect(access::read_write) == 0) wipe_run();
   if (hidden()) {
-    if (platform::unhide(run_, run_size_, home.policy()) != 0) return false;
+    if (hiding::unhide(run_, run_size_, home.policy()) != 0) return false;
   } else if (home.marked()) {
     // At the limit on maps it may be refused; the pages then stay as they are, wiped and locked, for the next tenant.
     (void)platform::mark_again(run_, run_size_);
@@ -60,15 +61,23 @@ bool span::retire() {
 }
 
 bool span::fill_gap_in_child(platform::fork_policy policy) {
-  platform::error hide_refusal = platform::hide(run_, run_size_);
+  platform::error hide_refusal = hiding::hide(run_, run_size_, policy);
   if (hide_refusal != 0) {
-    const bool reserved = platform::reserve_again(run_, run_size_, policy).address != nullptr;
-    if (!reserved || platform::protect(run_, run_size_, access::read_write) != 0) return false;
+    // Where hiding was tried the gap is reserved again by now.
+    (void)platform::reserve_again(run_, run_size_, policy);
+    if (platform::protect(run_, run_size_, access::read_write) != 0) return false;
     lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
   }
   hide_error_ = static_cast<std::int16_t>(hide_refusal);
   access_ = access::read_write;
   return true;
+}
+
+void span::renew_in_child(const canary_key& key) {
+  wipe(run_, run_size_);
+  const canary beside(key, address_, generation_);
+  beside.write(tenant());
+  beside.write_gap(address_ + size_, gap_);
 }
 
 span::settled span::settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy) {

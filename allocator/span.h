@@ -78,6 +78,7 @@ class alignas(64) span {
   // Why the run is not hidden; 0 when it is.
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
   [[nodiscard]] bool hidden() const { return hide_error_ == 0; }
+  [[nodiscard]] std::uint32_t generation() const { return generation_; }
   // Whether a secret is in it: from admit() until it is wiped.
   [[nodiscard]] bool has_tenant() const { return has_tenant_; }
 
@@ -121,6 +122,8 @@ class alignas(64) span {
   // empty, its run wiped, when the span has no tenant; lost when there are no pages for it. forget: the run is gone, or holds
   // nothing.
   [[nodiscard]] bool fill_gap_in_child(platform::fork_policy policy);
+  // In a forked child, of a run whose contents are those of an earlier tenant: wiped, with this one's canaries.
+  void renew_in_child(const canary_key& key);
   enum class settled : std::uint8_t { kept, empty, lost };
   [[nodiscard]] settled settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy);
   void forget_in_child(platform::fork_policy policy);

@@ -315,16 +315,17 @@ bool may_hibernate() {
   return to_disk && device;
 }
 
-error hide(std::byte* address, std::size_t size) {
+error hide(std::byte* address, std::size_t size, fork_policy policy) {
   const errno_kept kept;
   const secret_file file(size);
   if (file.refusal() != 0) return file.refusal();
-  if (file.map(address, size, MAP_FIXED) != address) return errno;
-  error refusal = advise(address, size, MADV_DONTFORK);
+  error refusal = file.map(address, size, MAP_FIXED) == address ? 0 : errno;
+  if (refusal == 0) refusal = advise(address, size, MADV_DONTFORK);
   if (refusal == 0 && !populate(address, size)) refusal = ENOMEM;
   if (refusal == 0) return 0;
+  // A map over the limit is refused when what was there is gone already (mm/secretmem.c).
   reservation again;
-  if (cover(address, size)) settle_reservation(again, address, size, fork_policy::inherit);
+  if (cover(address, size)) settle_reservation(again, address, size, policy);
   return refusal;
 }
 

@@ -69,8 +69,8 @@ void discard(std::byte* address, std::size_t size);
 [[nodiscard]] bool may_hibernate();
 
 // Puts hidden pages in the place of reserved, inaccessible ones: zero, writable, held in RAM, absent from every forked child.
-// ENOMEM or EAGAIN over the budget, with nothing changed; never a fault when they are used later.
-[[nodiscard]] error hide(std::byte* address, std::size_t size);
+// ENOMEM or EAGAIN over the budget, and they are reserved under the policy as before; never a fault when they are used later.
+[[nodiscard]] error hide(std::byte* address, std::size_t size, fork_policy policy);
 // Gives wiped, hidden pages back: reserved and inaccessible as before.
 [[nodiscard]] error unhide(std::byte* address, std::size_t size, fork_policy policy);
 

@@ -200,7 +200,7 @@ void discard(std::byte* address, std::size_t size) {
 error hiding_error() { return the_host().hidden_limit == 0 ? ENOSYS : 0; }
 bool may_hibernate() { return false; }
 
-error hide(std::byte* address, std::size_t size) {
+error hide(std::byte* address, std::size_t size, fork_policy) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   if (in.hidden_limit == 0) return ENOSYS;
