@@ -119,7 +119,7 @@ void compartment::start(grouped& family) {
     lists_[index].start({.space = &family.space(),
                          .capacity = index < size_class::count ? size_class::capacity(index) : 0,
                          .class_index = static_cast<std::uint8_t>(index),
-                         .family = family.chosen().family,
+                         .family = family.family(),
                          .signal = family.chosen().signal,
                          .within = this,
                          .hide_error = family.chosen().hide_error,

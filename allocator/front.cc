@@ -10,31 +10,29 @@ namespace lockfast::internal {
 [[gnu::tls_model("initial-exec")]] constinit thread_local front* thread_fronts[family_count + 1] = {};
 
 front::front() {
-  for (relaxed<front_list*>& one : lists_) one = &no_front_list;
+  for (auto& one : lists_) one.store(&no_front_list, std::memory_order_relaxed);
 }
 
 front_list* front::ensure_list(std::size_t class_index, std::size_t depth) {
-  if (lists_[class_index] == &no_front_list) {
-    std::byte* const record = metadata::take(sizeof(front_list));
-    if (record == nullptr) return nullptr;
-    lists_[class_index] = new (record) front_list(depth);
-  }
-  return lists_[class_index];
+  front_list* const had = &list(class_index);
+  if (had != &no_front_list) return had;
+  std::byte* const record = metadata::take(sizeof(front_list));
+  if (record == nullptr) return nullptr;
+  auto* const made = new (record) front_list(depth);
+  // Others may read its frees() from here on.
+  lists_[class_index].store(made, std::memory_order_release);
+  return made;
 }
 
 std::uint64_t front::frees() const {
   std::uint64_t sum = 0;
-  for (front_list* const one : lists_) {
-    sum += one->frees();
-  }
+  for (const auto& one : lists_) sum += one.load(std::memory_order_acquire)->frees();
   return sum;
 }
 
 void front::forget_in_child() {
   random.reseed();
-  for (front_list* const one : lists_) {
-    one->forget();
-  }
+  for (const auto& one : lists_) one.load(std::memory_order_relaxed)->forget();
 }
 
 }  // namespace lockfast::internal

@@ -15,6 +15,7 @@
 #ifndef LOCKFAST_ALLOCATOR_FRONT_H
 #define LOCKFAST_ALLOCATOR_FRONT_H
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -86,7 +87,7 @@ class alignas(64) front {
   front();
 
   // Without slots or room until ensure_list().
-  [[nodiscard]] front_list& list(std::size_t class_index) const { return *lists_[class_index]; }
+  [[nodiscard]] front_list& list(std::size_t class_index) const { return *lists_[class_index].load(std::memory_order_relaxed); }
   // Null when there is no memory for it.
   [[nodiscard]] front_list* ensure_list(std::size_t class_index, std::size_t depth);
 
@@ -100,7 +101,7 @@ class alignas(64) front {
   void forget_in_child();
 
  private:
-  relaxed<front_list*> lists_[size_class::count];
+  std::atomic<front_list*> lists_[size_class::count];  // written by the thread alone
 };
 
 // This thread's front in each family; null until its first use of it, and again once the thread ends. Initial-exec: a word of

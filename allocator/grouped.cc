@@ -25,7 +25,7 @@ void grouped::start(const policy& chosen) {
       arena[index].start({.space = &space_,
                           .capacity = size_class::capacity(index),
                           .class_index = static_cast<std::uint8_t>(index),
-                          .family = chosen.family,
+                          .family = family_,
                           .signal = chosen.signal,
                           .within = nullptr,
                           .hide_error = chosen.hide_error,
@@ -41,8 +41,8 @@ std::size_t grouped::depth_of(std::size_t class_index) const {
 }
 
 front* grouped::front_of_thread() {
-  front*& mine = thread_fronts[policy_.family];
-  if (mine != nullptr || !policy_.fronts || thread_is_ending[policy_.family]) return mine;
+  front*& mine = thread_fronts[family_];
+  if (mine != nullptr || !policy_.fronts || thread_is_ending[family_]) return mine;
   const scoped_lock held(fronts_exclusion_);
   front* taken = unused_fronts_;
   if (taken != nullptr) {
@@ -58,7 +58,7 @@ front* grouped::front_of_thread() {
 }
 
 std::byte* grouped::allocate_ready(std::size_t size, int value) {
-  front* const mine = thread_fronts[policy_.family];
+  front* const mine = thread_fronts[family_];
   if (mine == nullptr || size > size_class::most_capacity) return nullptr;
   front_list& list = mine->list(size_class::of(size));
   if (!list.any_ready() || !mine->random.prepared()) return nullptr;
@@ -172,14 +172,14 @@ void grouped::drain(front& drained) {
 }
 
 void grouped::drain_at_exit() {
-  front*& mine = thread_fronts[policy_.family];
+  front*& mine = thread_fronts[family_];
   if (mine == nullptr) return;
   drain(*mine);
   const scoped_lock held(fronts_exclusion_);
   mine->next_unused = unused_fronts_;
   unused_fronts_ = mine;
   mine = nullptr;
-  thread_is_ending[policy_.family] = true;
+  thread_is_ending[family_] = true;
 }
 
 platform::error grouped::check(const slab& in, const void* secret) {
@@ -212,7 +212,7 @@ std::size_t grouped::audit() {
 }
 
 std::size_t grouped::trim() {
-  if (front* const mine = thread_fronts[policy_.family]; mine != nullptr) drain(*mine);
+  if (front* const mine = thread_fronts[family_]; mine != nullptr) drain(*mine);
   std::size_t bytes = 0;
   for (auto& arena : lists_) {
     for (slab_list& list : arena) bytes += list.trim();
@@ -228,7 +228,7 @@ void grouped::add_to(struct lockfast_statistics& out) {
     for (const front* one = fronts_; one != nullptr; one = one->next) frees += one->frees();
   }
   std::size_t live = 0;
-  space_.for_each([&](const slab& one) {
+  space_.inspect([&](const slab& one) {
     out.bytes_locked += one.locked_bytes();
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
       if (one.facts(index).is_free()) continue;
@@ -281,7 +281,7 @@ void grouped::copy_for_child() {
       }
     }
     const auto in_compartment = [&](slab& one) {
-      if (one.hidden() && one.family == policy_.family) act(one);
+      if (one.hidden() && one.family == family_) act(one);
     };
     compartment::for_each_slab_of_all([](slab& one, void* with) { (*static_cast<decltype(&in_compartment)>(with))(one); },
                                       const_cast<void*>(static_cast<const void*>(&in_compartment)));
@@ -343,7 +343,7 @@ void grouped::after_fork_in_child() {
   unused_fronts_ = nullptr;
   for (front* one = fronts_; one != nullptr; one = one->next) {
     one->forget_in_child();
-    if (one == thread_fronts[policy_.family]) continue;
+    if (one == thread_fronts[family_]) continue;
     one->next_unused = unused_fronts_;
     unused_fronts_ = one;
   }

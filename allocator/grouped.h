@@ -37,13 +37,13 @@ class grouped {
   struct policy {
     platform::fork_policy fork = platform::fork_policy::absent;
     breach_signal signal = breach_signal::abort;
-    std::uint8_t family = no_family;         // index of its fronts
     bool fronts = false;                     // whether threads may have them
     std::size_t front_bytes = 0;             // of each size class, that a thread may keep
     platform::error hide_error = ECANCELED;  // why no secret of this family is to be hidden, or 0
   };
 
-  constexpr grouped() = default;
+  // family is the index of its fronts.
+  constexpr explicit grouped(std::uint8_t family) : family_(family) {}
 
   void start(const policy& chosen);
 
@@ -86,6 +86,7 @@ class grouped {
 
   [[nodiscard]] slab_space& space() { return space_; }
   [[nodiscard]] const policy& chosen() const { return policy_; }
+  [[nodiscard]] std::uint8_t family() const { return family_; }
 
   // Gives up this thread's front, at the thread's end.
   void drain_at_exit();
@@ -113,6 +114,7 @@ class grouped {
   static void give_back(const slot_ref* freed, std::size_t count);
   static void drain(front& drained);
 
+  const std::uint8_t family_;
   policy policy_ = {};
   slab_space space_;
   slab_list lists_[arena_count][size_class::count];
@@ -127,7 +129,7 @@ class grouped {
 
 inline std::byte* grouped::allocate_quick(std::size_t size, int value) {
   if (size % slab::alignment != 0 || size - slab::alignment > slab::most_quick - slab::alignment) return nullptr;
-  front* const mine = thread_fronts[policy_.family];
+  front* const mine = thread_fronts[family_];
   if (mine == nullptr) return nullptr;
   front_list& list = mine->list(size_class::of(size));
   if (!list.any_ready() || !mine->random.prepared()) return nullptr;

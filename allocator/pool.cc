@@ -135,7 +135,6 @@ void pool::start() {
   for (isolated_arena& arena : isolated_) arena.start(policy_of_each);
   grouped_.start({.fork = policy_of_each.fork,
                   .signal = signal_,
-                  .family = family_,
                   .fronts = thread_exits_known,
                   .front_bytes = front_bytes(),
                   .hide_error = hide_error});

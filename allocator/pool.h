@@ -34,7 +34,7 @@ class pool {
  public:
   // What a family does where neither the program nor LOCKFAST_OPTIONS says otherwise.
   constexpr pool(std::uint8_t family, const lockfast_options& defaults, breach_signal signal)
-      : family_(family), defaults_(defaults), signal_(signal) {}
+      : defaults_(defaults), signal_(signal), grouped_(family) {}
 
   [[nodiscard]] static pool& native() { return native_; }
   [[nodiscard]] static pool& drop_in() { return drop_in_; }
@@ -133,7 +133,6 @@ class pool {
   static pool native_;
   static pool drop_in_;
 
-  std::uint8_t family_;
   lockfast_options defaults_;
   breach_signal signal_;
   std::atomic<bool> started_ = false;

@@ -74,7 +74,7 @@ platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const ope
 platform::error slab::open_more(const opening& how) {
   const std::size_t page = platform::page_size();
   const std::size_t opened = opened_;
-  const std::size_t least = (margin + (slot_count_ + 1) * stride_ + page - 1) & ~(page - 1);
+  const std::size_t least = (margin + (slot_count() + 1) * stride_ + page - 1) & ~(page - 1);
   if (least > run_size_) return ENOSPC;
   std::byte* const begin = run_ + opened;
   if (opened == 0) hide_error_ = how.hide_error;
@@ -98,11 +98,11 @@ platform::error slab::open_more(const opening& how) {
     if (const auto refusal = open_locked(begin, wanted - opened, how); refusal != 0) return refusal;
   }
   if (lock_refusal_ == 0) locked_ = wanted;
-  const std::size_t before = slot_count_;
+  const std::size_t before = slot_count();
   const std::size_t after = slots_in(wanted);
   opened_ = wanted;
   for (std::size_t index = before; index < after; ++index) put_free(index);
-  slot_count_ = after;
+  slot_count_.store(after, std::memory_order_release);
   return 0;
 }
 
@@ -117,7 +117,7 @@ void slab::close(std::byte* begin, std::size_t bytes) const {
 
 bool slab::retire() {
   bool untouched = true;
-  for (std::size_t index = 0; index < slot_count_; ++index) untouched &= all_zero(place(index) - margin, stride_);
+  for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, stride_);
   if (!untouched) end(breach::write_after_free);
   wipe(run_, opened_);
   if (hidden()) {
@@ -127,7 +127,7 @@ bool slab::retire() {
     platform::discard(run_, opened_);
     close(run_, opened_);
   }
-  slot_count_ = 0;
+  slot_count_.store(0, std::memory_order_release);
   free_count_ = 0;
   opened_ = 0;
   locked_ = 0;
@@ -164,7 +164,7 @@ std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, i
 }
 
 bool slab::evict(std::size_t index, const std::byte* secret) {
-  if (index >= slot_count_) return false;
+  if (index >= slot_count()) return false;
   const slot::facts known = facts(index);
   std::byte* const begin = place(index) - margin;
   if (!known.is_live() || begin + margin + known.shift() != secret) return false;
@@ -190,7 +190,7 @@ bool slab::whole_or_gone(std::size_t index) const {
 
 std::size_t slab::damaged_count() const {
   std::size_t damaged = 0;
-  for (std::size_t index = 0; index < slot_count_; ++index) damaged += !whole_or_gone(index);
+  for (std::size_t index = 0; index < slot_count(); ++index) damaged += !whole_or_gone(index);
   return damaged;
 }
 
@@ -216,7 +216,7 @@ platform::error slab::lock_error(std::size_t index) const {
 }
 
 void slab::wipe_on_signal() {
-  for (std::size_t index = 0; index < slot_count_; ++index) {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
     if (facts(index).is_free()) {
       wipe(place(index) - margin, stride_);
     } else {
@@ -243,14 +243,14 @@ std::size_t slab::facts_bytes() const {
 
 // A slot that is not known yet reads as 0, which no slot with a tenant is.
 void slab::copy_facts(std::byte* to) const {
-  for (std::size_t index = 0; index < slot_count_; ++index) {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
     const std::uint64_t bits = facts(index).bits();
     std::memcpy(to + index * sizeof bits, &bits, sizeof bits);
   }
 }
 
 void slab::renew_in_child(const std::byte* known_then) {
-  for (std::size_t index = 0; index < slot_count_; ++index) {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     std::uint64_t then = 0;
     if (known_then != nullptr && (index + 1) * sizeof then <= facts_bytes()) {
@@ -279,7 +279,7 @@ void slab::settle_in_child(contents found) {
   }
   const canary_key renewed = canary_key::make();
   free_count_ = 0;
-  for (std::size_t index = 0; index < slot_count_; ++index) {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     std::byte* const begin = place(index) - margin;
     if (known.is_free()) {
@@ -301,7 +301,7 @@ std::size_t slab::leave_absent() {
   absent_count = 0;
   free_count_ = 0;
   front_index = no_family;
-  for (std::size_t index = 0; index < slot_count_; ++index) {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     if (known.is_free()) continue;
     slots_[index].write(known.in(slot::state::live));
@@ -310,13 +310,13 @@ std::size_t slab::leave_absent() {
   opened_ = 0;
   locked_ = 0;
   lock_refusal_ = 0;
-  if (absent_count == 0) slot_count_ = 0;
+  if (absent_count == 0) slot_count_.store(0, std::memory_order_release);
   return absent_count;
 }
 
 void slab::evict_absent(std::size_t index) {
   slots_[index].write(facts(index).in(slot::state::free));
-  if (--absent_count == 0) slot_count_ = 0;
+  if (--absent_count == 0) slot_count_.store(0, std::memory_order_release);
 }
 
 }  // namespace lockfast::internal

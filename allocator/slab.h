@@ -54,7 +54,7 @@ class alignas(64) slab {
   std::uint64_t reciprocal_ = 0;
   std::size_t stride_ = 0;
   std::size_t capacity_ = 0;
-  relaxed<std::size_t> slot_count_;
+  std::atomic<std::size_t> slot_count_ = 0;  // written last: whoever sees a slot counted may read what is known of it
 
  public:
   std::uint8_t class_index = 0;
@@ -77,7 +77,7 @@ class alignas(64) slab {
 
   // The number of the slot that the address lies in; slot_count() or more where there is none.
   [[nodiscard]] std::size_t index_of(const void* address) const;
-  [[nodiscard]] std::size_t slot_count() const { return slot_count_; }
+  [[nodiscard]] std::size_t slot_count() const { return slot_count_.load(std::memory_order_acquire); }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   // Where a slot's secret begins that asked for no alignment.
   [[nodiscard]] std::byte* place(std::size_t index) const { return begin_ + margin + index * stride_; }
@@ -152,7 +152,7 @@ class alignas(64) slab {
   // ---- Free slots that wait here ----
 
   [[nodiscard]] std::size_t free_count() const { return free_count_; }
-  [[nodiscard]] bool all_free() const { return free_count_ == slot_count_; }
+  [[nodiscard]] bool all_free() const { return free_count_ == slot_count(); }
   [[nodiscard]] std::size_t take_free(std::size_t chosen);
   void put_free(std::size_t index);
 
@@ -241,7 +241,7 @@ inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int val
 }
 
 inline bool slab::evict_quick(std::size_t index, const std::byte* secret) {
-  if (index >= slot_count_) [[unlikely]] return false;
+  if (index >= slot_count()) [[unlikely]] return false;
   const slot::facts known = slots_[index].read();
   std::byte* const at = place(index);
   const std::size_t size = capacity_;

@@ -1,7 +1,6 @@
 // slab_space.cc - places taken and put back.
 #include "allocator/slab_space.h"
 
-#include "allocator/scoped_lock.h"
 #include "allocator/size_class.h"
 
 namespace lockfast::internal {

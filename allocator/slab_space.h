@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "allocator/scoped_lock.h"
 #include "allocator/slab.h"
 #include "allocator/slab_region.h"
 #include "platform/platform.h"
@@ -30,7 +31,13 @@ class slab_space {
   // Releases the regions of which nothing is in use.
   void release_vacant_regions();
 
-  // Calls act(slab&) for each that is somebody's. Others may take and put slabs meanwhile.
+  // Calls act(const slab&) for each that has been somebody's, while none is taken or put.
+  template <class Do>
+  void inspect(Do act) {
+    const scoped_lock held(growth_);
+    for_each([&](const slab& one) { act(one); });
+  }
+  // The same with slab&, for whoever is alone or owns what act changes. Others may take and put slabs meanwhile.
   template <class Do>
   void for_each(Do act) const {
     for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
