@@ -130,9 +130,8 @@ void grouped::deallocate_unfronted(slab& in, std::size_t index) {
   count_frees(1);
   if (in.within != nullptr && in.absent_count == 0) {
     in.within->deallocate({&in, index});
-  } else {
-    in.evict_absent(index);
-    if (in.absent_count == 0) space_.put(in);
+  } else if (in.evict_absent(index)) {
+    space_.put(in);
   }
 }
 
@@ -247,10 +246,11 @@ void grouped::add_to(struct lockfast_statistics& out) {
 
 void grouped::forget_absent(const compartment& within) {
   space_.for_each([&](slab& one) {
-    if (one.within != &within || one.absent_count == 0) return;
-    for (std::size_t index = 0; one.absent_count != 0; ++index) {
+    if (one.absent_count == 0 || one.within != &within) return;
+    bool last = false;
+    for (std::size_t index = 0; !last; ++index) {
       if (one.facts(index).is_free()) continue;
-      one.evict_absent(index);
+      last = one.evict_absent(index);
       count_frees(1);
     }
     space_.put(one);

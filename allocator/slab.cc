@@ -298,25 +298,28 @@ void slab::settle_in_child(contents found) {
 }
 
 std::size_t slab::leave_absent() {
-  absent_count = 0;
+  std::size_t live = 0;
   free_count_ = 0;
   front_index = no_family;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     if (known.is_free()) continue;
     slots_[index].write(known.in(slot::state::live));
-    ++absent_count;
+    ++live;
   }
   opened_ = 0;
   locked_ = 0;
   lock_refusal_ = 0;
-  if (absent_count == 0) slot_count_.store(0, std::memory_order_release);
-  return absent_count;
+  absent_count = live;
+  if (live == 0) slot_count_.store(0, std::memory_order_release);
+  return live;
 }
 
-void slab::evict_absent(std::size_t index) {
+bool slab::evict_absent(std::size_t index) {
   slots_[index].write(facts(index).in(slot::state::free));
-  if (--absent_count == 0) slot_count_.store(0, std::memory_order_release);
+  if (--absent_count != 0) return false;
+  slot_count_.store(0, std::memory_order_release);
+  return true;
 }
 
 }  // namespace lockfast::internal

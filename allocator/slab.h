@@ -177,8 +177,8 @@ class alignas(64) slab {
   void settle_in_child(contents found);
   // In a forked child that does not have the pages: the live secrets are absent. How many those are.
   std::size_t leave_absent();
-  // Frees a live secret that is absent.
-  void evict_absent(std::size_t index);
+  // Frees a live secret that is absent; whether it was the last one.
+  [[nodiscard]] bool evict_absent(std::size_t index);
 
   slab_region& home;
   relaxed<slab_list*> list = nullptr;  // whose it is; null while it is nobody's
@@ -186,7 +186,7 @@ class alignas(64) slab {
   slab* previous = nullptr;            // in its list's chain
   slab* next_of_list = nullptr;        // in its list's chain of all slabs
   compartment* within = nullptr;       // the compartment that it belongs to, or null
-  std::size_t absent_count = 0;        // live secrets that stayed with the parent of a fork
+  std::atomic<std::size_t> absent_count = 0;  // live secrets that stayed with the parent of a fork
   breach_signal signal = breach_signal::abort;
 
  private:
