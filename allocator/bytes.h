@@ -45,6 +45,12 @@ inline void wipe(void* address, std::size_t size) {
   __asm__ volatile("" : : "r"(address) : "memory");
 }
 
+inline std::uint64_t word_at(const std::byte* address) {
+  std::uint64_t word;
+  std::memcpy(&word, address, sizeof word);
+  return word;
+}
+
 inline bool is_zero(block found) { return (found[0] | found[1]) == 0; }
 
 // Whether every byte is zero.

@@ -83,14 +83,14 @@ class canary {
     return ((plain_word(front) ^ words_[0]) | (plain_word(rear) ^ words_[1])) == 0;
   }
 
-  // The two words wiped, and whether they are.
+  // The two words wiped, and what bits are set in either.
   static void wipe(std::byte* front, std::byte* rear) {
     constexpr std::uint64_t nothing = 0;
     std::memcpy(front, &nothing, word_size);
     std::memcpy(rear, &nothing, word_size);
   }
-  [[nodiscard]] static bool is_wiped(const std::byte* front, const std::byte* rear) {
-    return (plain_word(front) | plain_word(rear)) == 0;
+  [[nodiscard]] static std::uint64_t words_beside(const std::byte* front, const std::byte* rear) {
+    return plain_word(front) | plain_word(rear);
   }
 
   // Whether the bytes are so; word_at reads the word at an address.
@@ -104,7 +104,8 @@ class canary {
     for (at += word_size; at < end; at += word_size) difference |= word_at(at) ^ words_[1];
     return difference == 0;
   }
-  [[nodiscard]] bool surrounds(const std::byte* begin, const std::byte* secret, std::size_t secret_size, const std::byte* end) const {
+  [[nodiscard]] bool surrounds(const std::byte* begin, const std::byte* secret, std::size_t secret_size,
+                               const std::byte* end) const {
     return surrounds(begin, secret, secret_size, end, plain_word);
   }
 

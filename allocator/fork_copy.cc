@@ -7,7 +7,8 @@ namespace lockfast::internal {
 namespace {
 
 // A secret's owner may write to it while it is copied, as it may while the kernel copies pages in fork.
-[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void copy_racing(std::byte* to, const std::byte* from, std::size_t size) {
+[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void copy_racing(std::byte* to, const std::byte* from,
+                                                                          std::size_t size) {
   auto* const words = reinterpret_cast<volatile std::uint64_t*>(to);
   const auto* const read = reinterpret_cast<const volatile std::uint64_t*>(from);
   for (std::size_t at = 0; at < size / sizeof(std::uint64_t); ++at) words[at] = read[at];

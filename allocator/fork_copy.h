@@ -24,8 +24,8 @@ class fork_copy {
   struct entry {
     void* record;  // of the span or slab
     std::byte* run;
-    std::size_t size;    // whole pages
-    std::size_t offset;  // in the copy
+    std::size_t size;     // whole pages
+    std::size_t offset;   // in the copy
     std::uint64_t stamp;  // what its owner told apart tenants by
   };
 

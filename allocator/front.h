@@ -1,15 +1,16 @@
 // front.h - the free slots that a thread keeps at hand, so that most allocations and releases touch nothing shared.
 //
-//    freed --> | newest ... resting ... | ready: oldest, one of them chosen at random | --> handed out
+//    freed --> | newest ... resting ... | ready: oldest, one of them chosen at random | --> chosen --> handed out
 //                                            ^ more from the slab's list when none are ready, and back to it when full
 //
-// A freed slot rests until a quarter of what the ring holds was freed after it, unless a shortage leaves no other. Everything
-// here is free, so wiped: a front holds no secret. It is bounded, and drained when its thread ends; its record then serves the
-// next thread.
+// What is handed out next is chosen when the one before it is handed out, so that an allocation does not wait to learn where its
+// secret lies. A freed slot rests until a quarter of what the ring holds was freed after it, unless a shortage leaves no other.
+// Everything here is free, so wiped: a front holds no secret. It is bounded, and drained when its thread ends; its record then
+// serves the next thread.
 //
 // Invariants
 //   1. A slot is in one front, or waits in its slab, or is live.
-//   2. tail - head slots are in the ring, at most its depth; the first to leave is at head.
+//   2. tail - head slots are in the ring, at most its depth; the first to leave is at head. The chosen slot is not one of them.
 //
 // Threads: a front belongs to its thread; anyone may read frees().
 #ifndef LOCKFAST_ALLOCATOR_FRONT_H
@@ -23,6 +24,7 @@
 #include "allocator/relaxed.h"
 #include "allocator/size_class.h"
 #include "allocator/slab.h"
+#include "allocator/slab_region.h"
 
 namespace lockfast::internal {
 
@@ -37,19 +39,26 @@ class front_list {
   // Requires a depth of least_depth to most_depth.
   explicit front_list(std::size_t depth) : depth_(depth), resting_(depth / 4) {}
 
-  [[nodiscard]] bool any_ready() const { return size() > resting_; }
-  // A random ready slot; requires one, and a prepared choice.
-  [[nodiscard]] slot_ref take_ready(random_choice& random) {
+  [[nodiscard]] bool any_chosen() const { return chosen_.in != nullptr; }
+  // What is handed out next; requires one chosen.
+  [[nodiscard]] const slot_ref& chosen() const { return chosen_; }
+  // Chooses a random ready slot in place of the one that was handed out; none when none is ready, or random is not prepared.
+  void choose(random_choice& random) {
     const std::size_t head = head_;
+    const std::size_t ready = tail_ - head;
+    if (ready <= resting_ || !random.prepared()) [[unlikely]] {
+      chosen_ = {};
+      return;
+    }
     slot_ref& first = slots_[head % most_depth];
-    slot_ref& chosen = slots_[(head + random.below_few(tail_ - head - resting_)) % most_depth];
-    const slot_ref taken = chosen;
-    chosen = first;
+    slot_ref& found = slots_[(head + random.below_few(ready - resting_)) % most_depth];
+    chosen_ = found;
+    found = first;
     head_ = head + 1;
-    return taken;
   }
 
-  [[nodiscard]] bool has_room() const { return size() != depth_; }
+  [[nodiscard]] bool any_ready() const { return in_ring() > resting_; }
+  [[nodiscard]] bool has_room() const { return in_ring() != depth_; }
   // Puts a freed slot in; requires room.
   void rest(slot_ref freed) {
     const std::size_t tail = tail_;
@@ -60,18 +69,29 @@ class front_list {
   [[nodiscard]] std::size_t frees() const { return tail_ - first_tail; }
 
   [[nodiscard]] std::size_t depth() const { return depth_; }
-  [[nodiscard]] std::size_t size() const { return tail_ - head_; }
+  [[nodiscard]] bool is_empty() const { return in_ring() == 0 && !any_chosen(); }
   // Puts a slot that has rested elsewhere in at the ready end; requires room.
   void add_ready(slot_ref one) { slots_[--head_ % most_depth] = one; }
-  // The slot that has rested longest; requires one.
-  [[nodiscard]] slot_ref take_oldest() { return slots_[head_++ % most_depth]; }
+  // The slot that has rested longest, or the chosen one when there is no other; requires one.
+  [[nodiscard]] slot_ref take_oldest() {
+    if (in_ring() != 0) return slots_[head_++ % most_depth];
+    const slot_ref last = chosen_;
+    chosen_ = {};
+    return last;
+  }
 
   // In a forked child, which sorts every slot anew.
-  void forget() { head_ = tail_; }
+  void forget() {
+    head_ = tail_;
+    chosen_ = {};
+  }
 
  private:
   static constexpr std::size_t first_tail = std::size_t{1} << 16;
 
+  [[nodiscard]] std::size_t in_ring() const { return tail_ - head_; }
+
+  slot_ref chosen_ = {};
   std::size_t head_ = first_tail;
   relaxed<std::size_t> tail_ = first_tail;
   std::size_t depth_ = 0;
@@ -95,8 +115,9 @@ class alignas(64) front {
   [[nodiscard]] std::uint64_t frees() const;
 
   random_choice random;
-  front* next = nullptr;         // in the list of all records, which only grows
-  front* next_unused = nullptr;  // in the list of those without a thread
+  slab_region* recent = nullptr;  // where this thread last freed a secret; it may be empty by now
+  front* next = nullptr;          // in the list of all records, which only grows
+  front* next_unused = nullptr;   // in the list of those without a thread
 
   void forget_in_child();
 
@@ -106,8 +127,10 @@ class alignas(64) front {
 
 // This thread's front in each family; null until its first use of it, and again once the thread ends. Initial-exec: a word of
 // static storage each, read without a call.
-inline constexpr std::size_t family_count = 2;
-inline constexpr std::size_t no_family = 2;  // nobody has a front there
+inline constexpr std::uint8_t native_family = 0;
+inline constexpr std::uint8_t drop_in_family = 1;
+inline constexpr std::uint8_t no_family = 2;  // nobody has a front there
+inline constexpr std::size_t family_count = no_family;
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local front* thread_fronts[family_count + 1];
 
 }  // namespace lockfast::internal

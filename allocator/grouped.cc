@@ -61,8 +61,9 @@ std::byte* grouped::allocate_ready(std::size_t size, int value) {
   front* const mine = thread_fronts[family_];
   if (mine == nullptr || size > size_class::most_capacity) return nullptr;
   front_list& list = mine->list(size_class::of(size));
-  if (!list.any_ready() || !mine->random.prepared()) return nullptr;
-  const slot_ref taken = list.take_ready(mine->random);
+  if (!list.any_chosen()) return nullptr;
+  const slot_ref taken = list.chosen();
+  list.choose(mine->random);
   return taken.in->admit(taken.index, size, 0, value);
 }
 
@@ -92,19 +93,24 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
   front* const mine = front_of_thread();
   front_list* const list = mine == nullptr ? nullptr : mine->ensure_list(class_index, depth_of(class_index));
   if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
-  if (!list->any_ready()) {
-    slot_ref batch[front_list::most_depth];
-    const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
-    for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
+  if (!list->any_chosen()) {
     if (!list->any_ready()) {
+      slot_ref batch[front_list::most_depth];
+      const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
+      for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
+      if (list->is_empty()) return false;
+    }
+    mine->random.prepare();
+    list->choose(mine->random);
+    if (!list->any_chosen()) {
       // A shortage, or a batch so small that it leaves no other slot, ends quarantine.
-      if (list->size() == 0) return false;
       out = list->take_oldest();
       return true;
     }
   }
+  out = list->chosen();
   mine->random.prepare();
-  out = list->take_ready(mine->random);
+  list->choose(mine->random);
   return true;
 }
 
@@ -145,7 +151,8 @@ void grouped::give_back(const slot_ref* freed, std::size_t count) {
 
 void grouped::keep(slot_ref freed) {
   front* const mine = front_of_thread();
-  front_list* const list = mine == nullptr ? nullptr : mine->ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
+  front_list* const list =
+      mine == nullptr ? nullptr : mine->ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
   if (list == nullptr) {
     count_frees(1);
     give_back(&freed, 1);
@@ -165,7 +172,7 @@ void grouped::drain(front& drained) {
     front_list& list = drained.list(index);
     slot_ref given[front_list::most_depth];
     std::size_t count = 0;
-    while (list.size() != 0) given[count++] = list.take_oldest();
+    while (!list.is_empty()) given[count++] = list.take_oldest();
     give_back(given, count);
   }
 }
@@ -195,7 +202,8 @@ platform::error grouped::describe(const slab& in, const void* secret, lockfast_r
   receipt.placement = LOCKFAST_GROUPED;
   receipt.lock_error = in.lock_error(index);
   receipt.backing = in.hidden() ? LOCKFAST_HIDDEN : receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
-  receipt.access = static_cast<lockfast_access>(in.within == nullptr ? platform::access::read_write : in.within->current_access());
+  receipt.access =
+      static_cast<lockfast_access>(in.within == nullptr ? platform::access::read_write : in.within->current_access());
   receipt.dump_error = in.hidden() ? 0 : in.home.dump_error();
   receipt.hide_error = in.hide_error();
   receipt.fork_error = in.home.fork_error();

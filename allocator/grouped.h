@@ -14,6 +14,7 @@
 #include <lockfast/lockfast.h>
 
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -52,21 +53,22 @@ class grouped {
     return alignment <= most_alignment && size <= size_class::most_capacity - shift_room(alignment);
   }
 
-  // A secret of size bytes, each of them value, from what this thread has ready; null when there is nothing, or when size is
+  // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when size is
   // not one that slab::admit_quick takes.
-  [[nodiscard]] std::byte* allocate_quick(std::size_t size, int value);
+  [[nodiscard]] static std::byte* allocate_quick(std::uint8_t family, std::size_t size, int value);
   // The same for every size.
   [[nodiscard]] std::byte* allocate_ready(std::size_t size, int value);
   // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
   // more pages to be opened. Requires takes().
-  [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_list::growth allowed);
+  [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
+                                   slab_list::growth allowed);
 
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
   void deallocate(slab& in, const std::byte* secret);  // breach
-  // The same, into this thread's front; false, and nothing, when that has no room, the address is no live secret's, or its size
-  // is not one that slab::evict_quick takes.
-  [[nodiscard]] static bool deallocate_quick(slab& in, const std::byte* secret);
-  // The same for every size.
+  // Frees one of a family's into this thread's front; false, and nothing, when that has no room, the address is no live
+  // secret's in sound canaries, or its size is not one that slab::evict_quick takes.
+  [[nodiscard]] static bool deallocate_quick(std::uint8_t family, std::byte* secret);
+  // The same for every size and family; a breach when the canaries are not sound.
   [[nodiscard]] static bool deallocate_to_front(slab& in, const std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
@@ -127,23 +129,34 @@ class grouped {
 
 // ---- What a warm pair of allocation and release runs through ----
 
-inline std::byte* grouped::allocate_quick(std::size_t size, int value) {
-  if (size % slab::alignment != 0 || size - slab::alignment > slab::most_quick - slab::alignment) return nullptr;
-  front* const mine = thread_fronts[family_];
+inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size, int value) {
+  // A size that is not a multiple of 16 has a large quotient here, as 0 has.
+  const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
+  if (class_index >= slab::most_quick / slab::alignment) return nullptr;
+  front* const mine = thread_fronts[family];
   if (mine == nullptr) return nullptr;
-  front_list& list = mine->list(size_class::of(size));
-  if (!list.any_ready() || !mine->random.prepared()) return nullptr;
-  const slot_ref taken = list.take_ready(mine->random);
-  return taken.in->admit_quick(taken.index, size, value);
+  front_list& list = mine->list(class_index);
+  if (!list.any_chosen()) return nullptr;
+  const slot_ref chosen = list.chosen();
+  std::byte* const made = chosen.in->admit_quick(chosen.index, size, value);
+  if (made != nullptr) list.choose(mine->random);
+  return made;
 }
 
-inline bool grouped::deallocate_quick(slab& in, const std::byte* secret) {
-  front* const mine = thread_fronts[in.front_index];
+inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
+  front* const mine = thread_fronts[family];
   if (mine == nullptr) return false;
+  if (mine->recent == nullptr || !mine->recent->begins_unit_of(secret)) {
+    region* const in = region_map::at(secret);
+    if (in == nullptr || in->holds() != region::kind::slabs) return false;
+    mine->recent = static_cast<slab_region*>(in);
+  }
+  slab& in = mine->recent->near(secret);
+  if (in.front_index != family) return false;
   front_list& list = mine->list(in.class_index);
   if (!list.has_room()) return false;
-  const std::size_t index = in.index_of(secret);
-  if (!in.evict_quick(index, secret)) return false;
+  const std::size_t index = in.evict_quick(secret);
+  if (index == slab::no_slot) return false;
   list.rest({&in, index});
   return true;
 }

@@ -22,9 +22,9 @@
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
 #include "allocator/fork_copy.h"
-#include "allocator/span_region.h"
 #include "allocator/span.h"
 #include "allocator/span_list.h"
+#include "allocator/span_region.h"
 
 namespace lockfast::internal {
 
@@ -33,7 +33,7 @@ class isolated_arena {
   struct policy {
     span::lock_wanted lock;
     platform::fork_policy fork;
-    bool trap_freed;         // else recycled without a system call
+    bool trap_freed;  // else recycled without a system call
     // The most pages that rest unused: of each page count an eighth of idle_pages ready and a sixteenth in quarantine.
     std::size_t idle_pages;
     std::size_t large_idle_pages;

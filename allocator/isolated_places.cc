@@ -265,7 +265,9 @@ void isolated_arena::after_fork_in_child() {
       if (seen == span::state::absent) continue;
       using enum span::settled;
       const bool has_tenant = in_use && at->has_tenant();
-      const auto outcome = !in_use ? empty : absent ? (has_tenant ? lost : empty) : at->settle_in_child(before, one->key(), policy_.fork);
+      const auto outcome = !in_use  ? empty
+                           : absent ? (has_tenant ? lost : empty)
+                                    : at->settle_in_child(before, one->key(), policy_.fork);
       if (outcome == kept) {
         at->set(span::state::live);
       } else if (outcome == lost) {

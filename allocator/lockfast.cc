@@ -14,6 +14,7 @@ using lockfast::internal::breach_signal;
 using lockfast::internal::compartment;
 using lockfast::internal::end_process;
 using lockfast::internal::fresh_byte;
+using lockfast::internal::native_family;
 using lockfast::internal::pool;
 using lockfast::platform::access;
 
@@ -40,14 +41,14 @@ compartment& of_handle(lockfast_compartment* handle) { return *reinterpret_cast<
 
 extern "C" {
 
-void* lockfast_malloc(size_t size) { return pool::native().allocate(size, fresh_byte); }
+void* lockfast_malloc(size_t size) { return pool::allocate<native_family>(size, fresh_byte); }
 
 void* lockfast_malloc_isolated(size_t size) { return pool::native().allocate_isolated(size, 1, fresh_byte); }
 
 void* lockfast_calloc(size_t count, size_t size) {
   std::size_t product = 0;
   if (__builtin_mul_overflow(count, size, &product)) return pool::native().refuse(ENOMEM);
-  return pool::native().allocate(product, 0);
+  return pool::allocate<native_family>(product, 0);
 }
 
 void* lockfast_aligned_alloc(size_t alignment, size_t size) {
@@ -60,7 +61,7 @@ void* lockfast_realloc(void* secret, size_t size) {
 }
 
 void lockfast_free(void* secret) {
-  if (secret != nullptr) pool::native().deallocate(secret);
+  if (secret != nullptr) pool::deallocate<native_family>(secret);
 }
 
 size_t lockfast_size(const void* secret) {

@@ -183,9 +183,8 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
 
 allocated pool::make(std::size_t size, std::size_t alignment, int value) {
   if (!grouped::takes(size, alignment)) return make_isolated(size, alignment, value);
-  return insist([&](slab_list::growth allowed) {
-    return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed);
-  });
+  return insist(
+      [&](slab_list::growth allowed) { return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed); });
 }
 
 void* pool::allocate_slowly(std::size_t size, int value) {
@@ -203,9 +202,10 @@ void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value
   return given(make_isolated(size, alignment, value));
 }
 
-void* pool::allocate_by_policy(std::size_t size, int value) {
-  ensure_started();
-  return options_.placement == LOCKFAST_PLACEMENT_GROUPED ? allocate(size, value) : allocate_isolated(size, 1, value);
+void* pool::allocate_for_drop_in(std::size_t size, int value) {
+  drop_in_.ensure_started();
+  const bool group = drop_in_.options_.placement == LOCKFAST_PLACEMENT_GROUPED;
+  return group ? allocate<drop_in_family>(size, value) : drop_in_.allocate_isolated(size, 1, value);
 }
 
 region& pool::require_region(const void* secret) const {

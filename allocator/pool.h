@@ -38,20 +38,26 @@ class pool {
 
   [[nodiscard]] static pool& native() { return native_; }
   [[nodiscard]] static pool& drop_in() { return drop_in_; }
+  // A family's, by a number that the paths which are run most know without reading it.
+  template <std::uint8_t family>
+  [[nodiscard]] static pool& of() {
+    return family == native_family ? native_ : drop_in_;
+  }
 
   // Sets what the program asks of every family: EBUSY once one has started, EINVAL for an invalid value.
   [[nodiscard]] static platform::error configure(const lockfast_options& asked);
 
   // A secret in whichever placement suits it, each of its bytes value; null, with errno, when it is refused. errno is left alone
   // otherwise.
-  [[nodiscard]] void* allocate(std::size_t size, int value) {
-    std::byte* const made = grouped_.allocate_quick(size, value);
-    return made != nullptr ? made : allocate_slowly(size, value);
+  template <std::uint8_t family>
+  [[nodiscard]] static void* allocate(std::size_t size, int value) {
+    std::byte* const made = grouped::allocate_quick(family, size, value);
+    return made != nullptr ? made : of<family>().allocate_slowly(size, value);
   }
   [[nodiscard]] void* allocate_slowly(std::size_t size, int value);
   [[nodiscard]] void* allocate_anywhere(std::size_t size, std::size_t alignment, int value);
-  // The same, in the placement that the policy says: for the drop-in.
-  [[nodiscard]] void* allocate_by_policy(std::size_t size, int value);
+  // The same, in the placement that the drop-in's policy says.
+  [[nodiscard]] static void* allocate_for_drop_in(std::size_t size, int value);
   // The same, in pages of its own.
   [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int value);
   // Counts a request that was refused before it came to the pages; null, with errno.
@@ -59,13 +65,9 @@ class pool {
 
   // ---- Of whichever pool the secret is in. A pointer that no pool knows is a breach under this pool's signal, or EINVAL.
 
-  void deallocate(void* secret) {
-    region* const in = region_map::at(secret);
-    const bool grouped_one = in != nullptr && in->holds() == region::kind::slabs;
-    if (grouped_one && grouped::deallocate_quick(static_cast<slab_region*>(in)->near(secret), static_cast<std::byte*>(secret))) {
-      return;
-    }
-    deallocate_slowly(secret);
+  template <std::uint8_t family>
+  static void deallocate(void* secret) {
+    if (!grouped::deallocate_quick(family, static_cast<std::byte*>(secret))) of<family>().deallocate_slowly(secret);
   }
   void deallocate_slowly(void* secret);
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);

@@ -56,7 +56,8 @@ class alignas(64) region {
 inline region* region::holding(const void* address) {
   region* const in = region_map::at(address);
   // A unit may hold memory of others behind the region's end. An empty record's base is null and its size 0.
-  if (in == nullptr || static_cast<std::size_t>(static_cast<const std::byte*>(address) - in->base()) >= in->size()) return nullptr;
+  if (in == nullptr || static_cast<std::size_t>(static_cast<const std::byte*>(address) - in->base()) >= in->size())
+    return nullptr;
   return in;
 }
 

@@ -41,7 +41,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   stride_ = stride;
   capacity_ = capacity;
   begin_ = run + margin;
-  reciprocal_ = most == 1 ? 0 : (std::uint64_t{1} << 40) / stride + 1;
+  reciprocal_ = most == 1 ? 0 : (std::uint64_t{1} << reciprocal_bits) / stride + 1;
   key_ = canary_key::make();
   return true;
 }

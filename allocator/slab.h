@@ -98,13 +98,15 @@ class alignas(64) slab {
   std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
   // The same for a size that is the slot's capacity and no more than most_quick: what most keys are.
   static constexpr std::size_t most_quick = 48;
-  std::byte* admit_quick(std::size_t index, std::size_t size, int value);
+  // Null, and nothing, where that would be a breach.
+  [[nodiscard]] std::byte* admit_quick(std::size_t index, std::size_t size, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
   void evict(std::size_t index);
   // The same for the address of a secret; false, and nothing, when none begins there.
   [[nodiscard]] bool evict(std::size_t index, const std::byte* secret);
-  // The same; false, and nothing, also when the secret was not one that admit_quick takes.
-  [[nodiscard]] bool evict_quick(std::size_t index, const std::byte* secret);
+  // The same; which slot it was, or no_slot, and nothing, when no secret begins there that admit_quick made and that is whole.
+  static constexpr std::size_t no_slot = ~std::size_t{0};
+  [[nodiscard]] std::size_t evict_quick(std::byte* secret);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool whole(std::size_t index) const;
   // The same while its owner may free it at any moment; true also when that happened meanwhile.
@@ -181,16 +183,21 @@ class alignas(64) slab {
   [[nodiscard]] bool evict_absent(std::size_t index);
 
   slab_region& home;
-  relaxed<slab_list*> list = nullptr;  // whose it is; null while it is nobody's
-  slab* next = nullptr;                // in its list's chain of slabs with free slots, or in its space's of closed ones
-  slab* previous = nullptr;            // in its list's chain
-  slab* next_of_list = nullptr;        // in its list's chain of all slabs
-  compartment* within = nullptr;       // the compartment that it belongs to, or null
+  relaxed<slab_list*> list = nullptr;         // whose it is; null while it is nobody's
+  slab* next = nullptr;                       // in its list's chain of slabs with free slots, or in its space's of closed ones
+  slab* previous = nullptr;                   // in its list's chain
+  slab* next_of_list = nullptr;               // in its list's chain of all slabs
+  compartment* within = nullptr;              // the compartment that it belongs to, or null
   std::atomic<std::size_t> absent_count = 0;  // live secrets that stayed with the parent of a fork
   breach_signal signal = breach_signal::abort;
 
  private:
+  // reciprocal_ is 2^reciprocal_bits / stride_, rounded up by 1 at most; 0 where there is one slot.
+  static constexpr unsigned reciprocal_bits = 40;
+
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
+  // Where the second of three blocks begins that cover 16, 32 or 48 bytes.
+  static std::size_t second_block(std::size_t size) { return (size >> 1) & 16; }
   static void put_blocks(std::byte* secret, std::size_t middle, std::size_t size, block written) {
     put_block(secret, written);
     put_block(secret + middle, written);
@@ -219,20 +226,19 @@ class alignas(64) slab {
 
 inline std::size_t slab::index_of(const void* address) const {
   const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - begin_);
-  return static_cast<std::size_t>((offset * reciprocal_) >> 40);
+  return static_cast<std::size_t>((offset * reciprocal_) >> reciprocal_bits);
 }
 
 inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int value) {
   slot& entered = slots_[index];
   const slot::facts before = entered.read();
   std::byte* const secret = place(index);
-  if (!before.is_free()) [[unlikely]] end(breach::double_free);
   // 16, 32 or 48 bytes: three blocks, the same twice or thrice when there are fewer, none of which crosses a cache line.
-  const std::size_t middle = size > 16 ? 16 : 0;
-  if (!is_zero(block_at(secret) | block_at(secret + middle) | block_at(secret + size - 16)) ||
-      !canary::is_wiped(secret - margin, secret + size)) [[unlikely]] {
-    end(breach::write_after_free);
-  }
+  const std::size_t middle = second_block(size);
+  std::uint64_t seen = canary::words_beside(secret - margin, secret + size);
+  for (const std::size_t at : {std::size_t{0}, middle, size - 16}) seen |= word_at(secret + at) | word_at(secret + at + 8);
+  if (!before.is_free() || seen != 0) [[unlikely]]
+    return nullptr;
   const slot::facts known = before.next(0, 0);
   canary(key_, secret, known.generation()).flank(secret - margin, secret + size);
   put_blocks(secret, middle, size, block{} + 0x0101010101010101U * static_cast<unsigned char>(value));
@@ -240,20 +246,28 @@ inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int val
   return secret;
 }
 
-inline bool slab::evict_quick(std::size_t index, const std::byte* secret) {
-  if (index >= slot_count()) [[unlikely]] return false;
-  const slot::facts known = slots_[index].read();
-  std::byte* const at = place(index);
+inline std::size_t slab::evict_quick(std::byte* secret) {
+  // The quotient is the slot; the address is its place's when the remainder is small. With the reciprocal rounded up by less
+  // than 1, a place's has no more than its offset, and any other address has a reciprocal at least.
+  const std::uint64_t quotient = static_cast<std::uint64_t>(secret - margin - begin_) * reciprocal_;
+  const auto index = static_cast<std::size_t>(quotient >> reciprocal_bits);
+  const std::uint64_t remainder = quotient & ((std::uint64_t{1} << reciprocal_bits) - 1);
+  if (index >= slot_count() || remainder >= reciprocal_) [[unlikely]]
+    return no_slot;
+  slot& left = slots_[index];
+  const slot::facts known = left.read();
   const std::size_t size = capacity_;
-  if (!known.is_live_and_full() || at != secret || size > most_quick) [[unlikely]] return false;
-  if (!canary(key_, secret, known.generation()).flanks(at - margin, at + size)) [[unlikely]] end(breach::broken_canary);
-  slots_[index].write(known.in(slot::state::free));
+  if (!known.is_live_and_full() || size > most_quick ||
+      !canary(key_, secret, known.generation()).flanks(secret - margin, secret + size)) [[unlikely]] {
+    return no_slot;
+  }
+  left.write(known.in(slot::state::free));
   // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.
   std::atomic_thread_fence(std::memory_order_release);
-  canary::wipe(at - margin, at + size);
-  put_blocks(at, size > 16 ? 16 : 0, size, block{});
-  __asm__ volatile("" : : "r"(at) : "memory");
-  return true;
+  canary::wipe(secret - margin, secret + size);
+  put_blocks(secret, second_block(size), size, block{});
+  __asm__ volatile("" : : "r"(secret) : "memory");
+  return index;
 }
 
 }  // namespace lockfast::internal

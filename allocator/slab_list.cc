@@ -37,7 +37,7 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   fresh->family = settings_.family;
   fresh->signal = settings_.signal;
   fresh->within = settings_.within;
-  fresh->front_index = settings_.within == nullptr ? settings_.family : static_cast<std::uint8_t>(no_family);
+  fresh->front_index = settings_.within == nullptr ? settings_.family : no_family;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
@@ -78,7 +78,8 @@ std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, pla
   std::size_t taken = 0;
   while (taken < most && first_ != nullptr) {
     slab& from = *first_;
-    for (; taken < most && from.free_count() != 0; ++taken) out[taken] = {&from, from.take_free(random_.below(from.free_count()))};
+    for (; taken < most && from.free_count() != 0; ++taken)
+      out[taken] = {&from, from.take_free(random_.below(from.free_count()))};
     if (from.free_count() == 0) unlink(from);
   }
   return taken;

@@ -30,7 +30,7 @@ class slab_list {
     std::uint8_t class_index;
     std::uint8_t family;
     breach_signal signal;
-    compartment* within;  // null for an arena's
+    compartment* within;         // null for an arena's
     platform::error hide_error;  // why no slab is to be hidden, or 0
     platform::key protection_key;
   };

@@ -39,7 +39,11 @@ class slab_region : public region {
     return place < used_.load(std::memory_order_acquire) ? slabs_ + place : nullptr;
   }
 
-  // The same for any address in the region's units, quickly: one that is nobody's comes to a slab without slots.
+  // Whether the address lies in the region's first unit; false while it is empty.
+  [[nodiscard]] bool begins_unit_of(const void* address) const {
+    return base() == reinterpret_cast<const std::byte*>(reinterpret_cast<std::uintptr_t>(address) & ~(region_unit - 1));
+  }
+  // The same as at() for any address in the region's units, quickly: one that is nobody's comes to a slab without slots.
   [[nodiscard]] slab& near(const void* address) const {
     return slabs_[(reinterpret_cast<std::uintptr_t>(address) & (region_unit - 1)) >> place_shift_];
   }

@@ -132,7 +132,7 @@ class alignas(64) span {
   // that stays busy, perhaps with the very thread that the signal interrupted, is opened and wiped all the same.
   void wipe_on_signal();
 
-  span_region& home;          // the region that its place is in
+  span_region& home;     // the region that its place is in
   span* next = nullptr;  // in its list's chain of fresh spans
 
  private:

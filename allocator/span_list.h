@@ -20,9 +20,9 @@
 #include <cstdint>
 
 #include "allocator/random.h"
-#include "allocator/span_region.h"
 #include "allocator/scoped_lock.h"
 #include "allocator/span.h"
+#include "allocator/span_region.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {

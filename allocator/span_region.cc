@@ -8,7 +8,8 @@
 
 namespace lockfast::internal {
 
-span_region* span_region::make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count, platform::fork_policy policy) {
+span_region* span_region::make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count,
+                               platform::fork_policy policy) {
   const std::size_t page = platform::page_size();
   if (place_count == fill_unit) place_count = (region_unit / page - 1) / (place_pages + 1);
   // Where pages are large and units small, one place may be longer than a unit.

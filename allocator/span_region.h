@@ -33,7 +33,7 @@ class span_region : public region {
   // fill_unit, in a record taken from metadata. Null when there is no record; an empty one when the address space was refused.
   static constexpr std::size_t fill_unit = 0;
   [[nodiscard]] static span_region* make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count,
-                                    platform::fork_policy policy);
+                                         platform::fork_policy policy);
 
   // Gives the address space back; the record keeps its spans and is empty until refill().
   void release();

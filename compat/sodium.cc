@@ -42,7 +42,7 @@ int protect(void* secret, access to) {
 
 extern "C" {
 
-void* sodium_malloc(size_t size) { return pool::drop_in().allocate_by_policy(size, lockfast::internal::fresh_byte); }
+void* sodium_malloc(size_t size) { return pool::allocate_for_drop_in(size, lockfast::internal::fresh_byte); }
 
 void* sodium_allocarray(size_t count, size_t size) {
   // libsodium's rule, which refuses a product of exactly SIZE_MAX too.
@@ -53,7 +53,7 @@ void* sodium_allocarray(size_t count, size_t size) {
 void sodium_free(void* secret) {
   if (secret == nullptr) return;
   require_ours(secret);
-  pool::drop_in().deallocate(secret);
+  pool::deallocate<lockfast::internal::drop_in_family>(secret);
 }
 
 int sodium_mprotect_noaccess(void* secret) { return protect(secret, access::none); }
