@@ -4,7 +4,8 @@
  *    grouped     | guard page | canary secret canary | canary secret canary | ... | guard page |
  *
  * An isolated secret owns its pages: its last byte is the last byte of a page, so the first byte past it traps, and its
- * access is its own. Grouped secrets, which share locked pages, are part of the interface and are not placed yet.
+ * access is its own. Grouped secrets share locked pages with others of their size, between canaries that are verified when
+ * they are freed or checked; opening one of them would open its neighbours, so they are open always, or in a compartment.
  *
  * Results: an int is 0, or -1 with errno; a pointer is NULL with errno when it is refused. A refusal leaves nothing behind.
  * A misuse that no caller can recover from (a broken canary, a pointer freed twice, a pointer that is not ours) prints one
@@ -44,8 +45,8 @@ extern "C" {
 
 /* ---- Allocation ------------------------------------------------------------------------------------------------------ */
 
-/* Allocates a secret of size bytes, each 0xdb, in whichever placement suits its size: isolated, for now. Any size, 0
- * included, gives a pointer of its own. Refusals: ENOMEM - no memory, no address space, no map left (vm.max_map_count), a
+/* Allocates a secret of size bytes, each 0xdb, in whichever placement suits its size: grouped up to 16 KiB, at a multiple of
+ * 16, and isolated above. Any size, 0 included, gives a pointer of its own. Refusals: ENOMEM - no memory, no address space, no map left (vm.max_map_count), a
  * size of more than 2^40 bytes (2^29 where pointers have 32 bits), or no lock budget left (RLIMIT_MEMLOCK) where the policy
  * requires the lock. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc(size_t size);
@@ -56,8 +57,8 @@ LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc_isolated(size_t size);
 /* Allocates count * size bytes, each 0. Refuses a product that overflows with ENOMEM. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_calloc(size_t count, size_t size);
 
-/* Allocates size bytes at a multiple of alignment, a power of two (else EINVAL) of at most 2^30 (else ENOMEM). Where size is
- * no multiple of alignment, the fewer than alignment bytes between an isolated secret and its guard page are canary,
+/* Allocates size bytes at a multiple of alignment, a power of two (else EINVAL) of at most 2^30 (else ENOMEM); grouped up to
+ * 1 KiB of alignment and about 16 KiB in all. Where size is no multiple of alignment, the fewer than alignment bytes between an isolated secret and its guard page are canary,
  * verified like the one in front. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_aligned_alloc(size_t alignment, size_t size);
 
@@ -78,7 +79,8 @@ LOCKFAST_API size_t lockfast_size(const void *secret);
 enum lockfast_access { LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE };
 
 /* Sets who can touch an isolated secret: nobody, readers, all. Verifies its canary on the way; a broken one ends the
- * process. Refusals: EINVAL - no such access; ENOMEM - a secret that a fork left absent; else the system's errno; and the
+ * process. On a secret of a compartment it is lockfast_compartment_protect. Refusals: EINVAL - no such access; ENOTSUP - a grouped
+ * secret of no compartment; ENOMEM - a secret that a fork left absent; else the system's errno; and the
  * access is as it was. */
 LOCKFAST_API int lockfast_protect(void *secret, enum lockfast_access access);
 
@@ -187,10 +189,10 @@ enum lockfast_fork {
   LOCKFAST_FORK_INHERIT, /* a child's copy is private and locked again: the drop-in's default */
   LOCKFAST_FORK_WIPE,    /* a child sees zeros */
   LOCKFAST_FORK_ABSENT   /* a child that touches it traps: the native default */
-};
+}; /* of fork(); after vfork() or a bare clone() a child must not touch secrets or call the allocator before exec */
 enum lockfast_freed {
   LOCKFAST_FREED_DEFAULT,
-  LOCKFAST_FREED_TRAP,   /* a freed secret's pages are inaccessible until they are used again: the default */
+  LOCKFAST_FREED_TRAP,   /* a freed isolated secret's pages are inaccessible until they are used again: the default */
   LOCKFAST_FREED_RECYCLE /* they are wiped, and checked for writes when they are used again; no system call when locked */
 };
 enum lockfast_drop_in_placement { LOCKFAST_PLACEMENT_DEFAULT, LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_PLACEMENT_GROUPED };
