@@ -46,9 +46,9 @@ extern "C" {
 /* ---- Allocation ------------------------------------------------------------------------------------------------------ */
 
 /* Allocates a secret of size bytes, each 0xdb, in whichever placement suits its size: grouped up to 16 KiB, at a multiple of
- * 16, and isolated above. Any size, 0 included, gives a pointer of its own. Refusals: ENOMEM - no memory, no address space, no map left (vm.max_map_count), a
- * size of more than 2^40 bytes (2^29 where pointers have 32 bits), or no lock budget left (RLIMIT_MEMLOCK) where the policy
- * requires the lock. */
+ * 16, and isolated above. Any size, 0 included, gives a pointer of its own. Refusals: ENOMEM - no memory, no address space,
+ * no map left (vm.max_map_count), a size of more than 2^40 bytes (2^29 where pointers have 32 bits), or no lock budget left
+ * (RLIMIT_MEMLOCK) where the policy requires the lock. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc(size_t size);
 
 /* The same, in pages of its own. The pointer's alignment is the largest power of two that divides size, up to a page. */
@@ -58,8 +58,8 @@ LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc_isolated(size_t size);
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_calloc(size_t count, size_t size);
 
 /* Allocates size bytes at a multiple of alignment, a power of two (else EINVAL) of at most 2^30 (else ENOMEM); grouped up to
- * 1 KiB of alignment and about 16 KiB in all. Where size is no multiple of alignment, the fewer than alignment bytes between an isolated secret and its guard page are canary,
- * verified like the one in front. */
+ * 1 KiB of alignment and about 16 KiB in all. Where size is no multiple of alignment, the fewer than alignment bytes between
+ * an isolated secret and its guard page are canary, verified like the one in front. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_aligned_alloc(size_t alignment, size_t size);
 
 /* Moves a secret to a new size and wipes it where it was; bytes beyond the old size are 0xdb. Keeps its placement, its
@@ -79,9 +79,9 @@ LOCKFAST_API size_t lockfast_size(const void *secret);
 enum lockfast_access { LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE };
 
 /* Sets who can touch an isolated secret: nobody, readers, all. Verifies its canary on the way; a broken one ends the
- * process. On a secret of a compartment it is lockfast_compartment_protect. Refusals: EINVAL - no such access; ENOTSUP - a grouped
- * secret of no compartment; ENOMEM - a secret that a fork left absent; else the system's errno; and the
- * access is as it was. */
+ * process. On a secret of a compartment it is lockfast_compartment_protect. Refusals: EINVAL - no such access; ENOTSUP - a
+ * grouped secret of no compartment; ENOMEM - a secret that a fork left absent; else the system's errno; and the access is as
+ * it was. */
 LOCKFAST_API int lockfast_protect(void *secret, enum lockfast_access access);
 
 /* Verifies one secret's canaries now, and the zeros in front of an isolated one: EFAULT when they are damaged, EINVAL for a
@@ -98,10 +98,11 @@ LOCKFAST_API size_t lockfast_trim(void);
 /* ---- Compartments ---------------------------------------------------------------------------------------------------- */
 
 /* A set of grouped secrets that are opened and closed together. Where the processor has protection keys (x86-64 with PKU; at
- * most 15 compartments), its access is each thread's own and changes without a system call: a thread that did not open it, and
- * was not started by one that had it open, is denied. Elsewhere the pages are as open as the widest access that any thread holds;
- * a thread gives up what it holds by closing the compartment, or by ending. A key is never given back to the system, but it
- * serves the next compartment after its own is destroyed: whoever still has that one open has the next one open too. */
+ * most 15 compartments), its access is each thread's own and changes without a system call: a thread that did not open it,
+ * and was not started by one that had it open, is denied. Elsewhere the pages are as open as the widest access that any
+ * thread holds; a thread gives up what it holds by closing the compartment, or by ending. A key is never given back to the
+ * system, but it serves the next compartment after its own is destroyed: whoever still has that one open has the next one
+ * open too. */
 struct lockfast_compartment;
 
 /* A new compartment, open for this thread to read and write. Refusal: ENOMEM. */
@@ -110,9 +111,9 @@ LOCKFAST_API LOCKFAST_NODISCARD struct lockfast_compartment *lockfast_compartmen
 /* Verifies, wipes and frees all its secrets, and ends it. NULL is nothing. */
 LOCKFAST_API void lockfast_compartment_destroy(struct lockfast_compartment *compartment);
 
-/* Allocates a secret of size bytes, each 0xdb, whatever the access is; lockfast_free, _realloc, _size, _check and _describe work
- * on it, whatever the access is. Refusals: EINVAL - no such compartment; ENOMEM - as for lockfast_malloc, and a size of more
- * than 2^30. */
+/* Allocates a secret of size bytes, each 0xdb, whatever the access is; lockfast_free, _realloc, _size, _check and _describe
+ * work on it, whatever the access is. Refusals: EINVAL - no such compartment; ENOMEM - as for lockfast_malloc, and a size of
+ * more than 2^30. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_compartment_malloc(struct lockfast_compartment *compartment, size_t size);
 
 /* Sets what this thread can do with the secrets of the compartment; lockfast_protect on one of them does the same. Refusals:
