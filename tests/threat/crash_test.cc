@@ -115,7 +115,7 @@ bool can_watch() {
 
 template <class Check>
 void each_backing(Check check) {
-  for (const char* const backing : {"hidden=on", "hidden=off"}) {
+  for (const std::string backing : {"hidden=on", "hidden=off"}) {
     if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
     CAPTURE(backing);
     check(std::string(backing));

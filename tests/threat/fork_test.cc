@@ -71,12 +71,12 @@ struct family {
   }
 
   void zeros() const {
-    for (const unsigned kind : open_secrets) promised(all_zero(held.at[kind]), name_of(kind));
+    for (const unsigned kind : open_secrets) promised(all_zero(held.at[kind]), name_of(kind).c_str());
     for (const unsigned kind : closed_secrets) promised(traps_on_read(held.at[kind]), "closed, as in the parent");
     promised(lockfast_audit() == 0, "whole canaries");
     held.open_all();
     for (const unsigned kind : live_secrets) {
-      promised(all_zero(held.at[kind]), name_of(kind));
+      promised(all_zero(held.at[kind]), name_of(kind).c_str());
       of_child(kind).write(held.at[kind]);
     }
     held.free_all();
@@ -85,8 +85,8 @@ struct family {
 
   void nothing() const {
     for (const unsigned kind : live_secrets) {
-      promised(traps_on_read(held.at[kind]), name_of(kind));
-      promised(traps_on_write(held.at[kind]), name_of(kind));
+      promised(traps_on_read(held.at[kind]), name_of(kind).c_str());
+      promised(traps_on_write(held.at[kind]), name_of(kind).c_str());
     }
     promised(lockfast_audit() == 0, "nothing is damaged");
     held.free_all();
@@ -156,7 +156,7 @@ class busy_threads {
 
 template <class Body>
 void each_backing_and_policy(Body body) {
-  for (const char* const backing : backings) {
+  for (const std::string backing : backings) {
     if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
     for (const std::string policy : {"inherit", "wipe", "absent"}) {
       const std::string text = std::string(backing) + ",fork=" + policy;
@@ -228,7 +228,7 @@ TEST_CASE("a child's child finds what the child had, by the same policy") {
 }
 
 TEST_CASE("random places and canaries of parent and child part at the fork") {
-  for (const char* const backing : backings) {
+  for (const std::string backing : backings) {
     if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
     check_clean(in_child([&] {
       options(std::string(backing) + ",fork=absent");
@@ -267,7 +267,7 @@ TEST_CASE("random places and canaries of parent and child part at the fork") {
 }
 
 TEST_CASE("a raw clone, which runs no fork handler, has nothing under fork=absent, and no secret under fork=wipe") {
-  for (const char* const backing : backings) {
+  for (const std::string backing : backings) {
     if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
     for (const std::string policy : {"wipe", "absent"}) {
       CAPTURE(backing);
@@ -280,7 +280,7 @@ TEST_CASE("a raw clone, which runs no fork handler, has nothing under fork=absen
         if (child == 0) {
           for (const unsigned kind : open_secrets) {
             const bool traps = traps_on_read(held.at[kind]);
-            promised(traps || (policy == "wipe" && all_zero(held.at[kind])), name_of(kind));
+            promised(traps || (policy == "wipe" && all_zero(held.at[kind])), name_of(kind).c_str());
           }
           _exit(0);
         }

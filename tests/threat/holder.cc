@@ -34,7 +34,7 @@ unsigned char* shared_page() {
 
 }  // namespace
 
-const char* name_of(unsigned kind) {
+std::string name_of(unsigned kind) {
   constexpr const char* names[kinds] = {
       "ordinary", "shared", "isolated", "isolated, closed", "large", "grouped", "compartment", "closed compartment", "freed"};
   return names[kind];

@@ -34,7 +34,7 @@ enum kind : unsigned {
 inline constexpr std::array open_secrets = {isolated, large, grouped, compartment};
 inline constexpr std::array closed_secrets = {isolated_closed, compartment_closed};
 inline constexpr std::array live_secrets = {isolated, isolated_closed, large, grouped, compartment, compartment_closed};
-const char* name_of(unsigned kind);
+std::string name_of(unsigned kind);
 
 // What a holder's process has. It is made in that process, after its policy was set.
 struct holding {

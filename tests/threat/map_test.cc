@@ -81,7 +81,7 @@ TEST_CASE("every map that the allocator makes is named lockfast, where the kerne
     const auto all = maps();
     for (const unsigned kind : live_secrets) {
       const auto one = std::find_if(all.begin(), all.end(), [&](const map& each) { return each.holds(held.at[kind]); });
-      promised(one != all.end() && one->name == "[anon:lockfast]", name_of(kind));
+      promised(one != all.end() && one->name == "[anon:lockfast]", name_of(kind).c_str());
     }
   }));
 }

@@ -22,7 +22,7 @@ constexpr std::size_t size = 48;
 // The same attack on hidden and on locked memory.
 template <class Check>
 void each_backing(Check check) {
-  for (const char* const backing : {"hidden=on", "hidden=off"}) {
+  for (const std::string backing : {"hidden=on", "hidden=off"}) {
     if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
     CAPTURE(backing);
     check(std::string(backing));

@@ -152,7 +152,7 @@ TEST_CASE("another user's process reads nothing of a secret of any backing, whil
         promised(way->reads(own.process(), own.at(ordinary), own.of(ordinary)), "the control");
         promised(!way->reads(victim.process(), victim.at(ordinary), victim.of(ordinary)), "even ordinary memory is another's");
         for (const unsigned kind : live_secrets) {
-          promised(!way->reads(victim.process(), victim.at(kind), victim.of(kind)), name_of(kind));
+          promised(!way->reads(victim.process(), victim.at(kind), victim.of(kind)), name_of(kind).c_str());
         }
       }
       promised(!steals_by_descriptor(victim.process(), victim.of(shared)), "no descriptor");
@@ -166,7 +166,7 @@ TEST_CASE("another process of the same user reads its ordinary memory, its locke
   REQUIRE(locked.holds(LOCKFAST_LOCKED));
   const auto reads_all = [](const holder& victim, unsigned kind) {
     for (const reader* const way : by_address)
-      promised(way->reads(victim.process(), victim.at(kind), victim.of(kind)), way->name);
+      promised(way->reads(victim.process(), victim.at(kind), victim.of(kind)), way->name.c_str());
   };
   check_clean(in_child([&] {
     become_ordinary(0);
@@ -181,14 +181,14 @@ TEST_CASE("another process of the same user reads its ordinary memory, its locke
     reads_all(hidden, ordinary);
     for (const unsigned kind : live_secrets) {
       for (const reader* const way : by_address) {
-        promised(!way->reads(hidden.process(), hidden.at(kind), hidden.of(kind)), way->name);
+        promised(!way->reads(hidden.process(), hidden.at(kind), hidden.of(kind)), way->name.c_str());
       }
     }
   }));
 }
 
 TEST_CASE("not held: code in the process reads every open secret; a closed one traps until that code opens it") {
-  for (const char* const policy : {"hidden=on", locked_options}) {
+  for (const std::string policy : {"hidden=on", locked_options}) {
     CAPTURE(policy);
     check_clean(in_child([&] {
       options(policy);

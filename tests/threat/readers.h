@@ -5,12 +5,13 @@
 #include <sys/types.h>
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "mark.h"
 
 struct reader {
-  const char* name;
+  std::string name;
   bool (*reads)(pid_t process, const void* address, const mark& wanted);
 };
 extern const reader memory_file;  // /proc/PID/mem

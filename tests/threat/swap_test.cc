@@ -41,7 +41,7 @@ void check_held(const holding& held) {
     const int answer = page_out(byte);
     // Kernels which count hidden memory by user take the advice and move nothing.
     promised(answer == EINVAL || (answer == 0 && held.receipts[kind].backing == LOCKFAST_HIDDEN), "the advice is refused");
-    promised(in_memory(byte) && state_of(byte).locked, name_of(kind));
+    promised(in_memory(byte) && state_of(byte).locked, name_of(kind).c_str());
   }
 }
 
@@ -78,7 +78,7 @@ lockfast_receipt first_receipt(const char* policy, bool in_group) {
 
 TEST_CASE("the kernel may swap ordinary memory out, and no page of a hidden or locked secret") {
   if (!locks_are_real()) return;
-  for (const char* const policy : {"hidden=on", "hidden=off"}) {
+  for (const std::string policy : {"hidden=on", "hidden=off"}) {
     CAPTURE(policy);
     check_clean(in_child([&] {
       options(policy);
@@ -104,8 +104,8 @@ TEST_CASE("not held: an unlocked secret may be swapped out, and its receipt says
 
 TEST_CASE("a fork leaves the secrets of parent and child where the kernel may not swap them") {
   if (!locks_are_real()) return;
-  for (const char* const backing : {"hidden=on", "hidden=off"}) {
-    for (const char* const policy : {"inherit", "wipe", "absent"}) {
+  for (const std::string backing : {"hidden=on", "hidden=off"}) {
+    for (const std::string policy : {"inherit", "wipe", "absent"}) {
       const std::string text = std::string(backing) + ",fork=" + policy;
       CAPTURE(text);
       check_clean(in_child([&] {

@@ -92,7 +92,7 @@ int trace_child(const std::function<void()>& body, const happenings& on) {
   const pid_t child = fork();
   if (child < 0) return -1;
   if (child == 0) {
-    for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE}) std::signal(number, SIG_DFL);
+    for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTERM}) std::signal(number, SIG_DFL);
     alarm(120);
     if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(3);
     (void)std::raise(SIGSTOP);
