@@ -527,6 +527,14 @@ void random(std::span<std::byte> out) {
   }
 }
 
+void overwrite(std::span<std::byte> over) {
+  const errno_kept kept;
+  constexpr std::size_t most = 256;  // what the kernel neither cuts short nor lets a signal interrupt (getrandom(2))
+  for (; !over.empty(); over = over.subspan(over.size() < most ? over.size() : most)) {
+    (void)syscall(SYS_getrandom, over.data(), over.size() < most ? over.size() : most, GRND_NONBLOCK);
+  }
+}
+
 bool single_threaded() { return __libc_single_threaded != 0; }
 
 const char* options_variable() { return secure_getenv("LOCKFAST_OPTIONS"); }
