@@ -64,7 +64,7 @@ sight look(pid_t process, const holding& held, tap out, bool open_closed) {
 }
 
 // Runs a process that holds secrets under a policy and then ends in some way.
-end_of_life watch(const std::string& policy, const std::function<void(const holding&)>& finish) {
+end_of_life watch(const backing& given, const char* policy, const std::function<void(const holding&)>& finish) {
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   const tap out{ends[1], ends[0]};
@@ -89,7 +89,7 @@ end_of_life watch(const std::string& policy, const std::function<void(const hold
   const unsigned series = next_series();
   life.signal = trace_child(
       [&] {
-        options(policy);
+        given.take_on(policy);
         const holding mine(series);
         std::signal(SIGUSR1, SIG_IGN);
         prove(write(ends[1], &mine, sizeof mine) == static_cast<ssize_t>(sizeof mine), "a report");
@@ -115,10 +115,9 @@ bool can_watch() {
 
 template <class Check>
 void each_backing(Check check) {
-  for (const std::string backing : {"hidden=on", "hidden=off"}) {
-    if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
-    CAPTURE(backing);
-    check(std::string(backing));
+  for (const backing& each : backings()) {
+    CAPTURE(each.name);
+    check(each);
   }
 }
 
@@ -126,10 +125,10 @@ void each_backing(Check check) {
 
 TEST_CASE("under crash=wipe a fatal signal finds every secret, and the process dies of that signal without one") {
   if (!can_watch()) return;
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     for (const int number : fatal_signals) {
       CAPTURE(number);
-      const auto life = watch(backing + ",crash=wipe", [&](const holding& held) { cause(number, held); });
+      const auto life = watch(given, ",crash=wipe", [&](const holding& held) { cause(number, held); });
       CHECK(life.signal == number);
       REQUIRE(life.sights.size() >= 2);
       CHECK(life.sights.front().signal == number);
@@ -144,10 +143,10 @@ TEST_CASE("under crash=wipe a fatal signal finds every secret, and the process d
 
 TEST_CASE("without crash=wipe the process dies with its secrets in memory") {
   if (!can_watch()) return;
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     for (const int number : fatal_signals) {
       CAPTURE(number);
-      const auto life = watch(backing + ",crash=none", [&](const holding& held) { cause(number, held); });
+      const auto life = watch(given, ",crash=none", [&](const holding& held) { cause(number, held); });
       CHECK(life.signal == number);
       REQUIRE(life.sights.size() >= 1);
       CHECK(life.sights.back().all_open);
@@ -157,8 +156,8 @@ TEST_CASE("without crash=wipe the process dies with its secrets in memory") {
 
 TEST_CASE("under crash=wipe a breach, which ends by a signal, leaves no secret") {
   if (!can_watch()) return;
-  each_backing([](const std::string& backing) {
-    const auto life = watch(backing + ",crash=wipe", [](const holding& held) {
+  each_backing([](const backing& given) {
+    const auto life = watch(given, ",crash=wipe", [](const holding& held) {
       held.at[grouped][-1] ^= 1;
       lockfast_free(held.at[grouped]);
     });
@@ -175,8 +174,8 @@ TEST_CASE("under crash=wipe a normal exit leaves no secret, while ordinary memor
     MESSAGE("skipped: a sanitizer's own search at exit cannot run under a debugger");
     return;
   }
-  each_backing([](const std::string& backing) {
-    const auto life = watch(backing + ",crash=wipe", [](const holding&) { std::exit(0); });
+  each_backing([](const backing& given) {
+    const auto life = watch(given, ",crash=wipe", [](const holding&) { std::exit(0); });
     CHECK(life.signal == 0);
     REQUIRE(life.sights.size() == 1);
     CHECK(life.sights.back().ordinary);
@@ -186,11 +185,11 @@ TEST_CASE("under crash=wipe a normal exit leaves no secret, while ordinary memor
 
 TEST_CASE("not held: _exit, and signals such as SIGTERM that no handler of ours sees, leave what there is to the kernel") {
   if (!can_watch()) return;
-  each_backing([](const std::string& backing) {
-    const auto left = watch(backing + ",crash=wipe", [](const holding&) { _exit(0); });
+  each_backing([](const backing& given) {
+    const auto left = watch(given, ",crash=wipe", [](const holding&) { _exit(0); });
     REQUIRE(left.sights.size() == 1);
     CHECK(left.sights.back().all_open);
-    const auto ended = watch(backing + ",crash=wipe", [](const holding&) { (void)std::raise(SIGTERM); });
+    const auto ended = watch(given, ",crash=wipe", [](const holding&) { (void)std::raise(SIGTERM); });
     CHECK(ended.signal == SIGTERM);
     REQUIRE(ended.sights.size() == 1);
     CHECK(ended.sights.back().all_open);
@@ -198,11 +197,11 @@ TEST_CASE("not held: _exit, and signals such as SIGTERM that no handler of ours 
 }
 
 TEST_CASE("under crash=wipe the process dies of its signal in whatever call its other threads are") {
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     for (int round = 0; round < 20; ++round) {
       const int number = fatal_signals[static_cast<std::size_t>(round) % fatal_signals.size()];
       const ending end = in_child([&] {
-        options(backing + ",crash=wipe");
+        given.take_on(",crash=wipe");
         const holding held(1);
         std::vector<std::thread> busy;
         std::atomic<int> running = 0;

@@ -22,8 +22,6 @@
 
 namespace {
 
-constexpr const char* backings[] = {"hidden=on", "hidden=off"};
-
 void leave_as(pid_t child) {
   int state = 0;
   prove(waitpid(child, &state, 0) == child, "its end");
@@ -156,14 +154,13 @@ class busy_threads {
 
 template <class Body>
 void each_backing_and_policy(Body body) {
-  for (const std::string backing : backings) {
-    if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
     for (const std::string policy : {"inherit", "wipe", "absent"}) {
-      const std::string text = std::string(backing) + ",fork=" + policy;
-      CAPTURE(text);
+      CAPTURE(policy);
       check_clean(in_child([&] {
-        options(text);
-        body(policy, backing);
+        given.take_on(",fork=" + policy);
+        body(policy, given);
       }));
     }
   }
@@ -175,11 +172,10 @@ pid_t raw_fork() { return static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, nullptr
 }  // namespace
 
 TEST_CASE("a forked child has its own copy, zeros or nothing, as the policy says, of every backing and placement") {
-  each_backing_and_policy([](const std::string& policy, const char* backing) {
+  each_backing_and_policy([](const std::string& policy, const backing& given) {
     const family all;
     for (const unsigned kind : live_secrets) {
-      const lockfast_backing wanted = std::strcmp(backing, "hidden=on") == 0 ? LOCKFAST_HIDDEN : LOCKFAST_LOCKED;
-      prove(all.held.receipts[kind].backing == wanted, "the backing");
+      prove(all.held.receipts[kind].backing == given.kind, "the backing");
     }
     for (int round = 0; round < 3; ++round) all.part(policy);
     all.held.open_all();
@@ -190,7 +186,7 @@ TEST_CASE("a forked child has its own copy, zeros or nothing, as the policy says
 }
 
 TEST_CASE("the same while other threads of the parent allocate, write, close and free") {
-  each_backing_and_policy([](const std::string& policy, const char*) {
+  each_backing_and_policy([](const std::string& policy, const backing&) {
     const family all;
     {
       const busy_threads busy(2);
@@ -204,7 +200,7 @@ TEST_CASE("the same while other threads of the parent allocate, write, close and
 }
 
 TEST_CASE("a child's child finds what the child had, by the same policy") {
-  each_backing_and_policy([](const std::string& policy, const char*) {
+  each_backing_and_policy([](const std::string& policy, const backing&) {
     const family all;
     const pid_t child = fork();
     prove(child >= 0, "a fork");
@@ -228,10 +224,10 @@ TEST_CASE("a child's child finds what the child had, by the same policy") {
 }
 
 TEST_CASE("random places and canaries of parent and child part at the fork") {
-  for (const std::string backing : backings) {
-    if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
     check_clean(in_child([&] {
-      options(std::string(backing) + ",fork=absent");
+      given.take_on(",fork=absent");
       prove(lockfast_malloc_isolated(16) != nullptr, "a secret before the fork");
       int ends[2];
       prove(pipe(ends) == 0, "a pipe");
@@ -267,13 +263,12 @@ TEST_CASE("random places and canaries of parent and child part at the fork") {
 }
 
 TEST_CASE("a raw clone, which runs no fork handler, has nothing under fork=absent, and no secret under fork=wipe") {
-  for (const std::string backing : backings) {
-    if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
     for (const std::string policy : {"wipe", "absent"}) {
-      CAPTURE(backing);
       CAPTURE(policy);
       check_clean(in_child([&] {
-        options(std::string(backing) + ",fork=" + policy);
+        given.take_on(",fork=" + policy);
         const holding held(1);
         const pid_t child = raw_fork();
         prove(child >= 0, "a clone");

@@ -81,6 +81,19 @@ void holding::free_all() const {
   for (const unsigned kind : live_secrets) lockfast_free(at[kind]);
 }
 
+void backing::take_on(const std::string& more_options) const {
+  ::options(options + more_options);
+  first();
+}
+
+std::vector<backing> backings() {
+  std::vector<backing> all;
+  if (has_hidden_memory()) all.push_back({"hidden", "hidden=on", LOCKFAST_HIDDEN, [] {}});
+  if (locks_are_real()) all.push_back({"locked", "hidden=off", LOCKFAST_LOCKED, [] {}});
+  all.push_back({"unlocked", "hidden=off,lock=preferred", LOCKFAST_UNLOCKED, [] { become_ordinary(0); }});
+  return all;
+}
+
 holder::holder(const std::string& options_text, const std::function<void()>& first) : have_(0) {
   int ends[2];
   int life[2];

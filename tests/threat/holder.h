@@ -15,6 +15,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "mark.h"
 #include "tracer.h"
@@ -54,10 +55,23 @@ struct holding {
 
 unsigned next_series();
 
+// A backing as a test asks for it. Call take_on in a child, before anything is allocated.
+struct backing {
+  std::string name;
+  std::string options;
+  lockfast_backing kind;
+  std::function<void()> first;
+
+  void take_on(const std::string& more_options = {}) const;
+};
+// Those that this machine can give; says on the test's output which are left out.
+std::vector<backing> backings();
+
 class holder {
  public:
   // The options are of LOCKFAST_OPTIONS; first runs in the victim before anything else, as a user or limit to take on.
   explicit holder(const std::string& options_text, const std::function<void()>& first = [] {});
+  explicit holder(const backing& of) : holder(of.options, of.first) {}
   ~holder();
   holder(const holder&) = delete;
   holder& operator=(const holder&) = delete;

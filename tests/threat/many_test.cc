@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -67,39 +68,38 @@ struct lockfast_statistics counted() {
   return now;
 }
 
-// As many as are to live at once, of four KiB of RAM each: a machine with less memory tries fewer, and says so.
+// Of four KiB of RAM each. LOCKFAST_TEST_SECRETS asks for another number, such as a million (docs/testing.md).
 std::size_t herd_for_this_machine() {
-  constexpr std::size_t wanted = 1'000'000;
-  constexpr std::size_t fewer = 200'000;
-  if (sanitized()) {
-    MESSAGE("scaled down to " << fewer << ": a sanitizer's run-time library takes as much memory again");
-    return fewer;
-  }
-  if (bytes_available() < std::size_t{10} << 30) {
-    MESSAGE("scaled down to " << fewer << ": less than 10 GiB of memory are available");
-    return fewer;
-  }
-  return wanted;
+  const char* const asked = std::getenv("LOCKFAST_TEST_SECRETS");
+  return asked == nullptr ? 100'000 : std::strtoul(asked, nullptr, 10);
 }
 
 }  // namespace
 
-TEST_CASE("1,000,000 isolated secrets live at once in a handful of maps, each between guards, where the kernel has markers") {
+TEST_CASE(
+    "isolated secrets live at once by the hundred thousand, each between guards, in far fewer maps, where there are markers") {
   if (!has_guard_markers()) {
     MESSAGE("skipped: this kernel has no guard markers (MADV_GUARD_INSTALL, Linux 6.13)");
     return;
   }
   const std::size_t count = herd_for_this_machine();
+  if (bytes_available() / 2 < count * page_size()) {
+    MESSAGE("skipped: " << count << " pages are more than half of the memory that is available");
+    return;
+  }
   const auto begin = std::chrono::steady_clock::now();
   const ending end = in_child([&] {
     options("hidden=off");
+    alarm(600);
     if (counted().lock_limit != SIZE_MAX) skip("there is a limit on locks, which is met first");
     herd all(count);
     promised(all.size_of() == count, "all of them");
     const auto now = counted();
     dprintf(STDERR_FILENO, "%zu secrets, %zu maps of %zu\n", now.live_isolated, now.maps_used, now.map_limit);
     promised(now.live_isolated == count && now.live_unlocked == 0 && now.live_hidden == 0, "counts");
-    promised(now.maps_used < now.map_limit / 2, "far from the limit on maps");
+    // Without markers each would take two: from an eighth of the limit on, there is one map for a region of hundreds.
+    promised(now.maps_used < now.map_limit / 8 + count / 100 + 1000,
+             "hundreds of secrets to a map, from an eighth of the limit on");
     all.check(count / 5000);
     for (std::size_t at = 0; at < count; at += count / 10) {
       const std::string fault = untruth(all[at]);
@@ -113,9 +113,8 @@ TEST_CASE("1,000,000 isolated secrets live at once in a handful of maps, each be
     (void)lockfast_trim();
     promised(bytes_locked() < std::size_t{64} << 20, "the locks are given back");
   });
-  MESSAGE(end.text << " in "
-                   << std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count()
-                   << " ms");
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+  MESSAGE(end.text << "in " << seconds.count() << " s");
   if (!end.skipped()) CHECK(end.clean());
 }
 

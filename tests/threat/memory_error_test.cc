@@ -19,13 +19,12 @@ constexpr const char* broken = "lockfast: broken canary: bytes beside a secret w
 constexpr const char* twice = "lockfast: double free";
 constexpr std::size_t size = 48;
 
-// The same attack on hidden and on locked memory.
+// The same attack on each backing.
 template <class Check>
 void each_backing(Check check) {
-  for (const std::string backing : {"hidden=on", "hidden=off"}) {
-    if (std::strcmp(backing, "hidden=on") == 0 && !has_hidden_memory()) continue;
-    CAPTURE(backing);
-    check(std::string(backing));
+  for (const backing& each : backings()) {
+    CAPTURE(each.name);
+    check(each);
   }
 }
 
@@ -38,10 +37,10 @@ volatile unsigned char* ordinary_block() {
 }  // namespace
 
 TEST_CASE("the first byte past an isolated secret traps, where ordinary memory takes the write") {
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     for (const unsigned kind : {isolated, large}) {
       const ending end = in_child([&] {
-        options(backing);
+        given.take_on();
         const holding held(1);
         volatile unsigned char* const block = ordinary_block();
         block[size] = 1;  // inside its block, past what was meant for it: nothing stops it
@@ -55,9 +54,9 @@ TEST_CASE("the first byte past an isolated secret traps, where ordinary memory t
 }
 
 TEST_CASE("among many isolated secrets each stands between guards of its own") {
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     check_clean(in_child([&] {
-      options(backing);
+      given.take_on();
       std::vector<unsigned char*> all;
       for (int count = 0; count < 200; ++count) {
         all.push_back(static_cast<unsigned char*>(lockfast_malloc_isolated(size)));
@@ -73,7 +72,7 @@ TEST_CASE("among many isolated secrets each stands between guards of its own") {
 }
 
 TEST_CASE("a byte changed in front of a secret of any placement, or behind a grouped one, ends the process at free") {
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     const struct {
       unsigned kind;
       std::ptrdiff_t offset;
@@ -82,7 +81,7 @@ TEST_CASE("a byte changed in front of a secret of any placement, or behind a gro
       CAPTURE(name_of(kind));
       CAPTURE(offset);
       const ending end = in_child([&, kind = kind, offset = offset] {
-        options(backing);
+        given.take_on();
         const holding held(1);
         promised(lockfast_check(held.at[kind]) == 0, "whole before");
         held.at[kind][offset] ^= 1;
@@ -96,11 +95,11 @@ TEST_CASE("a byte changed in front of a secret of any placement, or behind a gro
 }
 
 TEST_CASE("a damaged isolated secret ends the process when its access changes") {
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     for (const bool was_closed : {false, true}) {
       CAPTURE(was_closed);
       const ending end = in_child([&] {
-        options(backing);
+        given.take_on();
         const holding held(1);
         held.at[isolated][-1] ^= 1;
         // Closing verifies; so only code that changes the access behind the library's back leaves a closed one damaged.
@@ -113,9 +112,9 @@ TEST_CASE("a damaged isolated secret ends the process when its access changes") 
 }
 
 TEST_CASE("a freed isolated secret traps, and a freed grouped one is wiped, where freed ordinary memory is read") {
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     check_clean(in_child([&] {
-      options(backing);
+      given.take_on();
       const holding held(1);
       held.free_all();
       promised(traps_on_read(held.at[freed]), "freed before all others");
@@ -127,7 +126,7 @@ TEST_CASE("a freed isolated secret traps, and a freed grouped one is wiped, wher
       }
     }));
     check_clean(in_child([&] {
-      options(backing + ",freed=recycle");
+      given.take_on(",freed=recycle");
       const holding held(1);
       promised(held.whole(isolated) && held.whole(grouped), "there");
       lockfast_free(held.at[isolated]);
@@ -141,11 +140,11 @@ TEST_CASE("a freed isolated secret traps, and a freed grouped one is wiped, wher
 }
 
 TEST_CASE("a second free ends the process") {
-  each_backing([](const std::string& backing) {
+  each_backing([](const backing& given) {
     for (const unsigned kind : {isolated, grouped, compartment}) {
       CAPTURE(name_of(kind));
       const ending end = in_child([&] {
-        options(backing);
+        given.take_on();
         const holding held(1);
         lockfast_free(held.at[kind]);
         lockfast_free(held.at[kind]);

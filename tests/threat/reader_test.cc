@@ -88,8 +88,9 @@ TEST_CASE("not held: root reads and writes locked secrets; closing one stops pro
     CAPTURE(name_of(kind));
     CHECK(peek.reads(victim.process(), victim.at(kind), victim.of(kind)));
     CHECK_FALSE(vm_read.reads(victim.process(), victim.at(kind), victim.of(kind)));
-    MESSAGE("/proc/PID/mem of a closed locked secret: "
-            << (memory_file.reads(victim.process(), victim.at(kind), victim.of(kind)) ? "read" : "refused"));
+    // By the kernel's version: its own debugger's access (FOLL_FORCE) opens what is closed, up to 6.18 at least.
+    const std::string by_file = memory_file.reads(victim.process(), victim.at(kind), victim.of(kind)) ? "read" : "refused";
+    MESSAGE("by /proc/PID/mem: " << by_file);
   }
   CHECK(overwrites(victim.process(), victim.at(isolated), mark{next_series(), isolated}));
 }
