@@ -286,6 +286,30 @@ TEST_CASE("a raw clone, which runs no fork handler, has nothing under fork=absen
   }
 }
 
+TEST_CASE("not held: under fork=inherit a raw clone has copies without a lock; of hidden secrets it has nothing") {
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
+    check_clean(in_child([&] {
+      given.take_on(",fork=inherit");
+      const holding held(1);
+      const pid_t child = raw_fork();
+      prove(child >= 0, "a clone");
+      if (child == 0) {
+        for (const unsigned kind : open_secrets) {
+          if (given.kind == LOCKFAST_HIDDEN) {
+            promised(traps_on_read(held.at[kind]), name_of(kind).c_str());
+          } else {
+            promised(held.whole(kind) && !state_of(held.at[kind]).locked, name_of(kind).c_str());
+          }
+        }
+        _exit(0);
+      }
+      leave_as(child);
+      for (const unsigned kind : open_secrets) promised(held.whole(kind), "the parent's own");
+    }));
+  }
+}
+
 TEST_CASE("not held: a vfork's child runs in its parent's memory, whatever the policy") {
   check_clean(in_child([] {
     options("fork=absent");

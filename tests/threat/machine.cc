@@ -118,10 +118,10 @@ bool sanitized() {
 
 void options(const std::string& text) { prove(setenv("LOCKFAST_OPTIONS", text.c_str(), 1) == 0, "the variable"); }
 
-void become_ordinary(std::size_t lock_limit) {
+void become_ordinary(std::size_t lock_limit, unsigned user) {
   const rlimit limit{lock_limit, lock_limit};
   if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) skip("the limit can't be set");
-  if (geteuid() == 0 && (setgid(ordinary_user) != 0 || setuid(ordinary_user) != 0)) skip("no other user to become");
+  if (geteuid() == 0 && (setgid(user) != 0 || setuid(user) != 0)) skip("no other user to become");
 }
 
 void forbid_call(long number, int answer) {

@@ -23,8 +23,9 @@
 void options(const std::string& text);
 
 // An ordinary user, who may lock as much as the limit says; skips where that cannot be.
-void become_ordinary(std::size_t lock_limit);
 inline constexpr unsigned ordinary_user = 65534;
+inline constexpr unsigned other_user = 65533;
+void become_ordinary(std::size_t lock_limit, unsigned user = ordinary_user);
 
 // Has the kernel answer a system call with an errno from now on, as one that lacks it does, or a container's filter.
 void forbid_call(long number, int answer);

@@ -126,31 +126,36 @@ TEST_CASE(
     MESSAGE("skipped: this kernel has no mseal");
     return;
   }
-  check_clean(in_child([] {
-    options("hidden=off");
-    const auto before = maps();
-    void* const alone = lockfast_malloc_isolated(48);
-    void* const beside = lockfast_malloc(48);
-    prove(alone != nullptr && beside != nullptr, "secrets");
-    constexpr std::uintptr_t unit = std::uintptr_t{4} << 20;
-    std::size_t sealed = 0;
-    for (const map& each : maps()) {
-      if (overlaps(before, each) || (!each.name.empty() && each.name != "[anon:lockfast]")) continue;
-      const auto near = [&](const void* secret) {
-        return each.end > address_of(secret) / unit * unit && each.begin < (address_of(secret) / unit + 1) * unit;
-      };
-      if (near(alone) || near(beside)) continue;  // regions come and go, and are not sealed
-      auto* const at = reinterpret_cast<void*>(each.begin);
-      promised(munmap(at, page_size()) == -1 && errno == EPERM, "not unmapped");
-      promised(mprotect(at, page_size(), PROT_NONE) == -1 && errno == EPERM, "not closed");
-      promised(mmap(at, page_size(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EPERM,
-               "not replaced");
-      if (each.access == "rw-p") ++sealed;
-    }
-    promised(sealed >= 1, "records were found");
-    void* const own = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    promised(mprotect(own, page_size(), PROT_NONE) == 0 && munmap(own, page_size()) == 0, "the control: memory without a seal");
-    lockfast_free(alone);
-    lockfast_free(beside);
-  }));
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
+    check_clean(in_child([&] {
+      given.take_on();
+      const auto before = maps();
+      void* const alone = lockfast_malloc_isolated(48);
+      void* const beside = lockfast_malloc(48);
+      prove(alone != nullptr && beside != nullptr, "secrets");
+      constexpr std::uintptr_t unit = std::uintptr_t{4} << 20;
+      std::size_t sealed = 0;
+      for (const map& each : maps()) {
+        if (overlaps(before, each) || (!each.name.empty() && each.name != "[anon:lockfast]")) continue;
+        const auto near = [&](const void* secret) {
+          return each.end > address_of(secret) / unit * unit && each.begin < (address_of(secret) / unit + 1) * unit;
+        };
+        if (near(alone) || near(beside)) continue;  // regions come and go, and are not sealed
+        auto* const at = reinterpret_cast<void*>(each.begin);
+        promised(munmap(at, page_size()) == -1 && errno == EPERM, "not unmapped");
+        promised(mprotect(at, page_size(), PROT_NONE) == -1 && errno == EPERM, "not closed");
+        promised(
+            mmap(at, page_size(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EPERM,
+            "not replaced");
+        if (each.access == "rw-p") ++sealed;
+      }
+      promised(sealed >= 1, "records were found");
+      void* const own = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      promised(mprotect(own, page_size(), PROT_NONE) == 0 && munmap(own, page_size()) == 0,
+               "the control: memory without a seal");
+      lockfast_free(alone);
+      lockfast_free(beside);
+    }));
+  }
 }

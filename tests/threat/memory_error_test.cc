@@ -2,9 +2,11 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -151,6 +153,61 @@ TEST_CASE("a second free ends the process") {
       });
       CHECK(end.signal == SIGABRT);
       CHECK(end.said(twice));
+    }
+  });
+}
+
+TEST_CASE("not held: a read that runs past the end of a grouped secret finds its neighbours") {
+  each_backing([](const backing& given) {
+    check_clean(in_child([&] {
+      given.take_on();
+      constexpr std::size_t apart = 4096;
+      std::vector<const unsigned char*> all;
+      for (int count = 0; count < 200; ++count) {
+        all.push_back(static_cast<const unsigned char*>(lockfast_malloc(size)));
+        prove(all.back() != nullptr, "a secret");
+        mark{1, grouped}.write(const_cast<unsigned char*>(all.back()));
+      }
+      std::sort(all.begin(), all.end());
+      bool found = false;
+      for (std::size_t at = 0; at + 1 < all.size(); ++at) {
+        if (all[at + 1] - all[at] > static_cast<std::ptrdiff_t>(apart)) continue;
+        const std::span<const unsigned char> past(all[at] + size, all[at + 1] + mark_size);
+        found |= mark{1, grouped}.found_in(past);
+      }
+      promised(found, "the next secret");
+    }));
+  });
+}
+
+TEST_CASE("not held: a write that jumps over what is beside a secret, and a free by a pointer whose place has a new owner") {
+  each_backing([](const backing& given) {
+    for (const bool in_group : {false, true}) {
+      CAPTURE(in_group);
+      const auto allocated = [&] {
+        void* const made = in_group ? lockfast_malloc(size) : lockfast_malloc_isolated(size);
+        prove(made != nullptr, "a secret");
+        return static_cast<volatile unsigned char*>(made);
+      };
+      const auto freed_by = [](volatile unsigned char* secret) { lockfast_free(const_cast<unsigned char*>(secret)); };
+      check_clean(in_child([&] {
+        given.take_on();
+        volatile unsigned char* const near = allocated();
+        volatile unsigned char* const far = allocated();
+        near[far - near] = 1;
+        promised(far[0] == 1, "another's byte is changed");
+        promised(lockfast_audit() == 0, "and nothing shows it");
+
+        freed_by(near);
+        volatile unsigned char* owner = allocated();
+        for (int tries = 0; owner != near; ++tries) {
+          prove(tries < 100'000, "the place is used again");
+          freed_by(owner);
+          owner = allocated();
+        }
+        freed_by(near);
+        promised(lockfast_check(const_cast<unsigned char*>(owner)) != 0, "its owner's secret is gone");
+      }));
     }
   });
 }
