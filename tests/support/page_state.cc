@@ -43,6 +43,7 @@ page_state state_of(const void* address) {
       secretmem = std::strstr(line, "/secretmem") != nullptr;
       state.hidden = state.mapped && secretmem;
     } else if (state.mapped && std::strncmp(line, "VmFlags:", 8) == 0) {
+      state.flags = line + std::strlen("VmFlags:");
       state.locked = secretmem || std::strstr(line, " lo") != nullptr;
       state.undumpable = secretmem || std::strstr(line, " dd") != nullptr;
       return false;

@@ -4,12 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 struct page_state {
   bool mapped = false;
   bool locked = false;      // held in RAM: mlock, or memory of memfd_secret
   bool undumpable = false;  // out of core dumps: MADV_DONTDUMP, or memory of memfd_secret
   bool hidden = false;      // memory of memfd_secret
+  std::string flags;        // its line of VmFlags in smaps (proc_pid_smaps(5))
+
+  [[nodiscard]] bool has(const char* flag) const { return flags.find(std::string(" ") + flag) != std::string::npos; }
 };
 
 page_state state_of(const void* address);

@@ -204,6 +204,42 @@ TEST_CASE("where the kernel has no memfd_secret, or a filter forbids it, secrets
   }
 }
 
+// Kernels that count hidden memory by user (6.1.192, 6.12.117, 7.2 and later) map more than there is, and answer the first touch
+// of a page that cannot be had: a store by SIGBUS, a write of their own by EFAULT. Here getrandom answers so for any one byte.
+TEST_CASE(
+    "where a hidden page is refused at its first touch, not at its map, nothing touches it: it falls back, or is refused") {
+  if (!has_hidden_memory() || !locks_are_real()) return;
+  for (const bool in_group : {false, true}) {
+    for (const std::size_t size : {std::size_t{48}, std::size_t{900}, std::size_t{200'000}}) {
+      CAPTURE(in_group);
+      CAPTURE(size);
+      check_clean(in_child([&] {
+        options("hidden=on,lock=required");
+        const filled before = fill(in_group, size, 1);
+        prove(before.hidden == 1, "hidden memory at first");
+        forbid_call_with(SYS_getrandom, 1, 1, EFAULT);
+        prove(hidden_refusal() == ENOMEM, "the filter");
+        const filled all = fill(in_group, size, size > 1000 ? 20 : 400);
+        promised(all.locked > 0 && all.unlocked == 0, "the others are locked");
+        lockfast_receipt receipt;
+        promised(lockfast_describe(all.held.back(), &receipt) == 0 && receipt.hide_error == ENOMEM, "the reason");
+        check_whole(all, size);
+        check_truth(all);
+        promised(lockfast_audit() == 0, "whole canaries");
+        for (unsigned char* const each : all.held) lockfast_free(each);
+        lockfast_free(before.held[0]);
+        (void)lockfast_trim();
+      }));
+      check_clean(in_child([&] {
+        become_ordinary(0);
+        options("hidden=on,lock=required");
+        forbid_call_with(SYS_getrandom, 1, 1, EFAULT);
+        promised(fill(in_group, size, 1).held.empty(), "refused, where there is no lock either");
+      }));
+    }
+  }
+}
+
 TEST_CASE("a process without descriptors falls back to locked memory, and the receipt says EMFILE") {
   if (!has_hidden_memory() || !locks_are_real()) return;
   for (const bool in_group : {false, true}) {

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -257,6 +258,44 @@ TEST_CASE("random places and canaries of parent and child part at the fork") {
       leave_as(child);
       for (const auto& one : ours.canaries) {
         for (const auto& other : theirs.canaries) promised(std::memcmp(one, other, sizeof one) != 0, "canaries that differ");
+      }
+    }));
+  }
+}
+
+TEST_CASE(
+    "a forked child's copies have canaries of a key of its own, so that what is learnt of one side tells nothing of the "
+    "other") {
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
+    check_clean(in_child([&] {
+      given.take_on(",fork=inherit");
+      constexpr std::size_t size = 48;
+      constexpr std::size_t beside = 8;  // bytes of canary in front of a grouped secret, at least
+      unsigned char* const secrets[] = {
+          static_cast<unsigned char*>(lockfast_malloc_isolated(size)),
+          static_cast<unsigned char*>(lockfast_malloc_isolated(100'000)), static_cast<unsigned char*>(lockfast_malloc(size)),
+          static_cast<unsigned char*>(lockfast_compartment_malloc(lockfast_compartment_create(), size))};
+      unsigned char before[std::size(secrets)][beside];
+      for (std::size_t at = 0; at < std::size(secrets); ++at) {
+        prove(secrets[at] != nullptr, "a secret");
+        std::memcpy(before[at], secrets[at] - beside, beside);
+      }
+      const pid_t child = fork();
+      prove(child >= 0, "a fork");
+      if (child == 0) {
+        for (std::size_t at = 0; at < std::size(secrets); ++at) {
+          promised(std::memcmp(before[at], secrets[at] - beside, beside) != 0, "a canary of the child's own");
+          promised(lockfast_check(secrets[at]) == 0, "which is whole");
+          std::memcpy(secrets[at] - beside, before[at], beside);
+          promised(lockfast_check(secrets[at]) == -1, "the parent's is none here");
+        }
+        _exit(0);
+      }
+      leave_as(child);
+      for (std::size_t at = 0; at < std::size(secrets); ++at) {
+        promised(std::memcmp(before[at], secrets[at] - beside, beside) == 0 && lockfast_check(secrets[at]) == 0,
+                 "the parent's");
       }
     }));
   }

@@ -130,15 +130,17 @@ void forbid_call(long number, int answer) {
   filter(program);
 }
 
-void forbid_advice(int advice, int answer) {
+void forbid_call_with(long number, unsigned argument, unsigned value, int answer) {
   sock_filter program[] = {load(offsetof(seccomp_data, nr)),
-                           unless_equal(SYS_madvise, 3),
-                           load(offsetof(seccomp_data, args) + 2 * sizeof(__u64)),
-                           unless_equal(static_cast<unsigned>(advice), 1),
+                           unless_equal(static_cast<unsigned>(number), 3),
+                           load(offsetof(seccomp_data, args) + argument * sizeof(__u64)),
+                           unless_equal(value, 1),
                            refuse(answer),
                            give(SECCOMP_RET_ALLOW)};
   filter(program);
 }
+
+void forbid_advice(int advice, int answer) { forbid_call_with(SYS_madvise, 2, static_cast<unsigned>(advice), answer); }
 
 void check_clean(const ending& end) {
   CAPTURE(end.text);

@@ -29,6 +29,8 @@ void become_ordinary(std::size_t lock_limit, unsigned user = ordinary_user);
 
 // Has the kernel answer a system call with an errno from now on, as one that lacks it does, or a container's filter.
 void forbid_call(long number, int answer);
+// The same where one argument, counted from 0, has a value.
+void forbid_call_with(long number, unsigned argument, unsigned value, int answer);
 // The same for one advice of madvise.
 void forbid_advice(int advice, int answer);
 

@@ -54,6 +54,9 @@ std::vector<map> maps() {
   return all;
 }
 
+// PR_SET_MEMORY_MERGE, Linux 6.4: all that is mapped, and will be, may be merged. False where the kernel merges nothing.
+bool merge_everything() { return prctl(67, 1, 0, 0, 0) == 0; }
+
 bool overlaps(const std::vector<map>& all, const map& one) {
   return std::any_of(all.begin(), all.end(), [&](const map& each) { return each.begin < one.end && one.begin < each.end; });
 }
@@ -156,6 +159,46 @@ TEST_CASE(
                "the control: memory without a seal");
       lockfast_free(alone);
       lockfast_free(beside);
+    }));
+  }
+}
+
+TEST_CASE(
+    "no secret's page is in dumps, merged with equal ones, or part of a huge page, though the process asks for all of it") {
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
+    check_clean(in_child([&] {
+      const bool merges = merge_everything();
+      const std::size_t size = std::size_t{4} << 20;
+      void* const plain = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      prove(plain != MAP_FAILED && madvise(plain, size, MADV_HUGEPAGE) == 0, "ordinary memory that may be huge pages");
+      const page_state control = state_of(plain);
+      prove(!control.has("dd") && control.has("hg") && control.has("mg") == merges, "the control");
+
+      given.take_on();
+      const holding held(1);
+      for (const unsigned kind : live_secrets) {
+        const page_state state = state_of(held.at[kind]);
+        promised(state.mapped && !state.has("mg"), "not merged");
+        // What is hidden is a file of its own: no huge pages, and no dumps whatever the flags say.
+        promised(state.hidden || state.has("nh"), "no huge page");
+        promised(state.hidden || state.has("dd"), "no dump");
+      }
+    }));
+  }
+}
+
+TEST_CASE(
+    "not held: a program that asks the kernel to merge all its pages when secrets live has those merged that are not hidden") {
+  for (const backing& given : backings()) {
+    CAPTURE(given.name);
+    check_clean(in_child([&] {
+      given.take_on();
+      const holding held(1);
+      if (!merge_everything()) skip("this kernel merges nothing (CONFIG_KSM, Linux 6.4)");
+      for (const unsigned kind : live_secrets) {
+        promised(state_of(held.at[kind]).has("mg") == (given.kind != LOCKFAST_HIDDEN), name_of(kind).c_str());
+      }
     }));
   }
 }
