@@ -27,11 +27,13 @@ void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
     const auto plain = platform::reserve(size_, page, platform::fork_policy::inherit);
     if (plain.address == nullptr) return;
     base_ = plain.address;
-    if (platform::protect(base_, size_, platform::access::read_write) != 0 || platform::lock(base_, size_) != 0) {
+    if (platform::protect(base_, size_, platform::access::read_write) != 0) {
       platform::release(base_, size_);
       base_ = nullptr;
       return;
     }
+    // Without a lock, where the limit is met, for the length of the fork: the child would find zeros for its secrets else.
+    locked_ = platform::lock(base_, size_) == 0;
   }
   room_ = run_count;
   next_ = table;
@@ -50,7 +52,7 @@ void fork_copy::end() {
   if (base_ != nullptr) {
     if (!hidden_) {
       wipe(base_, size_);
-      (void)platform::unlock(base_, size_);
+      if (locked_) (void)platform::unlock(base_, size_);
     }
     platform::release(base_, size_);
   }

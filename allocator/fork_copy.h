@@ -2,7 +2,7 @@
 //
 // Hidden pages would be shared with the child, so they are left out of it, and where the policy is to inherit, a copy is made
 // before the fork: one hidden map, with a table of what it holds, from which the child moves each run to its place. The parent
-// drops it as soon as the fork is done. Where hidden pages are short, ordinary ones that are locked take their place.
+// drops it as soon as the fork is done. Where hidden pages are short, ordinary ones take their place, locked if they can be.
 //
 //    | table of entries | run | run | run ... |
 //
@@ -53,6 +53,7 @@ class fork_copy {
   std::size_t room_ = 0;  // entries
   std::size_t next_ = 0;  // offset of the next run
   bool hidden_ = false;
+  bool locked_ = false;
 };
 
 }  // namespace lockfast::internal

@@ -267,12 +267,13 @@ void grouped::forget_absent(const compartment& within) {
 
 void grouped::wipe_on_signal() {
   space_.for_each([](slab& one) {
-    if (one.opened_bytes() == 0) return;
+    if (one.opened_bytes() == 0 || !one.begin_wipe()) return;
     if (one.within == nullptr) {
       one.wipe_on_signal();
     } else {
       one.within->wipe_on_signal(one);
     }
+    one.end_wipe();
   });
 }
 

@@ -374,6 +374,11 @@ namespace {
 
 [[gnu::constructor]] void when_loaded() { pool::register_fork_handlers(); }
 
+// At a normal exit, behind the program's own handlers and destructors, which may use their secrets; and at dlclose.
+[[gnu::destructor]] void when_unloaded() {
+  if (crash_handled) pool::wipe_all();
+}
+
 }  // namespace
 
 void pool::before_fork() {

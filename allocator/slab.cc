@@ -43,6 +43,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   begin_ = run + margin;
   reciprocal_ = most == 1 ? 0 : (std::uint64_t{1} << reciprocal_bits) / stride + 1;
   key_ = canary_key::make();
+  pages_.store(held_by::nobody, std::memory_order_release);
   return true;
 }
 
@@ -116,6 +117,11 @@ void slab::close(std::byte* begin, std::size_t bytes) const {
 }
 
 bool slab::retire() {
+  for (held_by seen = held_by::nobody;
+       !pages_.compare_exchange_weak(seen, held_by::retire, std::memory_order_acquire, std::memory_order_relaxed);
+       seen = held_by::nobody) {
+    platform::yield();
+  }
   bool untouched = true;
   for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, stride_);
   if (!untouched) end(breach::write_after_free);
@@ -215,6 +221,13 @@ platform::error slab::lock_error(std::size_t index) const {
   return end <= locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
 }
 
+bool slab::begin_wipe() {
+  held_by seen = held_by::nobody;
+  return pages_.compare_exchange_strong(seen, held_by::wipe, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
+void slab::end_wipe() { pages_.store(held_by::nobody, std::memory_order_release); }
+
 void slab::wipe_on_signal() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
     if (facts(index).is_free()) {
@@ -270,6 +283,7 @@ bool slab::restore_key_in_child() const {
 }
 
 void slab::settle_in_child(contents found) {
+  pages_.store(held_by::nobody, std::memory_order_relaxed);
   if (!hidden()) {
     const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_ : opened_);
     if (locked_ != 0 && refusal != 0) {
@@ -298,6 +312,7 @@ void slab::settle_in_child(contents found) {
 }
 
 std::size_t slab::leave_absent() {
+  pages_.store(held_by::nobody, std::memory_order_relaxed);
   std::size_t live = 0;
   free_count_ = 0;
   front_index = no_family;

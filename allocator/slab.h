@@ -160,8 +160,12 @@ class alignas(64) slab {
 
   // ---- Where no other thread runs ----
 
-  // Wipes what every live secret holds, and every other slot whole; canaries stay. For a signal handler: requires pages that
-  // can be written.
+  // For a signal handler, while other threads run: has the pages stay open until end_wipe(). False when they are about to be
+  // closed, or when another handler wipes them: there is no secret left in them then, or soon.
+  [[nodiscard]] bool begin_wipe();
+  void end_wipe();
+  // Wipes what every live secret holds, and every other slot whole; canaries stay. Between the two; requires pages that can be
+  // written.
   void wipe_on_signal();
   // In a forked child: has empty pages behind the first `kept` bytes, which are there, in place of hidden ones that stayed with
   // the parent; false when that is refused.
@@ -220,6 +224,8 @@ class alignas(64) slab {
   std::uint16_t* free_ = nullptr;
   std::size_t free_count_ = 0;
   std::size_t record_count_ = 0;  // of slots_ and free_
+  enum class held_by : std::uint8_t { nobody, retire, wipe };
+  std::atomic<held_by> pages_ = held_by::nobody;
 };
 
 // ---- What a warm pair of allocation and release runs through ----

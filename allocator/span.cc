@@ -157,7 +157,8 @@ void span::wipe_on_signal() {
   }
   std::byte* const begin = address_;
   const bool in_run = begin > run_ && begin + size_ <= run_ + run_size_;
-  if (in_run && platform::protect(run_, run_size_, access::read_write) == 0) wipe(begin, size_);
+  // Whoever has it busy, this thread or another, may close it at any moment.
+  if (in_run && platform::protect(run_, run_size_, access::read_write) == 0) platform::overwrite({begin, size_});
 }
 
 }  // namespace lockfast::internal

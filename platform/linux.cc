@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "platform/platform.h"
 
 namespace lockfast::platform {
@@ -289,9 +291,30 @@ bool populate(std::byte* address, std::size_t size) {
   return true;
 }
 
+// A map in reserve, of its own kind, so that it never joins another. Hiding a page in the middle of a map can take the number of
+// maps one past the limit (mm/vma.c looks once, then splits twice), where the kernel makes none at all, not even in another's
+// place: what was hidden could not be given back. Given up then, and taken again.
+constinit std::atomic<void*> map_in_reserve = nullptr;
+
+void keep_map_in_reserve() {
+  if (map_in_reserve.load(std::memory_order_relaxed) != nullptr) return;
+  void* const mapped = mmap(nullptr, page_size(), PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* none = nullptr;
+  if (mapped != MAP_FAILED && !map_in_reserve.compare_exchange_strong(none, mapped)) munmap(mapped, page_size());
+}
+
 // Puts inaccessible anonymous memory over whatever is there.
 bool cover(std::byte* address, std::size_t size) {
-  return mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == address;
+  const auto covered = [&] {
+    return mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == address;
+  };
+  if (covered()) return true;
+  void* const given_up = map_in_reserve.exchange(nullptr);
+  if (given_up == nullptr) return false;
+  munmap(given_up, page_size());
+  const bool done = covered();
+  keep_map_in_reserve();
+  return done;
 }
 
 }  // namespace
@@ -319,6 +342,7 @@ error hide(std::byte* address, std::size_t size, fork_policy policy) {
   const errno_kept kept;
   const secret_file file(size);
   if (file.refusal() != 0) return file.refusal();
+  keep_map_in_reserve();
   error refusal = file.map(address, size, MAP_FIXED) == address ? 0 : errno;
   if (refusal == 0) refusal = advise(address, size, MADV_DONTFORK);
   if (refusal == 0 && !populate(address, size)) refusal = ENOMEM;
@@ -500,6 +524,14 @@ void random(std::span<std::byte> out) {
       write_line({line, sizeof line - 1});
       terminate();
     }
+  }
+}
+
+void overwrite(std::span<std::byte> over) {
+  const errno_kept kept;
+  constexpr std::size_t most = 256;  // what the kernel neither cuts short nor lets a signal interrupt (getrandom(2))
+  for (; !over.empty(); over = over.subspan(over.size() < most ? over.size() : most)) {
+    (void)syscall(SYS_getrandom, over.data(), over.size() < most ? over.size() : most, GRND_NONBLOCK);
   }
 }
 

@@ -152,6 +152,10 @@ void raise_lock_limit();
 // Fills out with bytes of the system's generator; never refuses once the system has booted, and ends the process if it does.
 void random(std::span<std::byte> out);
 
+// Overwrites memory with whatever bytes, through the system: where another thread closes it meanwhile, the rest stays, and
+// nothing faults. Async-signal-safe.
+void overwrite(std::span<std::byte> over);
+
 // The value of LOCKFAST_OPTIONS; null when unset and in a program that runs with more rights than its caller.
 [[nodiscard]] const char* options_variable();
 

@@ -1,6 +1,7 @@
 // simulated.cc - the simulated host: heap memory, a record of each page, and no mercy for a broken contract.
 #include "platform/simulated.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -338,6 +339,8 @@ void random(std::span<std::byte> out) {
     byte = static_cast<std::byte>(mixed ^ mixed >> 31);
   }
 }
+
+void overwrite(std::span<std::byte> over) { std::fill(over.begin(), over.end(), std::byte{0xff}); }
 
 bool single_threaded() { return false; }
 

@@ -236,8 +236,8 @@ TEST_CASE("realloc stays while the size class is the same, shows no old bytes, a
       promised(lockfast_check(secret) == 0, "whole canaries");
       char* const cut = static_cast<char*>(lockfast_realloc(secret, size));
       promised(cut == secret && filled(secret, size, 'y') && lockfast_size(secret) == size, "shorter, where it was");
-      const auto left = std::count(secret + size, secret + most, 'y');
-      promised(left <= 1 + static_cast<std::ptrdiff_t>(most - size) / 16, "what was cut off is wiped");
+      // A canary stands there now, of random bytes: one or two of them may be the same.
+      promised(std::search_n(secret + size, secret + most, 3, 'y') == secret + most, "what was cut off is wiped");
       promised(lockfast_check(secret) == 0, "whole canaries");
       char* const again = static_cast<char*>(lockfast_realloc(secret, most));
       promised(again == secret && filled(secret + size, most - size, fresh), "fresh bytes again");

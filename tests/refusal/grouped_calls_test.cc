@@ -103,14 +103,27 @@ struct session {
   int refused_accesses = 0;
 };
 
+// What the simulated system has besides locks.
+struct extras {
+  std::size_t hidden_limit = 0;
+  bool guard_markers = false;
+
+  void set() const {
+    simulated::set_hidden_limit(hidden_limit);
+    simulated::set_guard_markers(guard_markers);
+    if (guard_markers) simulated::set_map_limit(8);  // so few that every region of isolated secrets is marked
+  }
+};
+
 // How many calls can refuse: goes on until none does.
-std::size_t refuse_each(const char* policy) {
+std::size_t refuse_each(const char* policy, const extras& has = {}) {
   for (std::size_t n = 1;; ++n) {
     CAPTURE(policy);
     CAPTURE(n);
     const ending end = in_child([&] {
       prove(setenv("LOCKFAST_OPTIONS", policy, 1) == 0, "the variable");
       simulated::reset();
+      has.set();
       simulated::refuse_nth(n);
       session one;
       one.run();
@@ -124,6 +137,9 @@ std::size_t refuse_each(const char* policy) {
       (void)lockfast_trim();
       lockfast_statistics(&left);
       promised(left.bytes_locked == 0 && simulated::bytes_locked() == 0, "nothing is locked");
+      promised(simulated::bytes_hidden() == 0 && simulated::bytes_marked() == 0, "nothing is hidden or marked");
+      promised((simulated::count(simulated::call::hide) != 0) == (has.hidden_limit != 0), "hidden memory was asked for");
+      promised((simulated::count(simulated::call::mark) != 0) == has.guard_markers, "markers were asked for");
       // And all works as if nothing had been refused.
       session again;
       again.run();
@@ -148,6 +164,21 @@ TEST_CASE("a refusal of any one call in the lives of grouped secrets leaves noth
 
 TEST_CASE("a refusal of any one call in the lives of grouped secrets leaves nothing behind, when the lock is preferred") {
   CHECK(refuse_each("lock=preferred") > 20);
+}
+
+TEST_CASE("a refusal of any one call leaves nothing behind, when secrets are hidden") {
+  constexpr std::size_t plenty = std::size_t{64} << 20;
+  CHECK(refuse_each("lock=required", {.hidden_limit = plenty}) > 20);
+  CHECK(refuse_each("lock=preferred,freed=recycle", {.hidden_limit = plenty}) > 20);
+}
+
+TEST_CASE("a refusal of any one call leaves nothing behind, when only a few pages can be hidden") {
+  CHECK(refuse_each("lock=required", {.hidden_limit = 40 * 4096}) > 20);
+}
+
+TEST_CASE("a refusal of any one call leaves nothing behind, when isolated secrets lie between guard markers") {
+  CHECK(refuse_each("hidden=off", {.guard_markers = true}) > 20);
+  CHECK(refuse_each("hidden=off,freed=recycle", {.guard_markers = true}) > 20);
 }
 
 TEST_CASE("a closed compartment whose pages the system will not open is served, refused, or ends the process with a line") {

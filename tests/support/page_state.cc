@@ -13,8 +13,8 @@ namespace {
 
 // Calls line(text) for each line of a file, until it returns false.
 template <class Line>
-void each_line(const char *path, Line line) {
-  std::FILE *file = std::fopen(path, "re");
+void each_line(const char* path, Line line) {
+  std::FILE* file = std::fopen(path, "re");
   if (file == nullptr) return;
   std::array<char, 512> text;
   while (std::fgets(text.data(), text.size(), file) != nullptr && line(text.data())) {
@@ -23,7 +23,7 @@ void each_line(const char *path, Line line) {
 }
 
 bool mlock_locks_a_page() {
-  void *page = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* page = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const bool real = mlock(page, page_size()) == 0 && state_of(page).locked;
   munmap(page, page_size());
   return real;
@@ -31,17 +31,19 @@ bool mlock_locks_a_page() {
 
 }  // namespace
 
-page_state state_of(const void *address) {
+page_state state_of(const void* address) {
   page_state state;
   bool secretmem = false;
-  each_line("/proc/self/smaps", [&](const char *line) {
+  each_line("/proc/self/smaps", [&](const char* line) {
     unsigned long begin = 0;
     unsigned long end = 0;
     if (std::sscanf(line, "%lx-%lx", &begin, &end) == 2) {
       if (state.mapped) return false;
       state.mapped = begin <= address_of(address) && address_of(address) < end;
       secretmem = std::strstr(line, "/secretmem") != nullptr;
+      state.hidden = state.mapped && secretmem;
     } else if (state.mapped && std::strncmp(line, "VmFlags:", 8) == 0) {
+      state.flags = line + std::strlen("VmFlags:");
       state.locked = secretmem || std::strstr(line, " lo") != nullptr;
       state.undumpable = secretmem || std::strstr(line, " dd") != nullptr;
       return false;
@@ -58,7 +60,7 @@ std::size_t page_size() {
 
 std::size_t bytes_locked() {
   std::size_t kibibytes = 0;
-  each_line("/proc/self/status", [&](const char *line) { return std::sscanf(line, "VmLck: %zu kB", &kibibytes) != 1; });
+  each_line("/proc/self/status", [&](const char* line) { return std::sscanf(line, "VmLck: %zu kB", &kibibytes) != 1; });
   return kibibytes * 1024;
 }
 

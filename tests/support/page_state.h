@@ -4,14 +4,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 struct page_state {
   bool mapped = false;
   bool locked = false;      // held in RAM: mlock, or memory of memfd_secret
   bool undumpable = false;  // out of core dumps: MADV_DONTDUMP, or memory of memfd_secret
+  bool hidden = false;      // memory of memfd_secret
+  std::string flags;        // its line of VmFlags in smaps (proc_pid_smaps(5))
+
+  [[nodiscard]] bool has(const char* flag) const { return flags.find(std::string(" ") + flag) != std::string::npos; }
 };
 
-page_state state_of(const void *address);
+page_state state_of(const void* address);
 
 std::size_t page_size();
 std::size_t bytes_locked();  // VmLck
@@ -19,11 +24,9 @@ std::size_t bytes_locked();  // VmLck
 // Whether a lock does anything here: sanitizers turn mlock into nothing. Says so on the test's output when it does not.
 bool locks_are_real();
 
-inline std::uintptr_t address_of(const void *pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
+inline std::uintptr_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
 // The first byte of the page that holds a byte.
-inline char *page_of(const void *byte) {
-  return static_cast<char *>(const_cast<void *>(byte)) - address_of(byte) % page_size();
-}
+inline char* page_of(const void* byte) { return static_cast<char*>(const_cast<void*>(byte)) - address_of(byte) % page_size(); }
 
 #endif

@@ -12,7 +12,8 @@
 bool readable_here(const void* byte);
 bool writable_here(void* byte);  // leaves the byte as it was
 
-// Copies bytes whatever the access to them, as a debugger does; false where they are not mapped or the kernel refuses.
+// Copies bytes whatever the access to them, as a debugger does; false where they are not mapped or the kernel refuses, as it
+// does for hidden memory that is closed: a test that looks behind closed pages asks for hidden=off.
 bool peek(const void* address, std::size_t length, char* out);
 
 #endif

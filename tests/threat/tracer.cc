@@ -1,0 +1,128 @@
+// tracer.cc - ptrace(2). A call is made by putting the instruction for it where the process stands, for one step.
+#include "tracer.h"
+
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+tracer::tracer(pid_t process) : process_(process) {
+  if (ptrace(PTRACE_ATTACH, process, nullptr, nullptr) != 0) return;
+  int state = 0;
+  attached_ = waitpid(process, &state, __WALL) == process && WIFSTOPPED(state);
+}
+
+tracer::~tracer() {
+  if (attached_) ptrace(PTRACE_DETACH, process_, nullptr, nullptr);
+}
+
+#if defined(__x86_64__)
+bool can_make_calls() { return true; }
+
+long call_in(pid_t process, long number, const call_arguments& arguments) {
+  user_regs_struct before;
+  siginfo_t pending;
+  if (ptrace(PTRACE_GETREGS, process, nullptr, &before) != 0) return -ESRCH;
+  const bool by_signal = ptrace(PTRACE_GETSIGINFO, process, nullptr, &pending) == 0;
+  auto* const place = reinterpret_cast<void*>(before.rip);
+  errno = 0;
+  const long code = ptrace(PTRACE_PEEKTEXT, process, place, nullptr);
+  if (errno != 0) return -errno;
+  constexpr long call_instruction = 0x050f;
+  if (ptrace(PTRACE_POKETEXT, process, place, (code & ~0xffffL) | call_instruction) != 0) return -errno;
+
+  user_regs_struct during = before;
+  during.rax = static_cast<unsigned long>(number);
+  during.orig_rax = ~0UL;  // no call to be restarted
+  during.rdi = arguments[0];
+  during.rsi = arguments[1];
+  during.rdx = arguments[2];
+  during.r10 = arguments[3];
+  during.r8 = arguments[4];
+  during.r9 = arguments[5];
+  long answer = -ESRCH;
+  int state = 0;
+  if (ptrace(PTRACE_SETREGS, process, nullptr, &during) == 0 && ptrace(PTRACE_SINGLESTEP, process, nullptr, nullptr) == 0 &&
+      waitpid(process, &state, __WALL) == process && WIFSTOPPED(state) &&
+      ptrace(PTRACE_GETREGS, process, nullptr, &during) == 0) {
+    answer = static_cast<long>(during.rax);
+  }
+  ptrace(PTRACE_POKETEXT, process, place, code);
+  ptrace(PTRACE_SETREGS, process, nullptr, &before);
+  if (by_signal) ptrace(PTRACE_SETSIGINFO, process, nullptr, &pending);
+  return answer;
+}
+
+namespace {
+
+// At the entry to a call: has the kernel make none, and stops behind it.
+void leave_out_call(pid_t process) {
+  user_regs_struct registers;
+  int state = 0;
+  if (ptrace(PTRACE_GETREGS, process, nullptr, &registers) != 0) return;
+  registers.orig_rax = ~0UL;
+  if (ptrace(PTRACE_SETREGS, process, nullptr, &registers) != 0) return;
+  if (ptrace(PTRACE_SYSCALL, process, nullptr, nullptr) == 0) waitpid(process, &state, __WALL);
+}
+
+}  // namespace
+#else
+bool can_make_calls() { return false; }
+namespace {
+void leave_out_call(pid_t) {}
+}  // namespace
+long call_in(pid_t, long, const call_arguments&) { return -ENOSYS; }
+#endif
+
+long write_out(pid_t process, const void* address, void* to, std::size_t size, tap through) {
+  const long answer = call_in(process, SYS_write,
+                              {static_cast<unsigned long>(through.its_end), reinterpret_cast<unsigned long>(address), size});
+  if (answer <= 0) return answer;
+  return read(through.our_end, to, static_cast<std::size_t>(answer));
+}
+
+int trace_child(const std::function<void()>& body, const happenings& on) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) return -1;
+  if (child == 0) {
+    for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTERM}) std::signal(number, SIG_DFL);
+    alarm(120);
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(3);
+    (void)std::raise(SIGSTOP);
+    body();
+    _exit(0);
+  }
+  int state = 0;
+  if (waitpid(child, &state, 0) != child || !WIFSTOPPED(state)) return -1;
+  ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+  constexpr int call_stop = SIGTRAP | 0x80;
+  int deliver = 0;
+  while (ptrace(PTRACE_SYSCALL, child, nullptr, deliver) == 0 && waitpid(child, &state, 0) == child && WIFSTOPPED(state)) {
+    deliver = 0;
+    if (WSTOPSIG(state) != call_stop) {
+      deliver = WSTOPSIG(state);
+      on.before_signal(child, deliver);
+      continue;
+    }
+    struct __ptrace_syscall_info call;
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof call, &call) <= 0 || call.op != PTRACE_SYSCALL_INFO_ENTRY) continue;
+    const auto number = static_cast<long>(call.entry.nr);
+    call_arguments arguments;
+    for (std::size_t at = 0; at < arguments.size(); ++at) arguments[at] = call.entry.args[at];
+    on.before_call(child, number, arguments);
+    if (number != SYS_exit_group) continue;
+    leave_out_call(child);
+    on.instead_of_exit(child);
+    kill(child, SIGKILL);
+    waitpid(child, &state, 0);
+    return 0;
+  }
+  return WIFSIGNALED(state) ? WTERMSIG(state) : -1;
+}

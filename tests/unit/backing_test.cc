@@ -1,0 +1,243 @@
+// backing_test.cc - which pages a secret gets, over the simulated host: hidden, locked or none; between guard markers, or between
+// inaccessible pages that are maps of their own; by what the system has, and by how much of it is left.
+//
+// Each test runs in a child, whose pools start afresh.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "platform/simulated.h"
+#include "support/child.h"
+
+namespace simulated = lockfast::simulated;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
+void options(const char* text) { prove(setenv("LOCKFAST_OPTIONS", text, 1) == 0, "the variable"); }
+
+lockfast_receipt receipt_of(const void* secret) {
+  lockfast_receipt receipt = {};
+  promised(lockfast_describe(secret, &receipt) == 0, "a receipt");
+  return receipt;
+}
+
+struct counts {
+  std::size_t hidden = 0;
+  std::size_t locked = 0;
+  std::size_t unlocked = 0;
+};
+
+// Secrets of one kind, each written from end to end.
+class held {
+ public:
+  held(bool in_group, std::size_t size, std::size_t most) : size_(size) {
+    while (all_.size() < most) {
+      void* const secret = in_group ? lockfast_malloc(size) : lockfast_malloc_isolated(size);
+      if (secret == nullptr) break;
+      std::memset(secret, 's', size);
+      all_.push_back(secret);
+    }
+  }
+  [[nodiscard]] std::size_t count() const { return all_.size(); }
+  [[nodiscard]] void* operator[](std::size_t at) const { return all_[at]; }
+
+  // What the receipts say, which the statistics must agree with.
+  [[nodiscard]] counts by_receipt() const {
+    counts seen;
+    for (const void* const each : all_) {
+      const lockfast_receipt receipt = receipt_of(each);
+      seen.hidden += receipt.backing == LOCKFAST_HIDDEN;
+      seen.locked += receipt.backing == LOCKFAST_LOCKED;
+      seen.unlocked += receipt.backing == LOCKFAST_UNLOCKED;
+      promised((receipt.backing == LOCKFAST_HIDDEN) == (receipt.hide_error == 0), "why it is not hidden");
+      promised((receipt.backing == LOCKFAST_UNLOCKED) == (receipt.lock_error != 0), "why it is not locked");
+    }
+    struct lockfast_statistics now;
+    lockfast_statistics(&now);
+    promised(now.live == all_.size() && now.live_hidden == seen.hidden && now.live_unlocked == seen.unlocked, "statistics");
+    return seen;
+  }
+  void free_all() {
+    promised(lockfast_audit() == 0, "whole canaries");
+    for (void* const each : all_) lockfast_free(each);
+    all_.clear();
+  }
+
+ private:
+  std::size_t size_;
+  std::vector<void*> all_;
+};
+
+void nothing_left() {
+  (void)lockfast_trim();
+  promised(simulated::bytes_hidden() == 0 && simulated::bytes_locked() == 0, "nothing is hidden or locked any more");
+}
+
+}  // namespace
+
+TEST_CASE("hidden pages are used as long as there are any, then locked ones, and what is freed hides again") {
+  for (const bool in_group : {false, true}) {
+    CAPTURE(in_group);
+    check_clean(in_child([&] {
+      simulated::set_hidden_limit(16 * page);
+      options("lock=required,freed=trap");
+      held all(in_group, 3000, 64);
+      promised(all.count() == 64, "all of them");
+      const counts seen = all.by_receipt();
+      promised(seen.hidden > 0 && seen.locked > 0 && seen.unlocked == 0, "some hidden, the others locked");
+      if (!in_group) promised(seen.hidden == 16, "as many as there are pages to hide");
+      promised(simulated::bytes_hidden() <= 16 * page && simulated::bytes_hidden() >= 14 * page, "the budget is used");
+      promised(receipt_of(all[63]).hide_error == EAGAIN || receipt_of(all[63]).hide_error == ENOMEM, "the reason: the budget");
+      all.free_all();
+      nothing_left();
+      held again(in_group, 3000, 4);
+      promised(again.by_receipt().hidden == 4, "the budget is there again");
+      again.free_all();
+    }));
+  }
+}
+
+TEST_CASE("with hidden and locked pages used up a required lock is refused, and a preferred one is served with both reasons") {
+  for (const bool in_group : {false, true}) {
+    for (const bool preferred : {false, true}) {
+      CAPTURE(in_group);
+      CAPTURE(preferred);
+      check_clean(in_child([&] {
+        simulated::set_hidden_limit(8 * page);
+        simulated::set_lock_limit(8 * page);
+        options(preferred ? "lock=preferred" : "lock=required");
+        held all(in_group, 3000, 100);
+        const counts seen = all.by_receipt();
+        promised(seen.hidden > 0 && seen.locked > 0, "both budgets are used");
+        promised((seen.unlocked > 0) == preferred && (all.count() == 100) == preferred, "refused, or unlocked");
+        promised(simulated::bytes_hidden() <= 8 * page && simulated::bytes_locked() <= 8 * page, "no more than there is");
+        all.free_all();
+        nothing_left();
+      }));
+    }
+  }
+}
+
+TEST_CASE("hidden=off hides nothing, and says so; where the system has no hidden memory, on and auto say why") {
+  const struct {
+    const char* policy;
+    std::size_t budget;
+    int reason;
+  } cases[] = {{"hidden=off", 64 * page, ECANCELED},
+               {"hidden=on", 0, ENOSYS},
+               {"hidden=auto", 0, ENOSYS},
+               {"hidden=on", 64 * page, 0},
+               {"hidden=auto", 64 * page, 0}};
+  for (const auto& each : cases) {
+    CAPTURE(each.policy);
+    check_clean(in_child([&] {
+      simulated::set_hidden_limit(each.budget);
+      options(each.policy);
+      for (const bool in_group : {false, true}) {
+        held one(in_group, 100, 1);
+        promised(receipt_of(one[0]).hide_error == each.reason, "the reason");
+        promised(receipt_of(one[0]).backing == (each.reason == 0 ? LOCKFAST_HIDDEN : LOCKFAST_LOCKED), "the backing");
+        promised((simulated::bytes_hidden() != 0) == (each.reason == 0), "what the system was asked for");
+        one.free_all();
+        (void)lockfast_trim();
+      }
+    }));
+  }
+}
+
+TEST_CASE("where maps are short and locks are not, secrets lie between guard markers, and those are put back when they go") {
+  check_clean(in_child([] {
+    simulated::set_guard_markers(true);
+    simulated::set_map_limit(1000);
+    options("hidden=off,freed=trap");
+    held all(false, 3000, 600);
+    promised(all.count() == 600 && all.by_receipt().locked == 600, "locked");
+    const std::size_t marked = simulated::bytes_marked();
+    // Each is between two markers; a region is marked as a whole, before a place of it is used.
+    promised(marked >= 601 * page, "markers");
+    promised(simulated::count(simulated::call::unmark) == 600 && simulated::count(simulated::call::lock) == 0,
+             "taken off one by one");
+    const std::size_t regions = simulated::count(simulated::call::mark);
+    promised(regions > 0 && regions < 10, "one map for hundreds");
+    all.free_all();
+    held again(false, 3000, 600);
+    promised(again.count() == 600 && again.by_receipt().locked == 600, "in places that were used before");
+    again.free_all();
+    (void)lockfast_trim();
+    promised(simulated::count(simulated::call::mark_again) >= 600, "put back");
+    promised(simulated::bytes_locked() == 0 && simulated::bytes_marked() == 0, "and given back with their regions");
+  }));
+}
+
+TEST_CASE("markers are used from an eighth of the maps on, and before that none") {
+  check_clean(in_child([] {
+    simulated::set_guard_markers(true);
+    simulated::set_map_limit(16'000);
+    options("hidden=off");
+    constexpr std::size_t of_the_maps = 16'000 / 8 / 2;  // two maps for a secret
+    held first(false, 100, of_the_maps / 2);
+    promised(simulated::bytes_marked() == 0, "no markers while there are maps enough");
+    held more(false, 100, 2 * of_the_maps);
+    promised(simulated::bytes_marked() != 0, "markers from then on");
+    const std::size_t unmarked = simulated::count(simulated::call::lock);
+    promised(unmarked >= of_the_maps / 2 && unmarked <= of_the_maps, "an eighth of the maps at most without");
+    first.free_all();
+    more.free_all();
+  }));
+}
+
+TEST_CASE(
+    "no markers where the system has none, where locks are short, where a child is to see zeros, or where pages are hidden") {
+  struct lack {
+    const char* policy;
+    bool markers;
+    std::size_t lock_limit;
+    std::size_t hidden_limit;
+  };
+  for (const lack each : {lack{"hidden=off", false, SIZE_MAX, 0}, lack{"hidden=off", true, 900 * page, 0},
+                          lack{"hidden=off,fork=wipe", true, SIZE_MAX, 0}, lack{"hidden=on", true, SIZE_MAX, 4000 * page}}) {
+    CAPTURE(each.policy);
+    CAPTURE(each.markers);
+    check_clean(in_child([&] {
+      simulated::set_guard_markers(each.markers);
+      simulated::set_map_limit(1000);
+      simulated::set_lock_limit(each.lock_limit);
+      simulated::set_hidden_limit(each.hidden_limit);
+      options(each.policy);
+      held all(false, 3000, 600);
+      promised(all.count() == 600, "all of them");
+      const counts seen = all.by_receipt();
+      promised(each.hidden_limit != 0 ? seen.hidden == 600 : seen.locked == 600, "the backing");
+      promised(simulated::count(simulated::call::mark) == 0 && simulated::bytes_marked() == 0, "no markers");
+      all.free_all();
+      nothing_left();
+    }));
+  }
+}
+
+TEST_CASE("a region that can't be marked has inaccessible pages that are maps of their own") {
+  check_clean(in_child([] {
+    simulated::set_guard_markers(true);
+    simulated::set_map_limit(100);
+    options("hidden=off");
+    held(true, 48, 1).free_all();           // the pool starts, while there is no limit
+    simulated::set_lock_limit(200 * page);  // less than a region has pages
+    held all(false, 3000, 100);
+    promised(all.count() == 100 && all.by_receipt().locked == 100, "locked");
+    promised(simulated::count(simulated::call::mark) != 0 && simulated::bytes_marked() == 0, "asked for, and refused");
+    all.free_all();
+    nothing_left();
+  }));
+}
