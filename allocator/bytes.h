@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "platform/vectors.h"
+
 namespace lockfast::internal {
 
 // What a fresh secret is filled with, as libsodium fills it: a value that a program can't take for a null pointer or a size.
@@ -60,11 +62,9 @@ inline bool all_zero(const std::byte* address, std::size_t size) {
     for (; size != 0; --size) seen |= std::to_integer<std::uint64_t>(address[size - 1]);
     return seen == 0;
   }
+  if (size >= platform::vectors_size) return platform::all_zero(address, size);
   const std::byte* const end = address + size;
   block seen = {};
-  for (; end - address > 64; address += 64) {
-    seen |= block_at(address) | block_at(address + 16) | block_at(address + 32) | block_at(address + 48);
-  }
   for (; end - address > 16; address += 16) seen |= block_at(address);
   // The last block may reach back over bytes that were looked at before.
   return is_zero(seen | block_at(end - 16));

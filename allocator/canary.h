@@ -73,7 +73,6 @@ class canary {
     for (at += word_size; at < end; at += word_size) std::memcpy(at, &words_[1], word_size);
   }
 
-  // word_at reads the word at an address.
   // The same where either side is a single word.
   void flank(std::byte* front, std::byte* rear) const {
     std::memcpy(front, &words_[0], word_size);

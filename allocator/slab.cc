@@ -152,7 +152,9 @@ void slab::put_free(std::size_t index) { free_[free_count_++] = static_cast<std:
 bool slab::whole(std::size_t index, slot::facts known) const {
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + known.shift();
-  return canary(key_, secret, known.generation()).surrounds(begin, secret, size_of(known), begin + stride_);
+  const canary beside(key_, secret, known.generation());
+  if (known.is_live_and_full()) return beside.flanks(begin, begin + stride_ - margin);
+  return beside.surrounds(begin, secret, size_of(known), begin + stride_);
 }
 
 std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
@@ -163,7 +165,12 @@ std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, i
   if (!all_zero(begin, stride_)) end(breach::write_after_free);
   std::byte* const secret = begin + margin + shift;
   const slot::facts known = before.next(shift, capacity_ - shift - size);
-  canary(key_, secret, known.generation()).surround(begin, secret, size, begin + stride_);
+  const canary beside(key_, secret, known.generation());
+  if (size == capacity_) {
+    beside.flank(begin, begin + stride_ - margin);
+  } else {
+    beside.surround(begin, secret, size, begin + stride_);
+  }
   fill(secret, value, size);
   entered.write(known.in(slot::state::live));
   return secret;
