@@ -15,15 +15,23 @@ void print_heading(const std::string& title, const medians& result) {
 }
 
 void comparison::print(const std::string& title, const std::function<bool(const subject&)>& shows, const cell& make) const {
+  // What a filter left out of every line is no column, and a table without columns is none.
+  const auto figure = [&](const subject& of, std::size_t column) -> std::string {
+    return has(of, column) ? make(of, column) : "-";
+  };
+  std::vector<std::size_t> measured;
   std::vector<std::string> heading{"subject"};
-  heading.insert(heading.end(), columns_.begin(), columns_.end());
+  for (std::size_t column = 0; column < columns_.size(); ++column) {
+    if (std::ranges::none_of(subjects_, [&](const subject& of) { return shows(of) && figure(of, column) != "-"; })) continue;
+    measured.push_back(column);
+    heading.push_back(columns_[column]);
+  }
+  if (measured.empty()) return;
   table shown(heading);
   for (const subject& each : subjects_) {
     if (!shows(each)) continue;
     std::vector<std::string> cells{each.name};
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-      cells.push_back(has(each, column) ? make(each, column) : "-");
-    }
+    for (const std::size_t column : measured) cells.push_back(figure(each, column));
     shown.add(cells);
   }
   std::printf("\n%s\n\n", title.c_str());

@@ -19,7 +19,7 @@ namespace lockfast::bench {
 void print_heading(const std::string& title, const medians& result);
 
 // Refers to its result and its subjects. A figure that is missing, because the subject does not serve it or because a filter
-// left it out, is shown as "-".
+// left it out, is shown as "-"; a column or table without any figure is left out.
 class comparison {
  public:
   // The name under which a figure was added to medians.
