@@ -246,18 +246,34 @@ std::size_t compartment::trim() {
   return bytes;
 }
 
-void compartment::wipe_on_signal(slab& within) {
-  const access before = current_access();
-  if (keyed()) {
-    platform::set_key_access(key_, access::read_write);
-  } else if (within.protect(access::read_write) != 0) {
-    return;
+namespace {
+
+// Of a yield each: longer than any call on a compartment takes.
+constexpr int most_waits = 1000;
+
+}  // namespace
+
+bool compartment::take_exclusion_soon() {
+  for (int waits = 0; waits < most_waits; ++waits) {
+    if (exclusion_.try_lock()) return true;
+    platform::yield();
   }
-  within.wipe_on_signal();
+  return false;
+}
+
+void compartment::wipe_on_signal(slab& within) {
   if (keyed()) {
+    const access before = current_access();
+    platform::set_key_access(key_, access::read_write);
+    within.wipe_on_signal();
     platform::set_key_access(key_, before);
-  } else {
-    (void)within.protect(before);
+  } else if (take_exclusion_soon()) {
+    if (within.protect(access::read_write) == 0) within.wipe_on_signal();
+    (void)within.protect(effective_);
+    exclusion_.unlock();
+  } else if (within.protect(access::read_write) == 0) {
+    // Whoever is in a call on it, this thread or another, may close it at any moment; nobody is to find it closed.
+    within.overwrite_on_signal();
   }
 }
 

@@ -59,7 +59,8 @@ class compartment {
   template <class Act>
   auto while_writable(Act act);
 
-  // Wipes the secrets of one of its slabs, whatever the access, and leaves that as it was. For a signal handler: no mutex.
+  // Wipes the secrets of one of its slabs, whatever the access, and leaves that as it was. For a signal handler: waits for no
+  // mutex longer than a while, and then does without.
   void wipe_on_signal(slab& within);
 
   // ---- Of all compartments ----
@@ -89,6 +90,7 @@ class compartment {
   void for_each_slab(Do act) {
     for (slab_list& list : lists_) list.for_each(act);
   }
+  [[nodiscard]] bool take_exclusion_soon();
   [[nodiscard]] bool keyed() const { return key_ != platform::no_key; }
   [[nodiscard]] platform::error apply(platform::access to);
   [[nodiscard]] platform::access widest() const;

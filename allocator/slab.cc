@@ -245,6 +245,12 @@ void slab::wipe_on_signal() {
   }
 }
 
+void slab::overwrite_on_signal() {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    if (!facts(index).is_free()) platform::overwrite({secret(index), size(index)});
+  }
+}
+
 bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
   std::byte* const begin = run_ + kept;
   const std::size_t bytes = opened_ - kept;

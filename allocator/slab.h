@@ -167,6 +167,8 @@ class alignas(64) slab {
   // Wipes what every live secret holds, and every other slot whole; canaries stay. Between the two; requires pages that can be
   // written.
   void wipe_on_signal();
+  // Overwrites what every live secret holds, where another thread may close the pages meanwhile.
+  void overwrite_on_signal();
   // In a forked child: has empty pages behind the first `kept` bytes, which are there, in place of hidden ones that stayed with
   // the parent; false when that is refused.
   [[nodiscard]] bool fill_gap_in_child(std::size_t kept, platform::fork_policy policy);

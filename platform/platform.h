@@ -193,6 +193,8 @@ class mutex {
 
   void lock() { pthread_mutex_lock(&native_); }
   void unlock() { pthread_mutex_unlock(&native_); }
+  // False when somebody has it, this thread too. For a signal handler: no host's does more than one exchange of a word.
+  [[nodiscard]] bool try_lock() { return pthread_mutex_trylock(&native_) == 0; }
   // In a forked child, where whoever held it may not exist: held by nobody.
   void reset_in_child() { native_ = PTHREAD_MUTEX_INITIALIZER; }
 

@@ -206,13 +206,16 @@ TEST_CASE("under crash=wipe the process dies of its signal in whatever call its 
         std::vector<std::thread> busy;
         std::atomic<int> running = 0;
         for (int count = 0; count < 3; ++count) {
-          busy.emplace_back([&] {
+          busy.emplace_back([&, count] {
             for (++running;;) {
               void* const alone = lockfast_malloc_isolated(100);
               void* const beside = lockfast_malloc(100);
               (void)lockfast_protect(alone, LOCKFAST_NOACCESS);
               lockfast_free(beside);
               lockfast_free(alone);
+              if (count == 0) (void)lockfast_trim();
+              if (count == 1) (void)lockfast_compartment_protect(held.opened, LOCKFAST_NOACCESS);
+              if (count == 1) (void)lockfast_compartment_protect(held.opened, LOCKFAST_READWRITE);
             }
           });
         }

@@ -1,8 +1,10 @@
 // memory_error_test.cc - overflow into a neighbour, and use after free, of every backing and placement.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +15,7 @@
 #include "holder.h"
 #include "machine.h"
 #include "support/child.h"
+#include "support/page_state.h"
 #include "support/probe.h"
 
 namespace {
@@ -96,19 +99,38 @@ TEST_CASE("a byte changed in front of a secret of any placement, or behind a gro
   });
 }
 
-TEST_CASE("a damaged isolated secret ends the process when its access changes") {
-  each_backing([](const backing& given) {
-    for (const bool was_closed : {false, true}) {
-      CAPTURE(was_closed);
-      const ending end = in_child([&] {
-        given.take_on();
-        const holding held(1);
-        held.at[isolated][-1] ^= 1;
-        // Closing verifies; so only code that changes the access behind the library's back leaves a closed one damaged.
-        (void)lockfast_protect(held.at[isolated], was_closed ? LOCKFAST_NOACCESS : LOCKFAST_READONLY);
-      });
-      CHECK(end.signal == SIGABRT);
-      CHECK(end.said(broken));
+TEST_CASE("a damaged isolated secret ends the process whenever its access changes, be it opened or closed") {
+  constexpr std::array accesses = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE};
+  each_backing([&](const backing& given) {
+    for (const unsigned kind : {isolated, large}) {
+      for (const lockfast_access from : accesses) {
+        for (const lockfast_access to : accesses) {
+          if (from == to) continue;
+          CAPTURE(name_of(kind));
+          CAPTURE(from);
+          CAPTURE(to);
+          const auto change = [&](bool damage) {
+            return in_child([&] {
+              given.take_on();
+              const holding held(1);
+              prove(lockfast_protect(held.at[kind], from) == 0, "the access before");
+              // By whoever changes it past the library, since a closed one cannot be damaged else.
+              char* const page = page_of(held.at[kind] - 1);
+              prove(mprotect(page, page_size(), PROT_READ | PROT_WRITE) == 0, "access for the attacker");
+              if (damage) held.at[kind][-1] ^= 1;
+              const int as_before = from == LOCKFAST_NOACCESS   ? PROT_NONE
+                                    : from == LOCKFAST_READONLY ? PROT_READ
+                                                                : PROT_READ | PROT_WRITE;
+              prove(mprotect(page, page_size(), as_before) == 0, "the access as it was");
+              promised(lockfast_protect(held.at[kind], to) == 0, "the access after");
+            });
+          };
+          CHECK(change(false).clean());
+          const ending end = change(true);
+          CHECK(end.signal == SIGABRT);
+          CHECK(end.said(broken));
+        }
+      }
     }
   });
 }

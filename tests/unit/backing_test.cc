@@ -109,6 +109,26 @@ TEST_CASE("hidden pages are used as long as there are any, then locked ones, and
   }
 }
 
+TEST_CASE("trim gives back the hidden pages of what was freed, while another secret of the same region lives") {
+  for (const bool in_group : {false, true}) {
+    CAPTURE(in_group);
+    check_clean(in_child([&] {
+      simulated::set_hidden_limit(std::size_t{64} << 20);
+      options("freed=trap");
+      constexpr std::size_t one_slab = 64 * page;
+      held first(in_group, 3000, 1);
+      held all(in_group, 3000, 450);
+      promised(simulated::bytes_hidden() > 4 * one_slab, "several slabs' pages, or as many places'");
+      for (std::size_t at = 0; at < all.count(); ++at) lockfast_free(all[at]);
+      (void)lockfast_trim();
+      promised(simulated::bytes_hidden() <= one_slab, "what is left is that of the one that lives");
+      promised(receipt_of(first[0]).backing == LOCKFAST_HIDDEN && lockfast_check(first[0]) == 0, "which is as it was");
+      first.free_all();
+      nothing_left();
+    }));
+  }
+}
+
 TEST_CASE("with hidden and locked pages used up a required lock is refused, and a preferred one is served with both reasons") {
   for (const bool in_group : {false, true}) {
     for (const bool preferred : {false, true}) {
