@@ -42,7 +42,7 @@ struct counts {
 // Secrets of one kind, each written from end to end.
 class held {
  public:
-  held(bool in_group, std::size_t size, std::size_t most) : size_(size) {
+  held(bool in_group, std::size_t size, std::size_t most) {
     while (all_.size() < most) {
       void* const secret = in_group ? lockfast_malloc(size) : lockfast_malloc_isolated(size);
       if (secret == nullptr) break;
@@ -76,7 +76,6 @@ class held {
   }
 
  private:
-  std::size_t size_;
   std::vector<void*> all_;
 };
 
