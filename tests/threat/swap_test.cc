@@ -153,7 +153,7 @@ TEST_CASE("hidden=auto hides on a machine that cannot hibernate, and not on one 
     return;
   }
   if (!has_hidden_memory()) return;
-  const struct {
+  const struct machine {
     const char* states;
     const char* device;
     bool can;
@@ -162,18 +162,18 @@ TEST_CASE("hidden=auto hides on a machine that cannot hibernate, and not on one 
                   {"freeze mem\n", "259:3\n", false},
                   {"freeze mem disk\n", nullptr, false},
                   {"freeze mem\n", nullptr, false}};
-  for (const auto& [states, device, can] : machines) {
-    CAPTURE(states);
-    CAPTURE(can);
+  for (const machine& each : machines) {
+    CAPTURE(each.states);
+    CAPTURE(each.can);
     for (const bool in_group : {false, true}) {
-      check_clean(in_child([&, can = can] {
-        pretend_hibernation(states, device);
+      check_clean(in_child([&] {
+        pretend_hibernation(each.states, each.device);
         const lockfast_receipt receipt = first_receipt("hidden=auto", in_group);
-        promised(receipt.backing == (can ? LOCKFAST_LOCKED : LOCKFAST_HIDDEN), "the backing");
-        promised(receipt.hide_error == (can ? ECANCELED : 0), "the reason");
+        promised(receipt.backing == (each.can ? LOCKFAST_LOCKED : LOCKFAST_HIDDEN), "the backing");
+        promised(receipt.hide_error == (each.can ? ECANCELED : 0), "the reason");
       }));
       check_clean(in_child([&] {
-        pretend_hibernation(states, device);
+        pretend_hibernation(each.states, each.device);
         promised(first_receipt("hidden=on", in_group).backing == LOCKFAST_HIDDEN, "on is on");
       }));
     }
