@@ -78,20 +78,20 @@ TEST_CASE("among many isolated secrets each stands between guards of its own") {
 
 TEST_CASE("a byte changed in front of a secret of any placement, or behind a grouped one, ends the process at free") {
   each_backing([](const backing& given) {
-    const struct {
+    const struct stray_write {
       unsigned kind;
       std::ptrdiff_t offset;
     } writes[] = {{isolated, -1}, {large, -1}, {grouped, -1}, {grouped, size}, {compartment, -1}, {compartment, size}};
-    for (const auto& [kind, offset] : writes) {
-      CAPTURE(name_of(kind));
-      CAPTURE(offset);
-      const ending end = in_child([&, kind = kind, offset = offset] {
+    for (const stray_write& each : writes) {
+      CAPTURE(name_of(each.kind));
+      CAPTURE(each.offset);
+      const ending end = in_child([&] {
         given.take_on();
         const holding held(1);
-        promised(lockfast_check(held.at[kind]) == 0, "whole before");
-        held.at[kind][offset] ^= 1;
-        promised(lockfast_check(held.at[kind]) == -1, "damaged, as check tells");
-        lockfast_free(held.at[kind]);
+        promised(lockfast_check(held.at[each.kind]) == 0, "whole before");
+        held.at[each.kind][each.offset] ^= 1;
+        promised(lockfast_check(held.at[each.kind]) == -1, "damaged, as check tells");
+        lockfast_free(held.at[each.kind]);
       });
       CHECK(end.signal == SIGABRT);
       CHECK(end.said(broken));
