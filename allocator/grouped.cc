@@ -170,7 +170,7 @@ void grouped::keep(slot_ref freed) {
 void grouped::drain(front& drained) {
   for (std::size_t index = 0; index < size_class::count; ++index) {
     front_list& list = drained.list(index);
-    slot_ref given[front_list::most_depth];
+    slot_ref given[front_list::most_held];
     std::size_t count = 0;
     while (!list.is_empty()) given[count++] = list.take_oldest();
     give_back(given, count);

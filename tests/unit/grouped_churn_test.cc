@@ -157,6 +157,24 @@ TEST_CASE("over the whole life of a churn no page that holds a live secret is un
   }
 }
 
+TEST_CASE("a front is drained however much it holds") {
+  check_clean(in_child([] {
+    simulated::reset();
+    for (std::size_t freed = 0; freed < 140; ++freed) {
+      std::vector<void*> held;
+      for (std::size_t at = 0; at < 150; ++at) held.push_back(lockfast_malloc(32));
+      for (std::size_t at = 0; at < 150; ++at) {
+        lockfast_free(held[at]);
+        if (at == freed) (void)lockfast_trim();
+      }
+      (void)lockfast_trim();
+      struct lockfast_statistics now;
+      lockfast_statistics(&now);
+      promised(now.live == 0 && simulated::bytes_locked() == 0, "nothing is held back");
+    }
+  }));
+}
+
 TEST_CASE("nor at a lock limit, where the pages of one size are given up for another's") {
   check_clean(in_child([] {
     options("lock=preferred");
