@@ -17,6 +17,7 @@ namespace {
 }  // namespace
 
 void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
+  short_of_room_ = false;
   if (run_count == 0) return;
   const std::size_t page = platform::page_size();
   const std::size_t table = (run_count * sizeof(entry) + page - 1) / page * page;
@@ -40,7 +41,11 @@ void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
 }
 
 std::byte* fork_copy::add(void* record, std::byte* run, std::size_t size, std::uint64_t stamp) {
-  if (base_ == nullptr || count_ == room_ || size > size_ - next_) return nullptr;
+  if (base_ == nullptr) return nullptr;
+  if (count_ == room_ || size > size_ - next_) {
+    short_of_room_ = true;
+    return nullptr;
+  }
   std::byte* const to = base_ + next_;
   if (run != nullptr) copy_racing(to, run, size);
   reinterpret_cast<entry*>(base_)[count_++] = {record, run, size, next_, stamp};

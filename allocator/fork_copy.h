@@ -41,6 +41,18 @@ class fork_copy {
     const auto* const table = reinterpret_cast<const entry*>(base_);
     for (std::size_t at = 0; at < count_; ++at) place(table[at], base_ + table[at].offset);
   }
+  // Whether something was not copied for want of room: other threads opened pages since those were counted.
+  [[nodiscard]] bool short_of_room() const { return short_of_room_; }
+  // Has make(surplus) count, begin and copy again, with room for a part more (surplus in eighths), while that happens.
+  template <class Make>
+  void until_complete(Make make) {
+    constexpr std::size_t most_tries = 16;
+    make(std::size_t{0});
+    for (std::size_t surplus = 1; short_of_room_ && surplus < most_tries; ++surplus) {
+      end();
+      make(surplus);
+    }
+  }
   // Whether the copy is of hidden pages, which the child moves, or of ordinary ones, which it copies again.
   [[nodiscard]] bool hidden() const { return hidden_; }
   // In either: unmaps what is left.
@@ -54,6 +66,7 @@ class fork_copy {
   std::size_t next_ = 0;  // offset of the next run
   bool hidden_ = false;
   bool locked_ = false;
+  bool short_of_room_ = false;
 };
 
 }  // namespace lockfast::internal

@@ -295,18 +295,21 @@ void grouped::copy_for_child() {
     compartment::for_each_slab_of_all([](slab& one, void* with) { (*static_cast<decltype(&in_compartment)>(with))(one); },
                                       const_cast<void*>(static_cast<const void*>(&in_compartment)));
   };
-  std::size_t run_count = 0;
-  std::size_t bytes = 0;
-  for_each_hidden([&](const slab& one) {
-    run_count += 2;
-    bytes += one.opened_bytes() + one.facts_bytes();
-  });
-  copy_.begin(run_count, bytes);
-  // What was known of the slots before their contents were read, behind those.
-  for_each_hidden([&](slab& one) {
-    std::byte* const known = copy_.add(nullptr, nullptr, one.facts_bytes(), 0);
-    if (known != nullptr) one.copy_facts(known);
-    (void)copy_.add(&one, one.run(), one.opened_bytes(), 0);
+  const std::size_t page = platform::page_size();
+  copy_.until_complete([&](std::size_t surplus) {
+    std::size_t run_count = 0;
+    std::size_t page_count = 0;
+    for_each_hidden([&](const slab& one) {
+      run_count += 2;
+      page_count += (one.opened_bytes() + one.facts_bytes()) / page;
+    });
+    copy_.begin(run_count + run_count * surplus / 8 + surplus, (page_count + page_count * surplus / 8 + surplus) * page);
+    // What was known of the slots before their contents were read, behind those.
+    for_each_hidden([&](slab& one) {
+      std::byte* const known = copy_.add(nullptr, nullptr, one.facts_bytes(), 0);
+      if (known != nullptr) one.copy_facts(known);
+      (void)copy_.add(&one, one.run(), one.opened_bytes(), 0);
+    });
   });
 }
 

@@ -201,21 +201,23 @@ void isolated_arena::copy_for_child() {
       }
     }
   };
-  std::size_t run_count = 0;
-  std::size_t bytes = 0;
-  for_each_hidden([&](const span& at) {
-    ++run_count;
-    bytes += at.run_size();
-  });
-  copy_.begin(run_count, bytes);
-  for_each_hidden([&](span& at) {
-    if (!at.claim_live_soon()) return;
-    const access before = at.current_access();
-    if (at.hidden() && (before != access::none || at.protect(access::read) == 0)) {
-      (void)copy_.add(&at, at.run(), at.run_size(), at.generation());
-      if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
-    }
-    at.set(span::state::live);
+  copy_.until_complete([&](std::size_t surplus) {
+    std::size_t run_count = 0;
+    std::size_t page_count = 0;
+    for_each_hidden([&](const span& at) {
+      ++run_count;
+      page_count += at.run_size() / page_;
+    });
+    copy_.begin(run_count + run_count * surplus / 8 + surplus, (page_count + page_count * surplus / 8 + surplus) * page_);
+    for_each_hidden([&](span& at) {
+      if (!at.claim_live_soon()) return;
+      const access before = at.current_access();
+      if (at.hidden() && (before != access::none || at.protect(access::read) == 0)) {
+        (void)copy_.add(&at, at.run(), at.run_size(), at.generation());
+        if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
+      }
+      at.set(span::state::live);
+    });
   });
 }
 

@@ -120,12 +120,12 @@ TEST_CASE(
 
 TEST_CASE("30,000 isolated secrets live at once on the system's default limit on maps: hidden, or locked without markers") {
   struct herd_kind {
-    const char* policy;
+    std::string policy;
     bool without_markers;
     std::size_t hidden;
   };
   constexpr std::size_t count = 30'000;
-  for (const herd_kind each :
+  for (const herd_kind& each :
        {herd_kind{"hidden=on", false, count}, herd_kind{"hidden=on", true, count}, herd_kind{"hidden=off", true, 0}}) {
     if (each.hidden != 0 && !has_hidden_memory()) continue;
     CAPTURE(each.policy);
