@@ -20,6 +20,21 @@ using platform::access;
   return *reinterpret_cast<const volatile std::uint64_t*>(at);
 }
 
+// Whether bytes at a multiple of 8, a multiple of 8 of them, are zero, read in the same way.
+bool racing_zero(const std::byte* at, std::size_t size) {
+  std::uint64_t seen = 0;
+  for (const std::byte* const end = at + size; at != end; at += sizeof seen) seen |= racing_word(at);
+  return seen == 0;
+}
+
+// Wipes bytes that their owner may be using.
+[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void racing_wipe(std::byte* at, std::size_t size) {
+  for (volatile auto* one = reinterpret_cast<volatile std::uint8_t*>(at); size != 0; --size) *one++ = 0;
+}
+
+// How often a signal handler yields to whoever is at work on a slot.
+constexpr int most_waits = 1000;
+
 }  // namespace
 
 std::size_t slab::slots_in(std::size_t bytes) const { return (bytes - margin) / stride_; }
@@ -237,11 +252,13 @@ void slab::end_wipe() { pages_.store(held_by::nobody, std::memory_order_release)
 
 void slab::wipe_on_signal() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    if (facts(index).is_free()) {
-      wipe(place(index) - margin, stride_);
-    } else {
-      wipe(secret(index), size(index));
+    // A free slot that is not zero is being wiped, or its canaries are being written: by whoever may be stopped for good.
+    std::byte* const begin = place(index) - margin;
+    for (int waits = 0; facts(index).is_free() && !racing_zero(begin, stride_); ++waits) {
+      if (waits == most_waits) racing_wipe(begin, stride_);
+      platform::yield();
     }
+    if (!facts(index).is_free()) racing_wipe(secret(index), size(index));
   }
 }
 
