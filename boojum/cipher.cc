@@ -1,0 +1,160 @@
+// cipher.cc - HChaCha20 in vectors of a row each, and libcrypto's ChaCha20-Poly1305 below it.
+#include "boojum/cipher.h"
+
+#include <lockfast/lockfast.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace lockfast::internal {
+namespace {
+
+// A row of the state: four words that are worked on at once. Four rows and what a round needs beside them fit into the
+// vector registers of every processor that has any, so that no part of the key is spilled to the stack.
+using row = std::uint32_t __attribute__((vector_size(16)));
+
+static_assert(std::endian::native == std::endian::little, "rows are loaded and stored as they are");
+
+template <int Bits>
+[[gnu::always_inline]] inline row rotl(row words) {
+  return (words << Bits) | (words >> (32 - Bits));
+}
+
+template <int Places>
+[[gnu::always_inline]] inline row turn(row words) {
+  return __builtin_shufflevector(words, words, Places, (Places + 1) % 4, (Places + 2) % 4, (Places + 3) % 4);
+}
+
+[[gnu::always_inline]] inline void quarter_rounds(row& a, row& b, row& c, row& d) {
+  a += b, d = rotl<16>(d ^ a);
+  c += d, b = rotl<12>(b ^ c);
+  a += b, d = rotl<8>(d ^ a);
+  c += d, b = rotl<7>(b ^ c);
+}
+
+constexpr int double_rounds = 10;
+
+// The most of the stack that libcrypto's assembler code and the calls around it use, in bytes, with room to spare.
+constexpr std::size_t deepest_frames = 6144;
+
+// libcrypto takes lengths as int.
+constexpr std::size_t most_at_once = std::size_t{1} << 30;
+
+constexpr int encrypt = 1;
+constexpr int decrypt = 0;
+
+// Fetched once and kept for the life of the process; null when libcrypto has no memory, or no such cipher.
+const EVP_CIPHER* chacha20_poly1305() {
+  static std::atomic<EVP_CIPHER*> fetched = nullptr;
+  EVP_CIPHER* known = fetched.load(std::memory_order_acquire);
+  if (known != nullptr) return known;
+  EVP_CIPHER* const mine = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
+  if (mine == nullptr || fetched.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) return mine;
+  EVP_CIPHER_free(mine);
+  return known;
+}
+
+const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
+unsigned char* unsigned_bytes(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+
+}  // namespace
+
+void hchacha20(key_view key, std::span<const std::byte, 16> input, std::span<std::byte, key_size> out) {
+  row a = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+  row b;
+  row c;
+  row d;
+  std::memcpy(&b, key.data(), sizeof b);
+  std::memcpy(&c, key.data() + sizeof b, sizeof c);
+  std::memcpy(&d, input.data(), sizeof d);
+  for (int round = 0; round < double_rounds; ++round) {
+    quarter_rounds(a, b, c, d);
+    b = turn<1>(b), c = turn<2>(c), d = turn<3>(d);
+    quarter_rounds(a, b, c, d);
+    b = turn<3>(b), c = turn<2>(c), d = turn<1>(d);
+  }
+  std::memcpy(out.data(), &a, sizeof a);
+  std::memcpy(out.data() + sizeof a, &d, sizeof d);
+}
+
+[[gnu::noinline]] void wipe_stack() {
+  std::byte frames[deepest_frames];
+  lockfast_wipe(frames, sizeof frames);
+}
+
+cipher::cipher() : context_(EVP_CIPHER_CTX_new()), subkey_(static_cast<std::byte*>(lockfast_malloc(key_size))) {
+  ERR_set_mark();
+}
+
+cipher::~cipher() {
+  EVP_CIPHER_CTX_free(context_);
+  ERR_pop_to_mark();
+  lockfast_free(subkey_);
+  wipe_stack();
+}
+
+bool cipher::begin(key_view key, nonce_view nonce, std::span<const std::byte> associated, int direction) {
+  if (context_ == nullptr || subkey_ == nullptr) return false;
+  const EVP_CIPHER* const wanted = keyed_ ? nullptr : chacha20_poly1305();
+  if (!keyed_ && wanted == nullptr) return false;
+  hchacha20(key, nonce.first<16>(), std::span<std::byte, key_size>(subkey_, key_size));
+  // Four zeros in front of what HChaCha20 has left of the nonce make the 12 bytes of RFC 8439.
+  unsigned char rest[12] = {};
+  std::memcpy(rest + 4, nonce.data() + 16, 8);
+  keyed_ = EVP_CipherInit_ex(context_, wanted, nullptr, unsigned_bytes(subkey_), rest, direction) == 1;
+  return keyed_ && run(associated, nullptr);
+}
+
+bool cipher::run(std::span<const std::byte> from, std::byte* to) {
+  while (!from.empty()) {
+    const std::size_t size = std::min(from.size(), most_at_once);
+    int done = 0;
+    unsigned char* const out = to == nullptr ? nullptr : unsigned_bytes(to);
+    if (EVP_CipherUpdate(context_, out, &done, unsigned_bytes(from.data()), static_cast<int>(size)) != 1) return false;
+    from = from.subspan(size);
+    if (to != nullptr) to += size;
+  }
+  return true;
+}
+
+cipher_result cipher::seal(key_view key, nonce_view nonce, std::span<const std::byte> associated,
+                           std::span<const std::byte> plain, std::span<std::byte> sealed) {
+  int none = 0;
+  unsigned char* const tag = unsigned_bytes(sealed.data() + plain.size());
+  if (begin(key, nonce, associated, encrypt) && run(plain, sealed.data()) && EVP_CipherFinal_ex(context_, tag, &none) == 1 &&
+      EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tag_size), tag) == 1) {
+    return cipher_result::done;
+  }
+  lockfast_wipe(sealed.data(), sealed.size());
+  return cipher_result::refused;
+}
+
+cipher_result cipher::open(key_view key, nonce_view nonce, std::span<const std::byte> associated,
+                           std::span<const std::byte> sealed, std::span<std::byte> plain) {
+  int none = 0;
+  unsigned char tag[tag_size];
+  std::memcpy(tag, sealed.data() + plain.size(), tag_size);
+  const bool begun = begin(key, nonce, associated, decrypt) &&
+                     EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag_size), tag) == 1 &&
+                     run(sealed.first(plain.size()), plain.data());
+  if (begun && EVP_CipherFinal_ex(context_, tag, &none) == 1) return cipher_result::done;
+  lockfast_wipe(plain.data(), plain.size());
+  return begun ? cipher_result::damaged : cipher_result::refused;
+}
+
+cipher_result seal(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> plain,
+                   std::span<std::byte> sealed) {
+  return cipher().seal(key, nonce, associated, plain, sealed);
+}
+
+cipher_result open(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
+                   std::span<std::byte> plain) {
+  return cipher().open(key, nonce, associated, sealed, plain);
+}
+
+}  // namespace lockfast::internal
