@@ -20,6 +20,9 @@ const char* line_of(breach reason) {
     case breach::lock_not_given_up: return "lockfast: lock not given up: the system would not unlock wiped pages\n";
     case breach::bad_options: return "lockfast: bad options: LOCKFAST_OPTIONS has an unknown key or value\n";
     case breach::no_crash_handler: return "lockfast: no crash handler: the system would not install what crash=wipe asks for\n";
+    case breach::access_conflict: return "lockfast: access conflict: a writer beside other views of one secret\n";
+    case breach::still_open: return "lockfast: still open: a secret was destroyed while views of it were open\n";
+    case breach::empty_handle: return "lockfast: empty handle: a secret was used that was moved away\n";
   }
   __builtin_unreachable();
 }

@@ -16,6 +16,9 @@ enum class breach : unsigned char {
   lock_not_given_up,
   bad_options,
   no_crash_handler,
+  access_conflict,
+  still_open,
+  empty_handle,
 };
 
 // How the process ends: abort at once, or, as libsodium's clients know it, SIGSEGV first and abort when a handler returns.

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cerrno>
 
+#include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/pool.h"
 
@@ -88,6 +89,8 @@ void lockfast_wipe(void* address, size_t length) { lockfast::internal::wipe(addr
 
 int lockfast_equal(const void* a, const void* b, size_t length) { return lockfast::internal::equal(a, b, length) ? 1 : 0; }
 
+void lockfast_random(void* address, size_t length) { lockfast::platform::random({static_cast<std::byte*>(address), length}); }
+
 int lockfast_describe(const void* secret, struct lockfast_receipt* receipt) {
   return result(receipt == nullptr ? EINVAL : pool::describe(secret, *receipt));
 }
@@ -117,5 +120,16 @@ int lockfast_compartment_protect(struct lockfast_compartment* compartment, enum 
   lockfast::platform::access to = {};
   if (compartment == nullptr || !of_handle(compartment).exists() || !access_of(wanted, to)) return result(EINVAL);
   return result(of_handle(compartment).protect(to));
+}
+
+void lockfast_breach(enum lockfast_misuse misuse) {
+  breach reason = breach::access_refused;
+  switch (misuse) {
+    case LOCKFAST_ACCESS_CONFLICT: reason = breach::access_conflict; break;
+    case LOCKFAST_STILL_OPEN: reason = breach::still_open; break;
+    case LOCKFAST_EMPTY_HANDLE: reason = breach::empty_handle; break;
+    case LOCKFAST_ACCESS_REFUSED: break;
+  }
+  end_process(reason, breach_signal::abort);
 }
 }

@@ -1,1 +1,6 @@
+include(CMakeFindDependencyMacro)
+if(@OPENSSL_FOUND@)
+  find_dependency(Threads)
+  find_dependency(OpenSSL 3.0)
+endif()
 include(${CMAKE_CURRENT_LIST_DIR}/lockfast-targets.cmake)

@@ -32,7 +32,10 @@ function(lockfast_library name)
     add_library(${target} ${kind} ${objects})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C)
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
-                   ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h)
+                   ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h
+                   ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
+                   ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp
+                   ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp)
     install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
   endforeach()
   set_target_properties(${name}_shared PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME} VERSION ${PROJECT_VERSION}
@@ -46,4 +49,30 @@ function(lockfast_library name)
   endif()
   add_library(lockfast::${arg_EXPORT_NAME} ALIAS ${name}_shared)
   add_library(lockfast::${arg_EXPORT_NAME}_static ALIAS ${name}_static)
+endfunction()
+
+# lockfast_boojum_library(): lockfast::boojum and lockfast::boojum_static, on liblockfast of the same kind and on libcrypto.
+# The platform's objects are here a second time, since liblockfast keeps its own to itself.
+function(lockfast_boojum_library)
+  foreach(kind SHARED STATIC)
+    string(TOLOWER ${kind} suffix)
+    set(target lockfast-boojum_${suffix})
+    add_library(${target} ${kind} $<TARGET_OBJECTS:lockfast_boojum_objects> $<TARGET_OBJECTS:lockfast_cipher>
+                $<TARGET_OBJECTS:lockfast_files> $<TARGET_OBJECTS:lockfast_host>)
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME lockfast-boojum LINKER_LANGUAGE CXX)
+    target_link_libraries(${target} PUBLIC lockfast_${suffix} PRIVATE OpenSSL::Crypto Threads::Threads)
+    target_compile_features(${target} INTERFACE cxx_std_23)
+    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARGN})
+    install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
+  endforeach()
+  set_target_properties(lockfast-boojum_shared PROPERTIES EXPORT_NAME boojum VERSION ${PROJECT_VERSION}
+                        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  set_target_properties(lockfast-boojum_static PROPERTIES EXPORT_NAME boojum_static)
+  # Its thread and its fork handlers outlive a dlclose.
+  target_link_options(lockfast-boojum_shared PRIVATE -Wl,-z,nodelete,-z,relro,-z,now)
+  if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    target_link_options(lockfast-boojum_shared PRIVATE -Wl,-z,defs)
+  endif()
+  add_library(lockfast::boojum ALIAS lockfast-boojum_shared)
+  add_library(lockfast::boojum_static ALIAS lockfast-boojum_static)
 endfunction()

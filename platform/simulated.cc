@@ -375,6 +375,12 @@ void observe_unlocks(void (*observer)(const std::byte*, std::size_t)) {
   in.unlock_observer = observer;
 }
 
+bool refuses(call which) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  return lockfast::refuses(in, which);
+}
+
 bool refused() { return the_host().refused; }
 std::size_t count(call which) { return the_host().counts[static_cast<std::size_t>(which)]; }
 

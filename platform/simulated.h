@@ -10,6 +10,8 @@
 #define LOCKFAST_PLATFORM_SIMULATED_H
 
 #include <cstddef>
+#include <span>
+#include <string_view>
 
 namespace lockfast::simulated {
 
@@ -30,6 +32,7 @@ enum class call : unsigned char {
   conceal,
   reveal,
   random,
+  file,  // any function of files.h that may refuse
   count_of_calls
 };
 
@@ -46,6 +49,9 @@ void refuse_nth(std::size_t n);
 
 // Calls this before pages are unlocked or released, with the pages; null: nothing. It must not call the allocator.
 void observe_unlocks(void (*observer)(const std::byte* address, std::size_t size));
+
+// Counts a call that may refuse, and says whether this one does: for the simulated files.
+[[nodiscard]] bool refuses(call which);
 
 // What the system would have: bytes of locked memory, maps. SIZE_MAX at the start.
 void set_lock_limit(std::size_t bytes);
@@ -64,6 +70,13 @@ void set_map_limit(std::size_t maps);
 // Pages of the caller's own memory that are locked.
 [[nodiscard]] bool foreign_locked(const void* address);
 [[nodiscard]] bool foreign_concealed(const void* address);
+
+// Files of directories of ours that were not removed, or not closed.
+[[nodiscard]] std::size_t files_left();
+// What a file of that name holds, in whichever directory of ours; the first in order of names when name is empty.
+[[nodiscard]] std::span<std::byte> contents(std::string_view name);
+// Leaves no file and no directory, whatever they hold.
+void clear_files();
 
 }  // namespace lockfast::simulated
 

@@ -17,10 +17,11 @@ forbid() {
 forbid include 'platform/|allocator/|compat/|boojum/' 'public headers know nothing internal:'
 forbid platform 'allocator/|compat/|boojum/|lockfast/' 'platform knows no layer above it:'
 forbid allocator 'compat/|boojum/|lockfast/sodium|sodium' 'the allocator knows neither Boojum nor sodium:'
+forbid boojum 'allocator/|compat/|sodium|lockfast/sodium' 'Boojum knows neither the allocator within nor sodium:'
 forbid compat 'boojum/|sodium\.h' 'the drop-ins know neither Boojum nor libsodium:'
 
 systems=$(grep -rnE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif).*(_WIN32|__APPLE__|__linux__|__FreeBSD__|__OpenBSD__)' \
-          allocator compat)
+          allocator compat boojum include/lockfast/*.hpp include/lockfast/detail)
 if [ -n "$systems" ]; then
   printf 'system conditionals outside platform/:\n  %s\n' "$systems"
   faults=$((faults + 1))

@@ -34,6 +34,12 @@
 #define LOCKFAST_NODISCARD
 #endif
 
+#if defined(__GNUC__)
+#define LOCKFAST_NORETURN __attribute__((noreturn))
+#else
+#define LOCKFAST_NORETURN
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -139,6 +145,9 @@ LOCKFAST_API void lockfast_wipe(void *address, size_t length);
 /* 1 when length bytes are equal, else 0, in a time that depends on length alone. */
 LOCKFAST_API LOCKFAST_NODISCARD int lockfast_equal(const void *a, const void *b, size_t length);
 
+/* Fills length bytes with the system's generator. Never refuses once the system has booted. */
+LOCKFAST_API void lockfast_random(void *address, size_t length);
+
 /* ---- Receipts and statistics ----------------------------------------------------------------------------------------- */
 
 enum lockfast_placement { LOCKFAST_ISOLATED, LOCKFAST_GROUPED };
@@ -219,6 +228,19 @@ LOCKFAST_API int lockfast_configure(const struct lockfast_options *options);
 
 /* Wipes every secret of every pool, whatever its access; the secrets stay allocated. Async-signal-safe. */
 LOCKFAST_API void lockfast_wipe_all(void);
+
+/* ---- For what is built on this interface ----------------------------------------------------------------------------- */
+
+/* What a type that opens and closes secrets finds its caller doing wrong. */
+enum lockfast_misuse {
+  LOCKFAST_ACCESS_CONFLICT, /* a writer beside readers or beside another writer */
+  LOCKFAST_STILL_OPEN,      /* a secret destroyed while somebody reads or writes it */
+  LOCKFAST_EMPTY_HANDLE,    /* a secret used that was moved away */
+  LOCKFAST_ACCESS_REFUSED   /* lockfast_protect refused, after access was promised */
+};
+
+/* Writes the line of a misuse on standard error and ends the process: SIGABRT. */
+LOCKFAST_API LOCKFAST_NORETURN void lockfast_breach(enum lockfast_misuse misuse);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,71 @@
+// share_directory.cc - one handle for a directory, and what is done with left-overs.
+#include "boojum/share_directory.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+#include <utility>
+
+namespace lockfast::internal {
+namespace {
+
+struct open_directories {
+  std::mutex exclusion;
+  std::map<std::string, std::weak_ptr<share_directory>> by_path;
+};
+
+// Never destroyed: secrets of static storage may open a directory when the process ends.
+open_directories& known() {
+  static auto* const one = new open_directories;
+  return *one;
+}
+
+// Removes one file that nobody holds. What cannot be removed stays for the next start.
+void remove_left_over(void* context, const char* name) {
+  const platform::directory in = *static_cast<platform::directory*>(context);
+  if (std::strncmp(name, share_prefix, std::strlen(share_prefix)) != 0) return;
+  platform::file found = platform::file::none;
+  if (platform::open_named(in, name, platform::opening::read_write, found) != 0) return;
+  if (platform::take_hold(found) == 0 && overwrite(found) == 0) {
+    platform::forget(found);
+    (void)platform::remove(in, name);
+  }
+  platform::close(found);
+}
+
+}  // namespace
+
+platform::error overwrite(platform::file of) {
+  static constexpr std::array<std::byte, 16384> zeros{};
+  std::uint64_t size = 0;
+  if (const auto refusal = platform::size_of(of, size); refusal != 0) return refusal;
+  for (std::uint64_t at = 0; at < size; at += zeros.size()) {
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - at));
+    if (const auto refusal = platform::write_at(of, at, std::span(zeros).first(length)); refusal != 0) return refusal;
+  }
+  return platform::sync(of);
+}
+
+std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::open(const std::string& path) {
+  std::array<char, platform::path_capacity> by_default{};
+  if (path.empty() && platform::default_directory(by_default) != 0) return std::unexpected(memory_error::file_system);
+  const std::string wanted = path.empty() ? std::string(by_default.data()) : path;
+
+  open_directories& all = known();
+  const std::scoped_lock held(all.exclusion);
+  std::weak_ptr<share_directory>& slot = all.by_path[wanted];
+  if (auto there = slot.lock()) return there;
+  platform::directory opened = platform::directory::none;
+  if (platform::open_ours(wanted.c_str(), platform::missing::create, opened) != 0) {
+    return std::unexpected(memory_error::file_system);
+  }
+  std::shared_ptr<share_directory> made(new share_directory(opened));
+  if (platform::list(opened, remove_left_over, &opened) != 0) return std::unexpected(memory_error::file_system);
+  slot = made;
+  return made;
+}
+
+}  // namespace lockfast::internal

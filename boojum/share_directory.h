@@ -1,0 +1,45 @@
+// share_directory.h - the directory in which shares and sealed secrets lie while their process lives.
+//
+// One object for each directory in a process, shared by all that have files there. The first to open it removes what processes
+// that are gone have left: files that nobody holds. They are overwritten and synced first.
+//
+// Threads: every function is safe from any number of threads.
+#ifndef LOCKFAST_BOOJUM_SHARE_DIRECTORY_H
+#define LOCKFAST_BOOJUM_SHARE_DIRECTORY_H
+
+#include <lockfast/memory_error.hpp>
+
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "platform/files.h"
+
+namespace lockfast::internal {
+
+// What the names of our files begin with.
+constexpr const char* share_prefix = "share-";
+
+// Writes zeros over the whole of a file and syncs it.
+[[nodiscard]] platform::error overwrite(platform::file of);
+
+class share_directory {
+ public:
+  // The directory of that path, or the default one for an empty path; created where it is missing.
+  [[nodiscard]] static std::expected<std::shared_ptr<share_directory>, memory_error> open(const std::string& path);
+
+  share_directory(const share_directory&) = delete;
+  share_directory& operator=(const share_directory&) = delete;
+  ~share_directory() { platform::close(opened_); }
+
+  [[nodiscard]] platform::directory opened() const { return opened_; }
+
+ private:
+  explicit share_directory(platform::directory opened) : opened_(opened) {}
+
+  platform::directory opened_;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,89 @@
+// allocator.hpp - the standard library's containers in memory for secrets: allocator<T>, string, vector<T>, memory_resource.
+//
+//    lockfast::vector<char> typed(64);
+//    lockfast::memory_resource pool;
+//    std::pmr::string line("…", &pool);
+//
+// What a container gives back is wiped before it is freed; a container that grows wipes the place it grew out of. A string
+// keeps short text, up to 15 characters in the usual libraries, in the string object itself, which is wherever the program
+// put it: text that must never be there goes into a vector<char>, or into a string that reserved more before it was written.
+//
+// Threads: every function is safe from any number of threads.
+#ifndef LOCKFAST_ALLOCATOR_HPP
+#define LOCKFAST_ALLOCATOR_HPP
+
+#include <lockfast/lockfast.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <limits>
+#include <memory_resource>
+#include <new>
+#include <string>
+#include <vector>
+
+namespace lockfast {
+
+namespace detail {
+
+inline void refuse_allocation() {
+#if defined(__cpp_exceptions)
+  throw std::bad_alloc();
+#else
+  std::abort();
+#endif
+}
+
+inline void* allocate(std::size_t size, std::size_t alignment) {
+  void* const made = lockfast_aligned_alloc(alignment, size);
+  if (made == nullptr) refuse_allocation();
+  return made;
+}
+
+}  // namespace detail
+
+// An allocator as the standard library wants it; std::bad_alloc when lockfast_aligned_alloc refuses, and abort()
+// where exceptions are off.
+template <class T>
+class allocator {
+ public:
+  using value_type = T;
+
+  allocator() = default;
+  template <class U>
+  allocator(const allocator<U>&) noexcept {}
+
+  [[nodiscard]] T* allocate(std::size_t count) {
+    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) detail::refuse_allocation();
+    return static_cast<T*>(detail::allocate(count * sizeof(T), alignof(T)));
+  }
+  void deallocate(T* elements, std::size_t) noexcept { lockfast_free(elements); }
+
+  template <class U>
+  friend bool operator==(const allocator&, const allocator<U>&) noexcept {
+    return true;
+  }
+};
+
+using string = std::basic_string<char, std::char_traits<char>, allocator<char>>;
+
+template <class T>
+using vector = std::vector<T, allocator<T>>;
+
+// The same for std::pmr. Any two are equal: each may free what another allocated.
+class memory_resource final : public std::pmr::memory_resource {
+ private:
+  void* do_allocate(std::size_t size, std::size_t alignment) override { return detail::allocate(size, alignment); }
+  void do_deallocate(void* bytes, std::size_t, std::size_t) override { lockfast_free(bytes); }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+#if defined(__cpp_rtti)
+    return dynamic_cast<const memory_resource*>(&other) != nullptr;
+#else
+    return this == &other;
+#endif
+  }
+};
+
+}  // namespace lockfast
+
+#endif

@@ -1,0 +1,8 @@
+// lockfast.hpp - everything that Lockfast has for C++.
+#ifndef LOCKFAST_LOCKFAST_HPP
+#define LOCKFAST_LOCKFAST_HPP
+
+#include <lockfast/allocator.hpp>
+#include <lockfast/secret.hpp>
+
+#endif

@@ -1,0 +1,45 @@
+// memory_error.hpp - why a C++ type of Lockfast refused; what every std::expected of this library carries.
+#ifndef LOCKFAST_MEMORY_ERROR_HPP
+#define LOCKFAST_MEMORY_ERROR_HPP
+
+#include <string_view>
+
+namespace lockfast {
+
+enum class memory_error : unsigned char {
+  zero_size,         // a secret of no bytes was asked for
+  refused,           // the system or the policy gave no memory, lock or access
+  limit,             // over a limit of this library: a size, a count of shares
+  file_system,       // a file could not be created, read, written or synced
+  damaged,           // what was stored is not what is there
+  wiped,             // it was wiped, or moved away
+  not_found,         // there is no such record or file
+  wrong_passphrase,  // or a file that was sealed under another one
+  busy,              // somebody reads or writes it
+  unavailable,       // it is not in this process: it stayed with the parent of a fork
+  expired,           // it was idle for too long and is gone
+  unsupported        // the system or the cipher library cannot do it
+};
+
+// One sentence without a full stop, for a log.
+[[nodiscard]] constexpr std::string_view message(memory_error error) {
+  switch (error) {
+    case memory_error::zero_size: return "a secret has at least one byte";
+    case memory_error::refused: return "the system or the policy gave no memory, lock or access";
+    case memory_error::limit: return "a limit of the library would be exceeded";
+    case memory_error::file_system: return "a file could not be created, read, written or synced";
+    case memory_error::damaged: return "what was stored has been changed";
+    case memory_error::wiped: return "the secret was wiped or moved away";
+    case memory_error::not_found: return "there is no such record or file";
+    case memory_error::wrong_passphrase: return "the passphrase does not open it";
+    case memory_error::busy: return "the secret is being read or written";
+    case memory_error::unavailable: return "the secret stayed with the parent process";
+    case memory_error::expired: return "the secret was idle for too long and was wiped";
+    case memory_error::unsupported: return "the system or the cipher library cannot do it";
+  }
+  return "no such error";
+}
+
+}  // namespace lockfast
+
+#endif

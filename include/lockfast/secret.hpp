@@ -1,0 +1,308 @@
+// secret.hpp - buffer<T> and boxed<T>: secrets that nobody can touch but through a view, for as long as the view lives.
+//
+//    auto key = lockfast::buffer<std::byte>::random(32);        // std::expected
+//    { auto view = key->read(); use(view.data(), view.size()); }
+//    key->read().data()[32];                                    // traps: the byte past the end
+//
+// Both own an isolated secret (lockfast_malloc_isolated) that rests without access. read() and write() open it and give a
+// view; the last view to go closes it. Views are counted without limit. There may be any number of readers, or one writer: a
+// writer beside readers, or a reader beside a writer, is a breach for read() and write(), and memory_error::busy for
+// try_read() and try_write(). A secret that is destroyed while a view is open is a breach. One that was moved away is empty:
+// read() and write() of it are a breach, the others give memory_error::wiped.
+//
+// Nothing here copies a secret unasked, prints it, or gives an iterator over it without a view.
+//
+// Threads: views may be opened and closed by any number of threads; moving, assigning and destroying need the object alone.
+#ifndef LOCKFAST_SECRET_HPP
+#define LOCKFAST_SECRET_HPP
+
+#include <lockfast/detail/cell.hpp>
+
+#include <concepts>
+#include <cstring>
+#include <iterator>
+#include <limits>
+#include <type_traits>
+
+namespace lockfast {
+
+// What a secret can be made of: objects that are their bytes.
+template <class T>
+concept plain = std::is_trivially_copyable_v<T> && std::is_same_v<T, std::remove_cv_t<T>> && !std::is_pointer_v<T>;
+
+// Those of which every pattern of bytes is a value, and equal values have equal bytes: they can be random, and compared.
+template <class T>
+concept any_bytes = plain<T> && std::has_unique_object_representations_v<T> && !std::is_same_v<T, bool>;
+
+// A secret's elements, while the view lives. Empty once it was moved away.
+template <class T, detail::cell::use Use>
+class buffer_view {
+  using element = std::conditional_t<Use == detail::cell::use::reading, const T, T>;
+
+ public:
+  [[nodiscard]] element* data() const { return reinterpret_cast<element*>(held_.bytes()); }
+  [[nodiscard]] std::size_t size() const { return held_.size() / sizeof(T); }
+  [[nodiscard]] std::size_t size_bytes() const { return held_.size(); }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] element* begin() const { return data(); }
+  [[nodiscard]] element* end() const { return data() + size(); }
+  [[nodiscard]] element& operator[](std::size_t at) const { return data()[at]; }
+  [[nodiscard]] std::span<element> span() const { return {data(), size()}; }
+
+  template <class Stream>
+  friend Stream& operator<<(Stream&, const buffer_view&) = delete;
+
+ private:
+  template <plain U>
+  friend class buffer;
+  explicit buffer_view(detail::hold<Use>&& held) : held_(std::move(held)) {}
+
+  detail::hold<Use> held_;
+};
+
+// One object, while the view lives. Must not be dereferenced once it was moved away.
+template <class T, detail::cell::use Use>
+class boxed_view {
+  using element = std::conditional_t<Use == detail::cell::use::reading, const T, T>;
+
+ public:
+  [[nodiscard]] element& operator*() const { return *operator->(); }
+  [[nodiscard]] element* operator->() const { return reinterpret_cast<element*>(held_.bytes()); }
+
+  template <class Stream>
+  friend Stream& operator<<(Stream&, const boxed_view&) = delete;
+
+ private:
+  template <plain U>
+  friend class boxed;
+  explicit boxed_view(detail::hold<Use>&& held) : held_(std::move(held)) {}
+
+  detail::hold<Use> held_;
+};
+
+namespace detail {
+
+// Runs a filling function, which may give nothing, or a std::expected<void, memory_error>.
+template <class Fill, class Argument>
+std::expected<void, memory_error> run(Fill&& fill, Argument&& argument) {
+  if constexpr (std::is_void_v<std::invoke_result_t<Fill, Argument>>) {
+    std::forward<Fill>(fill)(std::forward<Argument>(argument));
+    return {};
+  } else {
+    return std::forward<Fill>(fill)(std::forward<Argument>(argument));
+  }
+}
+
+// A closed cell of size bytes, filled by fill(bytes) while only its caller has it.
+template <class Fill>
+std::expected<std::unique_ptr<cell>, memory_error> filled_cell(std::size_t size, Fill&& fill) {
+  auto made = cell::make(size);
+  if (!made) return made;
+  if (auto done = run(std::forward<Fill>(fill), (*made)->bytes()); !done) return std::unexpected(done.error());
+  if (auto done = (*made)->close(); !done) return std::unexpected(done.error());
+  return made;
+}
+
+// Equal sizes and equal bytes; the time depends on the sizes alone.
+inline bool equal(cell* left, cell* right) {
+  const auto a = hold<cell::use::reading>::insist(left);
+  const auto b = hold<cell::use::reading>::insist(right);
+  return a.size() == b.size() && lockfast_equal(a.bytes(), b.bytes(), a.size()) != 0;
+}
+
+}  // namespace detail
+
+// Elements of a secret, as many as it was made with: short-lived, since it is whole.
+template <plain T>
+class buffer {
+ public:
+  using read_view = buffer_view<T, detail::cell::use::reading>;
+  using write_view = buffer_view<T, detail::cell::use::writing>;
+
+  // Each refuses: zero_size - no elements; limit - a size that overflows; refused - no memory, lock or access.
+
+  // count elements of zero bytes.
+  [[nodiscard]] static std::expected<buffer, memory_error> zeroed(std::size_t count) {
+    return filled(count, [](std::span<T> elements) { lockfast_wipe(elements.data(), elements.size_bytes()); });
+  }
+
+  // count elements from the system's generator.
+  [[nodiscard]] static std::expected<buffer, memory_error> random(std::size_t count)
+    requires any_bytes<T>
+  {
+    return filled(count, [](std::span<T> elements) { lockfast_random(elements.data(), elements.size_bytes()); });
+  }
+
+  // The elements of source, which is wiped. A refusal leaves source as it was.
+  [[nodiscard]] static std::expected<buffer, memory_error> take(std::span<T> source) {
+    auto made = filled(source.size(),
+                       [&](std::span<T> elements) { std::memcpy(elements.data(), source.data(), elements.size_bytes()); });
+    if (made) lockfast_wipe(source.data(), source.size_bytes());
+    return made;
+  }
+
+  // count elements that fill(std::span<T>) writes in place; they are 0xdb bytes before. fill gives nothing, or a
+  // std::expected<void, memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped.
+  template <class Fill>
+    requires std::invocable<Fill, std::span<T>>
+  [[nodiscard]] static std::expected<buffer, memory_error> filled(std::size_t count, Fill&& fill) {
+    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return std::unexpected(memory_error::limit);
+    auto made = detail::filled_cell(count * sizeof(T), [&](std::byte* bytes) {
+      return detail::run(std::forward<Fill>(fill), std::span<T>(reinterpret_cast<T*>(bytes), count));
+    });
+    if (!made) return std::unexpected(made.error());
+    return buffer(std::move(*made));
+  }
+
+  buffer(buffer&&) noexcept = default;
+  buffer& operator=(buffer&&) noexcept = default;
+
+  // Elements; 0 once it was moved away.
+  [[nodiscard]] std::size_t size() const { return cell_ == nullptr ? 0 : cell_->size() / sizeof(T); }
+  [[nodiscard]] bool empty() const { return cell_ == nullptr; }
+
+  // Opens it. A misuse is a breach, and so is a secret that the system will not open.
+  [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::insist(cell_.get())); }
+  [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::insist(cell_.get())); }
+
+  // The same; refuse with busy, unavailable or wiped.
+  [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
+    auto held = detail::hold<detail::cell::use::reading>::attempt(cell_.get());
+    if (!held) return std::unexpected(held.error());
+    return read_view(std::move(*held));
+  }
+  [[nodiscard]] std::expected<write_view, memory_error> try_write() {
+    auto held = detail::hold<detail::cell::use::writing>::attempt(cell_.get());
+    if (!held) return std::unexpected(held.error());
+    return write_view(std::move(*held));
+  }
+
+  // Another secret of the same bytes. Refuses as try_read and filled do.
+  [[nodiscard]] std::expected<buffer, memory_error> copy() const {
+    auto from = try_read();
+    if (!from) return std::unexpected(from.error());
+    return filled(from->size(),
+                  [&](std::span<T> elements) { std::memcpy(elements.data(), from->data(), elements.size_bytes()); });
+  }
+
+  // Equal sizes and equal bytes, in a time that depends on the sizes alone. Opens both for reading, as read() does.
+  [[nodiscard]] friend bool operator==(const buffer& left, const buffer& right)
+    requires any_bytes<T>
+  {
+    return detail::equal(left.cell_.get(), right.cell_.get());
+  }
+
+  template <class Stream>
+  friend Stream& operator<<(Stream&, const buffer&) = delete;
+
+ private:
+  explicit buffer(std::unique_ptr<detail::cell>&& made) : cell_(std::move(made)) {}
+
+  std::unique_ptr<detail::cell> cell_;
+};
+
+// One object in an isolated secret, for as long as the program likes.
+template <plain T>
+class boxed {
+ public:
+  using read_view = boxed_view<T, detail::cell::use::reading>;
+  using write_view = boxed_view<T, detail::cell::use::writing>;
+
+  // Each refuses: refused - no memory, lock or access.
+
+  // An object of zero bytes.
+  [[nodiscard]] static std::expected<boxed, memory_error> zeroed() {
+    return filled([](T& object) { lockfast_wipe(&object, sizeof object); });
+  }
+
+  // An object of bytes from the system's generator.
+  [[nodiscard]] static std::expected<boxed, memory_error> random()
+    requires any_bytes<T>
+  {
+    return filled([](T& object) { lockfast_random(&object, sizeof object); });
+  }
+
+  // The value of source, which is wiped. A refusal leaves source as it was.
+  [[nodiscard]] static std::expected<boxed, memory_error> take(T& source) {
+    auto made = filled([&](T& object) { std::memcpy(&object, &source, sizeof object); });
+    if (made) lockfast_wipe(&source, sizeof source);
+    return made;
+  }
+
+  // An object that fill(T&) writes in place; it is 0xdb bytes before. fill gives nothing, or a std::expected<void,
+  // memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped.
+  template <class Fill>
+    requires std::invocable<Fill, T&>
+  [[nodiscard]] static std::expected<boxed, memory_error> filled(Fill&& fill) {
+    auto made = detail::filled_cell(
+        sizeof(T), [&](std::byte* bytes) { return detail::run(std::forward<Fill>(fill), *reinterpret_cast<T*>(bytes)); });
+    if (!made) return std::unexpected(made.error());
+    return boxed(std::move(*made));
+  }
+
+  boxed(boxed&&) noexcept = default;
+  boxed& operator=(boxed&&) noexcept = default;
+
+  // True once it was moved away.
+  [[nodiscard]] bool empty() const { return cell_ == nullptr; }
+
+  // Opens it. A misuse is a breach, and so is a secret that the system will not open.
+  [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::insist(cell_.get())); }
+  [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::insist(cell_.get())); }
+
+  // The same; refuse with busy, unavailable or wiped.
+  [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
+    auto held = detail::hold<detail::cell::use::reading>::attempt(cell_.get());
+    if (!held) return std::unexpected(held.error());
+    return read_view(std::move(*held));
+  }
+  [[nodiscard]] std::expected<write_view, memory_error> try_write() {
+    auto held = detail::hold<detail::cell::use::writing>::attempt(cell_.get());
+    if (!held) return std::unexpected(held.error());
+    return write_view(std::move(*held));
+  }
+
+  // Another secret of the same value. Refuses as try_read and filled do.
+  [[nodiscard]] std::expected<boxed, memory_error> copy() const {
+    auto from = try_read();
+    if (!from) return std::unexpected(from.error());
+    return filled([&](T& object) { std::memcpy(&object, &**from, sizeof object); });
+  }
+
+  // Equal bytes, in constant time. Opens both for reading, as read() does.
+  [[nodiscard]] friend bool operator==(const boxed& left, const boxed& right)
+    requires any_bytes<T>
+  {
+    return detail::equal(left.cell_.get(), right.cell_.get());
+  }
+
+  // All that is ever printed of it.
+  template <class Stream>
+    requires requires(Stream& out) { out << "hidden"; }
+  friend Stream& operator<<(Stream& out, const boxed&) {
+    out << "hidden";
+    return out;
+  }
+
+ private:
+  explicit boxed(std::unique_ptr<detail::cell>&& made) : cell_(std::move(made)) {}
+
+  std::unique_ptr<detail::cell> cell_;
+};
+
+// What holds a secret of any length, in whatever way. A failed update leaves the old secret whole, in the object that was to
+// be updated. After a wipe every use is memory_error::wiped.
+template <class M>
+concept locked_memory = std::movable<M> && !std::copyable<M> &&
+                        requires(M held, const M& resting, buffer<std::byte> secret, typename M::options options) {
+                          { M::create(std::move(secret)) } -> std::same_as<std::expected<M, memory_error>>;
+                          { M::create(std::move(secret), options) } -> std::same_as<std::expected<M, memory_error>>;
+                          { std::move(held).update(std::move(secret)) } -> std::same_as<std::expected<M, memory_error>>;
+                          { resting.unlock() } -> std::same_as<std::expected<buffer<std::byte>, memory_error>>;
+                          { resting.copy() } -> std::same_as<std::expected<M, memory_error>>;
+                          { held.wipe() } -> std::same_as<void>;
+                        };
+
+}  // namespace lockfast
+
+#endif

@@ -1,0 +1,93 @@
+// files.h - all that Lockfast asks of a file system; one host file implements it (docs/porting.md).
+//
+// Files live in a directory of ours: mode 0700, owned by this process's user, no symbolic link. A file is nameless, where the
+// system can do that, or named, mode 0600, and held: whoever has it open holds it, so that the next start can tell a left-over
+// from a file in use.
+//
+// The caller's duty, which the simulated host enforces: what was written to a file in a directory of ours is overwritten with
+// zeros, and synced, before the file is removed, or closed when it has no name.
+//
+// Invariants
+//   1. A function that refuses has changed nothing, but that write_at may have written a part.
+//   2. Nothing here copies the bytes of a file anywhere but where the caller says, and nothing changes errno.
+//
+// Threads: every function is safe from any number of threads, on files that its caller owns.
+#ifndef LOCKFAST_PLATFORM_FILES_H
+#define LOCKFAST_PLATFORM_FILES_H
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace lockfast::platform {
+
+// 0, or the errno of a refusal.
+using error = int;
+
+// An open file or directory; none when nothing is open.
+enum class file : std::intptr_t { none = -1 };
+enum class directory : std::intptr_t { none = -1 };
+
+constexpr std::size_t path_capacity = 4096;
+constexpr std::size_t name_capacity = 64;
+
+// ---- Directories ----------------------------------------------------------------------------------------------------------
+
+// Writes the path of the directory for short-lived files of this user, ended by 0: below XDG_RUNTIME_DIR, else below the
+// directory for temporary files. ENAMETOOLONG.
+[[nodiscard]] error default_directory(std::span<char, path_capacity> path);
+
+enum class missing : unsigned char { create, refuse };
+
+// Opens a directory of ours, creating the last part of its path, mode 0700. EPERM when it is another user's or open to
+// others; ELOOP or ENOTDIR for a symbolic link.
+[[nodiscard]] error open_ours(const char* path, missing policy, directory& out);
+
+// Opens any directory that the caller names for files to be kept in; it may be open to others.
+[[nodiscard]] error open_any(const char* path, directory& out);
+void close(directory one);
+
+// Calls visit(context, name) for each entry but . and .. ; the names are valid during the call.
+[[nodiscard]] error list(directory in, void (*visit)(void* context, const char* name), void* context);
+
+// Makes changes of the directory's entries durable.
+[[nodiscard]] error sync(directory in);
+
+// ---- Files ----------------------------------------------------------------------------------------------------------------
+
+// A file without a name, gone when it is closed. EOPNOTSUPP where the system has none.
+[[nodiscard]] error create_nameless(directory in, file& out);
+
+// A new file, held; EEXIST when there is one of the name, EAGAIN when another process took it for a left-over.
+[[nodiscard]] error create_named(directory in, const char* name, file& out);
+
+enum class opening : unsigned char { read, read_write };
+
+// ENOENT; ELOOP for a symbolic link; EINVAL for what is no ordinary file.
+[[nodiscard]] error open_named(directory in, const char* name, opening how, file& out);
+void close(file one);
+
+// Takes hold of a file that nobody else holds; EWOULDBLOCK when somebody does.
+[[nodiscard]] error take_hold(file of);
+
+// ---- Contents -------------------------------------------------------------------------------------------------------------
+
+// Whole spans or a refusal; ENODATA when the file ends before.
+[[nodiscard]] error read_at(file from, std::uint64_t offset, std::span<std::byte> out);
+[[nodiscard]] error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes);
+[[nodiscard]] error size_of(file of, std::uint64_t& size);
+
+// Makes the contents durable.
+[[nodiscard]] error sync(file of);
+// Lets the system forget its copy in RAM; the contents must be synced.
+void forget(file of);
+
+// ---- Names ----------------------------------------------------------------------------------------------------------------
+
+// Puts a file of this directory in the place of another, or of none.
+[[nodiscard]] error rename_over(directory in, const char* from, const char* to);
+[[nodiscard]] error remove(directory in, const char* name);
+
+}  // namespace lockfast::platform
+
+#endif

@@ -1,0 +1,232 @@
+// posix_files.cc - files as POSIX has them, and O_TMPFILE where the system has it.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "platform/files.h"
+
+namespace lockfast::platform {
+namespace {
+
+class errno_kept {
+ public:
+  errno_kept() : saved_(errno) {}
+  ~errno_kept() { errno = saved_; }
+  errno_kept(const errno_kept&) = delete;
+  errno_kept& operator=(const errno_kept&) = delete;
+
+ private:
+  int saved_;
+};
+
+int native(file one) { return static_cast<int>(one); }
+int native(directory one) { return static_cast<int>(one); }
+
+error result_of(int result) { return result == 0 ? 0 : errno; }
+
+constexpr int file_flags = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+constexpr mode_t ours_only = 0600;
+constexpr mode_t ours_only_directory = 0700;
+
+// A directory that a variable names, when it is an absolute path and we may create files there.
+const char* directory_of(const char* variable) {
+  const char* const value = secure_getenv(variable);
+  return value != nullptr && value[0] == '/' && ::access(value, W_OK | X_OK) == 0 ? value : nullptr;
+}
+
+// Opens what is there, a symbolic link only where following allows it.
+error open_at(const char* path, int following, directory& out) {
+  const int descriptor = ::open(path, directory_flags | following);
+  if (descriptor < 0) return errno;
+  out = static_cast<directory>(descriptor);
+  return 0;
+}
+
+// Nobody else may look into it or put files there.
+bool is_ours(directory one) {
+  struct stat found = {};
+  return fstat(native(one), &found) == 0 && found.st_uid == geteuid() && (found.st_mode & 077) == 0;
+}
+
+}  // namespace
+
+error default_directory(std::span<char, path_capacity> path) {
+  const errno_kept kept;
+  const char* base = directory_of("XDG_RUNTIME_DIR");
+  if (base == nullptr) base = directory_of("TMPDIR");
+  if (base == nullptr) base = "/tmp";
+  const int length = snprintf(path.data(), path.size(), "%s/lockfast-%lu", base, static_cast<unsigned long>(geteuid()));
+  return length < 0 || static_cast<std::size_t>(length) >= path.size() ? ENAMETOOLONG : 0;
+}
+
+error open_ours(const char* path, missing policy, directory& out) {
+  const errno_kept kept;
+  if (policy == missing::create && mkdir(path, ours_only_directory) != 0 && errno != EEXIST) return errno;
+  if (const error refusal = open_at(path, O_NOFOLLOW, out); refusal != 0) return refusal;
+  if (is_ours(out)) return 0;
+  close(out);
+  out = directory::none;
+  return EPERM;
+}
+
+error open_any(const char* path, directory& out) {
+  const errno_kept kept;
+  return open_at(path, 0, out);
+}
+
+void close(directory one) {
+  const errno_kept kept;
+  if (one != directory::none) (void)::close(native(one));
+}
+
+error list(directory in, void (*visit)(void* context, const char* name), void* context) {
+  const errno_kept kept;
+  // A descriptor of its own: the place in the directory belongs to whoever opened it.
+  const int descriptor = openat(native(in), ".", directory_flags);
+  if (descriptor < 0) return errno;
+  DIR* const entries = fdopendir(descriptor);
+  if (entries == nullptr) {
+    const error refusal = errno;
+    (void)::close(descriptor);
+    return refusal;
+  }
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = readdir(entries);
+    if (entry == nullptr) break;
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) visit(context, entry->d_name);
+  }
+  const error refusal = errno;
+  (void)closedir(entries);
+  return refusal;
+}
+
+error sync(directory in) {
+  const errno_kept kept;
+  return result_of(fsync(native(in)));
+}
+
+error create_nameless(directory in, file& out) {
+  const errno_kept kept;
+#if defined(O_TMPFILE)
+  const int descriptor = openat(native(in), ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, ours_only);
+  if (descriptor >= 0) {
+    out = static_cast<file>(descriptor);
+    return 0;
+  }
+  // A kernel that does not know the flag sees an attempt to open a directory for writing.
+  return errno == EISDIR || errno == ENOENT || errno == EINVAL ? EOPNOTSUPP : errno;
+#else
+  (void)in;
+  (void)out;
+  return EOPNOTSUPP;
+#endif
+}
+
+// Between its creation and its lock another process may take the file for a left-over and remove it: then its lock is taken,
+// or it has no name any more, and the caller tries another name.
+error create_named(directory in, const char* name, file& out) {
+  const errno_kept kept;
+  const int descriptor = openat(native(in), name, O_RDWR | O_CREAT | O_EXCL | file_flags, ours_only);
+  if (descriptor < 0) return errno;
+  struct stat found = {};
+  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 || fstat(descriptor, &found) != 0 || found.st_nlink == 0) {
+    (void)unlinkat(native(in), name, 0);
+    (void)::close(descriptor);
+    return EAGAIN;
+  }
+  out = static_cast<file>(descriptor);
+  return 0;
+}
+
+error open_named(directory in, const char* name, opening how, file& out) {
+  const errno_kept kept;
+  const int access = how == opening::read ? O_RDONLY : O_RDWR;
+  const int descriptor = openat(native(in), name, access | O_NONBLOCK | file_flags);
+  if (descriptor < 0) return errno;
+  struct stat found = {};
+  if (fstat(descriptor, &found) != 0 || !S_ISREG(found.st_mode)) {
+    (void)::close(descriptor);
+    return EINVAL;
+  }
+  out = static_cast<file>(descriptor);
+  return 0;
+}
+
+void close(file one) {
+  const errno_kept kept;
+  if (one != file::none) (void)::close(native(one));
+}
+
+error take_hold(file of) {
+  const errno_kept kept;
+  return result_of(flock(native(of), LOCK_EX | LOCK_NB));
+}
+
+error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
+  const errno_kept kept;
+  while (!out.empty()) {
+    const ssize_t length = pread(native(from), out.data(), out.size(), static_cast<off_t>(offset));
+    if (length == 0) return ENODATA;
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return errno;
+    out = out.subspan(static_cast<std::size_t>(length));
+    offset += static_cast<std::uint64_t>(length);
+  }
+  return 0;
+}
+
+error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
+  const errno_kept kept;
+  while (!bytes.empty()) {
+    const ssize_t length = pwrite(native(to), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (length == 0) return EIO;
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return errno;
+    bytes = bytes.subspan(static_cast<std::size_t>(length));
+    offset += static_cast<std::uint64_t>(length);
+  }
+  return 0;
+}
+
+error size_of(file of, std::uint64_t& size) {
+  const errno_kept kept;
+  struct stat found = {};
+  if (fstat(native(of), &found) != 0) return errno;
+  size = static_cast<std::uint64_t>(found.st_size);
+  return 0;
+}
+
+error sync(file of) {
+  const errno_kept kept;
+  return result_of(fsync(native(of)));
+}
+
+void forget(file of) {
+  const errno_kept kept;
+#if defined(POSIX_FADV_DONTNEED)
+  (void)posix_fadvise(native(of), 0, 0, POSIX_FADV_DONTNEED);
+#else
+  (void)of;
+#endif
+}
+
+error rename_over(directory in, const char* from, const char* to) {
+  const errno_kept kept;
+  return result_of(renameat(native(in), from, native(in), to));
+}
+
+error remove(directory in, const char* name) {
+  const errno_kept kept;
+  return result_of(unlinkat(native(in), name, 0));
+}
+
+}  // namespace lockfast::platform
