@@ -124,25 +124,38 @@ bool cipher::run(std::span<const std::byte> from, std::byte* to) {
 
 cipher_result cipher::seal(key_view key, nonce_view nonce, std::span<const std::byte> associated,
                            std::span<const std::byte> plain, std::span<std::byte> sealed) {
-  int none = 0;
-  unsigned char* const tag = unsigned_bytes(sealed.data() + plain.size());
-  if (begin(key, nonce, associated, encrypt) && run(plain, sealed.data()) && EVP_CipherFinal_ex(context_, tag, &none) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tag_size), tag) == 1) {
-    return cipher_result::done;
-  }
-  lockfast_wipe(sealed.data(), sealed.size());
-  return cipher_result::refused;
+  return seal(key, nonce, associated, plain, sealed.first(plain.size()), sealed.last<tag_size>());
 }
 
 cipher_result cipher::open(key_view key, nonce_view nonce, std::span<const std::byte> associated,
                            std::span<const std::byte> sealed, std::span<std::byte> plain) {
+  return open(key, nonce, associated, sealed.first(plain.size()), sealed.last<tag_size>(), plain);
+}
+
+cipher_result cipher::seal(key_view key, nonce_view nonce, std::span<const std::byte> associated,
+                           std::span<const std::byte> plain, std::span<std::byte> sealed, std::span<std::byte, tag_size> tag) {
   int none = 0;
-  unsigned char tag[tag_size];
-  std::memcpy(tag, sealed.data() + plain.size(), tag_size);
+  unsigned char* const tag_bytes = unsigned_bytes(tag.data());
+  if (begin(key, nonce, associated, encrypt) && run(plain, sealed.data()) &&
+      EVP_CipherFinal_ex(context_, tag_bytes, &none) == 1 &&
+      EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tag_size), tag_bytes) == 1) {
+    return cipher_result::done;
+  }
+  lockfast_wipe(sealed.data(), sealed.size());
+  lockfast_wipe(tag.data(), tag.size());
+  return cipher_result::refused;
+}
+
+cipher_result cipher::open(key_view key, nonce_view nonce, std::span<const std::byte> associated,
+                           std::span<const std::byte> sealed, std::span<const std::byte, tag_size> tag,
+                           std::span<std::byte> plain) {
+  int none = 0;
+  unsigned char wanted[tag_size];
+  std::memcpy(wanted, tag.data(), tag_size);
   const bool begun = begin(key, nonce, associated, decrypt) &&
-                     EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag_size), tag) == 1 &&
-                     run(sealed.first(plain.size()), plain.data());
-  if (begun && EVP_CipherFinal_ex(context_, tag, &none) == 1) return cipher_result::done;
+                     EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag_size), wanted) == 1 &&
+                     run(sealed, plain.data());
+  if (begun && EVP_CipherFinal_ex(context_, wanted, &none) == 1) return cipher_result::done;
   lockfast_wipe(plain.data(), plain.size());
   return begun ? cipher_result::damaged : cipher_result::refused;
 }

@@ -52,6 +52,12 @@ class cipher {
   cipher_result open(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
                      std::span<std::byte> plain);
 
+  // The same with the tag apart from the other sealed bytes, of which there are as many as plain ones.
+  cipher_result seal(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> plain,
+                     std::span<std::byte> sealed, std::span<std::byte, tag_size> tag);
+  cipher_result open(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
+                     std::span<const std::byte, tag_size> tag, std::span<std::byte> plain);
+
  private:
   [[nodiscard]] bool begin(key_view key, nonce_view nonce, std::span<const std::byte> associated, int direction);
   [[nodiscard]] bool run(std::span<const std::byte> from, std::byte* to);
