@@ -300,7 +300,7 @@ concept locked_memory = std::movable<M> && !std::copyable<M> &&
                           { std::move(held).update(std::move(secret)) } -> std::same_as<std::expected<M, memory_error>>;
                           { resting.unlock() } -> std::same_as<std::expected<buffer<std::byte>, memory_error>>;
                           { resting.copy() } -> std::same_as<std::expected<M, memory_error>>;
-                          { held.wipe() } -> std::same_as<void>;
+                          { held.wipe() } -> std::same_as<std::expected<void, memory_error>>;
                         };
 
 }  // namespace lockfast

@@ -1,0 +1,179 @@
+// boojum.hpp - secrets that are nowhere whole while at rest: non_contiguous_memory, and its simpler kin.
+//
+//    auto held = non_contiguous_memory::create(std::move(key), {.shares = {place::ram, place::file}});
+//    held->refresh();                       // every share changes; the secret is not formed
+//    auto back = held->unlock();            // a new buffer; every share changes again
+//
+//    ram_memory               one isolated secret, no access at rest
+//    file_memory              a sealed file, under a key that is held split in RAM
+//    non_contiguous_memory    2 to 16 shares in RAM and in files, of which none says anything of the secret
+//
+// Each is a locked_memory (secret.hpp): create(buffer, options), update(buffer) &&, unlock(), copy(), wipe(). What each defends
+// against, and what not, is in docs/boojum.md.
+//
+// In a forked child a secret that has a file, and one whose memory stayed with the parent (the native default), give
+// memory_error::unavailable. The parent's files are never touched by a child.
+//
+// Threads: const functions and refresh() are safe from any number of threads; create, update, moving, wiping and destroying
+// need the object alone.
+#ifndef LOCKFAST_BOOJUM_HPP
+#define LOCKFAST_BOOJUM_HPP
+
+#include <lockfast/secret.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lockfast {
+
+// One isolated secret in RAM.
+class LOCKFAST_API ram_memory {
+ public:
+  struct options {};
+
+  // Refuses with wiped where the buffer was moved away.
+  [[nodiscard]] static std::expected<ram_memory, memory_error> create(buffer<std::byte> secret, options = {});
+
+  // Holds the new value from now on, in the object that is returned; a refusal leaves this one as it was.
+  [[nodiscard]] std::expected<ram_memory, memory_error> update(buffer<std::byte> next) &&;
+
+  // A new buffer with the secret.
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> unlock() const;
+
+  [[nodiscard]] std::expected<ram_memory, memory_error> copy() const;
+
+  // Forgets the secret now: every use is memory_error::wiped from here on.
+  std::expected<void, memory_error> wipe();
+
+ private:
+  explicit ram_memory(buffer<std::byte> secret) : secret_(std::move(secret)) {}
+
+  buffer<std::byte> secret_;
+};
+
+namespace internal {
+class sealed_file;
+class split_secret;
+}  // namespace internal
+
+// A file of mode 0600 in a directory of ours of mode 0700, nameless where the system can; its contents are sealed by
+// XChaCha20-Poly1305 under a key that is split in RAM. The file is overwritten, synced and removed when the object goes.
+class LOCKFAST_API file_memory {
+ public:
+  struct options {
+    std::string directory = {};    // its last part is created where it is missing; empty: one of the user's own for the session
+    std::size_t prekey = 16 * 1024;  // of the split key, in bytes: 32 to 65536
+  };
+
+  // Refusals: wiped; limit - a secret of more than 2^32 bytes, or a prekey out of its range; file_system; refused.
+  [[nodiscard]] static std::expected<file_memory, memory_error> create(buffer<std::byte> secret, options);
+  [[nodiscard]] static std::expected<file_memory, memory_error> create(buffer<std::byte> secret) {
+    return create(std::move(secret), options());
+  }
+
+  // As ram_memory's.
+  [[nodiscard]] std::expected<file_memory, memory_error> update(buffer<std::byte> next) &&;
+
+  // A new buffer. Refusals: damaged - the file is not as it was written; file_system - it cannot be read.
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> unlock() const;
+
+  [[nodiscard]] std::expected<file_memory, memory_error> copy() const;
+
+  // Overwrites, syncs and removes the file; file_system when the system refuses a part of that.
+  std::expected<void, memory_error> wipe();
+
+  file_memory(file_memory&&) noexcept;
+  file_memory& operator=(file_memory&&) noexcept;
+  ~file_memory();
+
+ private:
+  explicit file_memory(std::shared_ptr<internal::sealed_file>);
+
+  std::shared_ptr<internal::sealed_file> file_;
+};
+
+// Where a share lies.
+enum class place : unsigned char { ram, file };
+
+enum class remix : unsigned char {
+  on_unlock,  // every unlock draws new shares
+  on_demand   // only refresh(), and the refresher
+};
+
+// Whether a refresh writes the new shares over the old ones, or elsewhere.
+enum class address : unsigned char { keep, change };
+
+// A secret of any length, split. Shares 1 to n-1 are prekeys, random bytes; the last is the secret, with a tag, behind masks
+// made of the hash of each prekey.
+class LOCKFAST_API non_contiguous_memory {
+ public:
+  struct options {
+    std::vector<place> shares = {place::ram, place::ram};  // 2 to 16
+    std::size_t prekey = 16 * 1024;                        // bytes of each prekey: 32 to 65536
+    std::string directory = {};                            // of the file shares, as in file_memory
+    lockfast::remix remix = lockfast::remix::on_unlock;
+  };
+
+  // Refusals: wiped; limit - counts or sizes out of their range, a secret of more than 2^32 bytes; file_system; refused.
+  [[nodiscard]] static std::expected<non_contiguous_memory, memory_error> create(buffer<std::byte> secret, options);
+  [[nodiscard]] static std::expected<non_contiguous_memory, memory_error> create(buffer<std::byte> secret) {
+    return create(std::move(secret), options());
+  }
+
+  // As ram_memory's.
+  [[nodiscard]] std::expected<non_contiguous_memory, memory_error> update(buffer<std::byte> next) &&;
+
+  // Joins the shares into a new buffer, verifies it, and draws new shares. Refusals: damaged - a share was changed;
+  // file_system - a share cannot be read, or the new ones cannot be written; refused; unavailable; wiped. The value stays.
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> unlock() const;
+
+  // Draws new shares; the secret is not formed, and so not verified. A refusal leaves the value whole. Refusals as unlock's.
+  std::expected<void, memory_error> refresh(address where = address::keep) const;
+
+  // Another secret of the same value and options, with shares of its own; the secret is not formed.
+  [[nodiscard]] std::expected<non_contiguous_memory, memory_error> copy() const;
+
+  // Wipes every share; file_system when the system refuses to overwrite, sync or remove a file.
+  std::expected<void, memory_error> wipe();
+
+  non_contiguous_memory(non_contiguous_memory&&) noexcept;
+  non_contiguous_memory& operator=(non_contiguous_memory&&) noexcept;
+  ~non_contiguous_memory();
+
+ private:
+  explicit non_contiguous_memory(std::shared_ptr<internal::split_secret>);
+
+  std::shared_ptr<internal::split_secret> split_;
+};
+
+// The thread of this process that refreshes every non_contiguous_memory, started when the first is made. Those that have a
+// file are refreshed once in `file_periods` periods, for the sake of the disk.
+class LOCKFAST_API refresher {
+ public:
+  static constexpr std::chrono::milliseconds default_period{1000};
+  static constexpr unsigned file_periods = 60;
+
+  // Starts it, if it is not running; refused where the system gives no thread.
+  static std::expected<void, memory_error> start();
+
+  // Stops it and keeps it stopped until start() is called; returns when it works on no secret any more.
+  static void stop();
+
+  [[nodiscard]] static bool running();
+
+  // From the next round on. Requires more than none.
+  static void period(std::chrono::milliseconds between_rounds);
+  [[nodiscard]] static std::chrono::milliseconds period();
+
+  // Rounds since the process, or this child, began.
+  [[nodiscard]] static std::uint64_t rounds();
+};
+
+}  // namespace lockfast
+
+#endif

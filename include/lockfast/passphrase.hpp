@@ -1,0 +1,107 @@
+// passphrase.hpp - a passphrase that stays in memory for days: held split, used within a scope, gone when it is idle.
+//
+//    auto phrase = passphrase::take(std::span<char>(typed), {.idle_expiry = std::chrono::minutes(5)});
+//    phrase->use([&](std::span<const std::byte> bytes) { open_with(bytes); });
+//    auto key = phrase->derive(salt);              // scrypt: a new buffer of 32 bytes
+//
+// A passphrase is held as a non_contiguous_memory. Each use joins it into a buffer that is wiped before the use returns. When
+// it was idle for as long as idle_expiry says it is wiped: by the refresher, or at the next attempt to use it at the latest.
+//
+// Threads: const functions are safe from any number of threads, and so are replace, clear and set; moving and destroying need
+// the object alone.
+#ifndef LOCKFAST_PASSPHRASE_HPP
+#define LOCKFAST_PASSPHRASE_HPP
+
+#include <lockfast/boojum.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <type_traits>
+
+namespace lockfast {
+
+namespace internal {
+class passphrase_state;
+}
+
+// What deriving a key costs (RFC 7914): memory of 128 * block * 2^work bytes, about 32 MiB by default.
+struct scrypt_cost {
+  unsigned work = 15;         // log2 of N: 1 to 24
+  std::uint32_t block = 8;    // r: 1 to 64
+  std::uint32_t parallel = 1;  // p: 1 to 64
+};
+
+class LOCKFAST_API passphrase {
+ public:
+  struct options {
+    std::chrono::milliseconds idle_expiry{0};  // none: it never expires
+    std::size_t prekey = 16 * 1024;            // as in non_contiguous_memory
+  };
+
+  // The characters of typed, which is wiped; a refusal leaves it as it was. Refusals: zero_size, limit, refused.
+  [[nodiscard]] static std::expected<passphrase, memory_error> take(std::span<char> typed, options);
+  [[nodiscard]] static std::expected<passphrase, memory_error> take(std::span<char> typed) { return take(typed, options()); }
+  [[nodiscard]] static std::expected<passphrase, memory_error> take(buffer<std::byte> typed, options);
+
+  // Puts another in its place, also where it was cleared or has expired; typed is wiped. A refusal leaves both as they were.
+  std::expected<void, memory_error> set(std::span<char> typed);
+
+  // Calls use(bytes) while the bytes can be read. Refusals: wiped, expired, and those of unlock. What use returns, nothing or a
+  // std::expected<void, memory_error>, is passed on.
+  template <class Use>
+    requires std::invocable<Use, std::span<const std::byte>>
+  std::expected<void, memory_error> use(Use&& use) const {
+    const auto whole = unlock();
+    if (!whole) return std::unexpected(whole.error());
+    const auto view = whole->read();
+    return detail::run(std::forward<Use>(use), std::span<const std::byte>(view.span()));
+  }
+
+  // Whether the characters are those of the passphrase, in a time that depends on the lengths alone. again is not wiped.
+  [[nodiscard]] std::expected<bool, memory_error> equals(std::span<const char> again) const;
+
+  // Calls commit(bytes of the new one), which may give nothing or a std::expected<void, memory_error>; then puts the new one in
+  // place of the old one. When commit refuses or throws, or anything else is refused, the old one stays. typed is wiped when the
+  // new one is in place.
+  template <class Commit>
+    requires std::invocable<Commit, std::span<const std::byte>>
+  std::expected<void, memory_error> replace(std::span<char> typed, Commit&& commit) {
+    auto next = prepare(typed);
+    if (!next) return std::unexpected(next.error());
+    if (auto done = next->use(std::forward<Commit>(commit)); !done) return done;
+    return adopt(std::move(*next), typed);
+  }
+
+  // A key of size bytes for this salt, by scrypt over this passphrase (docs/boojum.md). Refusals: unsupported - libcrypto has
+  // no scrypt; limit - a cost out of its range; refused; and those of use.
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> derive(std::span<const std::byte> salt, scrypt_cost cost = {},
+                                                                     std::size_t size = 32) const;
+
+  // Wipes it now. Afterwards it is not available, and every use is memory_error::wiped.
+  void clear();
+
+  // Whether it can be used; asking is no use, and does not keep it from expiring.
+  [[nodiscard]] bool available() const;
+
+  passphrase(passphrase&&) noexcept;
+  passphrase& operator=(passphrase&&) noexcept;
+  ~passphrase();
+
+ private:
+  explicit passphrase(std::shared_ptr<internal::passphrase_state>);
+
+  std::expected<buffer<std::byte>, memory_error> unlock() const;
+  std::expected<passphrase, memory_error> prepare(std::span<const char> typed) const;
+  std::expected<void, memory_error> adopt(passphrase next, std::span<char> typed);
+
+  std::shared_ptr<internal::passphrase_state> state_;
+};
+
+}  // namespace lockfast
+
+#endif
