@@ -18,7 +18,8 @@ enum class memory_error : unsigned char {
   busy,              // somebody reads or writes it
   unavailable,       // it is not in this process: it stayed with the parent of a fork
   expired,           // it was idle for too long and is gone
-  unsupported        // the system or the cipher library cannot do it
+  unsupported,       // the system or the cipher library cannot do it
+  cancelled          // the caller stopped it
 };
 
 // One sentence without a full stop, for a log.
@@ -36,6 +37,7 @@ enum class memory_error : unsigned char {
     case memory_error::unavailable: return "the secret stayed with the parent process";
     case memory_error::expired: return "the secret was idle for too long and was wiped";
     case memory_error::unsupported: return "the system or the cipher library cannot do it";
+    case memory_error::cancelled: return "the caller stopped it";
   }
   return "no such error";
 }

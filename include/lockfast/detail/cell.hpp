@@ -64,6 +64,13 @@ class cell {
     return {};
   }
 
+  // Ends the filling with a first reader counted in. A refusal leaves a cell that may only be destroyed.
+  [[nodiscard]] std::expected<void, memory_error> close_but_for_reader() {
+    if (lockfast_protect(bytes_, LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::refused);
+    state_.store(1, std::memory_order_release);
+    return {};
+  }
+
   // Counts a view in. Refusals: busy - a writer beside others; unavailable - the secret is not in this process, or the system
   // does not open it.
   [[nodiscard]] std::expected<void, memory_error> open(use wanted) {
@@ -132,6 +139,9 @@ class hold {
     if (const auto opened = of->open(Use); !opened) return std::unexpected(opened.error());
     return hold(of);
   }
+
+  // The first reader, whom the end of the filling has counted in already.
+  [[nodiscard]] static hold first(cell* of) { return hold(of); }
 
   // The same for a caller who was promised access: a refusal is a breach.
   [[nodiscard]] static hold insist(cell* of) {

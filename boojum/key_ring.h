@@ -1,0 +1,98 @@
+// key_ring.h - the vault's key, and while records are sealed anew, the one before.
+//
+//    turn 0:  epoch 0 = key A
+//    turn 1:  epoch 0 = key A, epoch 1 = key B     records move from A to B, one by one; new ones are sealed under B
+//    turn 2:  epoch 1 = key B                      A is gone
+//
+// A record says by one bit under which of two keys it is sealed. A reader takes a snapshot of the ring, so that a key lives
+// as long as a call that uses it; when the turn has changed since, the reader looks again.
+//
+// Threads: everything from any thread, but lock() and unlock(), which are for fork.
+#ifndef LOCKFAST_BOOJUM_KEY_RING_H
+#define LOCKFAST_BOOJUM_KEY_RING_H
+
+#include <lockfast/memory_error.hpp>
+#include <lockfast/secret.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "boojum/cipher.h"
+
+namespace lockfast::internal {
+
+// A key at rest.
+class resting_key {
+ public:
+  [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> fresh();
+
+  // The key in a block of its own. Refuses: refused; unavailable - it stayed with the parent of a fork.
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> open() const { return held_.copy(); }
+
+ private:
+  explicit resting_key(buffer<std::byte>&& held) : held_(std::move(held)) {}
+
+  buffer<std::byte> held_;
+};
+
+class key_ring {
+ public:
+  struct snapshot {
+    std::array<std::shared_ptr<const resting_key>, 2> by_epoch;
+    std::uint32_t current = 0;
+    std::uint64_t turn = 0;
+  };
+
+  // Makes the first key where there is none yet. Refuses: refused.
+  [[nodiscard]] std::expected<snapshot, memory_error> now();
+  [[nodiscard]] std::uint64_t turn() const;
+
+  // Brings in a fresh key, unless a turn is under way. A refusal changes nothing.
+  [[nodiscard]] std::expected<void, memory_error> begin_turn();
+  // Drops the key before. Requires that no record is sealed under it.
+  void end_turn();
+
+  // How long the oldest key has been in use; 0 where there is none.
+  [[nodiscard]] std::chrono::steady_clock::duration age() const;
+
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+
+ private:
+  mutable std::mutex mutex_;
+  snapshot ring_;
+  std::chrono::steady_clock::time_point since_;   // of the oldest key
+  std::chrono::steady_clock::time_point turned_;  // when the latest turn began
+};
+
+// The keys of a snapshot for the length of a call, each opened when it is first asked for.
+class open_keys {
+ public:
+  explicit open_keys(key_ring::snapshot&& of) : of_(std::move(of)) {}
+
+  [[nodiscard]] std::uint32_t current() const { return of_.current; }
+  [[nodiscard]] std::uint64_t turn() const { return of_.turn; }
+
+  // Valid while this lives. Refuses as resting_key::open does; damaged where the snapshot has no such key.
+  [[nodiscard]] std::expected<key_view, memory_error> of(std::uint32_t epoch);
+
+ private:
+  struct opened {
+    explicit opened(buffer<std::byte>&& made) : bytes(std::move(made)), view(bytes.read()) {}
+
+    buffer<std::byte> bytes;
+    buffer<std::byte>::read_view view;
+  };
+
+  key_ring::snapshot of_;
+  std::array<std::optional<opened>, 2> opened_;
+};
+
+}  // namespace lockfast::internal
+
+#endif

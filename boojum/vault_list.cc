@@ -1,0 +1,48 @@
+// vault_list.cc - the list, and the handlers of fork.
+#include "boojum/vault_list.h"
+
+#include <mutex>
+
+#include "boojum/vault_state.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+namespace {
+
+constinit platform::mutex exclusion;
+constinit vault_state* first = nullptr;
+constinit bool handlers_registered = false;
+
+}  // namespace
+
+void vault_list::add(vault_state& one) {
+  const std::scoped_lock held(exclusion);
+  if (!handlers_registered) platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
+  handlers_registered = true;
+  one.next_ = first;
+  first = &one;
+}
+
+void vault_list::remove(vault_state& one) {
+  const std::scoped_lock held(exclusion);
+  vault_state** link = &first;
+  while (*link != &one) link = &(*link)->next_;
+  *link = one.next_;
+}
+
+void vault_list::before_fork() {
+  exclusion.lock();
+  for (vault_state* each = first; each != nullptr; each = each->next_) each->before_fork();
+}
+
+void vault_list::after_fork_in_parent() {
+  for (vault_state* each = first; each != nullptr; each = each->next_) each->after_fork_in_parent();
+  exclusion.unlock();
+}
+
+void vault_list::after_fork_in_child() {
+  for (vault_state* each = first; each != nullptr; each = each->next_) each->after_fork_in_child();
+  exclusion.unlock();
+}
+
+}  // namespace lockfast::internal

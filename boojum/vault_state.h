@@ -1,0 +1,138 @@
+// vault_state.h - what a vault owns: sixteen shards of sealed records, the ring of keys, the records opened lately.
+//
+//    insert, replace:   gate | key opened | sealed beside the shard | published in the shard
+//    open, use:         key opened | sealed bytes copied out of the shard | opened in place, in their isolated block
+//    rekey, save:       gate closed | record by record through locked memory
+//
+// A shard's mutex is held while bytes are copied, never while a cipher runs.
+//
+// Invariants
+//   1. count == the sum of the live records of the shards, when no call is under way.
+//   2. Plain bytes are in isolated blocks and in locked memory alone.
+//   3. Order of mutexes: list of vaults > gate > keys > hot records > shards by number.
+//
+// Threads: everything from any thread, but construction, destruction and what fork calls.
+#ifndef LOCKFAST_BOOJUM_VAULT_STATE_H
+#define LOCKFAST_BOOJUM_VAULT_STATE_H
+
+#include <lockfast/vault.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+
+#include "boojum/change_gate.h"
+#include "boojum/cipher.h"
+#include "boojum/hot_records.h"
+#include "boojum/key_ring.h"
+#include "boojum/sealed_shard.h"
+
+namespace lockfast::internal {
+
+using vault_identity = std::array<std::byte, 16>;
+
+class vault_state {
+ public:
+  static constexpr std::size_t shard_count = 16;
+
+  // A shard and a tenant of it: the parts of an id.
+  struct location {
+    std::size_t shard;
+    tenancy at;
+  };
+  [[nodiscard]] static location locate(vault::id which);
+  [[nodiscard]] static vault::id id_of(const location& where);
+
+  // The keys and the cipher of one call.
+  class session {
+   public:
+    explicit session(const vault_state& of, key_ring::snapshot&& keys) : of_(of), keys_(std::move(keys)) {}
+
+    [[nodiscard]] std::uint32_t current() const { return keys_.current(); }
+    [[nodiscard]] std::uint64_t turn() const { return keys_.turn(); }
+
+    // Opens the present key, where it is not open yet.
+    [[nodiscard]] std::expected<void, memory_error> begin();
+
+    // Seals under the present key. Refuses as open_keys::of does; refused.
+    [[nodiscard]] std::expected<void, memory_error> seal(vault::id which, std::uint32_t version,
+                                                         std::span<const std::byte> plain, seal_head& head,
+                                                         std::span<std::byte> sealed);
+
+    // Opens a record into out, which it fills to the last byte. Refuses: not_found, damaged, refused, unavailable; busy - it
+    // has another size by now, or the keys are no longer those of this session: then look again.
+    [[nodiscard]] std::expected<record_state, memory_error> open(const location& where, std::span<std::byte> out);
+
+   private:
+    const vault_state& of_;
+    open_keys keys_;
+    cipher cipher_;
+  };
+
+  explicit vault_state(const vault::options& chosen);
+  vault_state(const vault::options& chosen, const vault_identity& identity, std::uint64_t saves);
+  ~vault_state();
+  vault_state(const vault_state&) = delete;
+  vault_state& operator=(const vault_state&) = delete;
+
+  [[nodiscard]] std::expected<void, memory_error> insert(vault::spans secrets, std::span<vault::id> ids);
+  [[nodiscard]] std::expected<void, memory_error> replace(vault::id which, std::span<const std::byte> secret);
+  [[nodiscard]] std::expected<void, memory_error> erase(vault::id which);
+  [[nodiscard]] std::expected<void, memory_error> clear();
+  [[nodiscard]] std::expected<vault::view, memory_error> open(vault::id which);
+  [[nodiscard]] std::expected<vault::views, memory_error> open(std::span<const vault::id> which);
+  [[nodiscard]] std::expected<void, memory_error> rekey();
+
+  [[nodiscard]] std::size_t size() const { return count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::optional<record_state> find(vault::id which) const;
+  [[nodiscard]] vault::id next(vault::id behind) const;
+  [[nodiscard]] std::uint64_t footprint() const;
+  [[nodiscard]] std::chrono::steady_clock::duration key_age() const { return keys_.age(); }
+  [[nodiscard]] std::uint64_t saves() const { return saves_.load(std::memory_order_relaxed); }
+
+  // For saving and loading.
+  [[nodiscard]] change_gate& gate() { return gate_; }
+  [[nodiscard]] const vault_identity& identity() const { return identity_; }
+  [[nodiscard]] sealed_shard& shard(std::size_t number) { return shards_[number]; }
+  [[nodiscard]] std::expected<key_ring::snapshot, memory_error> keys() { return keys_.now(); }
+  // Seals a secret as the tenant of a reserved slot.
+  [[nodiscard]] std::expected<void, memory_error> admit(session& with, const location& where,
+                                                        std::span<const std::byte> secret);
+  void set_saves(std::uint64_t count) { saves_.store(count, std::memory_order_relaxed); }
+
+  void before_fork();
+  void after_fork_in_parent();
+  void after_fork_in_child();
+
+ private:
+  friend class vault_list;
+
+  void rekey_when_due();
+  [[nodiscard]] std::expected<void, memory_error> rekey_within_gate();
+  [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
+  [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
+  [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
+                                                                   const record_state& found, session& with);
+  [[nodiscard]] std::expected<void, memory_error> open_together(std::span<const vault::id> which, session& with,
+                                                                vault::views& out);
+  void drop_hot(vault::id which) { hot_.drop(which.value()); }
+
+  const std::chrono::seconds most_key_age_;
+  vault_identity identity_;
+  std::atomic<std::uint64_t> saves_;
+  std::atomic<std::size_t> count_ = 0;
+  std::atomic<std::uint32_t> turn_ = 0;  // of the shards, for new records
+  change_gate gate_;
+  key_ring keys_;
+  hot_records hot_;
+  std::array<sealed_shard, shard_count> shards_;
+  vault_state* next_ = nullptr;  // in the list of vaults
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,316 @@
+// vault.hpp - a vault: a million secrets, sealed in ordinary memory, each opened for as long as it is looked at.
+//
+//    lockfast::vault records;
+//    auto id = records.insert(*lockfast::buffer<std::byte>::random(32));     // std::expected<vault::id, memory_error>
+//    { auto view = records.open(*id); use(view->data(), view->size()); }     // sealed again when the view goes
+//    records.use({ids}, [](vault::spans secrets) { ... });                   // many at once, for one opening of the key
+//    auto saved = records.save("records.vault", phrase);
+//
+// A record is sealed by XChaCha20-Poly1305 under the vault's key, which is split while it rests. What binds it is the vault's
+// identity, the record's id and its version: a record that was moved, changed or put back from before is
+// memory_error::damaged. It takes at most 64 bytes over its own size.
+//
+// An opened record lies in an isolated block that can only be read, and is wiped when the last view of it goes; a few that
+// were opened lately stay, at rest without access, so that opening them again costs no cipher (options::hot_records).
+//
+// Every function refuses by memory_error; all that touch records refuse with
+//    refused       the system or the policy gave no memory, lock or access
+//    damaged       a record or the key is not what it was
+//    unavailable   in a forked child whose parent kept the key (fork=absent, fork=wipe)
+//    wiped         the vault was moved away, or there was no memory to make it
+//    busy          a change was asked for by the function that watches a save
+// A refusal leaves the vault as it was.
+//
+// Threads: every function is safe from any number of threads, but moving, assigning and destroying, which need the vault
+// alone. Readers never wait for each other; changes wait while the vault is saved or its key is changed.
+#ifndef LOCKFAST_VAULT_HPP
+#define LOCKFAST_VAULT_HPP
+
+#include <lockfast/memory_error.hpp>
+#include <lockfast/secret.hpp>
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace lockfast {
+
+class passphrase;
+
+namespace internal {
+class vault_state;
+}
+
+class LOCKFAST_API vault {
+ public:
+  // Names a record of one vault; no other record of it ever has the same. It is no secret.
+  class id {
+   public:
+    constexpr id() = default;
+    // For a number that value() gave.
+    constexpr explicit id(std::uint64_t value) : value_(value) {}
+    [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
+    friend constexpr auto operator<=>(id, id) = default;
+
+   private:
+    std::uint64_t value_ = 0;
+  };
+
+  // One opened record, for as long as it lives.
+  class view;
+  // Several opened records; one block holds them all.
+  class views;
+  // What a function that uses several records is given: each record's bytes, in the order of the ids.
+  using spans = std::span<const std::span<const std::byte>>;
+
+  struct options {
+    std::size_t hot_records = 16;  // how many opened records stay at hand; 0 for none
+    // The first call that opens the key after this long seals every record anew, unless a change is under way; 0 for never.
+    std::chrono::seconds key_age = std::chrono::hours(24);
+  };
+
+  vault();
+  explicit vault(const options& chosen);
+  ~vault();
+  vault(vault&&) noexcept;
+  vault& operator=(vault&&) noexcept;
+
+  // ---- Records ------------------------------------------------------------------------------------------------------
+
+  // Seals a secret as a new record; the buffer is gone when that succeeds. limit - more than 2^31 - 1 bytes, or no room.
+  [[nodiscard]] std::expected<id, memory_error> insert(buffer<std::byte>&& secret);
+  [[nodiscard]] std::expected<id, memory_error> insert(const buffer<std::byte>& secret);
+  // All of them, or none, for one opening of the key. Requires as many ids as secrets. zero_size - an empty secret.
+  [[nodiscard]] std::expected<void, memory_error> insert(spans secrets, std::span<id> ids);
+
+  // Seals another secret in the place of a record's. not_found; limit as for insert, or 2^32 versions under one key.
+  [[nodiscard]] std::expected<void, memory_error> replace(id which, buffer<std::byte>&& secret);
+  [[nodiscard]] std::expected<void, memory_error> replace(id which, const buffer<std::byte>& secret);
+
+  // not_found. Views of it stay as they are.
+  std::expected<void, memory_error> erase(id which);
+  // Erases all of them.
+  std::expected<void, memory_error> clear();
+
+  // ---- Opening ------------------------------------------------------------------------------------------------------
+
+  // not_found.
+  [[nodiscard]] std::expected<view, memory_error> open(id which) const;
+  // Opens the key once for all of them. not_found when one is not there.
+  [[nodiscard]] std::expected<views, memory_error> open(std::span<const id> which) const;
+
+  // Calls function(std::span<const std::byte>) with the record, and gives what it gives, in a std::expected.
+  template <class Function>
+  auto use(id which, Function&& function) const
+      -> std::expected<std::invoke_result_t<Function, std::span<const std::byte>>, memory_error>;
+  // Calls function(spans) with all of them.
+  template <class Function>
+  auto use(std::span<const id> which, Function&& function) const
+      -> std::expected<std::invoke_result_t<Function, spans>, memory_error>;
+
+  // ---- Queries ------------------------------------------------------------------------------------------------------
+
+  // Records; 0 once it was moved away.
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] bool contains(id which) const;
+  // Bytes of a record.
+  [[nodiscard]] std::expected<std::size_t, memory_error> size_of(id which) const;
+
+  // The ids of the records, in no order that means anything. Records may come and go meanwhile: one that is there all the
+  // while is met once.
+  class id_range;
+  [[nodiscard]] id_range ids() const;
+
+  // Bytes of ordinary memory that hold the sealed records and their index.
+  [[nodiscard]] std::uint64_t footprint() const;
+
+  // ---- The key ------------------------------------------------------------------------------------------------------
+
+  // Seals every record anew under a fresh key. Readers go on. Records are moved from the old key to the new one, one by one, in
+  // locked memory; when one of them refuses, each record is still whole under the key that it is sealed under, and the next
+  // call goes on from there. A damaged record stays damaged and is told of at the end.
+  std::expected<void, memory_error> rekey();
+  // How long the present key has been in use.
+  [[nodiscard]] std::chrono::steady_clock::duration key_age() const;
+
+  // ---- Files --------------------------------------------------------------------------------------------------------
+
+  // How far a save or load has come, in records. A save knows how many there are.
+  struct progress {
+    std::uint64_t done;
+    std::uint64_t all;
+  };
+  // Called now and then; gives false to have it stop, with memory_error::cancelled.
+  using watcher = std::function<bool(const progress&)>;
+
+  struct save_options {
+    // The passphrase is stretched by scrypt with N = 2^cost, r = 8, p = 1: 2^cost KiB of memory. 10 to 20.
+    unsigned cost = 15;
+    watcher watch = nullptr;
+  };
+  struct load_options {
+    options vault = {};
+    // damaged for a file of an earlier save: keep saves() where it cannot be rolled back with the file.
+    std::uint64_t least_saves = 0;
+    // The most that a file may ask for the stretching: limit beyond it. 2^20 is 1 GiB of memory.
+    unsigned most_cost = 20;
+    watcher watch = nullptr;
+  };
+
+  // Writes all records to a file of mode 0600, sealed under the passphrase (docs/vault.md), which takes the place of what was
+  // there at once, when it is whole and on the disk. Changes wait meanwhile. file_system, cancelled; expired - the passphrase.
+  [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const passphrase& phrase);
+  [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const passphrase& phrase,
+                                                       const save_options& chosen);
+
+  // A vault of the same identity, ids and records. not_found, file_system; unsupported - another version of the format;
+  // wrong_passphrase - or a changed header; damaged.
+  [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase);
+  [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase,
+                                                               const load_options& chosen);
+
+  // How often it was saved, by this vault and the one that it was loaded from.
+  [[nodiscard]] std::uint64_t saves() const;
+
+ private:
+  std::unique_ptr<internal::vault_state> state_;
+};
+
+class vault::view {
+ public:
+  [[nodiscard]] const std::byte* data() const { return held_.bytes(); }
+  [[nodiscard]] std::size_t size() const { return held_.size(); }
+  [[nodiscard]] const std::byte* begin() const { return data(); }
+  [[nodiscard]] const std::byte* end() const { return data() + size(); }
+  [[nodiscard]] std::span<const std::byte> span() const { return {data(), size()}; }
+
+  view(view&&) noexcept = default;
+  view& operator=(view&& other) noexcept {
+    held_ = std::move(other.held_);
+    block_ = std::move(other.block_);
+    return *this;
+  }
+
+ private:
+  friend class internal::vault_state;
+  using hold = detail::hold<detail::cell::use::reading>;
+  view(std::shared_ptr<detail::cell>&& block, hold&& held) : block_(std::move(block)), held_(std::move(held)) {}
+
+  std::shared_ptr<detail::cell> block_;  // outlives the hold
+  hold held_;
+};
+
+class vault::views {
+ public:
+  [[nodiscard]] std::size_t size() const { return count_; }
+  [[nodiscard]] std::span<const std::byte> operator[](std::size_t at) const { return each_[at]; }
+  [[nodiscard]] vault::spans spans() const { return {each_.get(), count_}; }
+
+  views(views&& other) noexcept
+      : block_(std::move(other.block_)), each_(std::move(other.each_)), count_(std::exchange(other.count_, 0)) {}
+  views& operator=(views&& other) noexcept {
+    block_ = std::move(other.block_);
+    each_ = std::move(other.each_);
+    count_ = std::exchange(other.count_, 0);
+    return *this;
+  }
+
+ private:
+  friend class internal::vault_state;
+  struct free_wiped {
+    void operator()(std::byte* bytes) const { lockfast_free(bytes); }
+  };
+  views() = default;
+
+  std::unique_ptr<std::byte, free_wiped> block_;  // isolated, read-only
+  std::unique_ptr<std::span<const std::byte>[]> each_;
+  std::size_t count_ = 0;
+};
+
+class LOCKFAST_API vault::id_range {
+ public:
+  class iterator {
+   public:
+    using value_type = id;
+    using difference_type = std::ptrdiff_t;
+    iterator() = default;
+    [[nodiscard]] id operator*() const { return at_; }
+    iterator& operator++() {
+      at_ = next(of_, at_);
+      return *this;
+    }
+    iterator operator++(int) {
+      const iterator before = *this;
+      ++*this;
+      return before;
+    }
+    [[nodiscard]] bool operator==(std::default_sentinel_t) const { return at_ == id(); }
+    [[nodiscard]] bool operator==(const iterator& other) const { return at_ == other.at_; }
+
+   private:
+    friend class id_range;
+    iterator(const internal::vault_state* of, id at) : of_(of), at_(at) {}
+    const internal::vault_state* of_ = nullptr;
+    id at_;
+  };
+  [[nodiscard]] iterator begin() const { return {of_, next(of_, id())}; }
+  [[nodiscard]] static std::default_sentinel_t end() { return std::default_sentinel; }
+
+ private:
+  friend class vault;
+  explicit id_range(const internal::vault_state* of) : of_(of) {}
+  // The id behind one; the first behind id(), and id() behind the last.
+  [[nodiscard]] static id next(const internal::vault_state* of, id behind);
+
+  const internal::vault_state* of_;
+};
+
+namespace detail {
+
+// What a function gives, in a std::expected.
+template <class Function, class Argument>
+std::expected<std::invoke_result_t<Function, Argument>, memory_error> result_of(Function&& function, Argument argument) {
+  if constexpr (std::is_void_v<std::invoke_result_t<Function, Argument>>) {
+    std::invoke(std::forward<Function>(function), argument);
+    return {};
+  } else {
+    return std::invoke(std::forward<Function>(function), argument);
+  }
+}
+
+}  // namespace detail
+
+template <class Function>
+auto vault::use(id which, Function&& function) const
+    -> std::expected<std::invoke_result_t<Function, std::span<const std::byte>>, memory_error> {
+  const auto opened = open(which);
+  if (!opened) return std::unexpected(opened.error());
+  return detail::result_of(std::forward<Function>(function), opened->span());
+}
+
+template <class Function>
+auto vault::use(std::span<const id> which, Function&& function) const
+    -> std::expected<std::invoke_result_t<Function, spans>, memory_error> {
+  const auto opened = open(which);
+  if (!opened) return std::unexpected(opened.error());
+  return detail::result_of(std::forward<Function>(function), opened->spans());
+}
+
+}  // namespace lockfast
+
+template <>
+struct std::hash<lockfast::vault::id> {
+  std::size_t operator()(lockfast::vault::id one) const noexcept { return std::hash<std::uint64_t>()(one.value()); }
+};
+
+#endif
