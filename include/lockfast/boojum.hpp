@@ -66,7 +66,7 @@ class split_secret;
 class LOCKFAST_API file_memory {
  public:
   struct options {
-    std::string directory = {};    // its last part is created where it is missing; empty: one of the user's own for the session
+    std::string directory = {};  // its last part is created where it is missing; empty: one of the user's own for the session
     std::size_t prekey = 16 * 1024;  // of the split key, in bytes: 32 to 65536
   };
 

@@ -3,6 +3,8 @@
 #define LOCKFAST_LOCKFAST_HPP
 
 #include <lockfast/allocator.hpp>
+#include <lockfast/boojum.hpp>
+#include <lockfast/passphrase.hpp>
 #include <lockfast/secret.hpp>
 
 #endif

@@ -31,8 +31,8 @@ class passphrase_state;
 
 // What deriving a key costs (RFC 7914): memory of 128 * block * 2^work bytes, about 32 MiB by default.
 struct scrypt_cost {
-  unsigned work = 15;         // log2 of N: 1 to 24
-  std::uint32_t block = 8;    // r: 1 to 64
+  unsigned work = 15;          // log2 of N: 1 to 24
+  std::uint32_t block = 8;     // r: 1 to 64
   std::uint32_t parallel = 1;  // p: 1 to 64
 };
 
@@ -80,7 +80,7 @@ class LOCKFAST_API passphrase {
   // A key of size bytes for this salt, by scrypt over this passphrase (docs/boojum.md). Refusals: unsupported - libcrypto has
   // no scrypt; limit - a cost out of its range; refused; and those of use.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> derive(std::span<const std::byte> salt, scrypt_cost cost = {},
-                                                                     std::size_t size = 32) const;
+                                                                      std::size_t size = 32) const;
 
   // Wipes it now. Afterwards it is not available, and every use is memory_error::wiped.
   void clear();

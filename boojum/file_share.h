@@ -1,0 +1,57 @@
+// file_share.h - a share in a file of two areas, of which one holds it and the other is zero.
+//
+//    | header | share bytes | 0 ... 0 | 0 ... 0     |        and after a rewrite the other way round
+//    |<------ area 0 ------>|<------ area 1 ------->|
+//
+// A new value is written into the idle area; committing it only changes which area counts. So a write that fails, on a full
+// disk say, leaves the old value whole. The object knows every byte of the header and that the idle area is zero: whatever
+// differs is damage. The bytes of the share are verified with the secret, by its tag.
+//
+// Threads: as share.
+#ifndef LOCKFAST_BOOJUM_FILE_SHARE_H
+#define LOCKFAST_BOOJUM_FILE_SHARE_H
+
+#include "boojum/resting_file.h"
+#include "boojum/share.h"
+
+namespace lockfast::internal {
+
+class file_share final : public share {
+ public:
+  [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(
+      const std::shared_ptr<share_directory>& directory, unsigned index, std::span<const std::byte> bytes);
+
+  [[nodiscard]] std::expected<std::span<const std::byte>, memory_error> open(purpose use, std::span<std::byte> room) override;
+  void close() override {}
+  [[nodiscard]] result prepare(std::span<const std::byte> next, address where) override;
+  void abandon() override;
+  void commit(std::span<const std::byte> next) override;
+  [[nodiscard]] result settle() override;
+  [[nodiscard]] result wipe() override;
+
+ private:
+  // Little-endian on the systems that there are; the file does not leave the process.
+  struct header {
+    char magic[8] = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't'};
+    std::uint32_t version = 1;
+    std::uint32_t index = 0;       // of the share
+    std::uint64_t size = 0;        // of the share, bytes
+    std::uint64_t generation = 0;  // one more with each rewrite
+  };
+
+  file_share(std::shared_ptr<share_directory> directory, std::unique_ptr<resting_file> file, unsigned index, std::size_t size);
+  [[nodiscard]] std::uint64_t area_size() const { return sizeof(header) + header_.size; }
+  [[nodiscard]] result write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes) const;
+  [[nodiscard]] result clean_idle_area();
+
+  std::shared_ptr<share_directory> directory_;
+  std::unique_ptr<resting_file> file_;
+  std::unique_ptr<resting_file> next_;  // that it moves to, or the one that it left
+  header header_;
+  unsigned area_ = 0;
+  bool idle_area_is_zero_ = true;
+};
+
+}  // namespace lockfast::internal
+
+#endif

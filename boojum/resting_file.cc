@@ -1,0 +1,107 @@
+// resting_file.cc - creation without a name or under a random one, and the end of a file.
+#include "boojum/resting_file.h"
+
+#include <lockfast/lockfast.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <new>
+#include <utility>
+
+#include "boojum/fork.h"
+
+namespace lockfast::internal {
+namespace {
+
+constexpr std::array<std::byte, 16384> zeros{};
+constexpr int most_names = 16;  // that another process may take before a creation is given up
+
+std::expected<void, memory_error> result_of(platform::error refusal) {
+  if (refusal != 0) return std::unexpected(memory_error::file_system);
+  return {};
+}
+
+}  // namespace
+
+resting_file::resting_file(std::shared_ptr<share_directory> directory, std::uint64_t size)
+    : directory_(std::move(directory)), size_(size), generation_(fork_generation()) {}
+
+bool resting_file::open() {
+  const platform::error refusal = platform::create_nameless(directory_->opened(), opened_);
+  if (refusal == 0) return true;
+  if (refusal != EOPNOTSUPP) return false;
+  for (int attempt = 0; attempt < most_names; ++attempt) {
+    std::array<std::uint64_t, 2> random{};
+    lockfast_random(random.data(), sizeof random);
+    std::snprintf(name_.data(), name_.size(), "%s%016llx%016llx", share_prefix, static_cast<unsigned long long>(random[0]),
+                  static_cast<unsigned long long>(random[1]));
+    const platform::error taken = platform::create_named(directory_->opened(), name_.data(), opened_);
+    if (taken == 0) return true;
+    if (taken != EEXIST && taken != EAGAIN) break;
+  }
+  name_[0] = 0;
+  return false;
+}
+
+std::expected<std::unique_ptr<resting_file>, memory_error> resting_file::create(
+    const std::shared_ptr<share_directory>& directory, std::uint64_t size) {
+  std::unique_ptr<resting_file> made(new (std::nothrow) resting_file(directory, size));
+  if (made == nullptr) return std::unexpected(memory_error::refused);
+  if (!made->open()) return std::unexpected(memory_error::file_system);
+  if (auto done = made->wipe(0, size); !done) return std::unexpected(done.error());
+  return made;
+}
+
+resting_file::~resting_file() {
+  if (opened_ == platform::file::none) return;
+  if (is_ours()) {
+    (void)wipe();
+  } else {
+    platform::close(opened_);
+  }
+}
+
+bool resting_file::is_ours() const { return opened_ != platform::file::none && generation_ == fork_generation(); }
+
+std::expected<void, memory_error> resting_file::read(std::uint64_t offset, std::span<std::byte> out) const {
+  if (!is_ours()) return std::unexpected(memory_error::unavailable);
+  std::uint64_t size = 0;
+  if (platform::size_of(opened_, size) != 0) return std::unexpected(memory_error::file_system);
+  if (size != size_) return std::unexpected(memory_error::damaged);
+  const platform::error refusal = platform::read_at(opened_, offset, out);
+  if (refusal == ENODATA) return std::unexpected(memory_error::damaged);
+  return result_of(refusal);
+}
+
+std::expected<void, memory_error> resting_file::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (!is_ours()) return std::unexpected(memory_error::unavailable);
+  return result_of(platform::write_at(opened_, offset, bytes));
+}
+
+std::expected<void, memory_error> resting_file::wipe(std::uint64_t offset, std::uint64_t size) {
+  if (!is_ours()) return std::unexpected(memory_error::unavailable);
+  const std::uint64_t end = offset + size;
+  for (; offset < end; offset += zeros.size()) {
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), end - offset));
+    const auto refusal = platform::write_at(opened_, offset, std::span(zeros).first(length));
+    if (refusal != 0) return result_of(refusal);
+  }
+  return {};
+}
+
+std::expected<void, memory_error> resting_file::wipe() {
+  if (opened_ == platform::file::none) return {};
+  if (!is_ours()) return std::unexpected(memory_error::unavailable);
+  platform::error first = overwrite(opened_);
+  platform::forget(opened_);
+  // A file that could not be overwritten is not better off with its name.
+  if (name_[0] != 0) {
+    const platform::error refusal = platform::remove(directory_->opened(), name_.data());
+    if (first == 0) first = refusal;
+  }
+  platform::close(std::exchange(opened_, platform::file::none));
+  return result_of(first);
+}
+
+}  // namespace lockfast::internal

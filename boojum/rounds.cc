@@ -1,0 +1,202 @@
+// rounds.cc - the refresher: one thread, the list of what it visits, and both at a fork.
+#include "boojum/rounds.h"
+
+#include <lockfast/boojum.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "boojum/fork.h"
+#include "platform/platform.h"
+#include "platform/thread.h"
+
+namespace lockfast {
+namespace {
+
+using internal::at_rest;
+
+struct record {
+  std::mutex exclusion;
+  std::condition_variable changed;  // period, stopping, or the thread's end
+  std::vector<std::weak_ptr<at_rest>> all;
+  std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
+  std::chrono::milliseconds period = refresher::default_period;
+  bool stopped = false;  // by the program, until it says start
+  bool running = false;
+  bool stopping = false;  // the thread has been told to end
+  std::vector<std::shared_ptr<at_rest>> held_by_fork;
+};
+
+std::atomic<std::uint64_t> rounds_done = 0;
+std::atomic<bool> lost_in_fork = false;
+std::atomic<unsigned> forks = 0;
+
+// Never destroyed: the thread may outlive static objects.
+record& the_record() {
+  static auto* const one = new record;
+  return *one;
+}
+
+void run_rounds() {
+  record& in = the_record();
+  std::unique_lock held(in.exclusion);
+  while (!in.stopping) {
+    const auto until = std::chrono::steady_clock::now() + in.period;
+    const auto period = in.period;
+    if (in.changed.wait_until(held, until, [&] { return in.stopping || in.period != period; })) continue;
+    // A secret that cannot be noted for want of memory waits for the next round.
+    std::vector<std::shared_ptr<at_rest>> visited;
+    try {
+      visited.reserve(in.all.size());
+    } catch (const std::bad_alloc&) {
+      continue;
+    }
+    for (const auto& each : in.all) {
+      if (auto there = each.lock()) visited.push_back(std::move(there));
+    }
+    held.unlock();
+    for (auto& each : visited) {
+      each->round();
+      each = nullptr;
+    }
+    rounds_done.fetch_add(1, std::memory_order_relaxed);
+    held.lock();
+  }
+  in.running = false;
+  in.changed.notify_all();
+}
+
+// Requires the record's mutex.
+std::expected<void, memory_error> start_thread(record& in) {
+  if (in.running) return {};
+  in.stopping = false;
+  in.running = true;
+  if (platform::start_thread(run_rounds) == 0) return {};
+  in.running = false;
+  return std::unexpected(memory_error::refused);
+}
+
+void before_fork() {
+  record& in = the_record();
+  in.exclusion.lock();
+  for (const auto& each : in.all) {
+    if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
+  }
+  for (const auto& each : in.held_by_fork) each->exclusion().lock();
+}
+
+// What was held may be the last reference: it goes when no mutex is held any more.
+void release_all(record& in) {
+  for (const auto& each : in.held_by_fork) each->exclusion().unlock();
+  std::vector<std::shared_ptr<at_rest>> empty;
+  try {
+    empty.reserve(in.held_by_fork.capacity());
+  } catch (const std::bad_alloc&) {
+    // The next fork asks for the room again.
+  }
+  const auto held = std::exchange(in.held_by_fork, std::move(empty));
+  in.exclusion.unlock();
+}
+
+void in_parent() { release_all(the_record()); }
+
+// The child has one thread. The condition's waiters are not there: it begins anew.
+void in_child() {
+  record& in = the_record();
+  forks.fetch_add(1, std::memory_order_relaxed);
+  rounds_done.store(0, std::memory_order_relaxed);
+  new (&in.changed) std::condition_variable;
+  lost_in_fork.store(in.running && !in.stopping, std::memory_order_relaxed);
+  in.running = false;
+  in.stopping = false;
+  release_all(in);
+}
+
+void watch_forks() {
+  static const bool watched = [] {
+    platform::at_fork(before_fork, in_parent, in_child);
+    return true;
+  }();
+  (void)watched;
+}
+
+}  // namespace
+
+namespace internal {
+
+unsigned fork_generation() {
+  watch_forks();
+  return forks.load(std::memory_order_relaxed);
+}
+
+std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one) {
+  watch_forks();
+  record& in = the_record();
+  const std::scoped_lock held(in.exclusion);
+  if (in.all.size() >= in.purge_at) {
+    std::erase_if(in.all, [](const auto& each) { return each.expired(); });
+    in.purge_at = 2 * in.all.size() + 64;
+  }
+  try {
+    in.all.push_back(one);
+    in.held_by_fork.reserve(in.all.capacity());
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(memory_error::refused);
+  }
+  return in.stopped ? std::expected<void, memory_error>() : start_thread(in);
+}
+
+void keep_rounds_going() {
+  if (!lost_in_fork.load(std::memory_order_relaxed) || !lost_in_fork.exchange(false)) return;
+  record& in = the_record();
+  const std::scoped_lock held(in.exclusion);
+  if (!in.stopped) (void)start_thread(in);
+}
+
+}  // namespace internal
+
+std::expected<void, memory_error> refresher::start() {
+  (void)internal::fork_generation();
+  record& in = the_record();
+  std::unique_lock held(in.exclusion);
+  // One that is on its way out is waited for.
+  in.changed.wait(held, [&] { return !in.running || !in.stopping; });
+  in.stopped = false;
+  return start_thread(in);
+}
+
+void refresher::stop() {
+  record& in = the_record();
+  std::unique_lock held(in.exclusion);
+  in.stopped = true;
+  in.stopping = true;
+  in.changed.notify_all();
+  in.changed.wait(held, [&] { return !in.running; });
+  in.stopping = false;
+}
+
+bool refresher::running() {
+  record& in = the_record();
+  const std::scoped_lock held(in.exclusion);
+  return in.running && !in.stopping;
+}
+
+void refresher::period(std::chrono::milliseconds between_rounds) {
+  record& in = the_record();
+  const std::scoped_lock held(in.exclusion);
+  in.period = between_rounds;
+  in.changed.notify_all();
+}
+
+std::chrono::milliseconds refresher::period() {
+  record& in = the_record();
+  const std::scoped_lock held(in.exclusion);
+  return in.period;
+}
+
+std::uint64_t refresher::rounds() { return rounds_done.load(std::memory_order_relaxed); }
+
+}  // namespace lockfast

@@ -1,0 +1,45 @@
+// rounds.h - what the refresher works on: everything at rest that wants to be looked at from time to time, and at a fork.
+//
+// The record is weak: who owns a secret decides when it goes. Its mutex is taken before a fork and given back on both sides,
+// so that no secret is half changed in a child, and none of its mutexes is held by a thread that the child does not have.
+//
+// Order of mutexes:  rounds  >  one secret's  >  those of the allocator.
+//
+// Threads: any.
+#ifndef LOCKFAST_BOOJUM_ROUNDS_H
+#define LOCKFAST_BOOJUM_ROUNDS_H
+
+#include <lockfast/memory_error.hpp>
+
+#include <expected>
+#include <memory>
+#include <mutex>
+
+namespace lockfast::internal {
+
+class at_rest {
+ public:
+  at_rest() = default;
+  at_rest(const at_rest&) = delete;
+  at_rest& operator=(const at_rest&) = delete;
+  virtual ~at_rest() = default;
+
+  // Called by the refresher once in a period, without any mutex.
+  virtual void round() = 0;
+
+  // Held while the secret is changed, and never together with another secret's but by a fork.
+  [[nodiscard]] std::mutex& exclusion() const { return exclusion_; }
+
+ private:
+  mutable std::mutex exclusion_;
+};
+
+// Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread.
+[[nodiscard]] std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one);
+
+// Starts the refresher again in a forked child, at the next use of a secret there. Cheap where there is nothing to do.
+void keep_rounds_going();
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,18 @@
+// share.cc - a share of either kind.
+#include "boojum/share.h"
+
+#include "boojum/file_share.h"
+#include "boojum/ram_share.h"
+
+namespace lockfast::internal {
+
+std::expected<std::unique_ptr<share>, memory_error> share::make(place where, const std::shared_ptr<share_directory>& directory,
+                                                                unsigned index, std::span<const std::byte> bytes) {
+  switch (where) {
+    case place::ram: return ram_share::make(bytes);
+    case place::file: return file_share::make(directory, index, bytes);
+  }
+  return std::unexpected(memory_error::unsupported);
+}
+
+}  // namespace lockfast::internal

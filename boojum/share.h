@@ -1,0 +1,59 @@
+// share.h - one share of a split secret, at rest: an isolated secret without access, or a file.
+//
+//            open              prepare(next)            commit(next)           settle
+//    rest ----------> open --------------------> open ---------------> open ------------> open
+//         <----------        <-- abandon --           (cannot fail)         (old bytes are
+//            close                                                            overwritten)
+//
+// A new value is prepared for every share of a secret before it is committed for any: a refusal on the way leaves all as it was.
+//
+// Threads: a share belongs to one thread at a time.
+#ifndef LOCKFAST_BOOJUM_SHARE_H
+#define LOCKFAST_BOOJUM_SHARE_H
+
+#include <lockfast/boojum.hpp>
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <span>
+
+#include "boojum/share_directory.h"
+
+namespace lockfast::internal {
+
+using result = std::expected<void, memory_error>;
+
+enum class purpose : unsigned char { reading, rewriting };
+
+class share {
+ public:
+  // A share of these bytes. Requires bytes; directory only for files.
+  [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(
+      place where, const std::shared_ptr<share_directory>& directory, unsigned index, std::span<const std::byte> bytes);
+
+  share() = default;
+  share(const share&) = delete;
+  share& operator=(const share&) = delete;
+  virtual ~share() = default;
+
+  // Gives the bytes, until close(); a file's are read into room, which is as long as the share. Refusals: damaged, file_system,
+  // unavailable, refused.
+  [[nodiscard]] virtual std::expected<std::span<const std::byte>, memory_error> open(purpose use,
+                                                                                     std::span<std::byte> room) = 0;
+  virtual void close() = 0;
+
+  // Makes sure that commit(next) cannot fail. A refusal has changed nothing. Requires an open share, opened for rewriting.
+  [[nodiscard]] virtual result prepare(std::span<const std::byte> next, address where) = 0;
+  virtual void abandon() = 0;
+  virtual void commit(std::span<const std::byte> next) = 0;
+  // Overwrites what the share was before the commit; a refusal leaves some of that behind.
+  [[nodiscard]] virtual result settle() = 0;
+
+  // Overwrites the share and gives it back; the destructor does the same without a word.
+  [[nodiscard]] virtual result wipe() = 0;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,76 @@
+// split_secret.h - the shares of one secret, and how they are made, joined and mixed anew.
+//
+//    M = K | S | T                    K: 16 random bytes, S: the secret, T: its tag under K
+//    share 1 .. n-1:  R_i             prekeys, random
+//    share n:         C = M ^ mask(R_1) ^ ... ^ mask(R_n-1)
+//
+//    split:   draw K and R_i, compute T and the masks, C
+//    join:    M = C ^ masks; verify T
+//    re-mix:  draw R_i';  C' = C ^ masks ^ masks'          M is not formed
+//
+// Invariants
+//   1. Between calls no share can be touched, and no memory holds M or S, or a mask of the shares that are.
+//   2. A re-mix that is refused has changed no share. One that is done has changed every byte of every share's contents, but
+//      for those that chance leaves.
+//   3. Whatever is computed lies in one scratch, in locked memory, wiped before the call returns.
+//
+// Threads: any; the secret's mutex serialises them.
+#ifndef LOCKFAST_BOOJUM_SPLIT_SECRET_H
+#define LOCKFAST_BOOJUM_SPLIT_SECRET_H
+
+#include <lockfast/boojum.hpp>
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "boojum/mixing.h"
+#include "boojum/rounds.h"
+#include "boojum/share.h"
+
+namespace lockfast::internal {
+
+class split_secret final : public at_rest {
+ public:
+  using options = non_contiguous_memory::options;
+
+  static constexpr std::size_t fewest_shares = 2;
+  static constexpr std::size_t most_shares = 16;
+  static constexpr std::size_t shortest_prekey = 32;  // bytes, as the next two
+  static constexpr std::size_t longest_prekey = 64 * 1024;
+  static constexpr std::uint64_t longest_secret = std::uint64_t{1} << 32;
+
+  using made = std::expected<std::shared_ptr<split_secret>, memory_error>;
+
+  [[nodiscard]] static made split(std::span<const std::byte> secret, const options& wanted);
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> join();
+  [[nodiscard]] result refresh(address where);
+  [[nodiscard]] made copy();
+  [[nodiscard]] result wipe();
+
+  [[nodiscard]] const options& chosen() const { return options_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+  // The refresher's: re-mixes, a secret with a file once in refresher::file_periods rounds. What is refused now is tried again.
+  void round() override;
+
+ private:
+  class work;
+  class opened;
+
+  split_secret(const options& wanted, std::size_t size);
+  [[nodiscard]] static made build(const options& wanted, std::size_t size, work& in);
+  [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, address where);
+  [[nodiscard]] bool has_file() const;
+
+  options options_;
+  std::size_t size_;  // of the secret, bytes
+  std::shared_ptr<share_directory> directory_;
+  std::vector<std::unique_ptr<share>> shares_;  // empty: wiped
+  unsigned rounds_ = 0;
+};
+
+}  // namespace lockfast::internal
+
+#endif

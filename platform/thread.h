@@ -1,0 +1,13 @@
+// thread.h - the one thing about threads that Lockfast asks of an operating system: a thread that runs beside the program's.
+#ifndef LOCKFAST_PLATFORM_THREAD_H
+#define LOCKFAST_PLATFORM_THREAD_H
+
+namespace lockfast::platform {
+
+// Starts a thread that nobody waits for, with every signal blocked, so that the program's handlers run on its own threads.
+// Returns the errno of a refusal.
+[[nodiscard]] int start_thread(void (*run)());
+
+}  // namespace lockfast::platform
+
+#endif
