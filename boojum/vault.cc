@@ -40,6 +40,7 @@ constexpr auto nothing = memory_error::wiped;
 
 vault::vault() : vault(options{}) {}
 vault::vault(const options& chosen) : state_(new(std::nothrow) internal::vault_state(chosen)) {}
+vault::vault(std::unique_ptr<internal::vault_state>&& state) : state_(std::move(state)) {}
 vault::~vault() = default;
 vault::vault(vault&&) noexcept = default;
 vault& vault::operator=(vault&&) noexcept = default;

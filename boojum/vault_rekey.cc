@@ -1,36 +1,11 @@
 // vault_rekey.cc - the move of all records from one key to the next.
 #include <lockfast/lockfast.h>
 
-#include <memory>
-
+#include "boojum/plain_room.h"
 #include "boojum/sealed_room.h"
 #include "boojum/vault_state.h"
 
 namespace lockfast::internal {
-namespace {
-
-struct free_wiped {
-  void operator()(std::byte* bytes) const { lockfast_free(bytes); }
-};
-
-// Locked memory for one record after the other.
-class plain_room {
- public:
-  [[nodiscard]] std::span<std::byte> of(std::size_t size) {
-    if (size > size_) {
-      bytes_.reset(static_cast<std::byte*>(lockfast_malloc(size)));
-      size_ = bytes_ == nullptr ? 0 : size;
-    }
-    return {bytes_.get(), size <= size_ ? size : 0};
-  }
-
- private:
-  std::unique_ptr<std::byte, free_wiped> bytes_;
-  std::size_t size_ = 0;
-};
-
-}  // namespace
-
 void vault_state::rekey_when_due() {
   if (most_key_age_.count() == 0 || keys_.age() < most_key_age_ || !gate_.close_if_idle()) return;
   // A refusal leaves the age as it was, or every record whole under one of two keys: the next call tries again.

@@ -19,7 +19,8 @@ enum class memory_error : unsigned char {
   unavailable,       // it is not in this process: it stayed with the parent of a fork
   expired,           // it was idle for too long and is gone
   unsupported,       // the system or the cipher library cannot do it
-  cancelled          // the caller stopped it
+  cancelled,         // the caller stopped it
+  outdated           // it is older than the caller accepts
 };
 
 // One sentence without a full stop, for a log.
@@ -38,6 +39,7 @@ enum class memory_error : unsigned char {
     case memory_error::expired: return "the secret was idle for too long and was wiped";
     case memory_error::unsupported: return "the system or the cipher library cannot do it";
     case memory_error::cancelled: return "the caller stopped it";
+    case memory_error::outdated: return "it is older than the caller accepts";
   }
   return "no such error";
 }

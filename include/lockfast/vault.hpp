@@ -160,7 +160,7 @@ class LOCKFAST_API vault {
   };
   struct load_options {
     options vault = {};
-    // damaged for a file of an earlier save: keep saves() where it cannot be rolled back with the file.
+    // outdated for a file of fewer saves: keep saves() where it cannot be put back together with the file.
     std::uint64_t least_saves = 0;
     // The most that a file may ask for the stretching: limit beyond it. 2^20 is 1 GiB of memory.
     unsigned most_cost = 20;
@@ -174,15 +174,18 @@ class LOCKFAST_API vault {
                                                        const save_options& chosen);
 
   // A vault of the same identity, ids and records. not_found, file_system; unsupported - another version of the format;
-  // wrong_passphrase - or a changed header; damaged.
+  // wrong_passphrase - or a changed header; damaged; limit, outdated, cancelled - by the options.
   [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase);
   [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase,
                                                                const load_options& chosen);
 
-  // How often it was saved, by this vault and the one that it was loaded from.
+  // How often it was saved, by this vault and the one that it was loaded from; the number that the latest file has. A save that
+  // fails at its very end counts as well.
   [[nodiscard]] std::uint64_t saves() const;
 
  private:
+  explicit vault(std::unique_ptr<internal::vault_state>&& state);
+
   std::unique_ptr<internal::vault_state> state_;
 };
 

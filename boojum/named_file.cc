@@ -1,0 +1,88 @@
+// named_file.cc - the steps of taking a name, and the removal of what did not come so far.
+#include "boojum/named_file.h"
+
+#include <cerrno>
+
+namespace lockfast::internal {
+namespace {
+
+using platform::error;
+
+// Creates a file, in the place of a left-over where there is one.
+error create_or_replace(platform::directory in, const char* name, platform::file& out) {
+  constexpr int attempts = 8;  // others may come and go between two of our steps
+  error refusal = 0;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    refusal = platform::create_named(in, name, out);
+    if (refusal == EAGAIN) continue;
+    if (refusal != EEXIST) return refusal;
+    platform::file left_over = platform::file::none;
+    if (const error opened = platform::open_named(in, name, platform::opening::read_write, left_over); opened != 0) {
+      if (opened == ENOENT) continue;
+      return opened;
+    }
+    refusal = platform::take_hold(left_over);
+    if (refusal == 0) refusal = platform::remove(in, name);
+    platform::close(left_over);
+    if (refusal != 0 && refusal != ENOENT) return refusal;
+    refusal = EEXIST;
+  }
+  return refusal;
+}
+
+}  // namespace
+
+std::expected<named_place, memory_error> named_place::of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  if (name.empty() || name == "." || name == ".." || path.find('\0') != std::string::npos) {
+    return std::unexpected(memory_error::file_system);
+  }
+  platform::directory opened = platform::directory::none;
+  if (const error refusal = platform::open_any(folder.c_str(), opened); refusal != 0) {
+    return std::unexpected(refusal == ENOENT ? memory_error::not_found : memory_error::file_system);
+  }
+  return named_place(opened, std::move(name));
+}
+
+std::expected<file_to_be, memory_error> file_to_be::create(const std::string& path) {
+  auto place = named_place::of(path);
+  if (!place) return std::unexpected(memory_error::file_system);
+  std::string name = "." + place->name() + ".saving";
+  platform::file opened = platform::file::none;
+  const error refusal = create_or_replace(place->directory(), name.c_str(), opened);
+  if (refusal == EWOULDBLOCK) return std::unexpected(memory_error::busy);
+  if (refusal != 0) return std::unexpected(memory_error::file_system);
+  return file_to_be(std::move(*place), std::move(name), opened);
+}
+
+file_to_be::~file_to_be() {
+  if (file_ == platform::file::none) return;
+  if (!name_.empty()) (void)platform::remove(place_.directory(), name_.c_str());
+  platform::close(file_);
+}
+
+std::expected<void, memory_error> file_to_be::take_its_name() {
+  if (platform::sync(file_) != 0 || platform::rename_over(place_.directory(), name_.c_str(), place_.name().c_str()) != 0) {
+    return std::unexpected(memory_error::file_system);
+  }
+  name_.clear();
+  if (platform::sync(place_.directory()) != 0) return std::unexpected(memory_error::file_system);
+  return {};
+}
+
+std::expected<file_that_is, memory_error> file_that_is::open(const std::string& path) {
+  const auto place = named_place::of(path);
+  if (!place) return std::unexpected(place.error());
+  platform::file opened = platform::file::none;
+  if (const error refusal = platform::open_named(place->directory(), place->name().c_str(), platform::opening::read, opened);
+      refusal != 0) {
+    return std::unexpected(refusal == ENOENT ? memory_error::not_found : memory_error::file_system);
+  }
+  file_that_is found(opened, 0);
+  if (platform::size_of(opened, found.size_) != 0) return std::unexpected(memory_error::file_system);
+  return found;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,98 @@
+// named_file.h - a file that is written under another name and takes its own when it is whole, and one that is read.
+//
+//    .NAME.saving  -- written, synced -->  renamed over NAME  -->  directory synced
+//
+// Invariants
+//   1. What has the name is whole at every moment: the file of before, or the one that was written.
+//   2. What did not take the name is removed; what a killed process left is removed by the next that writes there.
+//
+// Threads: one.
+#ifndef LOCKFAST_BOOJUM_NAMED_FILE_H
+#define LOCKFAST_BOOJUM_NAMED_FILE_H
+
+#include <lockfast/memory_error.hpp>
+
+#include <expected>
+#include <string>
+#include <utility>
+
+#include "platform/files.h"
+
+namespace lockfast::internal {
+
+// A directory and a name in it.
+class named_place {
+ public:
+  // Refuses: file_system - there is no such directory, or the path ends with no name.
+  [[nodiscard]] static std::expected<named_place, memory_error> of(const std::string& path);
+
+  named_place(named_place&& other) noexcept
+      : directory_(std::exchange(other.directory_, platform::directory::none)), name_(std::move(other.name_)) {}
+  named_place& operator=(named_place&&) = delete;
+  ~named_place() {
+    if (directory_ != platform::directory::none) platform::close(directory_);
+  }
+
+  [[nodiscard]] platform::directory directory() const { return directory_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  named_place(platform::directory opened, std::string name) : directory_(opened), name_(std::move(name)) {}
+
+  platform::directory directory_;
+  std::string name_;
+};
+
+// A file that is not whole yet.
+class file_to_be {
+ public:
+  // Refuses: file_system; busy - somebody else writes the same file now.
+  [[nodiscard]] static std::expected<file_to_be, memory_error> create(const std::string& path);
+
+  file_to_be(file_to_be&& other) noexcept
+      : place_(std::move(other.place_)),
+        name_(std::move(other.name_)),
+        file_(std::exchange(other.file_, platform::file::none)) {}
+  file_to_be& operator=(file_to_be&&) = delete;
+  ~file_to_be();
+
+  [[nodiscard]] platform::file opened() const { return file_; }
+
+  // Makes it durable under the name of the path. file_system: the name has what it had, or, where only the directory could
+  // not be synced, the new file, which a crash may take away again.
+  [[nodiscard]] std::expected<void, memory_error> take_its_name();
+
+ private:
+  file_to_be(named_place&& place, std::string name, platform::file opened)
+      : place_(std::move(place)), name_(std::move(name)), file_(opened) {}
+
+  named_place place_;
+  std::string name_;  // for now; empty once it has its own
+  platform::file file_;
+};
+
+// A file that is read.
+class file_that_is {
+ public:
+  // Refuses: not_found, file_system.
+  [[nodiscard]] static std::expected<file_that_is, memory_error> open(const std::string& path);
+
+  file_that_is(file_that_is&& other) noexcept : file_(std::exchange(other.file_, platform::file::none)), size_(other.size_) {}
+  file_that_is& operator=(file_that_is&&) = delete;
+  ~file_that_is() {
+    if (file_ != platform::file::none) platform::close(file_);
+  }
+
+  [[nodiscard]] platform::file opened() const { return file_; }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+ private:
+  file_that_is(platform::file opened, std::uint64_t size) : file_(opened), size_(size) {}
+
+  platform::file file_;
+  std::uint64_t size_;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,34 @@
+// vault_disk.h - saving and loading: which file, under which key, and the records between a vault and a stream of chunks.
+//
+// A save writes beside the file that it will replace, ".NAME.saving", which it holds; a left-over that nobody holds is removed
+// first. Only a file that is whole and synced takes the name, and then the directory is synced.
+//
+// Threads: everything from any thread.
+#ifndef LOCKFAST_BOOJUM_VAULT_DISK_H
+#define LOCKFAST_BOOJUM_VAULT_DISK_H
+
+#include <lockfast/vault.hpp>
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "boojum/vault_file.h"
+#include "boojum/vault_state.h"
+
+namespace lockfast::internal {
+
+// Makes the key of a file from its header: by scrypt, but for tests.
+using file_key_maker = std::function<std::expected<buffer<std::byte>, memory_error>(const vault_file_header&)>;
+
+[[nodiscard]] std::expected<void, memory_error> save_vault(vault_state& from, const std::string& path, unsigned work,
+                                                           const file_key_maker& make_key, const vault::watcher& watch);
+
+[[nodiscard]] std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::string& path,
+                                                                                   const file_key_maker& make_key,
+                                                                                   const vault::load_options& chosen);
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,122 @@
+// vault_load.cc - the records of a file, one by one through locked memory, into a new vault.
+//
+// Whatever the file says, no more memory is taken than its own size accounts for: a slot of 8 bytes has 16 in the index, a
+// record its own size.
+#include <limits>
+#include <new>
+
+#include "boojum/named_file.h"
+#include "boojum/plain_room.h"
+#include "boojum/vault_disk.h"
+
+namespace lockfast::internal {
+namespace {
+
+using result = std::expected<void, memory_error>;
+
+class loading {
+ public:
+  loading(vault_state& into, vault_state::session& with, chunk_reader& from, const vault::watcher& watch, std::uint64_t all)
+      : into_(into), with_(with), from_(from), watch_(watch), all_(all) {}
+
+  result run() {
+    for (std::size_t number = 0; number < vault_state::shard_count; ++number) {
+      const auto slots = from_.take_number();
+      if (!slots) return std::unexpected(slots.error());
+      for (std::uint32_t slot = 0; slot < *slots; ++slot) {
+        if (auto done = one_slot(number); !done) return done;
+      }
+    }
+    if (done_ != all_) return std::unexpected(memory_error::damaged);
+    if (auto done = from_.end(); !done) return done;
+    return tell();
+  }
+
+ private:
+  result one_slot(std::size_t number) {
+    const auto generation = from_.take_number();
+    if (!generation) return std::unexpected(generation.error());
+    const auto size = from_.take_number();
+    if (!size) return std::unexpected(size.error());
+    if (*size == 0) return into_.shard(number).append_free(*generation);
+    if (*generation == 0 || *size > sealed_shard::most_size || *size > from_.rest() || done_ == all_) {
+      return std::unexpected(memory_error::damaged);
+    }
+    const auto reserved = into_.shard(number).append_reserved(*generation);
+    if (!reserved) return std::unexpected(reserved.error());
+    if (auto done = record({number, *reserved}, *size); !done) return done;
+    return ++done_ % told_every == 0 ? tell() : result();
+  }
+
+  result record(const vault_state::location& where, std::size_t size) {
+    if (const auto secret = from_.take_in_place(size); !secret.empty()) return into_.admit(with_, where, secret);
+    const auto room = plain_.of(size);
+    if (room.empty()) return std::unexpected(memory_error::refused);
+    auto done = from_.take(room);
+    if (done) done = into_.admit(with_, where, room);
+    lockfast_wipe(room.data(), room.size());
+    return done;
+  }
+
+  result tell() {
+    if (watch_ != nullptr && !watch_({done_, all_})) return std::unexpected(memory_error::cancelled);
+    return {};
+  }
+
+  static constexpr std::uint64_t told_every = 4096;  // records
+
+  vault_state& into_;
+  vault_state::session& with_;
+  chunk_reader& from_;
+  const vault::watcher& watch_;
+  plain_room plain_;
+  std::uint64_t done_ = 0;
+  std::uint64_t all_;
+};
+
+// Memory, in bytes, and time of the stretching both grow with the product of its three parameters.
+bool asks_too_much(const vault_file_header& header, unsigned most_cost) {
+  constexpr std::uint32_t most_block = 64;
+  constexpr std::uint32_t most_parallel = 64;
+  constexpr unsigned most_work = 30;
+  if (header.work > most_work || header.block > most_block || header.parallel > most_parallel) return true;
+  const std::uint64_t asked = (std::uint64_t{128} << header.work) * header.block * header.parallel;
+  return asked > std::uint64_t{1024} << std::min(most_cost, most_work);
+}
+
+bool makes_no_sense(const vault_file_header& header) {
+  return header.work == 0 || header.block == 0 || header.parallel == 0 || header.saves == 0;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::string& path, const file_key_maker& make_key,
+                                                                     const vault::load_options& chosen) {
+  const auto found = file_that_is::open(path);
+  if (!found) return std::unexpected(found.error());
+  stored_header stored;
+  if (found->size() < stored.size()) return std::unexpected(memory_error::damaged);
+  if (platform::read_at(found->opened(), 0, stored) != 0) return std::unexpected(memory_error::file_system);
+  const auto header = parse(stored);
+  if (!header) return std::unexpected(header.error());
+  if (makes_no_sense(*header)) return std::unexpected(memory_error::damaged);
+  if (asks_too_much(*header, chosen.most_cost)) return std::unexpected(memory_error::limit);
+
+  auto file_key = make_key(*header);
+  if (!file_key) return std::unexpected(file_key.error());
+  const auto file_key_view = file_key->try_read();
+  if (!file_key_view) return std::unexpected(file_key_view.error());
+  chunk_reader from(found->opened(), key_view(file_key_view->data(), key_size), stored);
+  if (auto done = from.begin(found->size()); !done) return std::unexpected(done.error());
+  if (header->saves < chosen.least_saves) return std::unexpected(memory_error::outdated);
+
+  std::unique_ptr<vault_state> into(new (std::nothrow) vault_state(chosen.vault, header->identity, header->saves));
+  if (into == nullptr) return std::unexpected(memory_error::refused);
+  auto keys = into->keys();
+  if (!keys) return std::unexpected(keys.error());
+  vault_state::session with(*into, std::move(*keys));
+  if (auto done = loading(*into, with, from, chosen.watch, header->records).run(); !done) return std::unexpected(done.error());
+  return into;
+}
+
+}  // namespace lockfast::internal

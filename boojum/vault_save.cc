@@ -1,0 +1,138 @@
+// vault_save.cc - the records of a vault, one by one through locked memory, into a file that then takes its name.
+#include <cerrno>
+
+#include "boojum/named_file.h"
+#include "boojum/plain_room.h"
+#include "boojum/vault_disk.h"
+
+namespace lockfast::internal {
+namespace {
+
+using result = std::expected<void, memory_error>;
+
+class saving {
+ public:
+  saving(vault_state& from, vault_state::session& with, chunk_writer& into, const vault::watcher& watch)
+      : from_(from), with_(with), into_(into), watch_(watch), all_(from.size()) {}
+
+  result run() {
+    for (std::size_t number = 0; number < vault_state::shard_count; ++number) {
+      if (auto done = shard(number); !done) return done;
+    }
+    if (auto done = tell(); !done) return done;
+    return into_.end();
+  }
+
+ private:
+  result shard(std::size_t number) {
+    sealed_shard& one = from_.shard(number);
+    const std::uint32_t slots = one.slot_count();
+    if (auto done = into_.put(slots); !done) return done;
+    std::uint32_t slot = 0;
+    for (auto live = one.next_live(0); live; live = one.next_live(slot)) {
+      for (; slot < live->slot; ++slot) {
+        if (auto done = free_slot(one, slot); !done) return done;
+      }
+      if (auto done = record({number, *live}); !done) return done;
+      ++slot;
+    }
+    for (; slot < slots; ++slot) {
+      if (auto done = free_slot(one, slot); !done) return done;
+    }
+    return {};
+  }
+
+  result free_slot(const sealed_shard& of, std::uint32_t slot) {
+    if (auto done = into_.put(of.generation_of(slot)); !done) return done;
+    return into_.put(std::uint32_t{0});
+  }
+
+  result record(const vault_state::location& where) {
+    const auto found = from_.shard(where.shard).find(where.at);
+    if (!found) return std::unexpected(memory_error::damaged);
+    if (auto done = into_.put(where.at.generation); !done) return done;
+    if (auto done = into_.put(found->size); !done) return done;
+    if (auto done = bytes(where, found->size); !done) return done;
+    return ++done_ % told_every == 0 ? tell() : result();
+  }
+
+  result bytes(const vault_state::location& where, std::size_t size) {
+    if (const auto room = into_.room(size); !room.empty()) {
+      const auto opened = with_.open(where, room);
+      if (!opened) return std::unexpected(opened.error());
+      return {};
+    }
+    const auto room = plain_.of(size);
+    if (room.empty()) return std::unexpected(memory_error::refused);
+    const auto opened = with_.open(where, room);
+    if (!opened) return std::unexpected(opened.error());
+    auto done = into_.put(room);
+    lockfast_wipe(room.data(), room.size());
+    return done;
+  }
+
+  result tell() {
+    if (watch_ != nullptr && !watch_({done_, all_})) return std::unexpected(memory_error::cancelled);
+    return {};
+  }
+
+  static constexpr std::uint64_t told_every = 4096;  // records
+
+  vault_state& from_;
+  vault_state::session& with_;
+  chunk_writer& into_;
+  const vault::watcher& watch_;
+  plain_room plain_;
+  std::uint64_t done_ = 0;
+  std::uint64_t all_;
+};
+
+class gate_closed {
+ public:
+  explicit gate_closed(change_gate& gate) : gate_(gate), closed_(gate.close()) {}
+  ~gate_closed() {
+    if (closed_) gate_.open();
+  }
+  gate_closed(const gate_closed&) = delete;
+  gate_closed& operator=(const gate_closed&) = delete;
+  [[nodiscard]] bool closed() const { return closed_; }
+
+ private:
+  change_gate& gate_;
+  bool closed_;
+};
+
+vault_file_header header_for(const vault_state& from, unsigned work) {
+  vault_file_header header = {.work = work, .identity = from.identity(), .saves = from.saves() + 1, .records = from.size()};
+  lockfast_random(header.salt.data(), header.salt.size());
+  const nonce drawn = fresh_nonce();
+  std::copy_n(drawn.begin(), header.file_nonce.size(), header.file_nonce.begin());
+  return header;
+}
+
+}  // namespace
+
+result save_vault(vault_state& from, const std::string& path, unsigned work, const file_key_maker& make_key,
+                  const vault::watcher& watch) {
+  const gate_closed still(from.gate());
+  if (!still.closed()) return std::unexpected(memory_error::busy);
+  const vault_file_header header = header_for(from, work);
+  auto file_key = make_key(header);
+  if (!file_key) return std::unexpected(file_key.error());
+  const auto file_key_view = file_key->try_read();
+  if (!file_key_view) return std::unexpected(file_key_view.error());
+  auto keys = from.keys();
+  if (!keys) return std::unexpected(keys.error());
+  vault_state::session with(from, std::move(*keys));
+
+  auto beside = file_to_be::create(path);
+  if (!beside) return std::unexpected(beside.error());
+  chunk_writer into(beside->opened(), key_view(file_key_view->data(), key_size), store(header));
+  if (auto done = into.begin(); !done) return done;
+  if (auto done = saving(from, with, into, watch).run(); !done) return done;
+  // Counted before it has its name, so that no two files ever have the same number.
+  from.set_saves(header.saves);
+  return beside->take_its_name();
+}
+
+}  // namespace lockfast::internal
