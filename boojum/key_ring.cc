@@ -10,7 +10,9 @@ std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fre
   auto made = buffer<std::byte>::random(key_size);
   if (!made) return std::unexpected(made.error());
   try {
-    return std::shared_ptr<const resting_key>(new resting_key(std::move(*made)));
+    auto split = non_contiguous_memory::create(std::move(*made), {.remix = remix::on_demand});
+    if (!split) return std::unexpected(split.error());
+    return std::shared_ptr<const resting_key>(new resting_key(std::move(*split)));
   } catch (const std::bad_alloc&) {
     return std::unexpected(memory_error::refused);
   }

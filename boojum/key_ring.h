@@ -11,6 +11,7 @@
 #ifndef LOCKFAST_BOOJUM_KEY_RING_H
 #define LOCKFAST_BOOJUM_KEY_RING_H
 
+#include <lockfast/boojum.hpp>
 #include <lockfast/memory_error.hpp>
 #include <lockfast/secret.hpp>
 
@@ -32,12 +33,12 @@ class resting_key {
   [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> fresh();
 
   // The key in a block of its own. Refuses: refused; unavailable - it stayed with the parent of a fork.
-  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> open() const { return held_.copy(); }
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> open() const { return held_.unlock(); }
 
  private:
-  explicit resting_key(buffer<std::byte>&& held) : held_(std::move(held)) {}
+  explicit resting_key(non_contiguous_memory&& held) : held_(std::move(held)) {}
 
-  buffer<std::byte> held_;
+  non_contiguous_memory held_;
 };
 
 class key_ring {
