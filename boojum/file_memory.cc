@@ -81,8 +81,9 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
   header about;
   about.size = plain->size();
   {
-    const auto view = key->read();
-    if (internal::seal(key_view(view.data(), key_size), once, std::as_bytes(std::span(&about, 1)), plain->span(),
+    const auto view = key->try_read();
+    if (!view) return std::unexpected(memory_error::refused);
+    if (internal::seal(key_view(view->data(), key_size), once, std::as_bytes(std::span(&about, 1)), plain->span(),
                        sealed.bytes()) != cipher_result::done) {
       return std::unexpected(memory_error::refused);
     }
@@ -113,11 +114,12 @@ std::expected<buffer<std::byte>, memory_error> sealed_file::open() const {
   if (std::memcmp(all.data(), &header_, sizeof header_) != 0) return std::unexpected(memory_error::damaged);
   const auto key = key_.unlock();
   if (!key) return std::unexpected(key.error());
-  const auto view = key->read();
+  const auto view = key->try_read();
+  if (!view) return std::unexpected(memory_error::refused);
   const nonce_view once = all.subspan<sizeof(header), nonce_size>();
   return buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) -> std::expected<void, memory_error> {
     const auto sealed = all.subspan(sizeof(header) + nonce_size);
-    switch (internal::open(key_view(view.data(), key_size), once, associated(), sealed, out)) {
+    switch (internal::open(key_view(view->data(), key_size), once, associated(), sealed, out)) {
       case cipher_result::done: return {};
       case cipher_result::damaged: return std::unexpected(memory_error::damaged);
       case cipher_result::refused: break;

@@ -232,8 +232,9 @@ std::expected<buffer<std::byte>, memory_error> passphrase::unlock() const {
 std::expected<bool, memory_error> passphrase::equals(std::span<const char> again) const {
   const auto whole = unlock();
   if (!whole) return std::unexpected(whole.error());
-  const auto view = whole->read();
-  return view.size() == again.size() && lockfast_equal(view.data(), again.data(), again.size()) != 0;
+  const auto view = whole->try_read();
+  if (!view) return std::unexpected(memory_error::refused);
+  return view->size() == again.size() && lockfast_equal(view->data(), again.data(), again.size()) != 0;
 }
 
 std::expected<buffer<std::byte>, memory_error> passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost,

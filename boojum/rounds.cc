@@ -20,13 +20,13 @@ using internal::at_rest;
 
 struct record {
   std::mutex exclusion;
-  std::condition_variable changed;  // period, stopping, or the thread's end
+  std::condition_variable changed;  // period, wanted or alive
   std::vector<std::weak_ptr<at_rest>> all;
   std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
   std::chrono::milliseconds period = refresher::default_period;
   bool stopped = false;  // by the program, until it says start
-  bool running = false;
-  bool stopping = false;  // the thread has been told to end
+  bool wanted = false;   // the thread goes on while it is
+  bool alive = false;    // there is a thread; never more than one
   std::vector<std::shared_ptr<at_rest>> held_by_fork;
 };
 
@@ -43,10 +43,10 @@ record& the_record() {
 void run_rounds() {
   record& in = the_record();
   std::unique_lock held(in.exclusion);
-  while (!in.stopping) {
+  while (in.wanted) {
     const auto until = std::chrono::steady_clock::now() + in.period;
     const auto period = in.period;
-    if (in.changed.wait_until(held, until, [&] { return in.stopping || in.period != period; })) continue;
+    if (in.changed.wait_until(held, until, [&] { return !in.wanted || in.period != period; })) continue;
     // A secret that cannot be noted for want of memory waits for the next round.
     std::vector<std::shared_ptr<at_rest>> visited;
     try {
@@ -65,17 +65,20 @@ void run_rounds() {
     rounds_done.fetch_add(1, std::memory_order_relaxed);
     held.lock();
   }
-  in.running = false;
+  in.alive = false;
   in.changed.notify_all();
 }
 
-// Requires the record's mutex.
-std::expected<void, memory_error> start_thread(record& in) {
-  if (in.running) return {};
-  in.stopping = false;
-  in.running = true;
+// Requires the record's mutex. A thread that is on its way out is waited for.
+std::expected<void, memory_error> start_thread(record& in, std::unique_lock<std::mutex>& held) {
+  in.changed.wait(held, [&] { return !in.alive || in.wanted; });
+  if (in.alive) return {};
+  in.wanted = true;
+  in.alive = true;
   if (platform::start_thread(run_rounds) == 0) return {};
-  in.running = false;
+  in.wanted = false;
+  in.alive = false;
+  in.changed.notify_all();
   return std::unexpected(memory_error::refused);
 }
 
@@ -109,9 +112,9 @@ void in_child() {
   forks.fetch_add(1, std::memory_order_relaxed);
   rounds_done.store(0, std::memory_order_relaxed);
   new (&in.changed) std::condition_variable;
-  lost_in_fork.store(in.running && !in.stopping, std::memory_order_relaxed);
-  in.running = false;
-  in.stopping = false;
+  lost_in_fork.store(in.wanted, std::memory_order_relaxed);
+  in.wanted = false;
+  in.alive = false;
   release_all(in);
 }
 
@@ -135,7 +138,7 @@ unsigned fork_generation() {
 std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one) {
   watch_forks();
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  std::unique_lock held(in.exclusion);
   if (in.all.size() >= in.purge_at) {
     std::erase_if(in.all, [](const auto& each) { return each.expired(); });
     in.purge_at = 2 * in.all.size() + 64;
@@ -146,14 +149,14 @@ std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& on
   } catch (const std::bad_alloc&) {
     return std::unexpected(memory_error::refused);
   }
-  return in.stopped ? std::expected<void, memory_error>() : start_thread(in);
+  return in.stopped ? std::expected<void, memory_error>() : start_thread(in, held);
 }
 
 void keep_rounds_going() {
   if (!lost_in_fork.load(std::memory_order_relaxed) || !lost_in_fork.exchange(false)) return;
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
-  if (!in.stopped) (void)start_thread(in);
+  std::unique_lock held(in.exclusion);
+  if (!in.stopped) (void)start_thread(in, held);
 }
 
 }  // namespace internal
@@ -162,26 +165,24 @@ std::expected<void, memory_error> refresher::start() {
   (void)internal::fork_generation();
   record& in = the_record();
   std::unique_lock held(in.exclusion);
-  // One that is on its way out is waited for.
-  in.changed.wait(held, [&] { return !in.running || !in.stopping; });
   in.stopped = false;
-  return start_thread(in);
+  return start_thread(in, held);
 }
 
 void refresher::stop() {
   record& in = the_record();
   std::unique_lock held(in.exclusion);
   in.stopped = true;
-  in.stopping = true;
+  in.wanted = false;
   in.changed.notify_all();
-  in.changed.wait(held, [&] { return !in.running; });
-  in.stopping = false;
+  // Another thread may start it again meanwhile.
+  in.changed.wait(held, [&] { return !in.alive || in.wanted; });
 }
 
 bool refresher::running() {
   record& in = the_record();
   const std::scoped_lock held(in.exclusion);
-  return in.running && !in.stopping;
+  return in.alive && in.wanted;
 }
 
 void refresher::period(std::chrono::milliseconds between_rounds) {

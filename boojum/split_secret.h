@@ -31,6 +31,8 @@
 
 namespace lockfast::internal {
 
+class share_probe;
+
 class split_secret final : public at_rest {
  public:
   using options = non_contiguous_memory::options;
@@ -58,6 +60,7 @@ class split_secret final : public at_rest {
  private:
   class work;
   class opened;
+  friend class share_probe;  // the tests' look at what lies at rest
 
   split_secret(const options& wanted, std::size_t size);
   [[nodiscard]] static made build(const options& wanted, std::size_t size, work& in);

@@ -26,7 +26,8 @@ struct contents {
   bool synced = true;
   bool ours = false;  // in a directory of ours
   bool named = false;
-  int held = 0;  // by how many open files
+  int held = 0;          // by how many open files
+  bool excused = false;  // what would have wiped it was refused
 };
 
 struct folder {
@@ -53,7 +54,7 @@ file_system& the_files() {
 }
 
 void require_wiped(const contents& of, const char* what) {
-  if (!of.ours) return;
+  if (!of.ours || of.excused) return;
   if (!of.synced || std::ranges::any_of(of.bytes, [](std::byte byte) { return byte != std::byte{0}; })) fail(what);
 }
 
@@ -194,6 +195,7 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
   const std::scoped_lock held(files.exclusion);
   contents& of = at(files, to);
   const bool refused = simulated::refuses(call::file);
+  of.excused |= refused;
   // As on a full disk, a refused write has written a part.
   if (refused) bytes = bytes.first(bytes.size() / 2);
   if (of.bytes.size() < offset + bytes.size()) of.bytes.resize(offset + bytes.size());
@@ -205,7 +207,10 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
 error size_of(file of, std::uint64_t& size) {
   file_system& files = the_files();
   const std::scoped_lock held(files.exclusion);
-  if (simulated::refuses(call::file)) return EIO;
+  if (simulated::refuses(call::file)) {
+    at(files, of).excused = true;
+    return EIO;
+  }
   size = at(files, of).bytes.size();
   return 0;
 }
@@ -213,7 +218,10 @@ error size_of(file of, std::uint64_t& size) {
 error sync(file of) {
   file_system& files = the_files();
   const std::scoped_lock held(files.exclusion);
-  if (simulated::refuses(call::file)) return EIO;
+  if (simulated::refuses(call::file)) {
+    at(files, of).excused = true;
+    return EIO;
+  }
   at(files, of).synced = true;
   return 0;
 }

@@ -58,8 +58,9 @@ class LOCKFAST_API passphrase {
   std::expected<void, memory_error> use(Use&& use) const {
     const auto whole = unlock();
     if (!whole) return std::unexpected(whole.error());
-    const auto view = whole->read();
-    return detail::run(std::forward<Use>(use), std::span<const std::byte>(view.span()));
+    const auto view = whole->try_read();
+    if (!view) return std::unexpected(memory_error::refused);
+    return detail::run(std::forward<Use>(use), std::span<const std::byte>(view->span()));
   }
 
   // Whether the characters are those of the passphrase, in a time that depends on the lengths alone. again is not wiped.

@@ -1,0 +1,135 @@
+// fork_test.cc - what a forked child has of its parent's secrets, under each fork policy, and its own refresher.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "boojum/places.h"
+#include "support/child.h"
+
+using namespace lockfast;
+using namespace std::chrono_literals;
+
+namespace {
+
+// The process of a scenario must not have used Lockfast before: policies are chosen once.
+void choose(lockfast_fork policy) {
+  lockfast_options options = {};
+  options.fork = policy;
+  prove(lockfast_configure(&options) == 0, "a fork policy");
+}
+
+struct family {
+  buffer<std::byte> value = std::move(*buffer<std::byte>::random(32));
+  own_directory files;
+  std::expected<non_contiguous_memory, memory_error> in_ram = non_contiguous_memory::create(*value.copy(), {.prekey = 32});
+  std::expected<non_contiguous_memory, memory_error> mixed = non_contiguous_memory::create(
+      *value.copy(), {.shares = {place::file, place::ram}, .prekey = 32, .directory = files.path()});
+  std::expected<file_memory, memory_error> sealed =
+      file_memory::create(*value.copy(), {.directory = files.path(), .prekey = 32});
+  std::expected<ram_memory, memory_error> plain = ram_memory::create(*value.copy());
+
+  void prove_whole() const {
+    prove(in_ram && mixed && sealed && plain, "one of each");
+    promised(*in_ram->unlock() == value && *mixed->unlock() == value && *sealed->unlock() == value && *plain->unlock() == value,
+             "the parent's secrets are whole");
+  }
+};
+
+// Runs a body in a child and gives back whether it left well; the scenario is a child already.
+void promised_in_child(const std::function<void()>& body) {
+  const auto end = in_child(body);
+  promised(end.clean(), end.text.c_str());
+}
+
+template <class Memory>
+bool gives(const Memory& held, memory_error error) {
+  const auto whole = held->unlock();
+  return !whole && whole.error() == error;
+}
+
+const scenario absent("fork absent", [] {
+  choose(LOCKFAST_FORK_ABSENT);
+  family all;
+  all.prove_whole();
+  promised_in_child([&] {
+    promised(gives(all.in_ram, memory_error::unavailable), "a split secret is unavailable");
+    promised(gives(all.mixed, memory_error::unavailable), "one with a file is unavailable");
+    promised(gives(all.sealed, memory_error::unavailable), "a sealed file is unavailable");
+    promised(gives(all.plain, memory_error::unavailable), "a secret in RAM is unavailable");
+    const auto refreshed = all.mixed->refresh(address::change);
+    promised(!refreshed && refreshed.error() == memory_error::unavailable, "a refresh is refused");
+    promised(!all.in_ram->copy(), "a copy is refused");
+    // The child's ends do not reach the parent's files.
+    (void)all.mixed->wipe();
+    (void)all.sealed->wipe();
+    (void)all.in_ram->wipe();
+  });
+  all.prove_whole();
+});
+
+const scenario inherit("fork inherit", [] {
+  choose(LOCKFAST_FORK_INHERIT);
+  family all;
+  all.prove_whole();
+  promised_in_child([&] {
+    promised(*all.in_ram->unlock() == all.value && *all.plain->unlock() == all.value, "what is in RAM is the child's own copy");
+    promised(all.in_ram->refresh().has_value() && *all.in_ram->unlock() == all.value, "and it is mixed by itself");
+    promised(gives(all.mixed, memory_error::unavailable), "one with a file is unavailable");
+    promised(gives(all.sealed, memory_error::unavailable), "a sealed file is unavailable");
+    (void)all.mixed->wipe();
+  });
+  all.prove_whole();
+});
+
+const scenario wiped("fork wipe", [] {
+  choose(LOCKFAST_FORK_WIPE);
+  family all;
+  all.prove_whole();
+  promised_in_child([&] {
+    promised(gives(all.in_ram, memory_error::damaged), "shares of zeros are damage, not a secret");
+    promised(gives(all.mixed, memory_error::unavailable), "one with a file is unavailable");
+  });
+  all.prove_whole();
+});
+
+const scenario threads("fork and refresher", [] {
+  refresher::period(1ms);
+  const auto held = non_contiguous_memory::create(*buffer<std::byte>::random(32), {.prekey = 32});
+  prove(held && refresher::running(), "a refresher");
+  promised_in_child([&] {
+    promised(!refresher::running(), "a child has no refresher");
+    promised(refresher::rounds() == 0, "and had no rounds");
+    const auto own = non_contiguous_memory::create(*buffer<std::byte>::random(32), {.prekey = 32});
+    promised(refresher::running(), "it starts at the first secret of the child's own");
+    for (int wait = 0; wait < 5000 && refresher::rounds() < 3; ++wait) std::this_thread::sleep_for(1ms);
+    promised(refresher::rounds() >= 3, "and goes its rounds");
+    promised(own->unlock().has_value(), "the child's own secret is whole");
+    refresher::stop();
+    promised(!refresher::running(), "it stops");
+  });
+  promised(refresher::running(), "the parent's goes on");
+  const auto before = refresher::rounds();
+  for (int wait = 0; wait < 5000 && refresher::rounds() < before + 3; ++wait) std::this_thread::sleep_for(1ms);
+  promised(refresher::rounds() >= before + 3, "in rounds");
+});
+
+void check(const scenario& one) {
+  const auto end = one.run();
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+}  // namespace
+
+TEST_CASE("under fork=absent a child gets an error for every secret of its parent, and reaches none of its files") {
+  check(absent);
+}
+TEST_CASE("under fork=inherit a child has its own copy of what is in RAM, and reaches no file of its parent") {
+  check(inherit);
+}
+TEST_CASE("under fork=wipe a child finds damage, never a wrong secret") { check(wiped); }
+TEST_CASE("a child has a refresher of its own, from its first secret on") { check(threads); }

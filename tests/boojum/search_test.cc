@@ -1,0 +1,176 @@
+// search_test.cc - the whole memory of the process, freed memory included, and its files, searched for secrets and old shares.
+#include <doctest/doctest.h>
+#include <lockfast/passphrase.hpp>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+
+#include "boojum/places.h"
+#include "boojum/share_probe.h"
+#include "support/page_state.h"
+#include "vault/traced.h"
+
+using namespace lockfast;
+using internal::share_probe;
+using internal::split_secret;
+
+namespace {
+
+std::uint64_t next_seed() {
+  static std::uint64_t seed = 7000;
+  return ++seed;
+}
+
+// What a share holds, remembered so that a search for it does not find the memory of the test: each byte changed.
+class remembered {
+ public:
+  explicit remembered(std::span<const std::byte> share) {
+    for (const std::byte byte : share.first(std::min<std::size_t>(share.size(), 32))) changed_.push_back(byte ^ mask);
+  }
+  bool is_in(std::span<const std::byte> bytes) const {
+    return std::search(bytes.begin(), bytes.end(), changed_.begin(), changed_.end(),
+                       [](std::byte there, std::byte changed) { return (there ^ mask) == changed; }) != bytes.end();
+  }
+  std::size_t copies_in_memory() const;
+
+ private:
+  static constexpr std::byte mask{0xa7};
+  std::vector<std::byte> changed_;
+};
+
+// Calls look(bytes) for each run of this process's memory that can be read, as a debugger would, in overlapping pieces; but for
+// the pages that it reads into.
+void for_each_readable_piece(const std::function<void(std::span<const std::byte>)>& look) {
+  constexpr std::size_t size = 1 << 20;
+  constexpr std::size_t overlap = 64;
+  static auto* const window =
+      static_cast<std::byte*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(window != MAP_FAILED);
+  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  REQUIRE(memory >= 0);
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  while (std::getline(maps, line)) {
+    std::uintptr_t from = 0;
+    std::uintptr_t to = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR, &from, &to) != 2 || line.find("[v") != std::string::npos) continue;
+    if (from == reinterpret_cast<std::uintptr_t>(window)) continue;
+    while (from < to) {
+      const ssize_t length = pread(memory, window, std::min<std::size_t>(size, to - from), static_cast<off_t>(from));
+      if (length <= 0) {
+        from = (from / page_size() + 1) * page_size();
+        continue;
+      }
+      const auto read = static_cast<std::size_t>(length);
+      look({window, read});
+      from += from + read < to && read > overlap ? read - overlap : read;
+    }
+  }
+  close(memory);
+  lockfast_wipe(window, size);
+}
+
+std::size_t remembered::copies_in_memory() const {
+  std::size_t found = 0;
+  for_each_readable_piece([&](std::span<const std::byte> piece) { found += is_in(piece); });
+  return found;
+}
+
+// A secret that is searched for while it is held, and after each operation.
+template <class Memory>
+void check_nowhere(const typename Memory::options& chosen, std::size_t at_rest) {
+  const traced value(next_seed(), 64);
+  const traced next(next_seed(), 64);
+  {
+    auto held = Memory::create(value.buffer(), chosen);
+    REQUIRE(held);
+    CHECK(value.copies_in_memory() == at_rest);
+    {
+      const auto whole = held->unlock();
+      REQUIRE(value.equals(whole->read().span()));
+      CHECK(value.copies_in_memory() == at_rest + 4);  // the control: 4 parts of 16 bytes
+    }
+    CHECK(value.copies_in_memory() == at_rest);
+    {
+      const auto other = held->copy();
+      REQUIRE(other);
+      CHECK(value.copies_in_memory() == 2 * at_rest);
+    }
+    CHECK(value.copies_in_memory() == at_rest);
+    auto updated = std::move(*held).update(next.buffer());
+    REQUIRE(updated);
+    CHECK(value.copies_in_memory() == 0);
+    CHECK(next.copies_in_memory() == at_rest);
+    CHECK(updated->wipe());
+    CHECK(next.copies_in_memory() == 0);
+  }
+  CHECK(value.copies_in_memory() == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a secret is found in memory only while a buffer or ram_memory holds it, and nowhere after it went") {
+  if (!memory_can_be_searched()) {
+    MESSAGE("memory cannot be searched here: nothing is checked");
+    return;
+  }
+  const own_directory files;
+  check_nowhere<ram_memory>({}, 4);
+  check_nowhere<file_memory>({.directory = files.path()}, 0);
+  for (const auto& kind : split_kinds(files.path())) check_nowhere<non_contiguous_memory>(kind, 0);
+}
+
+TEST_CASE("a refresh forms the secret nowhere, and leaves no old share in memory") {
+  if (!memory_can_be_searched()) {
+    MESSAGE("memory cannot be searched here: nothing is checked");
+    return;
+  }
+  const own_directory files;
+  for (const auto& kind : split_kinds(files.path())) {
+    const traced value(next_seed(), 64);
+    const auto held = [&] {
+      const auto whole = value.buffer();
+      auto made = split_secret::split(whole.read().span(), kind);
+      REQUIRE(made);
+      return *made;
+    }();
+    for (const bool joins : {false, true}) {
+      std::vector<remembered> old;
+      share_probe::each(*held, [&](std::span<const std::byte> share) {
+        const remembered one(share);
+        CHECK(one.is_in(share));  // the control
+        old.push_back(one);
+      });
+      if (joins && kind.remix == remix::on_unlock) {
+        REQUIRE(held->join());
+      } else {
+        REQUIRE(held->refresh(address::change));
+      }
+      for (const auto& each : old) CHECK(each.copies_in_memory() == 0);
+      CHECK(value.copies_in_memory() == 0);
+    }
+  }
+}
+
+TEST_CASE("a passphrase is found in memory only while it is used") {
+  if (!memory_can_be_searched()) {
+    MESSAGE("memory cannot be searched here: nothing is checked");
+    return;
+  }
+  const traced value(next_seed(), 48);
+  auto phrase = passphrase::take(value.buffer(), {});
+  REQUIRE(phrase);
+  CHECK(value.copies_in_memory() == 0);
+  CHECK(phrase->use([&](std::span<const std::byte>) { CHECK(value.copies_in_memory() == 3); }));
+  CHECK(value.copies_in_memory() == 0);
+  const auto key = phrase->derive(std::as_bytes(std::span("salt")), {.work = 4});
+  REQUIRE(key);
+  CHECK(value.copies_in_memory() == 0);
+}

@@ -1,0 +1,171 @@
+// shares_test.cc - what lies at rest: shares that differ after each re-mix, that say nothing of the secret, that are far apart.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "boojum/places.h"
+#include "boojum/share_probe.h"
+#include "support/page_state.h"
+#include "support/probe.h"
+
+using namespace lockfast;
+using internal::share_probe;
+using internal::split_secret;
+
+namespace {
+
+std::shared_ptr<split_secret> split(const buffer<std::byte>& secret, const non_contiguous_memory::options& chosen) {
+  const auto view = secret.read();
+  auto made = split_secret::split(view.span(), chosen);
+  REQUIRE(made);
+  return *made;
+}
+
+bool contains(std::span<const std::byte> whole, std::span<const std::byte> part) {
+  return std::search(whole.begin(), whole.end(), part.begin(), part.end()) != whole.end();
+}
+
+// Bytes that are the same at the same place: by chance, one in 256.
+std::size_t same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
+  std::size_t same = 0;
+  for (std::size_t at = 0; at < a.size(); ++at) same += a[at] == b[at];
+  return same;
+}
+
+void check_all_changed(const std::vector<std::vector<std::byte>>& before, const std::vector<std::vector<std::byte>>& after) {
+  REQUIRE(before.size() == after.size());
+  for (std::size_t which = 0; which < before.size(); ++which) {
+    CAPTURE(which);
+    REQUIRE(before[which].size() == after[which].size());
+    CHECK(same_bytes(before[which], after[which]) < 12 + before[which].size() / 64);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every share differs after each refresh and after each unlock, unless it is to be on demand") {
+  const own_directory files;
+  for (const auto& kind : split_kinds(files.path())) {
+    const auto value = buffer<std::byte>::random(64);
+    const auto held = split(*value, kind);
+    auto before = share_probe::copies(*held);
+    for (const address where : {address::keep, address::change, address::keep}) {
+      REQUIRE(held->refresh(where));
+      auto after = share_probe::copies(*held);
+      check_all_changed(before, after);
+      before = std::move(after);
+    }
+    REQUIRE(held->join());
+    const auto after = share_probe::copies(*held);
+    if (kind.remix == remix::on_unlock) {
+      check_all_changed(before, after);
+    } else {
+      CHECK(before == after);
+    }
+    CHECK(*held->join() == *value);
+  }
+}
+
+TEST_CASE("no share is or contains the secret, a part of it, or a share of another secret of the same value") {
+  const own_directory files;
+  for (const auto& kind : split_kinds(files.path())) {
+    auto value = buffer<std::byte>::random(64);
+    const auto first = share_probe::copies(*split(*value, kind));
+    const auto second = share_probe::copies(*split(*value, kind));
+    check_all_changed(first, second);
+    const auto view = value->read();
+    for (const auto& share : first) {
+      for (std::size_t at = 0; at + 8 <= view.size(); at += 8) CHECK_FALSE(contains(share, view.span().subspan(at, 8)));
+    }
+  }
+}
+
+TEST_CASE("the last share is no constant behind the masks: it is random over many splits of zeros") {
+  std::array<unsigned, 256> seen{};
+  const auto zeros = buffer<std::byte>::zeroed(32);
+  for (int round = 0; round < 500; ++round) {
+    const auto shares = share_probe::copies(*split(*zeros, {.prekey = 32}));
+    for (const std::byte byte : shares.back()) ++seen[std::to_integer<unsigned>(byte)];
+  }
+  // 500 * 64 bytes: 125 of each value, with a deviation of 11.
+  CHECK(std::ranges::min(seen) > 60);
+  CHECK(std::ranges::max(seen) < 200);
+}
+
+TEST_CASE("shares in RAM are isolated secrets without access, more than a page apart") {
+  const auto value = buffer<std::byte>::random(32);
+  for (const std::size_t prekey : {32U, 4096U, 65536U}) {
+    const auto held = split(*value, {.shares = std::vector(5, place::ram), .prekey = prekey});
+    auto at = share_probe::addresses(*held);
+    REQUIRE(at.size() == 5);
+    for (const std::uintptr_t each : at) {
+      lockfast_receipt receipt;
+      REQUIRE(lockfast_describe(reinterpret_cast<void*>(each), &receipt) == 0);
+      CHECK(receipt.placement == LOCKFAST_ISOLATED);
+      CHECK(receipt.access == LOCKFAST_NOACCESS);
+      CHECK(traps_on_read(reinterpret_cast<void*>(each)));
+      // A whole page between the end of one and the start of the next.
+      for (const std::uintptr_t other : at) {
+        if (other > each) CHECK(other - each > page_size() + receipt.size);
+      }
+    }
+  }
+}
+
+TEST_CASE("the distance between two shares is left to chance") {
+  const auto value = buffer<std::byte>::random(32);
+  std::set<std::uintptr_t> distances;
+  for (int round = 0; round < 40; ++round) {
+    const auto at = share_probe::addresses(*split(*value, {.prekey = 32}));
+    distances.insert(at[1] - at[0]);
+  }
+  CHECK(distances.size() > 15);
+}
+
+TEST_CASE("a refresh leaves shares where they are, or moves every one, by choice") {
+  const auto value = buffer<std::byte>::random(32);
+  const auto held = split(*value, {.shares = std::vector(3, place::ram), .prekey = 64});
+  const auto before = share_probe::addresses(*held);
+  REQUIRE(held->refresh(address::keep));
+  CHECK(share_probe::addresses(*held) == before);
+  REQUIRE(held->refresh(address::change));
+  const auto after = share_probe::addresses(*held);
+  for (std::size_t which = 0; which < before.size(); ++which) {
+    CHECK(after[which] != before[which]);
+    CHECK(traps_on_read(reinterpret_cast<void*>(before[which])));
+  }
+  CHECK(*held->join() == *value);
+}
+
+TEST_CASE("every single bit of a share in RAM that is flipped is damage, until it is flipped back") {
+  const auto value = buffer<std::byte>::random(20);
+  const auto held = split(*value, {.prekey = 32, .remix = remix::on_demand});
+  for (const std::uintptr_t each : share_probe::addresses(*held)) {
+    auto* const share = reinterpret_cast<std::byte*>(each);
+    for (std::size_t bit = 0; bit < 8 * lockfast_size(share); ++bit) {
+      const auto flip = [&] {
+        REQUIRE(lockfast_protect(share, LOCKFAST_READWRITE) == 0);
+        share[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
+        REQUIRE(lockfast_protect(share, LOCKFAST_NOACCESS) == 0);
+      };
+      flip();
+      const auto joined = held->join();
+      REQUIRE_FALSE(joined);
+      CHECK(joined.error() == memory_error::damaged);
+      flip();
+    }
+  }
+  CHECK(*held->join() == *value);
+}
+
+TEST_CASE("a million refreshes leave the value intact") {
+  constexpr int rounds = under_sanitizer ? 50'000 : 1'000'000;
+  const auto value = buffer<std::byte>::random(32);
+  const auto held = split(*value, {.prekey = 32});
+  int done = 0;
+  for (int round = 0; round < rounds; ++round) done += held->refresh(address::keep).has_value();
+  CHECK(done == rounds);
+  CHECK(*held->join() == *value);
+}
