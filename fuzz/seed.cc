@@ -1,6 +1,6 @@
-// seed.cc - writes the seeds of both corpora, always the same: `fuzz_seed fuzz/corpus`.
+// seed.cc - writes the seeds of all corpora, always the same: `fuzz_seed fuzz/corpus`.
 //
-// Seeds of operations are random bytes, of which the decoder makes every kind of operation. Seeds of corruption are a
+// Most seeds are random bytes, of which the decoders make every kind of operation. Seeds of corruption are a
 // plan's fields in the order in which decode_plan reads them: each corruption, with each call that may notice it where a
 // call has to.
 #include <algorithm>
@@ -21,6 +21,10 @@ using lockfast::fuzz::noticing_count;
 
 constexpr int operation_seeds = 24;
 constexpr std::size_t operation_seed_size = 900;
+constexpr int boojum_seeds = 16;
+constexpr std::size_t boojum_seed_size = 300;
+constexpr int share_file_seeds = 60;
+constexpr std::size_t share_file_seed_size = 200;
 constexpr std::size_t plan_size = 44;
 constexpr std::size_t recycle_field = 2;
 constexpr std::size_t offset_field = 5;  // two bytes, then whether it is a small one
@@ -50,11 +54,11 @@ bool write(const std::filesystem::path& file, const std::vector<std::uint8_t>& s
   return static_cast<bool>(stream.flush());
 }
 
-bool write_operations(const std::filesystem::path& folder) {
+bool write_random(const std::filesystem::path& folder, int count, std::size_t size) {
   bool written = true;
-  for (int i = 0; i < operation_seeds; ++i) {
+  for (int i = 0; i < count; ++i) {
     numbers random(static_cast<std::uint64_t>(i));
-    std::vector<std::uint8_t> seed(operation_seed_size);
+    std::vector<std::uint8_t> seed(size);
     for (std::uint8_t& byte : seed) byte = random.next();
     written &= write(folder / ("seed-" + std::to_string(i)), seed);
   }
@@ -131,7 +135,12 @@ int main(int count, char** arguments) {
     return 2;
   }
   const std::filesystem::path folder = arguments[1];
-  std::filesystem::create_directories(folder / "operations");
-  std::filesystem::create_directories(folder / "corruption");
-  return write_operations(folder / "operations") && write_corruption(folder / "corruption") ? 0 : 1;
+  for (const char* target : {"operations", "corruption", "boojum_operations", "share_file"}) {
+    std::filesystem::create_directories(folder / target);
+  }
+  const bool written = write_random(folder / "operations", operation_seeds, operation_seed_size) &&
+                       write_corruption(folder / "corruption") &&
+                       write_random(folder / "boojum_operations", boojum_seeds, boojum_seed_size) &&
+                       write_random(folder / "share_file", share_file_seeds, share_file_seed_size);
+  return written ? 0 : 1;
 }
