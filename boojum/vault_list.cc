@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "boojum/fork.h"
 #include "boojum/vault_state.h"
 #include "platform/platform.h"
 
@@ -17,8 +18,11 @@ constinit bool handlers_registered = false;
 
 void vault_list::add(vault_state& one) {
   const std::scoped_lock held(exclusion);
-  if (!handlers_registered) platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
-  handlers_registered = true;
+  if (!handlers_registered) {
+    (void)fork_generation();  // a vault's mutexes are taken before those of its key, which its handlers then register
+    platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
+    handlers_registered = true;
+  }
   one.next_ = first;
   first = &one;
 }

@@ -1,3 +1,10 @@
 // main.cc - the tests of the vault and of its cipher, on the real host.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include "support/child.h"
+
+int main(int argc, char** argv) {
+  scenario::dispatch(argc, argv);
+  return doctest::Context(argc, argv).run();
+}

@@ -1,4 +1,4 @@
-// traced.cc - splitmix64 (Steele, Lea, Flood, 2014) for the bytes, /proc/self/mem for the search.
+// traced.cc - splitmix64 (Steele, Lea, Flood, 2014) for the bytes, /proc/self/pagemap and /proc/self/mem for the search.
 #include "vault/traced.h"
 
 #include <doctest/doctest.h>
@@ -6,15 +6,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <vector>
 
+#include "vault/sanitized.h"
+
 namespace {
 
 constexpr std::size_t needle_size = 16;
+constexpr std::size_t most_needles = 4;
 constexpr std::size_t window_size = std::size_t{1} << 20;
 
 // Pages that the search leaves out.
@@ -22,6 +26,46 @@ std::span<std::byte> window() {
   static void* const mapped = mmap(nullptr, window_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   REQUIRE(mapped != MAP_FAILED);
   return {static_cast<std::byte*>(mapped), window_size};
+}
+
+struct page_run {
+  std::uintptr_t from;
+  std::uintptr_t to;
+};
+
+// The pages of this process that are in RAM and are no program text, as runs of neighbours.
+std::vector<page_run> present_runs() {
+  constexpr std::uintptr_t page = 4096;
+  constexpr std::uint64_t present = std::uint64_t{1} << 63;
+  const int pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  std::FILE* const maps = std::fopen("/proc/self/maps", "re");
+  REQUIRE(pages >= 0);
+  REQUIRE(maps != nullptr);
+  std::vector<page_run> runs;
+  std::vector<std::uint64_t> states(4096);
+  char line[512];
+  page_run map = {};
+  while (std::fgets(line, sizeof line, maps) != nullptr) {
+    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &map.from, &map.to) != 2) continue;
+    if (std::strstr(line, "[v") != nullptr || std::strstr(line, " r-xp ") != nullptr) continue;
+    for (std::uintptr_t at = map.from; at < map.to;) {
+      const std::size_t count = std::min<std::size_t>(states.size(), (map.to - at) / page);
+      const ssize_t length =
+          pread(pages, states.data(), count * sizeof states[0], static_cast<off_t>(at / page * sizeof states[0]));
+      REQUIRE(length == static_cast<ssize_t>(count * sizeof states[0]));
+      for (std::size_t each = 0; each < count; ++each, at += page) {
+        if ((states[each] & present) == 0) continue;
+        if (!runs.empty() && runs.back().to == at) {
+          runs.back().to += page;
+        } else {
+          runs.push_back({at, at + page});
+        }
+      }
+    }
+  }
+  std::fclose(maps);
+  close(pages);
+  return runs;
 }
 
 }  // namespace
@@ -51,7 +95,9 @@ bool traced::equals(std::span<const std::byte> bytes) const {
 
 std::size_t traced::copies_in(std::span<const std::byte> bytes) const {
   std::size_t found = 0;
-  for (std::size_t part = 0; part + needle_size <= size_; part += needle_size) {
+  // Of a large secret a few parts are searched for.
+  const std::size_t step = std::max(needle_size, size_ / most_needles / needle_size * needle_size);
+  for (std::size_t part = 0; part + needle_size <= size_; part += step) {
     const int first = std::to_integer<int>((*this)[part]);
     const std::byte* at = bytes.data();
     const std::byte* const end = bytes.data() + bytes.size();
@@ -72,32 +118,20 @@ std::size_t traced::copies_in_memory() const {
   const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
   REQUIRE(memory >= 0);
   std::size_t found = 0;
-  std::FILE* const maps = std::fopen("/proc/self/maps", "re");
-  REQUIRE(maps != nullptr);
-  const auto window_at = reinterpret_cast<std::uintptr_t>(into.data());
-  std::uintptr_t from = 0;
-  std::uintptr_t to = 0;
-  char line[512];
-  while (std::fgets(line, sizeof line, maps) != nullptr) {
-    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &from, &to) != 2) continue;
-    if (from >= window_at && from < window_at + window_size) continue;
-    // A file's pages, and what is reserved and was never touched: no bytes of ours.
-    if (std::strstr(line, "[v") != nullptr || std::strstr(line, " r-xp ") != nullptr) continue;
-    if (to - from > (std::uintptr_t{1} << 38)) continue;
-    // Each window begins with the end of the one before, and pages that cannot be read end it.
-    while (from < to) {
-      const std::size_t size = std::min<std::size_t>(window_size, to - from);
-      const ssize_t length = pread(memory, into.data(), size, static_cast<off_t>(from));
-      if (length <= 0) {
-        from = (from / 4096 + 1) * 4096;
-        continue;
-      }
-      const auto read = static_cast<std::size_t>(length);
-      found += copies_in(into.first(read));
-      from += read < size || read <= needle_size ? read : read - (to - from == read ? 0 : needle_size - 1);
+  for (page_run run : present_runs()) {
+    if (run.from >= reinterpret_cast<std::uintptr_t>(into.data()) &&
+        run.from < reinterpret_cast<std::uintptr_t>(into.data()) + window_size) {
+      continue;
+    }
+    // Each window begins with the end of the one before; what the system does not show ends the run.
+    while (run.to - run.from >= needle_size) {
+      const std::size_t size = std::min<std::size_t>(window_size, run.to - run.from);
+      const ssize_t length = pread(memory, into.data(), size, static_cast<off_t>(run.from));
+      if (length != static_cast<ssize_t>(size)) break;
+      found += copies_in(into.first(size));
+      run.from += size - (needle_size - 1);
     }
   }
-  std::fclose(maps);
   close(memory);
   lockfast_wipe(into.data(), into.size());
   return found;
@@ -111,15 +145,11 @@ std::size_t traced::copies_in(const std::filesystem::path& file) const {
 }
 
 bool memory_can_be_searched() {
-  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-  if (memory < 0) return false;
+  const int memory = sanitized ? -1 : open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  if (memory < 0) {
+    MESSAGE("memory cannot be searched here: not tried");
+    return false;
+  }
   close(memory);
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  return false;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-  return false;
-#endif
-#endif
   return true;
 }

@@ -21,7 +21,8 @@ class traced {
   lockfast::buffer<std::byte> buffer() const;  // requires that it is not refused
   bool equals(std::span<const std::byte> bytes) const;
 
-  // How often a part of it, 16 bytes long, is found; the size must be at least as much.
+  // How often a part of it, 16 bytes long, is found; the size must be at least as much. Of more than 64 bytes a few parts are
+  // searched for.
   std::size_t copies_in_memory() const;
   std::size_t copies_in(const std::filesystem::path& file) const;
 

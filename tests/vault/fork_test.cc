@@ -1,0 +1,155 @@
+// fork_test.cc - what a forked child can do with its parent's vault, by fork policy, and that the parent never notices.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <lockfast/vault.hpp>
+
+#include <atomic>
+#include <cstdlib>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "support/child.h"
+#include "vault/sanitized.h"
+#include "vault/traced.h"
+
+using lockfast::memory_error;
+using lockfast::vault;
+
+namespace {
+
+// The status that a forked child leaves with: 0 when it found what was promised.
+template <class Body>
+int forked(Body body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    _exit(body() ? 0 : 1);
+  }
+  int state = 0;
+  if (child < 0 || waitpid(child, &state, 0) != child) return -1;
+  return WIFEXITED(state) ? WEXITSTATUS(state) : -WTERMSIG(state);
+}
+
+bool holds(const vault& records, vault::id which, const traced& secret) {
+  const auto view = records.open(which);
+  return view && secret.equals(view->span());
+}
+
+lockfast::buffer<std::byte> made(std::uint64_t seed) {
+  const traced secret(seed);
+  auto out = lockfast::buffer<std::byte>::filled(secret.size(), [&](std::span<std::byte> bytes) {
+    for (std::size_t at = 0; at < bytes.size(); ++at) bytes[at] = secret[at];
+  });
+  prove(out.has_value(), "a secret");
+  return std::move(*out);
+}
+
+const scenario inherits("a child inherits a vault", [] {
+  prove(setenv("LOCKFAST_OPTIONS", "fork=inherit", 1) == 0, "the variable");
+  vault records;
+  const auto id = records.insert(made(1));
+  prove(id.has_value(), "a record");
+  const int child = forked([&] {
+    const auto mine = records.insert(made(2));
+    return holds(records, *id, traced(1)) && mine && holds(records, *mine, traced(2)) && records.rekey() &&
+           holds(records, *id, traced(1)) && records.replace(*id, made(3)) && holds(records, *id, traced(3));
+  });
+  promised(child == 0, "a vault of its own");
+  promised(records.size() == 1 && holds(records, *id, traced(1)), "the parent's records");
+});
+
+const scenario is_wiped("a child sees a wiped key", [] {
+  prove(setenv("LOCKFAST_OPTIONS", "fork=wipe", 1) == 0, "the variable");
+  vault records(vault::options{.hot_records = 0});
+  const auto id = records.insert(made(1));
+  prove(id.has_value(), "a record");
+  const int child = forked([&] {
+    const auto opened = records.open(*id);
+    const auto inserted = records.insert(made(2));
+    return !opened && !inserted && (opened.error() == memory_error::unavailable || opened.error() == memory_error::damaged);
+  });
+  promised(child == 0, "a clear refusal");
+  promised(holds(records, *id, traced(1)), "the parent's record");
+});
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+}  // namespace
+
+TEST_CASE("a child without the key is told so, and dies of nothing") {
+  for (const std::size_t hot : {std::size_t{0}, std::size_t{4}}) {
+    std::optional<vault> records(std::in_place, vault::options{.hot_records = hot});
+    const auto id = *records->insert(traced(1).buffer());
+    const auto other = *records->insert(traced(2).buffer());
+    REQUIRE(records->open(id).has_value());
+    const auto secret = traced(3).buffer();
+    CHECK(forked([&] {
+            const std::vector<vault::id> both = {id, other};
+            const bool told = records->open(other).error() == memory_error::unavailable &&
+                              records->open(both).error() == memory_error::unavailable &&
+                              records->rekey().error() == memory_error::unavailable;
+            const auto mine = made(4);
+            const bool kept = records->insert(mine).error() == memory_error::unavailable &&
+                              records->replace(id, mine).error() == memory_error::unavailable;
+            const auto lately = records->open(id);
+            const bool counted = records->size() == 2 && records->contains(id) && records->erase(id).has_value();
+            records.reset();
+            return told && kept && !lately && lately.error() == memory_error::unavailable && counted;
+          }) == 0);
+    CHECK(traced(1).equals(records->open(id)->span()));
+    CHECK(records->size() == 2);
+  }
+}
+
+TEST_CASE("a child makes a vault of its own") {
+  vault records;
+  (void)records.insert(traced(1).buffer());
+  CHECK(forked([] {
+          vault mine;
+          const auto id = mine.insert(made(5));
+          return id && holds(mine, *id, traced(5));
+        }) == 0);
+}
+
+TEST_CASE("fork=inherit gives a child the vault, and leaves the parent's alone") { check_clean(inherits.run()); }
+
+TEST_CASE("fork=wipe leaves a child a clear refusal") { check_clean(is_wiped.run()); }
+
+TEST_CASE("a fork while threads use the vault leaves neither side waiting") {
+  if (under_tsan) return;  // which lets no thread start in a child
+  vault records;
+  const auto id = *records.insert(traced(1).buffer());
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 3; ++number) {
+    threads.emplace_back([&, number] {
+      for (std::uint64_t round = 0; !stop; ++round) {
+        const auto mine = records.insert(made(round));
+        if (!mine) continue;
+        (void)records.open(*mine);
+        if (number == 0) (void)records.rekey();
+        (void)records.erase(*mine);
+      }
+    });
+  }
+  int clean = 0;
+  constexpr int forks = sanitized ? 10 : 100;
+  for (int round = 0; round < forks; ++round) {
+    clean += forked([&] {
+               const auto mine = made(1);
+               return records.open(id).error() == memory_error::unavailable &&
+                      records.insert(mine).error() == memory_error::unavailable && records.contains(id);
+             }) == 0
+                 ? 1
+                 : 0;
+  }
+  stop = true;
+  for (std::thread& each : threads) each.join();
+  CHECK(clean == forks);
+  CHECK(traced(1).equals(records.open(id)->span()));
+}

@@ -1,0 +1,222 @@
+// every_call_test.cc - the first call that may be refused is, then the second, and so on until the deed is done: each time the
+// vault is as it was, and nothing is left behind.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "boojum/vault_disk.h"
+#include "platform/simulated.h"
+#include "support/child.h"
+#include "vault/file_key.h"
+#include "vault/refusal/short_memory.h"
+#include "vault/traced.h"
+
+using lockfast::memory_error;
+using lockfast::vault;
+using lockfast::internal::load_vault;
+using lockfast::internal::save_vault;
+using lockfast::internal::vault_state;
+namespace simulated = lockfast::simulated;
+
+namespace {
+
+constexpr std::size_t record_count = 20;
+constexpr const char* path = "/folder/records";
+
+// What a child leaves with when it kept every promise.
+constexpr int every_call_was_let = 40;
+constexpr int done_all_the_same = 41;
+constexpr int refused_deed = 42;
+
+vault::id inserted(vault_state& records, const traced& secret) {
+  const auto held = secret.buffer();
+  const auto view = held.read();
+  const std::span<const std::byte> bytes(view.data(), view.size());
+  vault::id id;
+  prove(records.insert({&bytes, 1}, {&id, 1}).has_value(), "a record");
+  return id;
+}
+
+bool holds(vault_state& records, vault::id which, const traced& secret) {
+  const auto view = records.open(which);
+  return view && secret.equals(view->span());
+}
+
+std::size_t live() {
+  struct lockfast_statistics now;
+  lockfast_statistics(&now);
+  return now.live;
+}
+
+// A vault with records, and a secret to put into it, of another size than any of them.
+struct scene {
+  scene() {
+    for (std::uint64_t seed = 0; seed < record_count; ++seed) ids.push_back(inserted(records, traced(seed, 20 + seed)));
+    secret.emplace(traced(99, 700).buffer());
+    view.emplace(secret->read());
+    prove(save_vault(records, path, 10, key_from(), nullptr).has_value(), "a file");
+  }
+
+  std::span<const std::byte> bytes() const { return {view->data(), view->size()}; }
+  bool is_as_it_was(std::size_t but = record_count) {
+    bool whole = true;
+    for (std::uint64_t seed = 0; seed < record_count; ++seed) {
+      if (seed != but) whole = whole && holds(records, ids[seed], traced(seed, 20 + seed));
+    }
+    return whole;
+  }
+
+  vault_state records{vault::options{.hot_records = 2}};
+  std::vector<vault::id> ids;
+  std::optional<lockfast::buffer<std::byte>> secret;
+  std::optional<lockfast::buffer<std::byte>::read_view> view;
+};
+
+using deed = std::function<std::expected<void, memory_error>(scene&)>;
+
+// Runs the deed with each call refused in turn, each time in a child; check says whether the vault is as it should be, done or
+// not. Returns how often the deed was refused. A refusal to close what was open is a breach, and says so.
+std::size_t refuse_each(const deed& act, const std::function<bool(scene&, bool done)>& check) {
+  std::size_t refusals = 0;
+  for (const auto& [refuse_nth, refused] :
+       {std::pair(&simulated::refuse_nth, &simulated::refused), std::pair(&short_memory::refuse_nth, &short_memory::refused)}) {
+    bool more = true;
+    for (std::size_t n = 1; more; ++n) {
+      REQUIRE(n < 5000);
+      const auto body = [&, refuse = refuse_nth, was = refused] {
+        const std::size_t before = live();
+        bool was_refused = false;
+        bool done = false;
+        {
+          scene on;
+          refuse(n);
+          done = act(on).has_value();
+          was_refused = was();
+          refuse(0);
+          promised(done || was_refused, "no refusal without a cause");
+          promised(check(on, done), "the vault as it should be");
+        }
+        promised(live() == before, "nothing left behind");
+        _exit(!was_refused ? every_call_was_let : done ? done_all_the_same : refused_deed);
+      };
+      const ending end = in_child(body);
+      CAPTURE(n);
+      CAPTURE(end.text);
+      const bool breach = end.signal == SIGABRT && end.said("access refused");
+      const bool known = breach || (end.signal == 0 && end.status >= every_call_was_let && end.status <= refused_deed);
+      CHECK(known);
+      refusals += end.status == refused_deed ? 1 : 0;
+      more = end.status != every_call_was_let && known;
+    }
+  }
+  return refusals;
+}
+
+}  // namespace
+
+TEST_CASE("an insert that is refused leaves no record") {
+  vault::id id;
+  CHECK(refuse_each(
+            [&](scene& on) {
+              const auto bytes = on.bytes();
+              return on.records.insert({&bytes, 1}, {&id, 1});
+            },
+            [&](scene& on, bool done) {
+              return on.is_as_it_was() && on.records.size() == record_count + (done ? 1 : 0) &&
+                     (!done || holds(on.records, id, traced(99, 700)));
+            }) >= 10);
+}
+
+TEST_CASE("the first insert that is refused leaves a vault that goes on") {
+  CHECK(refuse_each(
+            [](scene& on) -> std::expected<void, memory_error> {
+              vault_state fresh(vault::options{.hot_records = 0});
+              const auto bytes = on.bytes();
+              vault::id id;
+              auto done = fresh.insert({&bytes, 1}, {&id, 1});
+              if (!done) {
+                simulated::refuse_nth(0);
+                short_memory::refuse_nth(0);
+                promised(fresh.size() == 0, "no record");
+                promised(holds(fresh, inserted(fresh, traced(5)), traced(5)), "a vault that goes on");
+              }
+              return {};
+            },
+            [](scene& on, bool) { return on.is_as_it_was(); }) == 0);
+}
+
+TEST_CASE("a replace that is refused leaves the record of before") {
+  CHECK(refuse_each([](scene& on) { return on.records.replace(on.ids[7], on.bytes()); },
+                    [](scene& on, bool done) {
+                      return on.is_as_it_was(7) && holds(on.records, on.ids[7], done ? traced(99, 700) : traced(7, 27));
+                    }) >= 10);
+}
+
+TEST_CASE("an open that is refused opens nothing") {
+  CHECK(refuse_each(
+            [](scene& on) -> std::expected<void, memory_error> {
+              const auto view = on.records.open(on.ids[3]);
+              if (!view) return std::unexpected(view.error());
+              promised(traced(3, 23).equals(view->span()), "the record");
+              return {};
+            },
+            [](scene& on, bool) { return on.is_as_it_was(); }) >= 10);
+}
+
+TEST_CASE("a use of several that is refused opens none") {
+  CHECK(refuse_each(
+            [](scene& on) -> std::expected<void, memory_error> {
+              const auto views = on.records.open(on.ids);
+              if (!views) return std::unexpected(views.error());
+              promised(traced(3, 23).equals((*views)[3]), "the record");
+              return {};
+            },
+            [](scene& on, bool) { return on.is_as_it_was(); }) >= 10);
+}
+
+TEST_CASE("a re-key that is refused leaves every record whole, and the next one is done") {
+  CHECK(refuse_each([](scene& on) { return on.records.rekey(); },
+                    [](scene& on, bool) { return on.is_as_it_was() && on.records.rekey().has_value() && on.is_as_it_was(); }) >
+        10);
+}
+
+TEST_CASE("a save that is refused leaves the file of before") {
+  CHECK(refuse_each(
+            [](scene& on) -> std::expected<void, memory_error> {
+              prove(on.records.erase(on.ids[0]).has_value(), "an erased record");
+              return save_vault(on.records, path, 10, key_from(), nullptr);
+            },
+            [](scene& on, bool done) {
+              const auto loaded = load_vault(path, key_from(), {});
+              if (!loaded) return false;
+              bool whole = !done || (*loaded)->size() == record_count - 1;
+              whole = whole && ((*loaded)->size() == record_count || (*loaded)->size() == record_count - 1);
+              for (std::uint64_t seed = 1; seed < record_count; ++seed) {
+                whole = whole && holds(**loaded, on.ids[seed], traced(seed, 20 + seed)) &&
+                        holds(on.records, on.ids[seed], traced(seed, 20 + seed));
+              }
+              return whole;
+            }) >= 10);
+}
+
+TEST_CASE("a load that is refused leaves nothing, and the file") {
+  std::unique_ptr<vault_state> loaded;
+  CHECK(refuse_each(
+            [&](scene&) -> std::expected<void, memory_error> {
+              auto done = load_vault(path, key_from(), {});
+              if (!done) return std::unexpected(done.error());
+              loaded = std::move(*done);
+              return {};
+            },
+            [&](scene& on, bool done) {
+              const bool whole = !done || holds(*loaded, on.ids[3], traced(3, 23));
+              loaded = nullptr;
+              return whole && on.is_as_it_was() && load_vault(path, key_from(), {}).has_value();
+            }) >= 10);
+}

@@ -1,0 +1,10 @@
+// main.cc - the vault over the simulated host, which refuses on request, as do the ordinary heap and libcrypto's.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include "vault/refusal/short_memory.h"
+
+int main(int argc, char** argv) {
+  if (!short_memory::install()) return 3;
+  return doctest::Context(argc, argv).run();
+}

@@ -1,0 +1,64 @@
+// short_memory.cc - a counter in front of malloc.
+#include "vault/refusal/short_memory.h"
+
+#include <openssl/crypto.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+std::atomic<std::size_t> left = 0;
+
+// Whether this request is the one.
+bool is_due() { return left != 0 && --left == 0; }
+
+std::atomic<bool> was_refused = false;
+
+void* allocate(std::size_t size) {
+  if (!is_due()) return std::malloc(size == 0 ? 1 : size);
+  was_refused = true;
+  return nullptr;
+}
+
+void* allocate_for_libcrypto(std::size_t size, const char*, int) { return allocate(size); }
+
+void* reallocate_for_libcrypto(void* block, std::size_t size, const char*, int) {
+  if (!is_due()) return std::realloc(block, size);
+  was_refused = true;
+  return nullptr;
+}
+
+void free_for_libcrypto(void* block, const char*, int) { std::free(block); }
+
+}  // namespace
+
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }
+
+void* operator new(std::size_t size) {
+  void* const block = std::malloc(size == 0 ? 1 : size);
+  if (block == nullptr) std::abort();
+  return block;
+}
+void* operator new[](std::size_t size) { return operator new(size); }
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+
+namespace short_memory {
+
+bool install() { return CRYPTO_set_mem_functions(allocate_for_libcrypto, reallocate_for_libcrypto, free_for_libcrypto) == 1; }
+
+void refuse_nth(std::size_t n) {
+  was_refused = false;
+  left = n;
+}
+
+bool refused() { return was_refused; }
+
+}  // namespace short_memory

@@ -1,0 +1,25 @@
+// sanitized.h - which sanitizer the tests run under: each keeps memory, stacks or threads in its own way.
+#ifndef LOCKFAST_TESTS_VAULT_SANITIZED_H
+#define LOCKFAST_TESTS_VAULT_SANITIZED_H
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LOCKFAST_UNDER_TSAN 1
+#elif __has_feature(address_sanitizer)
+#define LOCKFAST_UNDER_ASAN 1
+#endif
+#endif
+
+#if defined(LOCKFAST_UNDER_TSAN)
+inline constexpr bool under_tsan = true;
+#else
+inline constexpr bool under_tsan = false;
+#endif
+#if defined(LOCKFAST_UNDER_ASAN)
+inline constexpr bool under_asan = true;
+#else
+inline constexpr bool under_asan = false;
+#endif
+inline constexpr bool sanitized = under_tsan || under_asan;
+
+#endif
