@@ -1,22 +1,9 @@
 // key_ring.cc - the making of keys, and their turns.
 #include "boojum/key_ring.h"
 
-#include <new>
 #include <utility>
 
 namespace lockfast::internal {
-
-std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fresh() {
-  auto made = buffer<std::byte>::random(key_size);
-  if (!made) return std::unexpected(made.error());
-  try {
-    auto split = non_contiguous_memory::create(std::move(*made), {.remix = remix::on_demand});
-    if (!split) return std::unexpected(split.error());
-    return std::shared_ptr<const resting_key>(new resting_key(std::move(*split)));
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
-  }
-}
 
 std::expected<key_ring::snapshot, memory_error> key_ring::now() {
   const std::scoped_lock held(mutex_);
@@ -63,15 +50,19 @@ std::chrono::steady_clock::duration key_ring::age() const {
 }
 
 std::expected<key_view, memory_error> open_keys::of(std::uint32_t epoch) {
-  std::optional<opened>& wanted = opened_[epoch & 1];
+  std::optional<scratch>& wanted = opened_[epoch & 1];
   if (!wanted) {
     const auto& resting = of_.by_epoch[epoch & 1];
     if (resting == nullptr) return std::unexpected(memory_error::damaged);
-    auto made = resting->open();
-    if (!made) return std::unexpected(made.error());
-    wanted.emplace(std::move(*made));
+    wanted.emplace(key_size);
+    const auto done = wanted->refused() ? std::unexpected(memory_error::refused)
+                                        : resting->open(std::span<std::byte, key_size>(wanted->data(), key_size));
+    if (!done) {
+      wanted.reset();
+      return std::unexpected(done.error());
+    }
   }
-  return key_view(wanted->view.data(), key_size);
+  return key_view(wanted->data(), key_size);
 }
 
 }  // namespace lockfast::internal

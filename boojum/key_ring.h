@@ -11,9 +11,7 @@
 #ifndef LOCKFAST_BOOJUM_KEY_RING_H
 #define LOCKFAST_BOOJUM_KEY_RING_H
 
-#include <lockfast/boojum.hpp>
 #include <lockfast/memory_error.hpp>
-#include <lockfast/secret.hpp>
 
 #include <array>
 #include <chrono>
@@ -24,22 +22,10 @@
 #include <optional>
 
 #include "boojum/cipher.h"
+#include "boojum/resting_key.h"
+#include "boojum/scratch.h"
 
 namespace lockfast::internal {
-
-// A key at rest.
-class resting_key {
- public:
-  [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> fresh();
-
-  // The key in a block of its own. Refuses: refused; unavailable - it stayed with the parent of a fork.
-  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> open() const { return held_.unlock(); }
-
- private:
-  explicit resting_key(non_contiguous_memory&& held) : held_(std::move(held)) {}
-
-  non_contiguous_memory held_;
-};
 
 class key_ring {
  public:
@@ -61,8 +47,18 @@ class key_ring {
   // How long the oldest key has been in use; 0 where there is none.
   [[nodiscard]] std::chrono::steady_clock::duration age() const;
 
-  void lock() { mutex_.lock(); }
-  void unlock() { mutex_.unlock(); }
+  void lock() {
+    mutex_.lock();
+    for (const auto& each : ring_.by_epoch) {
+      if (each != nullptr) each->lock();
+    }
+  }
+  void unlock() {
+    for (const auto& each : ring_.by_epoch) {
+      if (each != nullptr) each->unlock();
+    }
+    mutex_.unlock();
+  }
 
  private:
   mutable std::mutex mutex_;
@@ -83,15 +79,8 @@ class open_keys {
   [[nodiscard]] std::expected<key_view, memory_error> of(std::uint32_t epoch);
 
  private:
-  struct opened {
-    explicit opened(buffer<std::byte>&& made) : bytes(std::move(made)), view(bytes.read()) {}
-
-    buffer<std::byte> bytes;
-    buffer<std::byte>::read_view view;
-  };
-
   key_ring::snapshot of_;
-  std::array<std::optional<opened>, 2> opened_;
+  std::array<std::optional<scratch>, 2> opened_;
 };
 
 }  // namespace lockfast::internal

@@ -31,10 +31,12 @@ struct stack_wiped_at_end {
 // All that one call computes, in one scratch:  | room of mixing | K | T | masks, then C | prekeys | what is read from files |
 class split_secret::work {
  public:
-  work(const options& of, std::size_t size)
+  enum class room_for : unsigned char { new_prekeys, no_prekeys };
+
+  work(const options& of, std::size_t size, room_for what = room_for::new_prekeys)
       : prekey_(of.prekey),
         masked_(size + overhead),
-        prekeys_((of.shares.size() - 1) * prekey_),
+        prekeys_(what == room_for::no_prekeys ? 0 : (of.shares.size() - 1) * prekey_),
         files_(file_bytes(of)),
         all_(mixing_room::size + overhead + masked_ + prekeys_ + files_) {
     if (!refused()) lockfast_wipe(masks().data(), masks().size());
@@ -168,29 +170,46 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
   const stack_wiped_at_end wiped;
   const std::scoped_lock held(exclusion());
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
-  work in(options_, size_);
-  if (in.refused()) return std::unexpected(memory_error::refused);
   const bool mixes = options_.remix == lockfast::remix::on_unlock;
+  work in(options_, size_, mixes ? work::room_for::new_prekeys : work::room_for::no_prekeys);
+  if (in.refused()) return std::unexpected(memory_error::refused);
   opened all(*this);
   if (auto done = all.open(mixes ? purpose::rewriting : purpose::reading, in); !done) return std::unexpected(done.error());
   if (!all.add_masks(in)) return std::unexpected(memory_error::refused);
 
-  const auto masked = all.masked();
-  auto secret = buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) -> result {
-    const auto unmask = [&](std::span<std::byte> target, std::size_t offset) {
-      std::memcpy(target.data(), masked.data() + offset, target.size());
-      add(target, in.masks().subspan(offset, target.size()));
-    };
-    unmask(out, mac_key_size);
-    unmask(in.key(), 0);
-    if (!tag_of(in.key(), out, in.tag(), in.room())) return std::unexpected(memory_error::refused);
-    unmask(in.key(), mac_key_size + size_);
-    if (lockfast_equal(in.key().data(), in.tag().data(), mac_size) == 0) return std::unexpected(memory_error::damaged);
-    return {};
-  });
+  auto secret = buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) { return unmask(in, all.masked(), out); });
   if (!secret || !mixes) return secret;
   if (auto done = remix(in, all.bytes(), address::keep); !done) return std::unexpected(done.error());
   return secret;
+}
+
+result split_secret::join_into(std::span<std::byte> out) {
+  keep_rounds_going();
+  const stack_wiped_at_end wiped;
+  const std::scoped_lock held(exclusion());
+  if (shares_.empty()) return std::unexpected(memory_error::wiped);
+  const work in(options_, size_, work::room_for::no_prekeys);
+  if (in.refused()) return std::unexpected(memory_error::refused);
+  opened all(*this);
+  if (auto done = all.open(purpose::reading, in); !done) return done;
+  if (!all.add_masks(in)) return std::unexpected(memory_error::refused);
+  auto done = unmask(in, all.masked(), out);
+  if (!done) lockfast_wipe(out.data(), out.size());
+  return done;
+}
+
+// Requires the masks of the present shares in the masks of in, and the last of these shares.
+result split_secret::unmask(const work& in, std::span<const std::byte> masked, std::span<std::byte> out) const {
+  const auto part = [&](std::span<std::byte> target, std::size_t offset) {
+    std::memcpy(target.data(), masked.data() + offset, target.size());
+    add(target, in.masks().subspan(offset, target.size()));
+  };
+  part(out, mac_key_size);
+  part(in.key(), 0);
+  if (!tag_of(in.key(), out, in.tag(), in.room())) return std::unexpected(memory_error::refused);
+  part(in.key(), mac_key_size + size_);
+  if (lockfast_equal(in.key().data(), in.tag().data(), mac_size) == 0) return std::unexpected(memory_error::damaged);
+  return {};
 }
 
 // Requires the masks of the present shares in the masks of in.

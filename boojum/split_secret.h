@@ -47,6 +47,9 @@ class split_secret final : public at_rest {
 
   [[nodiscard]] static made split(std::span<const std::byte> secret, const options& wanted);
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> join();
+  // Joins into locked memory of the caller's own, size() bytes, and draws no new shares, whatever the options say. A refusal
+  // leaves out wiped.
+  [[nodiscard]] result join_into(std::span<std::byte> out);
   [[nodiscard]] result refresh(address where);
   [[nodiscard]] made copy();
   [[nodiscard]] result wipe();
@@ -64,6 +67,7 @@ class split_secret final : public at_rest {
 
   split_secret(const options& wanted, std::size_t size);
   [[nodiscard]] static made build(const options& wanted, std::size_t size, work& in);
+  [[nodiscard]] result unmask(const work& in, std::span<const std::byte> masked, std::span<std::byte> out) const;
   [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, address where);
   [[nodiscard]] bool has_file() const;
 
