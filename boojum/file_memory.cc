@@ -36,7 +36,7 @@ class sealed_file {
   using options = file_memory::options;
   using made = std::expected<std::shared_ptr<sealed_file>, memory_error>;
 
-  sealed_file(options wanted, std::size_t size, non_contiguous_memory key, std::unique_ptr<resting_file> file)
+  sealed_file(options wanted, std::size_t size, non_contiguous_memory key, std::shared_ptr<resting_file> file)
       : options_(std::move(wanted)), size_(size), key_(std::move(key)), file_(std::move(file)) {
     header_.size = size;
   }
@@ -59,7 +59,7 @@ class sealed_file {
   options options_;
   std::size_t size_;
   non_contiguous_memory key_;
-  std::unique_ptr<resting_file> file_;
+  std::shared_ptr<resting_file> file_;
   header header_;
 };
 
@@ -93,7 +93,7 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
                                       std::pair(sizeof about + nonce_size, std::span<const std::byte>(sealed.bytes()))}) {
     if (auto done = (*file)->write(offset, bytes); !done) return std::unexpected(done.error());
   }
-  (*file)->forget();
+  (*file)->rest();
   auto held = non_contiguous_memory::create(std::move(*key), {.prekey = wanted.prekey});
   if (!held) return std::unexpected(held.error());
   std::shared_ptr<sealed_file> one;
@@ -109,7 +109,7 @@ std::expected<buffer<std::byte>, memory_error> sealed_file::open() const {
   const scratch whole(overhead + size_);
   if (whole.refused()) return std::unexpected(memory_error::refused);
   if (auto done = file_->read(0, whole.bytes()); !done) return std::unexpected(done.error());
-  file_->forget();
+  file_->rest();
   const std::span<const std::byte> all = whole.bytes();
   if (std::memcmp(all.data(), &header_, sizeof header_) != 0) return std::unexpected(memory_error::damaged);
   const auto key = key_.unlock();

@@ -7,9 +7,11 @@
 #include <new>
 #include <utility>
 
+#include "boojum/scratch.h"
+
 namespace lockfast::internal {
 
-file_share::file_share(std::shared_ptr<share_directory> directory, std::unique_ptr<resting_file> file, unsigned index,
+file_share::file_share(std::shared_ptr<share_directory> directory, std::shared_ptr<resting_file> file, unsigned index,
                        std::size_t size)
     : directory_(std::move(directory)), file_(std::move(file)) {
   header_.index = index;
@@ -18,19 +20,22 @@ file_share::file_share(std::shared_ptr<share_directory> directory, std::unique_p
 
 std::expected<std::unique_ptr<share>, memory_error> file_share::make(const std::shared_ptr<share_directory>& directory,
                                                                      unsigned index, std::span<const std::byte> bytes) {
-  auto file = resting_file::create(directory, 2 * (sizeof(header) + bytes.size()));
+  auto file = resting_file::create(directory, room_for(bytes.size()));
   if (!file) return std::unexpected(file.error());
+  const scratch room(sizeof(header) + bytes.size());
+  if (room.refused()) return std::unexpected(memory_error::refused);
   std::unique_ptr<file_share> made(new (std::nothrow) file_share(directory, std::move(*file), index, bytes.size()));
   if (made == nullptr) return std::unexpected(memory_error::refused);
-  if (auto done = made->write(*made->file_, 0, made->header_, bytes); !done) return std::unexpected(done.error());
-  made->file_->forget();
+  if (auto done = made->write(*made->file_, 0, made->header_, bytes, room.bytes()); !done) return std::unexpected(done.error());
+  made->file_->rest();
   return made;
 }
 
-result file_share::write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes) const {
-  const std::uint64_t start = area * area_size();
-  if (auto done = to.write(start, std::as_bytes(std::span(&of, 1))); !done) return done;
-  return to.write(start + sizeof of, bytes);
+result file_share::write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes,
+                         std::span<std::byte> room) const {
+  std::memcpy(room.data(), &of, sizeof of);
+  std::memcpy(room.data() + sizeof of, bytes.data(), bytes.size());
+  return to.write(area * area_size(), room);
 }
 
 result file_share::clean_idle_area() {
@@ -44,39 +49,37 @@ std::expected<std::span<const std::byte>, memory_error> file_share::open(purpose
   if (file_ == nullptr) return std::unexpected(memory_error::wiped);
   if (auto done = clean_idle_area(); !done) return std::unexpected(done.error());
 
-  header found;
-  if (auto done = file_->read(area_ * area_size(), std::as_writable_bytes(std::span(&found, 1))); !done) {
-    return std::unexpected(done.error());
+  if (auto done = file_->read(0, room); !done) return std::unexpected(done.error());
+  const auto area = room.subspan(area_ * area_size(), area_size());
+  const auto idle = room.subspan((1 - area_) * area_size(), area_size());
+  const bool whole = std::memcmp(area.data(), &header_, sizeof header_) == 0 &&
+                     std::ranges::all_of(idle, [](std::byte byte) { return byte == std::byte{0}; });
+  if (!whole) {
+    file_->rest();
+    return std::unexpected(memory_error::damaged);
   }
-  if (std::memcmp(&found, &header_, sizeof found) != 0) return std::unexpected(memory_error::damaged);
+  room_ = room;
+  return area.subspan(sizeof header_);
+}
 
-  // The idle area goes through the same room, in front of the share.
-  const std::uint64_t idle = (1 - area_) * area_size();
-  for (std::uint64_t at = 0; at < area_size(); at += room.size()) {
-    const auto piece = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), area_size() - at)));
-    if (auto done = file_->read(idle + at, piece); !done) return std::unexpected(done.error());
-    if (std::ranges::any_of(piece, [](std::byte byte) { return byte != std::byte{0}; })) {
-      return std::unexpected(memory_error::damaged);
-    }
-  }
-  if (auto done = file_->read(area_ * area_size() + sizeof found, room); !done) return std::unexpected(done.error());
-  file_->forget();
-  return room;
+void file_share::close() {
+  room_ = {};
+  file_->rest();
 }
 
 result file_share::prepare(std::span<const std::byte> next, address where) {
   header changed = header_;
   ++changed.generation;
   if (where == address::change) {
-    auto file = resting_file::create(directory_, 2 * area_size());
+    auto file = resting_file::create(directory_, room_for(next.size()));
     if (!file) return std::unexpected(file.error());
     next_ = std::move(*file);
-    auto done = write(*next_, 0, changed, next);
+    auto done = write(*next_, 0, changed, next, room_.first(area_size()));
     if (!done) next_ = nullptr;
     return done;
   }
   idle_area_is_zero_ = false;
-  auto done = write(*file_, 1 - area_, changed, next);
+  auto done = write(*file_, 1 - area_, changed, next, room_.first(area_size()));
   if (!done) abandon();
   return done;
 }
@@ -101,12 +104,11 @@ void file_share::commit(std::span<const std::byte>) {
 result file_share::settle() {
   result done = next_ != nullptr ? next_->wipe() : clean_idle_area();
   next_ = nullptr;
-  file_->forget();
   return done;
 }
 
 result file_share::wipe() {
-  const std::unique_ptr<resting_file> gone = std::move(file_);
+  const std::shared_ptr<resting_file> gone = std::move(file_);
   return gone == nullptr ? result() : gone->wipe();
 }
 

@@ -17,19 +17,6 @@
 namespace lockfast::internal {
 
 class file_share final : public share {
- public:
-  [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(
-      const std::shared_ptr<share_directory>& directory, unsigned index, std::span<const std::byte> bytes);
-
-  [[nodiscard]] std::expected<std::span<const std::byte>, memory_error> open(purpose use, std::span<std::byte> room) override;
-  void close() override {}
-  [[nodiscard]] result prepare(std::span<const std::byte> next, address where) override;
-  void abandon() override;
-  void commit(std::span<const std::byte> next) override;
-  [[nodiscard]] result settle() override;
-  [[nodiscard]] result wipe() override;
-
- private:
   // Little-endian on the systems that there are; the file does not leave the process.
   struct header {
     char magic[8] = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't'};
@@ -39,17 +26,36 @@ class file_share final : public share {
     std::uint64_t generation = 0;  // one more with each rewrite
   };
 
-  file_share(std::shared_ptr<share_directory> directory, std::unique_ptr<resting_file> file, unsigned index, std::size_t size);
-  [[nodiscard]] std::uint64_t area_size() const { return sizeof(header) + header_.size; }
-  [[nodiscard]] result write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes) const;
+ public:
+  [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(
+      const std::shared_ptr<share_directory>& directory, unsigned index, std::span<const std::byte> bytes);
+
+  // The room that open() wants for a share of this size: for the whole file.
+  [[nodiscard]] static constexpr std::size_t room_for(std::size_t size) { return 2 * (sizeof(header) + size); }
+
+  [[nodiscard]] std::expected<std::span<const std::byte>, memory_error> open(purpose use, std::span<std::byte> room) override;
+  void close() override;
+  [[nodiscard]] result prepare(std::span<const std::byte> next, address where) override;
+  void abandon() override;
+  void commit(std::span<const std::byte> next) override;
+  [[nodiscard]] result settle() override;
+  [[nodiscard]] result wipe() override;
+
+ private:
+  file_share(std::shared_ptr<share_directory> directory, std::shared_ptr<resting_file> file, unsigned index, std::size_t size);
+  [[nodiscard]] std::size_t area_size() const { return sizeof(header) + static_cast<std::size_t>(header_.size); }
+  // Writes an area, put together in room, which is as long.
+  [[nodiscard]] result write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes,
+                             std::span<std::byte> room) const;
   [[nodiscard]] result clean_idle_area();
 
   std::shared_ptr<share_directory> directory_;
-  std::unique_ptr<resting_file> file_;
-  std::unique_ptr<resting_file> next_;  // that it moves to, or the one that it left
+  std::shared_ptr<resting_file> file_;
+  std::shared_ptr<resting_file> next_;  // that it moves to, or the one that it left
   header header_;
   unsigned area_ = 0;
   bool idle_area_is_zero_ = true;
+  std::span<std::byte> room_;  // while it is open: what the file held, then what is written
 };
 
 }  // namespace lockfast::internal

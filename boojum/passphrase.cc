@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -93,7 +94,7 @@ bool run_scrypt(std::span<const std::byte> password, std::span<const std::byte> 
 
 }  // namespace
 
-// Threads: exclusion() covers all members; it is never held while a secret is split or joined.
+// Threads: exclusion_ covers all members; it is never held while a secret is split or joined.
 class passphrase_state final : public at_rest {
  public:
   using options = passphrase::options;
@@ -106,7 +107,7 @@ class passphrase_state final : public at_rest {
   // The secret, for a use that begins now.
   [[nodiscard]] std::expected<held, memory_error> begin_use() {
     if (auto gone = expire(); gone != nullptr) return std::unexpected(memory_error::expired);
-    const std::scoped_lock held_here(exclusion());
+    const std::scoped_lock held_here(exclusion_);
     if (secret_ == nullptr) return std::unexpected(expired_ ? memory_error::expired : memory_error::wiped);
     last_use_ = clock::now();
     return secret_;
@@ -114,7 +115,7 @@ class passphrase_state final : public at_rest {
 
   // Gives back what was there, so that it goes when no mutex is held.
   [[nodiscard]] held put(held next) {
-    const std::scoped_lock held_here(exclusion());
+    const std::scoped_lock held_here(exclusion_);
     last_use_ = clock::now();
     expired_ = false;
     return std::exchange(secret_, std::move(next));
@@ -122,26 +123,28 @@ class passphrase_state final : public at_rest {
 
   [[nodiscard]] bool available() {
     if (auto gone = expire(); gone != nullptr) return false;
-    const std::scoped_lock held_here(exclusion());
+    const std::scoped_lock held_here(exclusion_);
     return secret_ != nullptr;
   }
 
   [[nodiscard]] held take_out() {
-    const std::scoped_lock held_here(exclusion());
+    const std::scoped_lock held_here(exclusion_);
     return std::exchange(secret_, nullptr);
   }
 
   void round() override { (void)expire(); }
+  [[nodiscard]] std::mutex* held_over_fork() override { return &exclusion_; }
 
  private:
   [[nodiscard]] held expire() {
-    const std::scoped_lock held_here(exclusion());
+    const std::scoped_lock held_here(exclusion_);
     const bool idle = chosen_.idle_expiry.count() > 0 && clock::now() - last_use_ >= chosen_.idle_expiry;
     if (secret_ == nullptr || !idle) return nullptr;
     expired_ = true;
     return std::exchange(secret_, nullptr);
   }
 
+  std::mutex exclusion_;
   const options chosen_;
   held secret_;
   clock::time_point last_use_ = clock::now();

@@ -44,12 +44,17 @@ bool resting_file::open() {
   return false;
 }
 
-std::expected<std::unique_ptr<resting_file>, memory_error> resting_file::create(
+std::expected<std::shared_ptr<resting_file>, memory_error> resting_file::create(
     const std::shared_ptr<share_directory>& directory, std::uint64_t size) {
-  std::unique_ptr<resting_file> made(new (std::nothrow) resting_file(directory, size));
-  if (made == nullptr) return std::unexpected(memory_error::refused);
+  std::shared_ptr<resting_file> made;
+  try {
+    made.reset(new resting_file(directory, size));
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(memory_error::refused);
+  }
   if (!made->open()) return std::unexpected(memory_error::file_system);
   if (auto done = made->wipe(0, size); !done) return std::unexpected(done.error());
+  if (auto joined = join_rounds(made); !joined) return std::unexpected(joined.error());
   return made;
 }
 
@@ -90,9 +95,26 @@ std::expected<void, memory_error> resting_file::wipe(std::uint64_t offset, std::
   return {};
 }
 
+void resting_file::rest() {
+  cached_.store(true, std::memory_order_relaxed);
+  if (!rounds_go_on()) round();
+}
+
+void resting_file::round() {
+  // A child has no use for the file, and its mutex may be held by a thread that the child does not have.
+  if (generation_ != fork_generation()) return;
+  const std::scoped_lock held(closing_);
+  if (!is_ours() || !cached_.exchange(false, std::memory_order_relaxed)) return;
+  // What is not on the disk yet cannot be dropped: then the next round tries.
+  if (platform::sync(opened_) != 0) cached_.store(true, std::memory_order_relaxed);
+  platform::forget(opened_);
+}
+
 std::expected<void, memory_error> resting_file::wipe() {
   if (opened_ == platform::file::none) return {};
+  // In a child nobody else has the mutex, and somebody who is not there may hold it.
   if (!is_ours()) return std::unexpected(memory_error::unavailable);
+  const std::scoped_lock held(closing_);
   platform::error first = overwrite(opened_);
   platform::forget(opened_);
   // A file that could not be overwritten is not better off with its name.

@@ -32,6 +32,7 @@ struct record {
 
 std::atomic<std::uint64_t> rounds_done = 0;
 std::atomic<bool> lost_in_fork = false;
+std::atomic<bool> going = false;  // as record::wanted, for those who do not wait
 std::atomic<unsigned> forks = 0;
 
 // Never destroyed: the thread may outlive static objects.
@@ -75,7 +76,9 @@ std::expected<void, memory_error> start_thread(record& in, std::unique_lock<std:
   if (in.alive) return {};
   in.wanted = true;
   in.alive = true;
+  going.store(true, std::memory_order_relaxed);
   if (platform::start_thread(run_rounds) == 0) return {};
+  going.store(false, std::memory_order_relaxed);
   in.wanted = false;
   in.alive = false;
   in.changed.notify_all();
@@ -88,12 +91,16 @@ void before_fork() {
   for (const auto& each : in.all) {
     if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
   }
-  for (const auto& each : in.held_by_fork) each->exclusion().lock();
+  for (const auto& each : in.held_by_fork) {
+    if (std::mutex* const held = each->held_over_fork()) held->lock();
+  }
 }
 
 // What was held may be the last reference: it goes when no mutex is held any more.
 void release_all(record& in) {
-  for (const auto& each : in.held_by_fork) each->exclusion().unlock();
+  for (const auto& each : in.held_by_fork) {
+    if (std::mutex* const held = each->held_over_fork()) held->unlock();
+  }
   std::vector<std::shared_ptr<at_rest>> empty;
   try {
     empty.reserve(in.held_by_fork.capacity());
@@ -115,6 +122,7 @@ void in_child() {
   lost_in_fork.store(in.wanted, std::memory_order_relaxed);
   in.wanted = false;
   in.alive = false;
+  going.store(false, std::memory_order_relaxed);
   release_all(in);
 }
 
@@ -152,6 +160,8 @@ std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& on
   return in.stopped ? std::expected<void, memory_error>() : start_thread(in, held);
 }
 
+bool rounds_go_on() { return going.load(std::memory_order_relaxed); }
+
 void keep_rounds_going() {
   if (!lost_in_fork.load(std::memory_order_relaxed) || !lost_in_fork.exchange(false)) return;
   record& in = the_record();
@@ -174,6 +184,7 @@ void refresher::stop() {
   std::unique_lock held(in.exclusion);
   in.stopped = true;
   in.wanted = false;
+  going.store(false, std::memory_order_relaxed);
   in.changed.notify_all();
   // Another thread may start it again meanwhile.
   in.changed.wait(held, [&] { return !in.alive || in.wanted; });

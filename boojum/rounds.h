@@ -27,15 +27,16 @@ class at_rest {
   // Called by the refresher once in a period, without any mutex.
   virtual void round() = 0;
 
-  // Held while the secret is changed, and never together with another secret's but by a fork.
-  [[nodiscard]] std::mutex& exclusion() const { return exclusion_; }
-
- private:
-  mutable std::mutex exclusion_;
+  // What a fork waits for: held while the secret is changed, and never together with another secret's. Null: nothing that a
+  // child could use.
+  [[nodiscard]] virtual std::mutex* held_over_fork() { return nullptr; }
 };
 
 // Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread.
 [[nodiscard]] std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one);
+
+// Whether there will be another round.
+[[nodiscard]] bool rounds_go_on();
 
 // Starts the refresher again in a forked child, at the next use of a secret there. Cheap where there is nothing to do.
 void keep_rounds_going();

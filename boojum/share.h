@@ -37,8 +37,8 @@ class share {
   share& operator=(const share&) = delete;
   virtual ~share() = default;
 
-  // Gives the bytes, until close(); a file's are read into room, which is as long as the share. Refusals: damaged, file_system,
-  // unavailable, refused.
+  // Gives the bytes, until close(); a file is read into room, which is as long as file_share::room_for says. Refusals: damaged,
+  // file_system, unavailable, refused.
   [[nodiscard]] virtual std::expected<std::span<const std::byte>, memory_error> open(purpose use,
                                                                                      std::span<std::byte> room) = 0;
   virtual void close() = 0;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "boojum/cipher.h"
+#include "boojum/file_share.h"
 #include "boojum/scratch.h"
 
 namespace lockfast::internal {
@@ -66,7 +67,7 @@ class split_secret::work {
   std::size_t file_bytes(const options& of) const {
     std::size_t bytes = 0;
     for (const place& each : of.shares) {
-      if (each == place::file) bytes += &each == &of.shares.back() ? masked_ : prekey_;
+      if (each == place::file) bytes += file_share::room_for(&each == &of.shares.back() ? masked_ : prekey_);
     }
     return bytes;
   }
@@ -93,7 +94,7 @@ class split_secret::opened {
     for (std::size_t which = 0; which < of_.shares_.size(); ++which) {
       std::span<std::byte> mine;
       if (of_.options_.shares[which] == place::file) {
-        mine = room.first(which + 1 == of_.shares_.size() ? in.masks().size() : of_.options_.prekey);
+        mine = room.first(file_share::room_for(which + 1 == of_.shares_.size() ? in.masks().size() : of_.options_.prekey));
         room = room.subspan(mine.size());
       }
       const auto bytes = of_.shares_[which]->open(use, mine);
@@ -168,7 +169,7 @@ split_secret::made split_secret::split(std::span<const std::byte> secret, const 
 std::expected<buffer<std::byte>, memory_error> split_secret::join() {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
-  const std::scoped_lock held(exclusion());
+  const std::scoped_lock held(exclusion_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   const bool mixes = options_.remix == lockfast::remix::on_unlock;
   work in(options_, size_, mixes ? work::room_for::new_prekeys : work::room_for::no_prekeys);
@@ -236,7 +237,7 @@ result split_secret::remix(work& in, std::span<const std::span<const std::byte>>
 result split_secret::refresh(address where) {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
-  const std::scoped_lock held(exclusion());
+  const std::scoped_lock held(exclusion_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   work in(options_, size_);
   if (in.refused()) return std::unexpected(memory_error::refused);
@@ -252,7 +253,7 @@ split_secret::made split_secret::copy() {
   work in(options_, size_);
   if (in.refused()) return std::unexpected(memory_error::refused);
   {
-    const std::scoped_lock held(exclusion());
+    const std::scoped_lock held(exclusion_);
     if (shares_.empty()) return std::unexpected(memory_error::wiped);
     opened all(*this);
     if (auto done = all.open(purpose::reading, in); !done) return std::unexpected(done.error());
@@ -263,7 +264,7 @@ split_secret::made split_secret::copy() {
 }
 
 result split_secret::wipe() {
-  const std::scoped_lock held(exclusion());
+  const std::scoped_lock held(exclusion_);
   result first;
   for (const auto& each : shares_) {
     if (auto done = each->wipe(); !done && first) first = done;

@@ -20,8 +20,8 @@
 
 #include <lockfast/boojum.hpp>
 
-#include <atomic>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -59,6 +59,7 @@ class split_secret final : public at_rest {
 
   // The refresher's: re-mixes, a secret with a file once in refresher::file_periods rounds. What is refused now is tried again.
   void round() override;
+  [[nodiscard]] std::mutex* held_over_fork() override { return &exclusion_; }
 
  private:
   class work;
@@ -76,6 +77,7 @@ class split_secret final : public at_rest {
   std::shared_ptr<share_directory> directory_;
   std::vector<std::unique_ptr<share>> shares_;  // empty: wiped
   unsigned rounds_ = 0;
+  std::mutex exclusion_;
 };
 
 }  // namespace lockfast::internal

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "boojum/file_share.h"
 #include "boojum/split_secret.h"
 
 namespace lockfast::internal {
@@ -19,7 +20,7 @@ class share_probe {
   static void each(split_secret& of, const std::function<void(std::span<const std::byte>)>& look) {
     for (std::size_t which = 0; which < of.shares_.size(); ++which) {
       const bool last = which + 1 == of.shares_.size();
-      std::vector<std::byte> room(last ? of.size_ + mac_key_size + mac_size : of.options_.prekey);
+      std::vector<std::byte> room(file_share::room_for(last ? of.size_ + mac_key_size + mac_size : of.options_.prekey));
       const auto bytes = of.shares_[which]->open(purpose::reading, room);
       REQUIRE(bytes);
       look(*bytes);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int rounds = under_sanitizer ? 30 : 200;
+constexpr int rounds = under_sanitizer ? 20 : 100;
 
 // The refresher at a pace for tests, and as it was afterwards.
 struct quick_refresher {
