@@ -187,7 +187,7 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
 result split_secret::join_into(std::span<std::byte> out) {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
-  const std::scoped_lock held(exclusion());
+  const std::scoped_lock held(exclusion_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   const work in(options_, size_, work::room_for::no_prekeys);
   if (in.refused()) return std::unexpected(memory_error::refused);

@@ -6,5 +6,6 @@
 #include <lockfast/boojum.hpp>
 #include <lockfast/passphrase.hpp>
 #include <lockfast/secret.hpp>
+#include <lockfast/vault.hpp>
 
 #endif
