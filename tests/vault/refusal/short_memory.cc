@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "vault/sanitized.h"
+
 namespace {
 
 std::atomic<std::size_t> left = 0;
@@ -34,6 +36,8 @@ void free_for_libcrypto(void* block, const char*, int) { std::free(block); }
 
 }  // namespace
 
+// The thread sanitizer has operators of its own.
+#if !defined(LOCKFAST_UNDER_TSAN)
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
 void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
@@ -49,6 +53,7 @@ void operator delete(void* block) noexcept { std::free(block); }
 void operator delete[](void* block) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+#endif
 
 namespace short_memory {
 
