@@ -164,7 +164,7 @@ double time_of(const subject& by, operation what, std::size_t files, std::size_t
       end_shard(path, bytes);
       check(rename(next.c_str(), path.c_str()) == 0, "rename");
     }
-    for (void* const secret : secrets) by.deallocate(secret);
+    for (void* const secret : secrets) by.deallocate(secret, size);
   }
   const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   for (const auto& path : paths) check(unlink(path.c_str()) == 0, "unlink");
