@@ -11,14 +11,16 @@
 namespace lockfast::internal {
 namespace {
 
-constexpr unsigned most_decoys = 7;  // one less than a power of two
+constexpr unsigned most_decoys = 7;                     // one less than a power of two
+constexpr std::size_t largest_with_decoys = 80 * 1024;  // bytes: every prekey
 
-// An isolated place, some random places away from the last one.
+// An isolated place, some random places away from the last one. A large one has a region of its own, whose pages take long to
+// come by: how far it is from the others is left to their places.
 std::byte* place_for(std::size_t size) {
   unsigned char chance = 0;
   lockfast_random(&chance, sizeof chance);
   std::array<void*, most_decoys> decoys{};
-  const unsigned count = chance & most_decoys;
+  const unsigned count = size > largest_with_decoys ? 0 : chance & most_decoys;
   // A decoy that is refused brings the share no nearer to any other.
   for (unsigned each = 0; each < count; ++each) decoys[each] = lockfast_malloc_isolated(size);
   auto* const placed = static_cast<std::byte*>(lockfast_malloc_isolated(size));

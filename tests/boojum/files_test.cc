@@ -4,31 +4,25 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
+#include <string_view>
+#include <thread>
 
 #include "boojum/places.h"
+#include "support/child.h"
+#include "support/page_state.h"
 
 using namespace lockfast;
 
 namespace {
 
-// The files of a directory that this process has open, nameless ones too: their paths below /proc/self/fd.
-std::vector<std::string> open_files(const std::string& directory) {
-  std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code gone;
-    const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
-    struct stat state = {};
-    if (!gone && target.starts_with(directory + "/") && stat(entry.path().c_str(), &state) == 0 && S_ISREG(state.st_mode)) {
-      found.push_back(entry.path());
-    }
-  }
-  return found;
-}
+constexpr long tmpfs_magic = 0x01021994;  // linux/magic.h
 
 class opened {
  public:
@@ -59,6 +53,15 @@ class opened {
     REQUIRE(pwrite(descriptor_, &byte, 1, at) == 1);
   }
   void hold() const { REQUIRE(flock(descriptor_, LOCK_EX | LOCK_NB) == 0); }
+  std::size_t pages_in_cache() const {
+    const std::size_t length = size();
+    void* const mapped = mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor_, 0);
+    REQUIRE(mapped != MAP_FAILED);
+    std::vector<unsigned char> resident((length + page_size() - 1) / page_size());
+    REQUIRE(mincore(mapped, length, resident.data()) == 0);
+    REQUIRE(munmap(mapped, length) == 0);
+    return static_cast<std::size_t>(std::ranges::count_if(resident, [](unsigned char each) { return (each & 1) != 0; }));
+  }
   mode_t mode() const {
     struct stat state = {};
     REQUIRE(fstat(descriptor_, &state) == 0);
@@ -159,6 +162,97 @@ TEST_CASE("a file is gone, or wiped, when its secret is") {
     for (const std::byte byte : file.contents()) CHECK(byte == std::byte{0});
   }
   CHECK(std::filesystem::is_empty(directory.path()));
+}
+
+TEST_CASE("a symbolic link under the name of a left-over is not followed, and no other kind of file is touched") {
+  const own_directory elsewhere;
+  const own_directory directory;
+  const std::string target = elsewhere.path() + "/precious";
+  std::ofstream(target) << "not ours";
+  std::filesystem::create_symlink(target, directory.path() + "/share-link");
+  REQUIRE(mkfifo((directory.path() + "/share-pipe").c_str(), 0600) == 0);
+  std::filesystem::create_directory(directory.path() + "/share-directory");
+  CHECK(file_memory::create(*buffer<std::byte>::random(8), {.directory = directory.path(), .prekey = 32}));
+  const opened file(target);
+  const std::string_view kept = "not ours";
+  CHECK(std::ranges::equal(file.contents(), std::as_bytes(std::span(kept))));
+  for (const char* name : {"/share-link", "/share-pipe", "/share-directory"}) {
+    CHECK(std::filesystem::exists(std::filesystem::symlink_status(directory.path() + name)));
+  }
+}
+
+TEST_CASE("in a directory that cannot be written to nothing is created, and nothing is left") {
+  const own_directory directory;
+  const auto end = in_child([&] {
+    // Root may write anywhere.
+    if (geteuid() == 0) {
+      prove(chown(directory.path().c_str(), 65534, 65534) == 0, "a directory of nobody's");
+      prove(setegid(65534) == 0 && seteuid(65534) == 0, "to be nobody");
+    }
+    prove(chmod(directory.path().c_str(), 0500) == 0, "a directory that is not to be written to");
+    const auto sealed = file_memory::create(*buffer<std::byte>::random(8), {.directory = directory.path(), .prekey = 32});
+    promised(!sealed && sealed.error() == memory_error::file_system, "a sealed file is refused");
+    const auto split = non_contiguous_memory::create(
+        *buffer<std::byte>::random(8), {.shares = {place::ram, place::file}, .prekey = 32, .directory = directory.path()});
+    promised(!split && split.error() == memory_error::file_system, "a split secret is refused");
+    struct lockfast_statistics left = {};
+    lockfast_statistics(&left);
+    promised(left.live == 0, "no secret is left");
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+  CHECK(std::filesystem::is_empty(directory.path()));
+}
+
+TEST_CASE("a directory that becomes read-only while a secret lives leaves the secret whole") {
+  const own_directory directory;
+  const auto end = in_child([&] {
+    if (geteuid() == 0) {
+      prove(chown(directory.path().c_str(), 65534, 65534) == 0, "a directory of nobody's");
+      prove(setegid(65534) == 0 && seteuid(65534) == 0, "to be nobody");
+    }
+    const auto value = buffer<std::byte>::random(40);
+    auto held = non_contiguous_memory::create(
+        *value->copy(), {.shares = {place::file, place::ram}, .prekey = 32, .directory = directory.path()});
+    prove(held.has_value(), "a split secret");
+    prove(chmod(directory.path().c_str(), 0500) == 0, "a directory that is not to be written to");
+    const auto moved = held->refresh(address::change);
+    promised(!moved && moved.error() == memory_error::file_system, "a refresh that moves is refused");
+    promised(held->refresh().has_value(), "one that stays is not");
+    const auto updated = std::move(*held).update(*buffer<std::byte>::random(8));
+    promised(!updated && updated.error() == memory_error::file_system, "an update is refused");
+    promised(*held->unlock() == *value, "the value is whole");
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a file is dropped from the system's cache when its secret rests") {
+  const own_directory directory;
+  struct statfs kind = {};
+  REQUIRE(statfs(directory.path().c_str(), &kind) == 0);
+  if (kind.f_type == tmpfs_magic) {
+    MESSAGE("files here are in RAM: not tried");
+    return;
+  }
+  refresher::stop();
+  const auto held = file_memory::create(*buffer<std::byte>::random(3 * 4096), {.directory = directory.path(), .prekey = 32});
+  REQUIRE(held);
+  const opened file(open_files(directory.path()).at(0));
+  CHECK(file.pages_in_cache() == 0);
+  (void)file.contents();
+  CHECK(file.pages_in_cache() > 0);  // the control
+  CHECK(held->unlock());
+  CHECK(file.pages_in_cache() == 0);
+  // With the refresher at work it is dropped in the next round.
+  refresher::period(std::chrono::milliseconds(1));
+  CHECK(refresher::start());
+  CHECK(held->unlock());
+  for (int wait = 0; wait < 5000 && file.pages_in_cache() > 0; ++wait) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(file.pages_in_cache() == 0);
+  refresher::period(refresher::default_period);
 }
 
 TEST_CASE("left-overs of processes that are gone are overwritten and removed at the next start; files in use stay") {

@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 #include <lockfast/boojum.hpp>
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -34,6 +36,20 @@ class own_directory {
  private:
   std::string path_;
 };
+
+// The files of a directory that this process has open, nameless ones too: their paths below /proc/self/fd.
+inline std::vector<std::string> open_files(const std::string& directory) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
+    struct stat state = {};
+    if (!gone && target.starts_with(directory + "/") && stat(entry.path().c_str(), &state) == 0 && S_ISREG(state.st_mode)) {
+      found.push_back(entry.path());
+    }
+  }
+  return found;
+}
 
 // The kinds of non_contiguous_memory that are tested: every mix of places, few and many shares, short and long prekeys.
 inline std::vector<lockfast::non_contiguous_memory::options> split_kinds(const std::string& directory) {

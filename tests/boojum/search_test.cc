@@ -1,4 +1,5 @@
-// search_test.cc - the whole memory of the process, freed memory included, and its files, searched for secrets and old shares.
+// search_test.cc - the whole memory of the process, freed memory included, and its files, searched for secrets and old
+// shares.
 //
 // Hidden memory is out of the search's reach. So these tests run with hidden=off as well, where every block is searched; where
 // blocks are hidden the search shows that nothing is left in ordinary memory, which a secret never is.
@@ -47,6 +48,18 @@ class remembered {
   static constexpr std::byte mask{0xa7};
   std::vector<std::byte> changed_;
 };
+
+// Leaves no copy of what the file holds.
+bool is_in_file(const remembered& share, const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(file >= 0);
+  std::vector<std::byte> bytes(std::filesystem::file_size(path));
+  REQUIRE(pread(file, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  close(file);
+  const bool found = share.is_in(bytes);
+  lockfast_wipe(bytes.data(), bytes.size());
+  return found;
+}
 
 // Calls look(bytes) for each run of this process's memory that can be read, as a debugger would, in overlapping pieces; but for
 // the pages that it reads into.
@@ -109,6 +122,11 @@ visible visible_here() {
   return found;
 }
 
+// The files of a directory, nameless ones too, hold no part of it.
+void check_not_in_files(const traced& value, const std::string& directory) {
+  for (const auto& path : open_files(directory)) CHECK(value.copies_in(path) == 0);
+}
+
 // While it lives no share changes but by the test.
 struct stopped_refresher {
   stopped_refresher() { refresher::stop(); }
@@ -117,7 +135,7 @@ struct stopped_refresher {
 
 // A secret that is searched for while it is held, and after each operation.
 template <class Memory>
-void check_nowhere(const typename Memory::options& chosen, std::size_t at_rest) {
+void check_nowhere(const typename Memory::options& chosen, std::size_t at_rest, const std::string& directory) {
   const visible here = visible_here();
   const traced value(next_seed(), 64);
   const traced next(next_seed(), 64);
@@ -132,6 +150,7 @@ void check_nowhere(const typename Memory::options& chosen, std::size_t at_rest) 
       CHECK(value.copies_in_memory() == at_rest + here.open);
     }
     CHECK(value.copies_in_memory() == at_rest);
+    check_not_in_files(value, directory);
     {
       const auto other = held->copy();
       REQUIRE(other);
@@ -142,6 +161,7 @@ void check_nowhere(const typename Memory::options& chosen, std::size_t at_rest) 
     REQUIRE(updated);
     CHECK(value.copies_in_memory() == 0);
     CHECK(next.copies_in_memory() == at_rest);
+    check_not_in_files(next, directory);
     CHECK(updated->wipe());
     CHECK(next.copies_in_memory() == 0);
   }
@@ -171,9 +191,9 @@ TEST_CASE("a secret is found in memory only while a buffer or ram_memory holds i
     return;
   }
   const own_directory files;
-  check_nowhere<ram_memory>({}, visible_here().closed);
-  check_nowhere<file_memory>({.directory = files.path()}, 0);
-  for (const auto& kind : split_kinds(files.path())) check_nowhere<non_contiguous_memory>(kind, 0);
+  check_nowhere<ram_memory>({}, visible_here().closed, files.path());
+  check_nowhere<file_memory>({.directory = files.path()}, 0, files.path());
+  for (const auto& kind : split_kinds(files.path())) check_nowhere<non_contiguous_memory>(kind, 0, files.path());
 }
 
 TEST_CASE("a refresh forms the secret nowhere, and leaves no old share in memory") {
@@ -199,15 +219,23 @@ TEST_CASE("a refresh forms the secret nowhere, and leaves no old share in memory
         CHECK(one.is_in(share));  // the control
         old.push_back(one);
       });
-      for (std::size_t which = 0; which < old.size() && shows_closed; ++which) {
-        if (kind.shares[which] == place::ram) CHECK(old[which].copies_in_memory() > 0);  // the control
+      for (std::size_t which = 0; which < old.size(); ++which) {
+        if (kind.shares[which] == place::file) {  // the control
+          CHECK(std::ranges::any_of(open_files(files.path()),
+                                    [&](const std::string& path) { return is_in_file(old[which], path); }));
+        } else if (shows_closed) {
+          CHECK(old[which].copies_in_memory() > 0);
+        }
       }
       if (joins && kind.remix == remix::on_unlock) {
         REQUIRE(held->join());
       } else {
         REQUIRE(held->refresh(address::change));
       }
-      for (const auto& each : old) CHECK(each.copies_in_memory() == 0);
+      for (const auto& each : old) {
+        CHECK(each.copies_in_memory() == 0);
+        for (const auto& path : open_files(files.path())) CHECK_FALSE(is_in_file(each, path));
+      }
       CHECK(value.copies_in_memory() == 0);
     }
   }
