@@ -8,6 +8,8 @@
 
 #include <csignal>
 #include <functional>
+#include <string>
+#include <string_view>
 
 #include "platform/simulated.h"
 #include "support/child.h"
@@ -124,4 +126,48 @@ TEST_CASE("a refusal of any one call leaves a split secret whole or not there, a
   CHECK(refuse_each<non_contiguous_memory>({.shares = {ram, ram}, .prekey = 32}) > 40);
   CHECK(refuse_each<non_contiguous_memory>({.shares = {ram, file}, .prekey = 32}) > 60);
   CHECK(refuse_each<non_contiguous_memory>({.shares = {file, ram, file}, .prekey = 32}) > 80);
+}
+
+TEST_CASE("a refusal of any one call leaves a passphrase as it was, or not there") {
+  refresher::stop();
+  std::size_t n = 1;
+  for (;; ++n) {
+    CAPTURE(n);
+    const auto end = in_child([&] {
+      tally one;
+      std::string typed = "a first passphrase";
+      std::string second = "another";
+      simulated::refuse_nth(n);
+      auto phrase = passphrase::take(std::span<char>(typed), {.prekey = 32});
+      const char* expected = "a first passphrase";
+      if (one.had(phrase)) {
+        promised(typed == std::string(typed.size(), '\0'), "what was taken is wiped");
+        (void)one.had(phrase->use([](std::span<const std::byte>) {}));
+        (void)one.had(phrase->equals(std::string_view("x")));
+        (void)one.had(phrase->derive({}, {.work = 1}));
+        if (one.had(phrase->replace(std::span<char>(second), [](std::span<const std::byte>) {}))) expected = "another";
+      } else {
+        promised(typed == "a first passphrase", "what was not taken is there");
+      }
+      const bool refused = simulated::refused();
+      simulated::refuse_nth(0);
+      promised(one.refusals <= 1, "one refused call is one refusal");
+      if (phrase) {
+        const auto same = phrase->equals(std::string_view(expected));
+        promised(same && *same, "the passphrase is whole");
+        promised((second == "another") == (std::string_view(expected) != "another"), "a refused one is not wiped");
+        phrase->clear();
+      }
+      struct lockfast_statistics left = {};
+      lockfast_statistics(&left);
+      promised(left.live == 0, "no secret is left");
+      if (!refused) _exit(42);
+    });
+    if (end.signal == 0 && end.status == 42) break;
+    CAPTURE(end.text);
+    const bool said_why = end.signal == SIGABRT && end.said("access refused");
+    const bool well = end.clean() || said_why;
+    REQUIRE(well);
+  }
+  CHECK(n > 40);
 }
