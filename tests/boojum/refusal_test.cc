@@ -69,6 +69,7 @@ void live(const typename Memory::options& chosen, std::size_t n) {
     if constexpr (requires { held->refresh(); }) {
       (void)one.had(held->refresh());
       (void)one.had(held->refresh(address::change));
+      (void)one.had(held->refresh(address::change));
       (void)one.had(held->refresh(address::keep));
     }
     (void)one.had(held->copy());
@@ -126,6 +127,39 @@ TEST_CASE("a refusal of any one call leaves a split secret whole or not there, a
   CHECK(refuse_each<non_contiguous_memory>({.shares = {ram, ram}, .prekey = 32}) > 40);
   CHECK(refuse_each<non_contiguous_memory>({.shares = {ram, file}, .prekey = 32}) > 60);
   CHECK(refuse_each<non_contiguous_memory>({.shares = {file, ram, file}, .prekey = 32}) > 80);
+}
+
+TEST_CASE("a wipe of which the system refuses a part says so, and the secret is gone all the same") {
+  refresher::stop();
+  constexpr int told = 43;
+  constexpr int none_left = 42;
+  const auto check_wipe = [](auto make) {
+    int times = 0;
+    for (std::size_t n = 1;; ++n) {
+      const auto end = in_child([&] {
+        auto held = make();
+        prove(held.has_value(), "a secret");
+        simulated::refuse_nth(n);
+        const auto wiped = held->wipe();
+        const bool refused = simulated::refused();
+        simulated::refuse_nth(0);
+        promised(wiped || wiped.error() == memory_error::file_system, "the refusal is told");
+        promised(held->unlock().error() == memory_error::wiped, "the secret is gone");
+        promised(simulated::files_left() == 0, "no file is left");
+        _exit(!refused ? none_left : wiped ? 0 : told);
+      });
+      CAPTURE(end.text);
+      if (end.signal == 0 && end.status == none_left) break;
+      times += end.status == told;
+      const bool well = end.clean() || end.status == told || (end.signal == SIGABRT && end.said("access refused"));
+      REQUIRE(well);
+    }
+    CHECK(times >= 3);  // the length, a write, the sync
+  };
+  check_wipe([] { return file_memory::create(*made_of(40, std::byte{7}), {.prekey = 32}); });
+  check_wipe([] {
+    return non_contiguous_memory::create(*made_of(40, std::byte{7}), {.shares = {place::ram, place::file}, .prekey = 32});
+  });
 }
 
 TEST_CASE("a refusal of any one call leaves a passphrase as it was, or not there") {
