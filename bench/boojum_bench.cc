@@ -203,8 +203,10 @@ void add_all(const std::vector<kind>& all, const std::vector<subject>& sodium) {
 }
 
 void print(const medians& result, const std::vector<kind>& all) {
-  std::printf("Split secrets, every re-mix counted, beside Stronghold's sequence: median of %lld interleaved runs\n\n",
-              static_cast<long long>(result.repetitions()));
+  std::printf(
+      "Split secrets, every re-mix counted, beside Stronghold's sequence on libsodium's allocator\n"
+      "Median of %lld interleaved runs; meanwhile other programs took %.0f %% of the processors' time\n\n",
+      static_cast<long long>(result.repetitions()), 100 * result.disturbance());
   table shown({"operation, size, shares", "time", "Stronghold's sequence", "faster"});
   const auto row = [&](const std::string& label, const std::string& other) {
     if (!result.has(label)) return;

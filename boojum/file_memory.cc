@@ -13,6 +13,7 @@
 
 #include "boojum/cipher.h"
 #include "boojum/nonce.h"
+#include "boojum/refusing.h"
 #include "boojum/resting_file.h"
 #include "boojum/scratch.h"
 
@@ -96,13 +97,7 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
   (*file)->rest();
   auto held = non_contiguous_memory::create(std::move(*key), {.prekey = wanted.prekey});
   if (!held) return std::unexpected(held.error());
-  std::shared_ptr<sealed_file> one;
-  try {
-    one = std::make_shared<sealed_file>(wanted, plain->size(), std::move(*held), std::move(*file));
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
-  }
-  return one;
+  return std::make_shared<sealed_file>(wanted, plain->size(), std::move(*held), std::move(*file));
 }
 
 std::expected<buffer<std::byte>, memory_error> sealed_file::open() const {
@@ -136,14 +131,16 @@ file_memory& file_memory::operator=(file_memory&&) noexcept = default;
 file_memory::~file_memory() = default;
 
 std::expected<file_memory, memory_error> file_memory::create(buffer<std::byte> secret, options wanted) {
-  auto made = internal::sealed_file::seal(secret, wanted);
-  if (!made) return std::unexpected(made.error());
-  return file_memory(std::move(*made));
+  return internal::refusing([&]() -> std::expected<file_memory, memory_error> {
+    auto made = internal::sealed_file::seal(secret, wanted);
+    if (!made) return std::unexpected(made.error());
+    return file_memory(std::move(*made));
+  });
 }
 
 std::expected<file_memory, memory_error> file_memory::update(buffer<std::byte> next) && {
   if (file_ == nullptr) return std::unexpected(memory_error::wiped);
-  auto made = create(std::move(next), file_->chosen());
+  auto made = internal::refusing([&] { return create(std::move(next), file_->chosen()); });
   if (made) (void)wipe();
   return made;
 }
@@ -156,7 +153,7 @@ std::expected<buffer<std::byte>, memory_error> file_memory::unlock() const {
 std::expected<file_memory, memory_error> file_memory::copy() const {
   auto whole = unlock();
   if (!whole) return std::unexpected(whole.error());
-  return create(std::move(*whole), file_->chosen());
+  return internal::refusing([&] { return create(std::move(*whole), file_->chosen()); });
 }
 
 std::expected<void, memory_error> file_memory::wipe() {

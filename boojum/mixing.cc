@@ -72,6 +72,11 @@ std::uint64_t word_at(const std::byte* bytes) {
 
 }  // namespace
 
+bool can_mix() {
+  const error_mark mark;
+  return blake2b.algorithm() != nullptr && chacha20.algorithm() != nullptr && poly1305.algorithm() != nullptr;
+}
+
 void add(std::span<std::byte> target, std::span<const std::byte> source) {
   std::size_t at = 0;
   for (; at + 8 <= target.size(); at += 8) {

@@ -34,6 +34,9 @@ struct mixing_room {
 
 // false: libcrypto has no memory, or not the algorithm.
 
+// Whether libcrypto has the algorithms.
+[[nodiscard]] bool can_mix();
+
 // Fills out with random bytes: the system's, or ChaCha20 under a key of the system's where there are many.
 [[nodiscard]] bool draw(std::span<std::byte> out, mixing_room room);
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "boojum/refusing.h"
 #include "boojum/split_secret.h"
 
 namespace lockfast {
@@ -33,7 +34,7 @@ std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::create
 
 std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::update(buffer<std::byte> next) && {
   if (split_ == nullptr) return std::unexpected(memory_error::wiped);
-  auto made = create(std::move(next), split_->chosen());
+  auto made = internal::refusing([&] { return create(std::move(next), split_->chosen()); });
   if (made) (void)wipe();
   return made;
 }

@@ -21,6 +21,7 @@
 
 #include "boojum/cipher.h"
 #include "boojum/fetched.h"
+#include "boojum/refusing.h"
 #include "boojum/rounds.h"
 #include "boojum/scratch.h"
 
@@ -164,13 +165,11 @@ std::expected<buffer<std::byte>, memory_error> buffer_of(std::span<const char> c
 }
 
 std::expected<passphrase_state::held, memory_error> split(buffer<std::byte> whole, std::size_t prekey) {
-  auto held = non_contiguous_memory::create(std::move(whole), {.prekey = prekey});
-  if (!held) return std::unexpected(held.error());
-  try {
+  return internal::refusing([&]() -> std::expected<passphrase_state::held, memory_error> {
+    auto held = non_contiguous_memory::create(std::move(whole), {.prekey = prekey});
+    if (!held) return std::unexpected(held.error());
     return std::make_shared<const non_contiguous_memory>(std::move(*held));
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
-  }
+  });
 }
 
 }  // namespace
@@ -189,13 +188,11 @@ passphrase::~passphrase() { clear(); }
 std::expected<passphrase, memory_error> passphrase::take(buffer<std::byte> typed, options chosen) {
   auto held = split(std::move(typed), chosen.prekey);
   if (!held) return std::unexpected(held.error());
-  try {
+  return internal::refusing([&]() -> std::expected<passphrase, memory_error> {
     auto state = std::make_shared<passphrase_state>(chosen, std::move(*held));
     if (auto joined = internal::join_rounds(state); !joined) return std::unexpected(joined.error());
     return passphrase(std::move(state));
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
-  }
+  });
 }
 
 std::expected<passphrase, memory_error> passphrase::take(std::span<char> typed, options chosen) {
@@ -246,11 +243,13 @@ std::expected<buffer<std::byte>, memory_error> passphrase::derive(std::span<cons
       size > internal::longest_key) {
     return std::unexpected(memory_error::limit);
   }
-  if (internal::scrypt.algorithm() == nullptr) return std::unexpected(memory_error::unsupported);
+  if (internal::scrypt.algorithm() == nullptr || internal::blake2b.algorithm() == nullptr) {
+    return std::unexpected(memory_error::unsupported);
+  }
   const internal::scratch room(64);
   if (room.refused()) return std::unexpected(memory_error::refused);
   const std::span<std::byte, 64> work(room.bytes().first<64>());
-  if (!internal::start_from(salt, work)) return std::unexpected(memory_error::unsupported);
+  if (!internal::start_from(salt, work)) return std::unexpected(memory_error::refused);
   auto absorbed = use([&](std::span<const std::byte> phrase) { internal::absorb(phrase, work); });
   if (!absorbed) return std::unexpected(absorbed.error());
   return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {

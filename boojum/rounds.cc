@@ -3,6 +3,7 @@
 
 #include <lockfast/boojum.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <new>
@@ -37,7 +38,8 @@ std::atomic<unsigned> forks = 0;
 
 // Never destroyed: the thread may outlive static objects.
 record& the_record() {
-  static auto* const one = new record;
+  alignas(record) static std::byte room[sizeof(record)];
+  static auto* const one = new (room) record;
   return *one;
 }
 
@@ -199,7 +201,7 @@ bool refresher::running() {
 void refresher::period(std::chrono::milliseconds between_rounds) {
   record& in = the_record();
   const std::scoped_lock held(in.exclusion);
-  in.period = between_rounds;
+  in.period = std::max(between_rounds, std::chrono::milliseconds(1));
   in.changed.notify_all();
 }
 

@@ -19,7 +19,8 @@ struct open_directories {
 
 // Never destroyed: secrets of static storage may open a directory when the process ends.
 open_directories& known() {
-  static auto* const one = new open_directories;
+  alignas(open_directories) static std::byte room[sizeof(open_directories)];
+  static auto* const one = new (room) open_directories;
   return *one;
 }
 
@@ -58,12 +59,11 @@ std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::o
   const std::scoped_lock held(all.exclusion);
   std::weak_ptr<share_directory>& slot = all.by_path[wanted];
   if (auto there = slot.lock()) return there;
-  platform::directory opened = platform::directory::none;
-  if (platform::open_ours(wanted.c_str(), platform::missing::create, opened) != 0) {
+  std::shared_ptr<share_directory> made(new share_directory);
+  if (platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_) != 0 ||
+      platform::list(made->opened_, remove_left_over, &made->opened_) != 0) {
     return std::unexpected(memory_error::file_system);
   }
-  std::shared_ptr<share_directory> made(new share_directory(opened));
-  if (platform::list(opened, remove_left_over, &opened) != 0) return std::unexpected(memory_error::file_system);
   slot = made;
   return made;
 }

@@ -25,7 +25,7 @@ constexpr const char* share_prefix = "share-";
 
 class share_directory {
  public:
-  // The directory of that path, or the default one for an empty path; created where it is missing.
+  // The directory of that path, or the default one for an empty path; created where it is missing. std::bad_alloc.
   [[nodiscard]] static std::expected<std::shared_ptr<share_directory>, memory_error> open(const std::string& path);
 
   share_directory(const share_directory&) = delete;
@@ -35,9 +35,9 @@ class share_directory {
   [[nodiscard]] platform::directory opened() const { return opened_; }
 
  private:
-  explicit share_directory(platform::directory opened) : opened_(opened) {}
+  share_directory() = default;
 
-  platform::directory opened_;
+  platform::directory opened_ = platform::directory::none;
 };
 
 }  // namespace lockfast::internal

@@ -161,7 +161,7 @@ split_secret::made split_secret::split(std::span<const std::byte> secret, const 
   lockfast_random(key.data(), key.size());
   std::memcpy(whole.data() + key.size(), secret.data(), secret.size());
   if (!tag_of(key, secret, whole.last<mac_size>(), in.room()) || !in.draw_and_add()) {
-    return std::unexpected(memory_error::unsupported);
+    return std::unexpected(can_mix() ? memory_error::refused : memory_error::unsupported);
   }
   return build(wanted, secret.size(), in);
 }

@@ -66,6 +66,12 @@ TEST_CASE("a stopped refresher changes nothing and stays stopped until it is sta
   refresher::period(refresher::default_period);
 }
 
+TEST_CASE("the shortest period is a millisecond") {
+  refresher::period(0ms);
+  CHECK(refresher::period() == 1ms);
+  refresher::period(refresher::default_period);
+}
+
 TEST_CASE("the refresher does not keep a secret alive") {
   CHECK(refresher::start());
   std::weak_ptr<split_secret> watched;

@@ -1,0 +1,24 @@
+// refusing.h - where the ordinary heap is short: a refusal, as everywhere else, and no exception.
+#ifndef LOCKFAST_BOOJUM_REFUSING_H
+#define LOCKFAST_BOOJUM_REFUSING_H
+
+#include <lockfast/memory_error.hpp>
+
+#include <expected>
+#include <new>
+
+namespace lockfast::internal {
+
+// What body() gives, a std::expected; refused when it runs out of memory.
+template <class Body>
+auto refusing(Body&& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(memory_error::refused);
+  }
+}
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,155 @@
+// heap_test.cc - the nth block of the ordinary heap is refused, for every n until none is: a refusal, never an exception.
+//
+// The system refuses nothing here, so this is the real host, whose part of the heap is none. Each n has a process of its own.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.hpp>
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "boojum/places.h"
+#include "boojum/short_heap.h"
+#include "support/child.h"
+#include "vault/sanitized.h"
+
+using namespace lockfast;
+
+namespace {
+
+constexpr int none_left = 42;
+
+// libcrypto's own start is not ours to test; it may hang where the heap is short.
+void start_libcrypto() {
+  auto phrase = passphrase::take(buffer<std::byte>::zeroed(8).value(), {.prekey = 32});
+  prove(phrase && phrase->derive({}, {.work = 1}), "a key");
+  const auto held = file_memory::create(buffer<std::byte>::zeroed(100).value());
+  prove(held && held->unlock(), "a sealed file");
+}
+
+struct tally {
+  int refusals = 0;
+
+  template <class Value>
+  bool had(const std::expected<Value, memory_error>& of) {
+    if (of) return true;
+    ++refusals;
+    promised(of.error() == memory_error::refused, "a refusal of memory");
+    return false;
+  }
+};
+
+std::size_t live_secrets() {
+  struct lockfast_statistics now = {};
+  lockfast_statistics(&now);
+  return now.live;
+}
+
+template <class Memory>
+void live(const typename Memory::options& chosen, std::size_t n) {
+  start_libcrypto();
+  refresher::stop();
+  const auto value = buffer<std::byte>::random(40);
+  auto given = value->copy();
+  auto next = buffer<std::byte>::random(50);
+  auto options = chosen;
+  prove(value && given && next, "values");
+  tally one;
+  bool is_next = false;
+  const auto next_value = next->copy();
+  short_heap::refuse_nth(n);
+  auto held = Memory::create(std::move(*given), std::move(options));
+  if (one.had(held)) {
+    (void)one.had(held->unlock());
+    if constexpr (requires { held->refresh(); }) {
+      (void)one.had(held->refresh());
+      (void)one.had(held->refresh(address::change));
+    }
+    (void)one.had(held->copy());
+    if (auto updated = std::move(*held).update(std::move(*next)); one.had(updated)) {
+      *held = std::move(*updated);
+      is_next = true;
+    }
+  }
+  const bool refused = short_heap::refused();
+  short_heap::refuse_nth(0);
+  promised(one.refusals <= 1, "one refused block is one refusal");
+  if (held) {
+    const auto whole = held->unlock();
+    promised(whole && *whole == (is_next ? *next_value : *value), "the value is whole");
+    promised(held->wipe().has_value(), "what is left is wiped");
+  }
+  promised(live_secrets() == (next->empty() ? 2U : 3U), "no secret is left");
+  if (!refused) _exit(none_left);
+}
+
+void live_passphrase(std::size_t n) {
+  start_libcrypto();
+  refresher::stop();
+  tally one;
+  std::string typed = "a first passphrase, longer than a string object";
+  std::string second = "another passphrase, longer than a string object";
+  const std::string before = typed;
+  const std::string after = second;
+  short_heap::refuse_nth(n);
+  auto phrase = passphrase::take(std::span<char>(typed), {.prekey = 32});
+  bool is_next = false;
+  if (one.had(phrase)) {
+    (void)one.had(phrase->equals(std::span<const char>(before)));
+    (void)one.had(phrase->derive({}, {.work = 1}));
+    is_next = one.had(phrase->replace(std::span<char>(second), [](std::span<const std::byte>) {}));
+  }
+  const bool refused = short_heap::refused();
+  short_heap::refuse_nth(0);
+  promised(one.refusals <= 1, "one refused block is one refusal");
+  promised(phrase || typed == before, "what was not taken is there");
+  promised(!phrase || phrase->equals(std::span<const char>(is_next ? after : before)).value(), "the passphrase is whole");
+  if (phrase) phrase->clear();
+  promised(live_secrets() == 0, "no secret is left");
+  if (!refused) _exit(none_left);
+}
+
+std::size_t refuse_each(const std::function<void(std::size_t)>& body) {
+  for (std::size_t n = 1;; ++n) {
+    CAPTURE(n);
+    const auto end = in_child([&] { body(n); });
+    if (end.signal == 0 && end.status == none_left) return n;
+    CAPTURE(end.text);
+    CAPTURE(end.signal);
+    REQUIRE(end.clean());
+  }
+}
+
+template <class Memory>
+std::size_t refuse_each_of(const typename Memory::options& chosen) {
+  return refuse_each([&](std::size_t n) { live<Memory>(chosen, n); });
+}
+
+}  // namespace
+
+TEST_CASE("an ordinary heap that is short at any one moment leaves a secret whole or not there") {
+  const own_directory files;
+  using enum place;
+  CHECK(refuse_each_of<ram_memory>({}) > 2);
+  CHECK(refuse_each_of<file_memory>({.directory = files.path(), .prekey = 32}) > 20);
+  CHECK(refuse_each_of<non_contiguous_memory>({.shares = {ram, ram}, .prekey = 32}) > 20);
+  CHECK(refuse_each_of<non_contiguous_memory>({.shares = {file, ram, file}, .prekey = 100, .directory = files.path()}) > 40);
+  CHECK(std::filesystem::is_empty(files.path()));
+}
+
+TEST_CASE("an ordinary heap that is short at any one moment leaves a passphrase as it was, or not there") {
+  CHECK(refuse_each(live_passphrase) > 20);
+}
+
+int main(int argc, char** argv) {
+  if (under_tsan) {
+    std::puts("The thread sanitizer has operators of its own: not tried");
+    return 0;
+  }
+  if (!short_heap::install()) {
+    std::fputs("libcrypto was used before the tests began\n", stderr);
+    return 1;
+  }
+  return doctest::Context(argc, argv).run();
+}

@@ -1,0 +1,69 @@
+// short_heap.cc - a counter in front of malloc.
+#include "boojum/short_heap.h"
+
+#include <openssl/crypto.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "vault/sanitized.h"
+
+namespace {
+
+std::atomic<std::size_t> left = 0;
+std::atomic<bool> was_refused = false;
+
+void* allocate(std::size_t size) {
+  if (left != 0 && --left == 0) {
+    was_refused = true;
+    return nullptr;
+  }
+  return std::malloc(size == 0 ? 1 : size);
+}
+
+void* allocate_for_libcrypto(std::size_t size, const char*, int) { return allocate(size); }
+
+void* reallocate_for_libcrypto(void* block, std::size_t size, const char*, int) {
+  if (left != 0 && --left == 0) {
+    was_refused = true;
+    return nullptr;
+  }
+  return std::realloc(block, size);
+}
+
+void free_for_libcrypto(void* block, const char*, int) { std::free(block); }
+
+}  // namespace
+
+// The thread sanitizer has operators of its own.
+#if !defined(LOCKFAST_UNDER_TSAN)
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }
+
+void* operator new(std::size_t size) {
+  void* const block = allocate(size);
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+void* operator new[](std::size_t size) { return operator new(size); }
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+#endif
+
+namespace short_heap {
+
+bool install() { return CRYPTO_set_mem_functions(allocate_for_libcrypto, reallocate_for_libcrypto, free_for_libcrypto) == 1; }
+
+void refuse_nth(std::size_t n) {
+  was_refused = false;
+  left = n;
+}
+
+bool refused() { return was_refused; }
+
+}  // namespace short_heap
