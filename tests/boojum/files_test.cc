@@ -228,7 +228,7 @@ TEST_CASE("a directory that becomes read-only while a secret lives leaves the se
 }
 
 TEST_CASE("a file is dropped from the system's cache when its secret rests") {
-  const own_directory directory;
+  const own_directory directory(medium::on_disk);
   struct statfs kind = {};
   REQUIRE(statfs(directory.path().c_str(), &kind) == 0);
   if (kind.f_type == tmpfs_magic) {
