@@ -186,7 +186,7 @@ error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
   if (simulated::refuses(call::file)) return EIO;
   const contents& of = at(files, from);
   if (offset > of.bytes.size() || out.size() > of.bytes.size() - offset) return ENODATA;
-  std::memcpy(out.data(), of.bytes.data() + offset, out.size());
+  std::ranges::copy(std::span(of.bytes).subspan(static_cast<std::size_t>(offset), out.size()), out.begin());
   return 0;
 }
 
@@ -199,7 +199,7 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
   // As on a full disk, a refused write has written a part.
   if (refused) bytes = bytes.first(bytes.size() / 2);
   if (of.bytes.size() < offset + bytes.size()) of.bytes.resize(offset + bytes.size());
-  std::memcpy(of.bytes.data() + offset, bytes.data(), bytes.size());
+  std::ranges::copy(bytes, of.bytes.begin() + static_cast<std::ptrdiff_t>(offset));
   of.synced = false;
   return refused ? ENOSPC : 0;
 }
