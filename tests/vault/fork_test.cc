@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -46,8 +47,15 @@ lockfast::buffer<std::byte> made(std::uint64_t seed) {
   return std::move(*out);
 }
 
+// What the tests were started with, and one option more.
+void add_option(const char* text) {
+  const char* const given = std::getenv("LOCKFAST_OPTIONS");
+  const std::string all = given == nullptr || *given == '\0' ? text : std::string(given) + "," + text;
+  prove(setenv("LOCKFAST_OPTIONS", all.c_str(), 1) == 0, "the variable");
+}
+
 const scenario inherits("a child inherits a vault", [] {
-  prove(setenv("LOCKFAST_OPTIONS", "fork=inherit", 1) == 0, "the variable");
+  add_option("fork=inherit");
   vault records;
   const auto id = records.insert(made(1));
   prove(id.has_value(), "a record");
@@ -61,7 +69,7 @@ const scenario inherits("a child inherits a vault", [] {
 });
 
 const scenario is_wiped("a child sees a wiped key", [] {
-  prove(setenv("LOCKFAST_OPTIONS", "fork=wipe", 1) == 0, "the variable");
+  add_option("fork=wipe");
   vault records(vault::options{.hot_records = 0});
   const auto id = records.insert(made(1));
   prove(id.has_value(), "a record");

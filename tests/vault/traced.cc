@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <lockfast/lockfast.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace {
 constexpr std::size_t needle_size = 16;
 constexpr std::size_t most_needles = 4;
 constexpr std::size_t window_size = std::size_t{1} << 20;
+const std::uintptr_t page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
 
 // Pages that the search leaves out.
 std::span<std::byte> window() {
@@ -35,7 +37,6 @@ struct page_run {
 
 // The pages of this process that are in RAM and are no program text, as runs of neighbours.
 std::vector<page_run> present_runs() {
-  constexpr std::uintptr_t page = 4096;
   constexpr std::uint64_t present = std::uint64_t{1} << 63;
   const int pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   std::FILE* const maps = std::fopen("/proc/self/maps", "re");
@@ -123,13 +124,14 @@ std::size_t traced::copies_in_memory() const {
         run.from < reinterpret_cast<std::uintptr_t>(into.data()) + window_size) {
       continue;
     }
-    // Each window begins with the end of the one before; what the system does not show ends the run.
-    while (run.to - run.from >= needle_size) {
-      const std::size_t size = std::min<std::size_t>(window_size, run.to - run.from);
-      const ssize_t length = pread(memory, into.data(), size, static_cast<off_t>(run.from));
-      if (length != static_cast<ssize_t>(size)) break;
+    // Each window begins with the end of the one before; a page that the system does not show is left out.
+    while (run.from < run.to && run.to - run.from >= needle_size) {
+      const ssize_t length =
+          pread(memory, into.data(), std::min<std::size_t>(window_size, run.to - run.from), static_cast<off_t>(run.from));
+      const std::size_t size = length < 0 ? 0 : static_cast<std::size_t>(length);
       found += copies_in(into.first(size));
-      run.from += size - (needle_size - 1);
+      const bool shown = run.from + size == run.to || size == window_size;
+      run.from = shown ? run.from + size - (needle_size - 1) : (run.from + size) / page * page + page;
     }
   }
   close(memory);
@@ -142,6 +144,12 @@ std::size_t traced::copies_in(const std::filesystem::path& file) const {
   REQUIRE(stream.good());
   const std::vector<char> text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   return copies_in(std::as_bytes(std::span(text)));
+}
+
+bool is_hidden(const std::byte* secret) {
+  lockfast_receipt receipt = {};
+  REQUIRE(lockfast_describe(secret, &receipt) == 0);
+  return receipt.backing == LOCKFAST_HIDDEN;
 }
 
 bool memory_can_be_searched() {

@@ -1,7 +1,7 @@
 // traced.h - secrets whose bytes are computed, never stored by the test, and a search for copies of them.
 //
 // The search reads the whole memory of the process as a debugger would, pages without access included, but for the pages
-// that it reads into.
+// that it reads into. Hidden memory it cannot read, so the tests run with hidden=off too: there the blocks are searched.
 #ifndef LOCKFAST_TESTS_VAULT_TRACED_H
 #define LOCKFAST_TESTS_VAULT_TRACED_H
 
@@ -32,6 +32,9 @@ class traced {
   std::uint64_t seed_;
   std::size_t size_;
 };
+
+// Whether a secret lies where the search cannot see it.
+bool is_hidden(const std::byte* secret);
 
 // Whether memory can be searched here: it cannot where the system does not let a process read its own memory as a file.
 bool memory_can_be_searched();
