@@ -53,4 +53,8 @@ void hot_records::drop_all() {
   }
 }
 
+void hot_records::drop_all_after_fork() {
+  for (place& each : std::span(places_.get(), capacity_)) each.opened = nullptr;
+}
+
 }  // namespace lockfast::internal

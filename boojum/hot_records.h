@@ -31,6 +31,8 @@ class hot_records {
   void keep(std::uint64_t id, std::uint32_t version, const std::shared_ptr<detail::cell>& opened);
   void drop(std::uint64_t id);
   void drop_all();
+  // In a forked child, which under fork=wipe would find zeros in them. Requires lock().
+  void drop_all_after_fork();
 
   void lock() { mutex_.lock(); }
   void unlock() { mutex_.unlock(); }

@@ -118,4 +118,8 @@ std::chrono::steady_clock::duration vault::key_age() const {
 
 std::uint64_t vault::saves() const { return state_ == nullptr ? 0 : state_->saves(); }
 
+std::array<std::byte, 16> vault::identity() const {
+  return state_ == nullptr ? internal::vault_identity() : state_->identity();
+}
+
 }  // namespace lockfast

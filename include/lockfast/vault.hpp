@@ -29,6 +29,7 @@
 #include <lockfast/memory_error.hpp>
 #include <lockfast/secret.hpp>
 
+#include <array>
 #include <chrono>
 #include <compare>
 #include <cstddef>
@@ -182,6 +183,10 @@ class LOCKFAST_API vault {
   // How often it was saved, by this vault and the one that it was loaded from; the number that the latest file has. A save that
   // fails at its very end counts as well.
   [[nodiscard]] std::uint64_t saves() const;
+
+  // Drawn at random when the vault was made; a loaded one has that of the one saved. Tells files under one passphrase apart. All
+  // zeros once the vault was moved away.
+  [[nodiscard]] std::array<std::byte, 16> identity() const;
 
  private:
   explicit vault(std::unique_ptr<internal::vault_state>&& state);

@@ -70,16 +70,20 @@ const scenario inherits("a child inherits a vault", [] {
 
 const scenario is_wiped("a child sees a wiped key", [] {
   add_option("fork=wipe");
-  vault records(vault::options{.hot_records = 0});
-  const auto id = records.insert(made(1));
-  prove(id.has_value(), "a record");
-  const int child = forked([&] {
-    const auto opened = records.open(*id);
-    const auto inserted = records.insert(made(2));
-    return !opened && !inserted && (opened.error() == memory_error::unavailable || opened.error() == memory_error::damaged);
-  });
-  promised(child == 0, "a clear refusal");
-  promised(holds(records, *id, traced(1)), "the parent's record");
+  for (const std::size_t hot : {std::size_t{0}, std::size_t{4}}) {
+    vault records(vault::options{.hot_records = hot});
+    const auto id = records.insert(made(1));
+    prove(id.has_value(), "a record");
+    prove(holds(records, *id, traced(1)), "an opened record");
+    const int child = forked([&] {
+      const auto opened = records.open(*id);
+      const auto inserted = records.insert(made(2));
+      return !opened && !inserted &&
+             (opened.error() == memory_error::unavailable || opened.error() == memory_error::damaged);
+    });
+    promised(child == 0, "a clear refusal");
+    promised(holds(records, *id, traced(1)), "the parent's record");
+  }
 });
 
 void check_clean(const ending& end) {

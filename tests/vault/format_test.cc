@@ -1,0 +1,206 @@
+// format_test.cc - the file is as docs/vault.md says: its test vectors, and a reader in another language that knows only that.
+#include <doctest/doctest.h>
+#include <openssl/evp.h>
+#include <lockfast/passphrase.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "boojum/named_file.h"
+#include "boojum/vault_disk.h"
+#include "vault/file_key.h"
+#include "vault/hex.h"
+#include "vault/traced.h"
+
+using lockfast::passphrase;
+using lockfast::vault;
+using lockfast::internal::chunk_writer;
+using lockfast::internal::file_to_be;
+using lockfast::internal::key_view;
+using lockfast::internal::vault_file_header;
+
+namespace {
+
+const std::string root = LOCKFAST_SOURCE_FOLDER;
+
+using vectors = std::map<std::string, std::string>;
+
+// The lines NAME VALUE between the fences that say vectors; a line that begins with a space goes on.
+vectors documented() {
+  std::ifstream document(root + "/docs/vault.md");
+  vectors found;
+  std::string line;
+  std::string name;
+  bool inside = false;
+  while (std::getline(document, line)) {
+    if (line.starts_with("```")) {
+      inside = line == "```vectors";
+    } else if (inside) {
+      const std::size_t gap = line.find(' ');
+      if (gap != 0) name = line.substr(0, gap);
+      found[name] += line.substr(line.find_first_not_of(' ', gap));
+    }
+  }
+  REQUIRE(found.size() == 15);
+  return found;
+}
+
+template <std::size_t Size>
+std::array<std::byte, Size> bytes_of(const std::string& digits) {
+  const auto bytes = from_hex(digits);
+  std::array<std::byte, Size> out;
+  REQUIRE(bytes.size() == Size);
+  std::copy_n(bytes.begin(), Size, out.begin());
+  return out;
+}
+
+passphrase phrase_of(std::string typed) {
+  auto made = passphrase::take(std::span<char>(typed));
+  REQUIRE(made.has_value());
+  return std::move(*made);
+}
+
+vault_file_header header_of(const vectors& given) {
+  return {.work = static_cast<std::uint32_t>(std::stoul(given.at("work"))),
+          .salt = bytes_of<32>(given.at("salt")),
+          .identity = bytes_of<16>(given.at("identity")),
+          .saves = std::stoull(given.at("saves")),
+          .records = 2,
+          .file_nonce = bytes_of<16>(given.at("file-nonce"))};
+}
+
+std::vector<std::byte> contents_of(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  const std::vector<char> text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+void write(const std::string& path, const vault_file_header& header, const std::string& key, std::span<const std::byte> plain) {
+  const auto key_bytes = bytes_of<32>(key);
+  auto file = file_to_be::create(path);
+  REQUIRE(file.has_value());
+  chunk_writer out(file->opened(), key_bytes, store(header));
+  REQUIRE(out.begin().has_value());
+  REQUIRE(out.put(plain).has_value());
+  REQUIRE(out.end().has_value());
+  REQUIRE(file->take_its_name().has_value());
+}
+
+std::string sha256(std::span<const std::byte> bytes) {
+  std::array<std::byte, 32> out;
+  REQUIRE(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), nullptr, EVP_sha256(), nullptr));
+  return to_hex(out);
+}
+
+// Runs vault_file.py with these arguments, and gives what it prints; nothing where there is no python3.
+std::optional<std::string> ask_python(const std::string& arguments) {
+  const std::string command = "python3 -B '" + root + "/tests/vault/vault_file.py' " + arguments;
+  if (std::system("python3 -c 'import hashlib; hashlib.scrypt' >/dev/null 2>&1") != 0) {
+    MESSAGE("skipped: there is no python3 with scrypt here");
+    return std::nullopt;
+  }
+  std::FILE* const answer = popen(command.c_str(), "re");
+  REQUIRE(answer != nullptr);
+  std::string text;
+  for (int each = std::fgetc(answer); each != EOF; each = std::fgetc(answer)) text += static_cast<char>(each);
+  CHECK(pclose(answer) == 0);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("what is written is what the document's test vectors say, byte by byte") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  const vectors given = documented();
+  const auto header = header_of(given);
+  const auto key = phrase_of(given.at("passphrase")).derive(header.salt, {.work = header.work}, 32);
+  REQUIRE(key.has_value());
+  CHECK(to_hex(key->read().span()) == given.at("key"));
+  write(path, header, given.at("key"), from_hex(given.at("plain")));
+  CHECK(to_hex(contents_of(path)) == given.at("header") + given.at("chunk"));
+}
+
+TEST_CASE("a large record is written over chunks as the document's test vectors say") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  const vectors given = documented();
+  auto header = header_of(given);
+  header.saves = 1;
+  header.records = 1;
+  const std::size_t size = std::stoul(given.at("large-size"));
+  std::vector<std::byte> plain(12);
+  const std::uint32_t front[] = {1, 1, static_cast<std::uint32_t>(size)};
+  std::ranges::copy(std::as_bytes(std::span(front)), plain.begin());
+  for (std::size_t at = 0; at < size; ++at) plain.push_back(static_cast<std::byte>(at * at % 251));
+  plain.resize(plain.size() + 15 * 4);
+  write(path, header, given.at("key"), plain);
+  const auto file = contents_of(path);
+  CHECK(file.size() == std::stoul(given.at("large-file-size")));
+  CHECK(sha256(file) == given.at("large-file-sha256"));
+  const auto loaded = vault::load(path, phrase_of(given.at("passphrase")));
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->use(vault::id(std::uint64_t{1} << 32), [&](auto secret) {
+    return std::ranges::equal(secret, std::span(plain).subspan(12, size));
+  }) == true);
+}
+
+TEST_CASE("the file of the document's test vectors loads") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  const vectors given = documented();
+  const auto file = from_hex(given.at("header") + given.at("chunk"));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+  const auto loaded = vault::load(path, phrase_of(given.at("passphrase")));
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->saves() == std::stoull(given.at("saves")));
+  CHECK(loaded->size() == 2);
+  CHECK(to_hex(loaded->identity()) == given.at("identity"));
+  CHECK(vault().identity() != vault().identity());
+  for (const char* const name : {"record-1", "record-2"}) {
+    std::istringstream record(given.at(name));
+    std::uint64_t id = 0;
+    std::string digits;
+    record >> id >> digits;
+    CHECK(loaded->use(vault::id(id), [](auto secret) { return to_hex(secret); }) == digits);
+  }
+}
+
+TEST_CASE("an implementation in another language computes the document's test vectors") {
+  (void)ask_python("--vectors '" + root + "/docs/vault.md'");
+}
+
+TEST_CASE("an implementation in another language reads what a vault has saved") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  vault records;
+  std::map<vault::id, std::string> model;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const traced secret(seed, seed == 40 ? 70000 : 1 + seed * 3);
+    const auto held = secret.buffer();
+    model[*records.insert(held)] = to_hex(held.read().span());
+  }
+  for (int round = 0; round < 20; ++round) {
+    REQUIRE(records.erase(model.begin()->first).has_value());
+    model.erase(model.begin());
+  }
+  REQUIRE(records.save(path, phrase_of("four words of mine"), {.cost = 10}).has_value());
+  const auto told = ask_python("'" + path + "' 'four words of mine'");
+  if (!told) return;
+  std::istringstream lines(*told);
+  std::map<vault::id, std::string> read;
+  std::uint64_t id = 0;
+  std::string digits;
+  while (lines >> id >> digits) read[vault::id(id)] = digits;
+  CHECK(read == model);
+}
