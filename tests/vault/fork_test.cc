@@ -78,8 +78,7 @@ const scenario is_wiped("a child sees a wiped key", [] {
     const int child = forked([&] {
       const auto opened = records.open(*id);
       const auto inserted = records.insert(made(2));
-      return !opened && !inserted &&
-             (opened.error() == memory_error::unavailable || opened.error() == memory_error::damaged);
+      return !opened && !inserted && (opened.error() == memory_error::unavailable || opened.error() == memory_error::damaged);
     });
     promised(child == 0, "a clear refusal");
     promised(holds(records, *id, traced(1)), "the parent's record");

@@ -149,9 +149,8 @@ TEST_CASE("a large record is written over chunks as the document's test vectors 
   CHECK(sha256(file) == given.at("large-file-sha256"));
   const auto loaded = vault::load(path, phrase_of(given.at("passphrase")));
   REQUIRE(loaded.has_value());
-  CHECK(loaded->use(vault::id(std::uint64_t{1} << 32), [&](auto secret) {
-    return std::ranges::equal(secret, std::span(plain).subspan(12, size));
-  }) == true);
+  CHECK(loaded->use(vault::id(std::uint64_t{1} << 32),
+                    [&](auto secret) { return std::ranges::equal(secret, std::span(plain).subspan(12, size)); }) == true);
 }
 
 TEST_CASE("the file of the document's test vectors loads") {
