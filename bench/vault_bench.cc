@@ -352,9 +352,8 @@ class runners {
           how.processes, [] {},
           [by, &how](const request& wanted, std::size_t index) { return answer(by, how, wanted, index); });
     }
-    medians::add(title(by, how, what, size), [&asked = *runner, what, size](std::uint64_t count) {
-      return asked.ask({what, size, count}) / static_cast<double>(records_of(what, size));
-    });
+    medians::add(title(by, how, what, size),
+                 [&asked = *runner, what, size](std::uint64_t count) { return asked.ask({what, size, count}); });
   }
 
  private:
@@ -366,7 +365,7 @@ constexpr operation threaded[] = {operation::open, operation::use_together, oper
 void print(const medians& result) {
   const auto of = [&](way by, const staff& how, operation what, std::size_t size) {
     const std::string name = title(by, how, what, size);
-    return result.has(name) ? result.of(name) : 0.0;
+    return result.has(name) ? result.of(name) / static_cast<double>(records_of(what, size)) : 0.0;
   };
   std::printf("A record of a vault: median of %lld interleaved runs; other programs took %.0f %% of the processors' time\n",
               static_cast<long long>(result.repetitions()), 100 * result.disturbance());

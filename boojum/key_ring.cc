@@ -50,19 +50,15 @@ std::chrono::steady_clock::duration key_ring::age() const {
 }
 
 std::expected<key_view, memory_error> open_keys::of(std::uint32_t epoch) {
-  std::optional<scratch>& wanted = opened_[epoch & 1];
-  if (!wanted) {
+  resting_key::opened& wanted = opened_[epoch & 1];
+  if (wanted == nullptr) {
     const auto& resting = of_.by_epoch[epoch & 1];
     if (resting == nullptr) return std::unexpected(memory_error::damaged);
-    wanted.emplace(key_size);
-    const auto done = wanted->refused() ? std::unexpected(memory_error::refused)
-                                        : resting->open(std::span<std::byte, key_size>(wanted->data(), key_size));
-    if (!done) {
-      wanted.reset();
-      return std::unexpected(done.error());
-    }
+    auto opened = resting->open();
+    if (!opened) return std::unexpected(opened.error());
+    wanted = std::move(*opened);
   }
-  return key_view(wanted->data(), key_size);
+  return wanted->view();
 }
 
 }  // namespace lockfast::internal

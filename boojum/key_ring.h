@@ -19,11 +19,9 @@
 #include <expected>
 #include <memory>
 #include <mutex>
-#include <optional>
 
 #include "boojum/cipher.h"
 #include "boojum/resting_key.h"
-#include "boojum/scratch.h"
 
 namespace lockfast::internal {
 
@@ -53,6 +51,12 @@ class key_ring {
       if (each != nullptr) each->lock();
     }
   }
+  // Requires lock().
+  void forget_opened() {
+    for (const auto& each : ring_.by_epoch) {
+      if (each != nullptr) each->forget_opened();
+    }
+  }
   void unlock() {
     for (const auto& each : ring_.by_epoch) {
       if (each != nullptr) each->unlock();
@@ -80,7 +84,7 @@ class open_keys {
 
  private:
   key_ring::snapshot of_;
-  std::array<std::optional<scratch>, 2> opened_;
+  std::array<resting_key::opened, 2> opened_;
 };
 
 }  // namespace lockfast::internal

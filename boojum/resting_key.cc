@@ -1,31 +1,12 @@
-// resting_key.cc - the making of copies.
+// resting_key.cc - the opening of a key, and who may share one.
 #include "boojum/resting_key.h"
 
 #include <new>
 #include <utility>
 
-#include "boojum/scratch.h"
-
 namespace lockfast::internal {
-namespace {
 
-// Which of the copies is this thread's.
-std::size_t number_of_thread() {
-  static constinit std::atomic<std::size_t> threads = 0;
-  thread_local const std::size_t number = threads.fetch_add(1, std::memory_order_relaxed);
-  return number % resting_key::most_copies;
-}
-
-}  // namespace
-
-resting_key::resting_key(std::shared_ptr<split_secret>&& first) : first_(std::move(first)) { copies_[0] = first_.get(); }
-
-resting_key::~resting_key() {
-  (void)first_->wipe();
-  for (const auto& each : kept_) {
-    if (each != nullptr) (void)each->wipe();
-  }
-}
+resting_key::~resting_key() { (void)split_->wipe(); }
 
 std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fresh() {
   const scratch key(key_size);
@@ -41,22 +22,20 @@ std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fre
   }
 }
 
-split_secret& resting_key::copy_for_this_thread() const {
-  const std::size_t number = number_of_thread();
-  split_secret* const there = copies_[number].load(std::memory_order_acquire);
-  if (there != nullptr) return *there;
-  // Whoever comes while a copy is made, or cannot have one, waits his turn at the first.
-  const std::unique_lock held(exclusion_, std::try_to_lock);
-  if (!held || kept_[number] != nullptr) return *first_;
-  auto made = first_->copy();
-  if (!made) return *first_;
-  kept_[number] = std::move(*made);
-  copies_[number].store(kept_[number].get(), std::memory_order_release);
-  return *kept_[number];
-}
-
-std::expected<void, memory_error> resting_key::open(std::span<std::byte, key_size> out) const {
-  return copy_for_this_thread().join_into(out);
+std::expected<resting_key::opened, memory_error> resting_key::open() const {
+  const std::scoped_lock held(exclusion_);
+  const auto now = std::chrono::steady_clock::now();
+  if (opened there = latest_.lock(); there != nullptr && now - opened_at_ < longest_opened) return there;
+  try {
+    const auto made = std::make_shared<opened_key>();
+    if (made->refused()) return std::unexpected(memory_error::refused);
+    if (auto joined = split_->join_into(made->bytes_.bytes()); !joined) return std::unexpected(joined.error());
+    latest_ = made;
+    opened_at_ = now;
+    return made;
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(memory_error::refused);
+  }
 }
 
 }  // namespace lockfast::internal

@@ -1,33 +1,50 @@
-// resting_key.h - a key at rest: split, with a prekey of 16 KiB, in as many copies as readers need not to wait for each other.
+// resting_key.h - a key at rest: split, with a prekey of 16 KiB; and whole while calls need it.
 //
-//    copy 0     the readers that came 1st, 5th, ...      copy 1     those that came 2nd, 6th, ...      ...
+//    call 1   [ join, 17 us |      ]                        one opened key for all that overlap:
+//    call 2        [ waits  |   ]                           wiped when the last of them ends
+//    call 3                    [        ]
 //
-// A split secret is joined by one thread at a time. Each thread keeps to a copy of its own number, made when it is first
-// asked for, from copy 0 and without forming the key; every copy has shares of its own, which the refresher mixes anew.
+// An opened key serves the calls that begin within longest_opened of its opening. Those that come later join anew, so that
+// under calls without end no memory cell holds the key for much longer than that.
 //
-// Threads: everything from any thread, but lock() and unlock(), which are for fork.
+// Threads: everything from any thread, but lock() and what follows a fork.
 #ifndef LOCKFAST_BOOJUM_RESTING_KEY_H
 #define LOCKFAST_BOOJUM_RESTING_KEY_H
 
 #include <lockfast/memory_error.hpp>
 
-#include <array>
-#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <expected>
 #include <memory>
 #include <mutex>
-#include <span>
 
 #include "boojum/cipher.h"
+#include "boojum/scratch.h"
 #include "boojum/split_secret.h"
 
 namespace lockfast::internal {
 
+// A whole key in locked memory, wiped when it goes.
+class opened_key {
+ public:
+  opened_key() : bytes_(key_size) {}
+
+  [[nodiscard]] bool refused() const { return bytes_.refused(); }
+  [[nodiscard]] key_view view() const { return key_view(bytes_.data(), key_size); }
+
+ private:
+  friend class resting_key;
+
+  scratch bytes_;
+};
+
 class resting_key {
  public:
   static constexpr std::size_t prekey_size = 16 * 1024;
-  static constexpr std::size_t most_copies = 4;
+  static constexpr std::chrono::milliseconds longest_opened{10};
+
+  using opened = std::shared_ptr<const opened_key>;
 
   // A random key. Refuses: refused.
   [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> fresh();
@@ -36,24 +53,23 @@ class resting_key {
   resting_key& operator=(const resting_key&) = delete;
   ~resting_key();
 
-  // Writes the key into locked memory of the caller's own. Refuses: refused; damaged; unavailable - it stayed with the parent
-  // of a fork.
-  [[nodiscard]] std::expected<void, memory_error> open(std::span<std::byte, key_size> out) const;
+  // Refuses: refused; damaged; unavailable - it stayed with the parent of a fork.
+  [[nodiscard]] std::expected<opened, memory_error> open() const;
 
-  // For fork: no copy is half made.
+  // For fork.
   void lock() const { exclusion_.lock(); }
   void unlock() const { exclusion_.unlock(); }
+  // Requires lock(): what threads of the parent have opened is theirs.
+  void forget_opened() const { latest_.reset(); }
 
  private:
-  explicit resting_key(std::shared_ptr<split_secret>&& first);
+  explicit resting_key(std::shared_ptr<split_secret>&& split) : split_(std::move(split)) {}
 
-  [[nodiscard]] split_secret& copy_for_this_thread() const;
-
-  std::shared_ptr<split_secret> first_;
-  mutable std::array<std::atomic<split_secret*>, most_copies> copies_ = {};
-  // What keeps the copies.
+  std::shared_ptr<split_secret> split_;
   mutable std::mutex exclusion_;
-  mutable std::array<std::shared_ptr<split_secret>, most_copies> kept_;
+  // The two are the mutex's.
+  mutable std::weak_ptr<const opened_key> latest_;
+  mutable std::chrono::steady_clock::time_point opened_at_;
 };
 
 }  // namespace lockfast::internal

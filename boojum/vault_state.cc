@@ -242,6 +242,7 @@ void vault_state::after_fork_in_parent() {
 void vault_state::after_fork_in_child() {
   for (sealed_shard& each : shards_) each.unlock();
   hot_.drop_all_after_fork();
+  keys_.forget_opened();
   hot_.unlock();
   keys_.unlock();
   gate_.after_fork_in_child();
