@@ -84,7 +84,7 @@ void forget(file of);
 
 // ---- Names ----------------------------------------------------------------------------------------------------------------
 
-// Puts a file of this directory in the place of another, or of none.
+// Puts a file of this directory, whose contents are synced, in the place of another, or of none.
 [[nodiscard]] error rename_over(directory in, const char* from, const char* to);
 [[nodiscard]] error remove(directory in, const char* name);
 

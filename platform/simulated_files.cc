@@ -236,6 +236,7 @@ error rename_over(directory in, const char* from, const char* to) {
   const auto found = where.files.find(from);
   if (found == where.files.end()) return ENOENT;
   const auto moved = found->second;
+  if (!moved->synced) fail("a file took another's name before it was synced");
   if (const auto before = where.files.find(to); before != where.files.end()) {
     require_wiped(*before->second, "a file was replaced that is not wiped");
   }

@@ -87,6 +87,7 @@ TEST_CASE("a name is taken once, is listed, is renamed over another, and is gone
   REQUIRE(platform::create_named(in(), "two", two) == 0);
   CHECK(in.names() == std::set<std::string>{"one", "two"});
   REQUIRE(platform::write_at(one, 0, of("first")) == 0);
+  REQUIRE(platform::sync(one) == 0);
   wipe(two);
   CHECK(platform::rename_over(in(), "one", "two") == 0);
   CHECK(platform::sync(in()) == 0);
