@@ -1,6 +1,7 @@
 // save_test.cc - a saved vault comes back whole, replaces what was there at once, and leaves nothing beside it.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 #include "boojum/vault_disk.h"
 #include "vault/file_key.h"
+#include "vault/sanitized.h"
 #include "vault/traced.h"
 
 using lockfast::memory_error;
@@ -170,6 +172,40 @@ TEST_CASE("a watcher sees it go on, may stop it, and may not change the vault") 
   const vault::watcher stop = [&](const vault::progress& now) { return (done = now.done) < 5000; };
   CHECK(load_vault(path, key_from(), {.watch = stop}).error() == memory_error::cancelled);
   CHECK(done == 8192);
+}
+
+TEST_CASE("the memory that a save and a load take does not grow with the vault") {
+  if (sanitized) return;  // whose heap is another
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  vault_state records(vault::options{.hot_records = 0});
+  std::vector<vault::id> ids(100'000);
+  const auto held = traced(1).buffer();
+  {
+    const auto view = held.read();
+    const std::vector<std::span<const std::byte>> secrets(ids.size(), view.span());
+    REQUIRE(records.insert(secrets, ids).has_value());
+  }
+  const auto taken = [] {
+    struct lockfast_statistics now;
+    lockfast_statistics(&now);
+    return mallinfo2().uordblks + mallinfo2().hblkhd + now.bytes_live;
+  };
+  constexpr std::size_t all_that_it_takes = 512 * 1024;  // the vault has fifteen times as much
+  REQUIRE(records.footprint() > 15 * all_that_it_takes);
+  const std::size_t before = taken();
+  std::size_t most = 0;
+  const vault::watcher watch = [&](const vault::progress&) {
+    most = std::max(most, taken());
+    return true;
+  };
+  REQUIRE(save_vault(records, path, work, key_from(), watch).has_value());
+  CHECK(most > before);
+  CHECK(most - before < all_that_it_takes);
+  // Beyond the records themselves.
+  const auto loaded = load_vault(path, key_from(), {.vault = {.hot_records = 0}, .watch = watch});
+  REQUIRE(loaded.has_value());
+  CHECK(most - before < (*loaded)->footprint() + all_that_it_takes);
 }
 
 TEST_CASE("what a killed save left is removed by the next; what somebody writes now is left alone") {
