@@ -2,13 +2,9 @@
 //
 // The bare cipher seals and opens into memory that is there, under a key that is open: what is beyond it is the vault's own.
 // With libsodium a program seals by crypto_secretbox, and opens each record into a sodium_malloc block.
-#include <lockfast/vault.hpp>
-
-#include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <deque>
-#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,34 +12,21 @@
 #include "bench/crew.h"
 #include "bench/medians.h"
 #include "bench/processor.h"
-#include "bench/sodium_box.h"
-#include "bench/subject.h"
 #include "bench/table.h"
 #include "bench/team.h"
-#include "boojum/cipher.h"
-#include "boojum/nonce.h"
-#include "boojum/scratch.h"
+#include "bench/vault_records.h"
 
 namespace lockfast::bench {
 namespace {
 
-using clock = std::chrono::steady_clock;
-
-constexpr std::size_t kibibyte = 1024;
-constexpr std::size_t sizes[] = {32, kibibyte, 16 * kibibyte};
-constexpr std::size_t together = 1000;  // records
+constexpr std::size_t sizes[] = {32, 1024, longest_record};
 constexpr int repetitions = 9;
 
-// Enough that no processor's cache holds them all.
-constexpr std::size_t population(std::size_t size) { return size == 32 ? 200'000 : 64 * kibibyte * kibibyte / size; }
-
-enum class way : unsigned char { vault, cipher, sodium };
 constexpr struct {
   way by;
   const char* name;
 } ways[] = {{way::vault, "vault"}, {way::cipher, "bare cipher"}, {way::sodium, "libsodium"}};
 
-enum class operation : unsigned char { insert, insert_together, open, open_at_hand, use_together, replace, rekey };
 constexpr struct {
   operation what;
   const char* name;
@@ -61,247 +44,6 @@ struct request {
   std::uint64_t count;  // of each thread
 };
 
-template <class Value>
-Value must(std::expected<Value, memory_error> made) {
-  if (!made) give_up(message(made.error()).data());
-  if constexpr (!std::is_void_v<Value>) return std::move(*made);
-}
-
-// What is looked at of an opened record.
-volatile std::byte seen;
-
-template <class Body>
-double time_of(Body&& body) {
-  const auto begin = clock::now();
-  body();
-  return std::chrono::duration<double>(clock::now() - begin).count();
-}
-
-// Walks over the population in leaps, so that each record is cold, each thread on a way of its own.
-class walk {
- public:
-  walk(std::size_t count, std::size_t start) : count_(count), at_(start * count / 4) {}
-  std::size_t next() { return at_ = (at_ + 7919) % count_; }
-
- private:
-  std::size_t count_;
-  std::size_t at_;
-};
-
-// ---- The three ways: each does count operations and gives the seconds that they took -------------------------------------
-
-class records {
- public:
-  virtual ~records() = default;
-  virtual double run(operation what, std::uint64_t count, walk& over) = 0;
-};
-
-class vault_records final : public records {
- public:
-  explicit vault_records(std::size_t size) : secret_(must(buffer<std::byte>::random(size))), ids_(population(size)) {
-    const auto view = secret_.read();
-    const std::vector<std::span<const std::byte>> all(ids_.size(), view.span());
-    must(cold_.insert(all, ids_));
-    hot_id_ = must(hot_.insert(secret_));
-  }
-
-  double run(operation what, std::uint64_t count, walk& over) override {
-    switch (what) {
-      case operation::insert: return insert(count);
-      case operation::insert_together: return insert_together(count);
-      case operation::open:
-        return time_of([&] {
-          for (; count > 0; --count) seen = must(cold_.open(ids_[over.next()])).data()[0];
-        });
-      case operation::open_at_hand:
-        return time_of([&] {
-          for (; count > 0; --count) seen = must(hot_.open(hot_id_)).data()[0];
-        });
-      case operation::use_together: return use_together(count, over);
-      case operation::replace:
-        return time_of([&] {
-          for (; count > 0; --count) must(cold_.replace(ids_[over.next()], secret_));
-        });
-      case operation::rekey:
-        return time_of([&] {
-          for (; count > 0; --count) must(cold_.rekey());
-        });
-    }
-    return 0;
-  }
-
- private:
-  // What was inserted is erased again, unmeasured.
-  double insert(std::uint64_t count) {
-    double spent = 0;
-    std::vector<vault::id> made(together);
-    while (count > 0) {
-      const std::size_t part = std::min<std::uint64_t>(count, together);
-      spent += time_of([&] {
-        for (std::size_t each = 0; each < part; ++each) made[each] = must(cold_.insert(secret_));
-      });
-      for (std::size_t each = 0; each < part; ++each) must(cold_.erase(made[each]));
-      count -= part;
-    }
-    return spent;
-  }
-
-  double insert_together(std::uint64_t count) {
-    const auto view = secret_.read();
-    const std::vector<std::span<const std::byte>> all(together, view.span());
-    std::vector<vault::id> made(together);
-    double spent = 0;
-    for (; count > 0; --count) {
-      spent += time_of([&] { must(cold_.insert(all, made)); });
-      for (const vault::id each : made) must(cold_.erase(each));
-    }
-    return spent;
-  }
-
-  double use_together(std::uint64_t count, walk& over) {
-    std::vector<vault::id> wanted(together);
-    double spent = 0;
-    for (; count > 0; --count) {
-      for (vault::id& each : wanted) each = ids_[over.next()];
-      spent += time_of([&] {
-        must(cold_.use(wanted, [](vault::spans all) {
-          for (const auto each : all) seen = each[0];
-        }));
-      });
-    }
-    return spent;
-  }
-
-  buffer<std::byte> secret_;
-  std::vector<vault::id> ids_;
-  vault cold_{vault::options{.hot_records = 0, .key_age = std::chrono::seconds(0)}};
-  vault hot_;
-  vault::id hot_id_;
-};
-
-class cipher_records final : public records {
- public:
-  explicit cipher_records(std::size_t size) : size_(size), plain_(size), key_(internal::key_size), all_(population(size)) {
-    lockfast_random(key_.data(), internal::key_size);
-    lockfast_random(plain_.data(), size);
-    internal::cipher by;
-    for (sealed& each : all_) seal(by, each);
-  }
-
-  double run(operation what, std::uint64_t count, walk& over) override {
-    return time_of([&] {
-      switch (what) {
-        case operation::insert:
-        case operation::replace:
-          for (; count > 0; --count) {
-            internal::cipher by;
-            seal(by, all_[over.next()]);
-          }
-          break;
-        case operation::insert_together:
-          for (; count > 0; --count) {
-            internal::cipher by;
-            for (std::size_t each = 0; each < together; ++each) seal(by, all_[over.next()]);
-          }
-          break;
-        case operation::open:
-          for (; count > 0; --count) {
-            internal::cipher by;
-            open(by, all_[over.next()]);
-          }
-          break;
-        case operation::use_together:
-          for (; count > 0; --count) {
-            internal::cipher by;
-            for (std::size_t each = 0; each < together; ++each) open(by, all_[over.next()]);
-          }
-          break;
-        case operation::rekey:
-          for (; count > 0; --count) {
-            internal::cipher by;
-            for (sealed& each : all_) {
-              open(by, each);
-              seal(by, each);
-            }
-          }
-          break;
-        case operation::open_at_hand: break;
-      }
-    });
-  }
-
- private:
-  struct sealed {
-    internal::nonce once;
-    std::vector<std::byte> bytes;
-  };
-
-  internal::key_view key() const { return internal::key_view(key_.data(), internal::key_size); }
-  void seal(internal::cipher& by, sealed& into) const {
-    into.once = internal::fresh_nonce();
-    into.bytes.resize(size_ + internal::tag_size);
-    if (by.seal(key(), into.once, associated_, plain_.bytes(), into.bytes) != internal::cipher_result::done) give_up("seal");
-  }
-  void open(internal::cipher& by, const sealed& from) const {
-    thread_local const internal::scratch room(sizes[std::size(sizes) - 1]);
-    const auto plain = room.bytes().first(size_);
-    if (by.open(key(), from.once, associated_, from.bytes, plain) != internal::cipher_result::done) give_up("open");
-    seen = plain[0];
-  }
-
-  std::size_t size_;
-  internal::scratch plain_;
-  internal::scratch key_;
-  std::array<std::byte, 28> associated_ = {};  // as many as a vault has
-  std::vector<sealed> all_;
-};
-
-class sodium_records final : public records {
- public:
-  explicit sodium_records(std::size_t size) : plain_(size, 'x') {
-    all_.reserve(population(size));
-    while (all_.size() < population(size)) all_.push_back(box_.seal(plain_));
-  }
-
-  double run(operation what, std::uint64_t count, walk& over) override {
-    std::vector<unsigned char*> blocks(together);
-    return time_of([&] {
-      switch (what) {
-        case operation::insert:
-        case operation::replace:
-          for (; count > 0; --count) all_[over.next()] = box_.seal(plain_);
-          break;
-        case operation::insert_together:
-          for (std::uint64_t each = 0; each < count * together; ++each) all_[over.next()] = box_.seal(plain_);
-          break;
-        case operation::open:
-        case operation::open_at_hand:
-          for (; count > 0; --count) {
-            unsigned char* const block = box_.open(all_[over.next()]);
-            seen = std::byte{block[0]};
-            box_.close(block);
-          }
-          break;
-        case operation::use_together:
-          for (; count > 0; --count) {
-            for (auto& each : blocks) each = box_.open(all_[over.next()]);
-            for (auto* const each : blocks) {
-              seen = std::byte{each[0]};
-              box_.close(each);
-            }
-          }
-          break;
-        case operation::rekey: break;
-      }
-    });
-  }
-
- private:
-  sodium_box box_;
-  std::vector<unsigned char> plain_;
-  std::vector<sodium_box::record> all_;
-};
-
 // ---- Processes and threads -----------------------------------------------------------------------------------------------
 
 struct staff {
@@ -314,15 +56,9 @@ constexpr staff one{1, 1, "one thread"};
 constexpr staff two{1, 2, "two threads"};
 constexpr staff two_processes{2, 1, "two processes"};
 
-std::unique_ptr<records> make(way by, std::size_t size) {
-  if (by == way::vault) return std::make_unique<vault_records>(size);
-  if (by == way::cipher) return std::make_unique<cipher_records>(size);
-  return std::make_unique<sodium_records>(size);
-}
-
 double answer(way by, const staff& how, const request& wanted, std::size_t processor) {
   static crew threads(how.threads, processor);
-  static const std::unique_ptr<records> all = make(by, wanted.size);
+  static const std::unique_ptr<records> all = make_records(by, wanted.size);
   static std::deque<walk> walks;
   while (walks.size() < how.threads) walks.emplace_back(population(wanted.size), walks.size());
   if (how.threads == 1) return all->run(wanted.what, wanted.count, walks[0]);
@@ -332,10 +68,6 @@ double answer(way by, const staff& how, const request& wanted, std::size_t proce
 std::string title(way by, const staff& how, operation what, std::size_t size) {
   return std::to_string(static_cast<int>(by)) + " " + how.title + " " + std::to_string(static_cast<int>(what)) + " " +
          size_class(size);
-}
-
-bool is_measured(way by, operation what) {
-  return by == way::vault || (by == way::cipher ? what != operation::open_at_hand : what != operation::rekey);
 }
 
 std::size_t records_of(operation what, std::size_t size) {
@@ -384,15 +116,18 @@ void print(const medians& result) {
   }
   std::printf("\nRecords of 32 B: what two readers do, of what one does\n\n");
   table shown({"operation", "two threads", "two processes", "two processes, bare cipher"});
+  const auto gain = [&](operation what, way by, const staff& how) {
+    const double single = of(by, one, what, 32);
+    const double both = of(by, how, what, 32);
+    return single == 0 || both == 0 ? std::string("-") : times(2 * single / both);
+  };
   for (const auto& [what, name] : operations) {
     if (of(way::vault, two, what, 32) == 0) continue;
-    const auto gain = [&](way by, const staff& how) {
-      const double single = of(by, one, what, 32);
-      const double both = of(by, how, what, 32);
-      return single == 0 || both == 0 ? std::string("-") : times(2 * single / both);
-    };
-    shown.add({name, gain(way::vault, two), gain(way::vault, two_processes), gain(way::cipher, two_processes)});
+    shown.add(
+        {name, gain(what, way::vault, two), gain(what, way::vault, two_processes), gain(what, way::cipher, two_processes)});
   }
+  const auto bare = [&](const staff& how) { return gain(operation::open_at_hand, way::mprotect, how); };
+  shown.add({"bare mprotect of an own page, and back", bare(two), bare(two_processes), "-"});
   shown.print();
 }
 
@@ -406,14 +141,15 @@ int main(int argc, char** argv) {
   for (const std::size_t size : sizes) {
     for (const auto& [what, what_name] : operations) {
       for (const auto& [by, by_name] : ways) {
-        if (is_measured(by, what) && (by != way::sodium || sodium_box::installed())) all.add(by, one, what, size);
+        if (does(by, what)) all.add(by, one, what, size);
       }
     }
   }
   for (const operation what : threaded) {
     all.add(way::vault, two, what, 32);
     all.add(way::vault, two_processes, what, 32);
-    if (is_measured(way::cipher, what)) all.add(way::cipher, two_processes, what, 32);
+    if (does(way::cipher, what)) all.add(way::cipher, two_processes, what, 32);
   }
+  for (const staff* how : {&one, &two, &two_processes}) all.add(way::mprotect, *how, operation::open_at_hand, 32);
   print(medians::measure(argc, argv, repetitions));
 }
