@@ -90,20 +90,24 @@ std::expected<void, memory_error> sealed_shard::publish(tenancy reserved, std::u
   return {};
 }
 
-std::optional<record_state> sealed_shard::find(tenancy which) const {
-  const std::scoped_lock held(mutex_);
-  const entry* const found = live(which);
+std::optional<record_state> sealed_shard::find(tenancy which) const { return looking(*this).find(which); }
+
+std::optional<record_state> sealed_shard::read(tenancy which, seal_head& head, std::span<std::byte> sealed) const {
+  return looking(*this).read(which, head, sealed);
+}
+
+std::optional<record_state> sealed_shard::looking::find(tenancy which) const {
+  const entry* const found = at_.live(which);
   if (found == nullptr) return std::nullopt;
   return record_state{found->size, found->version, found->epoch};
 }
 
-std::optional<record_state> sealed_shard::read(tenancy which, seal_head& head, std::span<std::byte> sealed) const {
-  const std::scoped_lock held(mutex_);
-  const entry* const found = live(which);
+std::optional<record_state> sealed_shard::looking::read(tenancy which, seal_head& head, std::span<std::byte> sealed) const {
+  const entry* const found = at_.live(which);
   if (found == nullptr) return std::nullopt;
   const std::uint64_t offset = found->position * granule;
-  log_.read(offset + sizeof(std::uint32_t), std::as_writable_bytes(std::span(&head, 1)));
-  log_.read(offset + head_size, sealed.first(std::min<std::size_t>(sealed.size(), found->size)));
+  at_.log_.read(offset + sizeof(std::uint32_t), std::as_writable_bytes(std::span(&head, 1)));
+  at_.log_.read(offset + head_size, sealed.first(std::min<std::size_t>(sealed.size(), found->size)));
   return record_state{found->size, found->version, found->epoch};
 }
 

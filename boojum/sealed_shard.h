@@ -75,6 +75,18 @@ class sealed_shard {
   // Copies what find would tell, the head, and as many sealed bytes as there is room for; nothing when it is gone.
   [[nodiscard]] std::optional<record_state> read(tenancy at, seal_head& head, std::span<std::byte> sealed) const;
 
+  // The two above for several records in one turn at the mutex, which it holds: no other call of the shard meanwhile.
+  class looking {
+   public:
+    explicit looking(const sealed_shard& at) : at_(at), held_(at.mutex_) {}
+    [[nodiscard]] std::optional<record_state> find(tenancy which) const;
+    [[nodiscard]] std::optional<record_state> read(tenancy which, seal_head& head, std::span<std::byte> sealed) const;
+
+   private:
+    const sealed_shard& at_;
+    std::scoped_lock<std::mutex> held_;
+  };
+
   // The next version of a record, which is 0 again behind the last one. Refuses: not_found; busy - its version is not the one
   // before; limit - the log is full, or 0 follows under the same key; refused. Then the record is as it was.
   [[nodiscard]] std::expected<void, memory_error> replace(tenancy at, record_state next, const seal_head& head,

@@ -1,8 +1,10 @@
 // vault_open.cc - records opened, one by one and together.
 #include <lockfast/lockfast.h>
 
+#include <array>
 #include <memory>
 #include <new>
+#include <numeric>
 #include <utility>
 
 #include "boojum/vault_state.h"
@@ -19,6 +21,56 @@ std::expected<std::shared_ptr<detail::cell>, memory_error> block_of(std::size_t 
     return std::unexpected(memory_error::refused);
   }
 }
+
+// A record on its way out of its shard.
+struct arrival {
+  vault_state::location where;
+  record_state state;
+  seal_head head;
+  std::span<std::byte> room;  // sealed bytes, then plain ones
+};
+
+// Several of them, and their order by shards: each shard's mutex is taken once for all that it has, so that readers seldom
+// meet, and do not pass its cache line to and fro for each record.
+class arrivals {
+ public:
+  explicit arrivals(std::span<const vault::id> which)
+      : all_(new(std::nothrow) arrival[which.size()]),
+        by_shard_(new(std::nothrow) std::size_t[which.size()]),
+        count_(which.size()) {
+    if (refused()) return;
+    for (std::size_t at = 0; at < count_; ++at) {
+      all_[at].where = vault_state::locate(which[at]);
+      ++ends_[all_[at].where.shard];
+    }
+    std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
+    auto place = ends_;
+    for (std::size_t at = count_; at-- > 0;) by_shard_[--place[all_[at].where.shard]] = at;
+  }
+
+  [[nodiscard]] bool refused() const { return all_ == nullptr || by_shard_ == nullptr; }
+  [[nodiscard]] std::span<arrival> in_order() const { return {all_.get(), count_}; }
+
+  // Calls look(looking, arrival) for each until it gives false; whether it never did.
+  template <class Shards, class Look>
+  [[nodiscard]] bool for_each_by_shard(const Shards& shards, Look&& look) const {
+    std::size_t at = 0;
+    for (std::size_t shard = 0; shard < vault_state::shard_count; ++shard) {
+      if (at == ends_[shard]) continue;
+      const sealed_shard::looking in(shards[shard]);
+      for (; at < ends_[shard]; ++at) {
+        if (!look(in, all_[by_shard_[at]])) return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  std::unique_ptr<arrival[]> all_;
+  std::unique_ptr<std::size_t[]> by_shard_;
+  std::array<std::size_t, vault_state::shard_count> ends_ = {};
+  std::size_t count_;
+};
 
 }  // namespace
 
@@ -73,22 +125,38 @@ std::expected<vault::views, memory_error> vault_state::open(std::span<const vaul
 std::expected<void, memory_error> vault_state::open_together(std::span<const vault::id> which, session& with,
                                                              vault::views& out) {
   out.each_.reset(new (std::nothrow) std::span<const std::byte>[which.size()]);
-  if (out.each_ == nullptr) return std::unexpected(memory_error::refused);
+  arrivals all(which);
+  if (out.each_ == nullptr || all.refused()) return std::unexpected(memory_error::refused);
+
   std::size_t sum = 0;
-  for (std::size_t at = 0; at < which.size(); ++at) {
-    const auto found = find(which[at]);
-    if (!found) return std::unexpected(memory_error::not_found);
-    out.each_[at] = {static_cast<const std::byte*>(nullptr), found->size};
-    sum += found->size;
+  if (!all.for_each_by_shard(shards_, [&](const sealed_shard::looking& in, arrival& each) {
+        const auto found = in.find(each.where.at);
+        if (!found) return false;
+        sum += each.state.size = found->size;
+        return true;
+      })) {
+    return std::unexpected(memory_error::not_found);
   }
   out.block_.reset(static_cast<std::byte*>(lockfast_malloc_isolated(sum)));
   if (out.block_ == nullptr) return std::unexpected(memory_error::refused);
   std::byte* next = out.block_.get();
+  for (arrival& each : all.in_order()) {
+    each.room = {next, each.state.size};
+    next += each.state.size;
+  }
+
+  if (!all.for_each_by_shard(shards_, [&](const sealed_shard::looking& in, arrival& each) {
+        const auto found = in.read(each.where.at, each.head, each.room);
+        if (found) each.state = *found;
+        return found.has_value();
+      })) {
+    return std::unexpected(memory_error::not_found);
+  }
   for (std::size_t at = 0; at < which.size(); ++at) {
-    const std::span<std::byte> room(next, out.each_[at].size());
-    if (const auto opened = with.open(locate(which[at]), room); !opened) return std::unexpected(opened.error());
-    out.each_[at] = room;
-    next += room.size();
+    const arrival& each = all.in_order()[at];
+    if (auto opened = with.open_read(each.where, each.state, each.head, each.room); !opened)
+      return std::unexpected(opened.error());
+    out.each_[at] = each.room;
   }
   if (lockfast_protect(out.block_.get(), LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::refused);
   out.count_ = which.size();

@@ -99,14 +99,20 @@ std::expected<record_state, memory_error> vault_state::session::open(const locat
   seal_head head;
   const auto found = of_.shards_[where.shard].read(where.at, head, out);
   if (!found) return std::unexpected(memory_error::not_found);
-  if (found->size != out.size()) return std::unexpected(memory_error::busy);
+  if (auto done = open_read(where, *found, head, out); !done) return std::unexpected(done.error());
+  return *found;
+}
+
+std::expected<void, memory_error> vault_state::session::open_read(const location& where, const record_state& found,
+                                                                  const seal_head& head, std::span<std::byte> bytes) {
+  if (found.size != bytes.size()) return std::unexpected(memory_error::busy);
   const auto changed_or = [&](memory_error otherwise) {
     return std::unexpected(of_.keys_.turn() != turn() ? memory_error::busy : otherwise);
   };
-  const auto key = keys_.of(found->epoch);
+  const auto key = keys_.of(found.epoch);
   if (!key) return changed_or(key.error());
-  switch (cipher_.open(*key, head.once, binding_of(of_.identity_, id_of(where), found->version), out, head.tag, out)) {
-    case cipher_result::done: return *found;
+  switch (cipher_.open(*key, head.once, binding_of(of_.identity_, id_of(where), found.version), bytes, head.tag, bytes)) {
+    case cipher_result::done: return {};
     case cipher_result::damaged: return changed_or(memory_error::damaged);
     case cipher_result::refused: break;
   }

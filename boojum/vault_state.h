@@ -67,6 +67,11 @@ class vault_state {
     // has another size by now, or the keys are no longer those of this session: then look again.
     [[nodiscard]] std::expected<record_state, memory_error> open(const location& where, std::span<std::byte> out);
 
+    // The same for what was read of a record before: its sealed bytes become plain in place. Refuses as open does, but for
+    // not_found.
+    [[nodiscard]] std::expected<void, memory_error> open_read(const location& where, const record_state& found,
+                                                              const seal_head& head, std::span<std::byte> bytes);
+
    private:
     const vault_state& of_;
     open_keys keys_;
