@@ -22,7 +22,8 @@
 // A refusal leaves the vault as it was.
 //
 // Threads: every function is safe from any number of threads, but moving, assigning and destroying, which need the vault
-// alone. Readers never wait for each other; changes wait while the vault is saved or its key is changed.
+// alone. Readers wait for each other only while bytes are copied or the key is joined, for all of them; changes wait while
+// the vault is saved or its key is changed.
 #ifndef LOCKFAST_VAULT_HPP
 #define LOCKFAST_VAULT_HPP
 
