@@ -17,6 +17,7 @@
 
 #include <atomic>
 
+#include "platform/errno_kept.h"
 #include "platform/platform.h"
 
 namespace lockfast::platform {
@@ -29,18 +30,6 @@ constexpr long call_memfd_secret = 447;  // 5.14
 constexpr long call_mseal = 462;         // 6.10
 constexpr int prctl_set_vma = 0x53564d41;
 constexpr unsigned long prctl_set_vma_name = 0;  // 5.17, where the kernel was built with it
-
-// Keeps errno as it was: a success must leave the caller's errno alone, and a refusal is a return value here.
-class errno_kept {
- public:
-  errno_kept() : saved_(errno) {}
-  ~errno_kept() { errno = saved_; }
-  errno_kept(const errno_kept&) = delete;
-  errno_kept& operator=(const errno_kept&) = delete;
-
- private:
-  int saved_;
-};
 
 error result_of(long result) { return result == 0 ? 0 : errno; }
 

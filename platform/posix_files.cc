@@ -10,21 +10,11 @@
 
 #include <cstring>
 
+#include "platform/errno_kept.h"
 #include "platform/files.h"
 
 namespace lockfast::platform {
 namespace {
-
-class errno_kept {
- public:
-  errno_kept() : saved_(errno) {}
-  ~errno_kept() { errno = saved_; }
-  errno_kept(const errno_kept&) = delete;
-  errno_kept& operator=(const errno_kept&) = delete;
-
- private:
-  int saved_;
-};
 
 int native(file one) { return static_cast<int>(one); }
 int native(directory one) { return static_cast<int>(one); }

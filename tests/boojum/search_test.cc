@@ -19,7 +19,7 @@
 #include "boojum/places.h"
 #include "boojum/share_probe.h"
 #include "support/page_state.h"
-#include "vault/traced.h"
+#include "support/traced.h"
 
 using namespace lockfast;
 using internal::share_probe;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "boojum/vault_state.h"
-#include "vault/traced.h"
+#include "support/traced.h"
 
 using lockfast::memory_error;
 using lockfast::vault;

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "support/child.h"
-#include "vault/sanitized.h"
-#include "vault/traced.h"
+#include "support/sanitized.h"
+#include "support/traced.h"
 
 using lockfast::memory_error;
 using lockfast::vault;

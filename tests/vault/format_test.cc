@@ -16,9 +16,9 @@
 
 #include "boojum/named_file.h"
 #include "boojum/vault_disk.h"
+#include "support/traced.h"
 #include "vault/file_key.h"
 #include "vault/hex.h"
-#include "vault/traced.h"
 
 using lockfast::passphrase;
 using lockfast::vault;

@@ -12,8 +12,8 @@
 
 #include "boojum/named_file.h"
 #include "boojum/vault_disk.h"
+#include "support/traced.h"
 #include "vault/file_key.h"
-#include "vault/traced.h"
 
 using lockfast::memory_error;
 using lockfast::vault;

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "boojum/vault_disk.h"
+#include "support/sanitized.h"
+#include "support/traced.h"
 #include "vault/file_key.h"
-#include "vault/sanitized.h"
-#include "vault/traced.h"
 
 using lockfast::vault;
 using lockfast::internal::load_vault;

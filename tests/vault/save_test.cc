@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "boojum/vault_disk.h"
+#include "support/sanitized.h"
+#include "support/traced.h"
 #include "vault/file_key.h"
-#include "vault/sanitized.h"
-#include "vault/traced.h"
 
 using lockfast::memory_error;
 using lockfast::vault;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "support/traced.h"
 #include "vault/file_key.h"
-#include "vault/traced.h"
 
 using lockfast::passphrase;
 using lockfast::vault;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "support/probe.h"
-#include "vault/traced.h"
+#include "support/traced.h"
 
 using lockfast::buffer;
 using lockfast::memory_error;

@@ -14,10 +14,10 @@
 #include "boojum/vault_disk.h"
 #include "platform/simulated.h"
 #include "support/child.h"
+#include "support/sanitized.h"
+#include "support/short_heap.h"
+#include "support/traced.h"
 #include "vault/file_key.h"
-#include "vault/refusal/short_memory.h"
-#include "vault/sanitized.h"
-#include "vault/traced.h"
 
 using lockfast::memory_error;
 using lockfast::vault;
@@ -87,7 +87,7 @@ using deed = std::function<std::expected<void, memory_error>(scene&)>;
 std::size_t refuse_each(const deed& act, const std::function<bool(scene&, bool done)>& check) {
   std::size_t refusals = 0;
   for (const auto& [refuse_nth, refused] :
-       {std::pair(&simulated::refuse_nth, &simulated::refused), std::pair(&short_memory::refuse_nth, &short_memory::refused)}) {
+       {std::pair(&simulated::refuse_nth, &simulated::refused), std::pair(&short_heap::refuse_nth, &short_heap::refused)}) {
     bool more = true;
     for (std::size_t n = 1; more; ++n) {
       REQUIRE(n < 5000);
@@ -145,7 +145,7 @@ TEST_CASE("the first insert that is refused leaves a vault that goes on") {
               auto done = fresh.insert({&bytes, 1}, {&id, 1});
               if (!done) {
                 simulated::refuse_nth(0);
-                short_memory::refuse_nth(0);
+                short_heap::refuse_nth(0);
                 promised(fresh.size() == 0, "no record");
                 promised(holds(fresh, inserted(fresh, traced(5)), traced(5)), "a vault that goes on");
               }

@@ -2,9 +2,9 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
-#include "vault/refusal/short_memory.h"
+#include "support/short_heap.h"
 
 int main(int argc, char** argv) {
-  if (!short_memory::install()) return 3;
+  if (!short_heap::install(short_heap::asked::for_null)) return 3;
   return doctest::Context(argc, argv).run();
 }

@@ -2,8 +2,8 @@
 //
 // The search reads the whole memory of the process as a debugger would, pages without access included, but for the pages
 // that it reads into. Hidden memory it cannot read, so the tests run with hidden=off too: there the blocks are searched.
-#ifndef LOCKFAST_TESTS_VAULT_TRACED_H
-#define LOCKFAST_TESTS_VAULT_TRACED_H
+#ifndef LOCKFAST_TESTS_SUPPORT_TRACED_H
+#define LOCKFAST_TESTS_SUPPORT_TRACED_H
 
 #include <lockfast/secret.hpp>
 

@@ -1,5 +1,5 @@
 // traced.cc - splitmix64 (Steele, Lea, Flood, 2014) for the bytes, /proc/self/pagemap and /proc/self/mem for the search.
-#include "vault/traced.h"
+#include "support/traced.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <fstream>
 #include <vector>
 
-#include "vault/sanitized.h"
+#include "support/sanitized.h"
 
 namespace {
 

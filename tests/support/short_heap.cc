@@ -1,5 +1,5 @@
 // short_heap.cc - a counter in front of malloc.
-#include "boojum/short_heap.h"
+#include "support/short_heap.h"
 
 #include <openssl/crypto.h>
 
@@ -7,29 +7,27 @@
 #include <cstdlib>
 #include <new>
 
-#include "vault/sanitized.h"
+#include "support/sanitized.h"
 
 namespace {
 
+bool throws = true;  // where a request that throws counts
 std::atomic<std::size_t> left = 0;
 std::atomic<bool> was_refused = false;
 
-void* allocate(std::size_t size) {
-  if (left != 0 && --left == 0) {
-    was_refused = true;
-    return nullptr;
-  }
-  return std::malloc(size == 0 ? 1 : size);
+// Whether this request is the one.
+bool is_due() {
+  if (left == 0 || --left != 0) return false;
+  was_refused = true;
+  return true;
 }
+
+void* allocate(std::size_t size) { return is_due() ? nullptr : std::malloc(size == 0 ? 1 : size); }
 
 void* allocate_for_libcrypto(std::size_t size, const char*, int) { return allocate(size); }
 
 void* reallocate_for_libcrypto(void* block, std::size_t size, const char*, int) {
-  if (left != 0 && --left == 0) {
-    was_refused = true;
-    return nullptr;
-  }
-  return std::realloc(block, size);
+  return is_due() ? nullptr : std::realloc(block, size);
 }
 
 void free_for_libcrypto(void* block, const char*, int) { std::free(block); }
@@ -44,7 +42,7 @@ void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(bl
 void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }
 
 void* operator new(std::size_t size) {
-  void* const block = allocate(size);
+  void* const block = throws ? allocate(size) : std::malloc(size == 0 ? 1 : size);
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
@@ -57,7 +55,10 @@ void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
 
 namespace short_heap {
 
-bool install() { return CRYPTO_set_mem_functions(allocate_for_libcrypto, reallocate_for_libcrypto, free_for_libcrypto) == 1; }
+bool install(asked counted) {
+  throws = counted == asked::in_any_way;
+  return CRYPTO_set_mem_functions(allocate_for_libcrypto, reallocate_for_libcrypto, free_for_libcrypto) == 1;
+}
 
 void refuse_nth(std::size_t n) {
   was_refused = false;

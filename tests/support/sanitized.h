@@ -1,6 +1,6 @@
 // sanitized.h - which sanitizer the tests run under: each keeps memory, stacks or threads in its own way.
-#ifndef LOCKFAST_TESTS_VAULT_SANITIZED_H
-#define LOCKFAST_TESTS_VAULT_SANITIZED_H
+#ifndef LOCKFAST_TESTS_SUPPORT_SANITIZED_H
+#define LOCKFAST_TESTS_SUPPORT_SANITIZED_H
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)

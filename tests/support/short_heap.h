@@ -1,0 +1,23 @@
+// short_heap.h - refuses the nth block of the ordinary heap: those of operator new, and libcrypto's. Compiled into the suites
+// that want it alone, since it replaces operator new.
+#ifndef LOCKFAST_TESTS_SUPPORT_SHORT_HEAP_H
+#define LOCKFAST_TESTS_SUPPORT_SHORT_HEAP_H
+
+#include <cstddef>
+
+namespace short_heap {
+
+// Which requests count: all of them, or those that give null when they are refused, for code without exceptions.
+enum class asked { in_any_way, for_null };
+
+// Before libcrypto is used. False when it would not have it.
+[[nodiscard]] bool install(asked counted);
+
+// 0 refuses none. operator new throws, or gives null where it was asked to.
+void refuse_nth(std::size_t n);
+// Whether that block was asked for.
+[[nodiscard]] bool refused();
+
+}  // namespace short_heap
+
+#endif
