@@ -372,10 +372,15 @@ void pool::register_fork_handlers() { platform::at_fork(before_fork, after_fork_
 
 namespace {
 
-[[gnu::constructor]] void when_loaded() { pool::register_fork_handlers(); }
+// The first priority that is not the implementation's: in a program that is linked statically, before the constructors of its
+// own objects, which may hold secrets and register handlers of their own. Those then run outside ours: before them in front of
+// a fork, behind them in the child.
+constexpr int first_priority = 101;
+
+[[gnu::constructor(first_priority)]] void when_loaded() { pool::register_fork_handlers(); }
 
 // At a normal exit, behind the program's own handlers and destructors, which may use their secrets; and at dlclose.
-[[gnu::destructor]] void when_unloaded() {
+[[gnu::destructor(first_priority)]] void when_unloaded() {
   if (crash_handled) pool::wipe_all();
 }
 
