@@ -19,20 +19,27 @@ constinit platform::mutex compartment::registry_;
 constinit std::atomic<compartment*> compartment::all_ = nullptr;
 constinit compartment* compartment::unused_ = nullptr;
 
-namespace {
+// A grant outlives its compartment where another thread destroyed that; the record's next one has another epoch.
+bool compartment::is_stale(const grant& one) { return one.to == nullptr || one.epoch != one.to->epoch_; }
 
-grant* find_grant(grant* table, const compartment* of) {
+grant* compartment::find_grant(grant* table) const {
   for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
-    if (table[at].to == of) return table + at;
+    if (table[at].to == this && !is_stale(table[at])) return table + at;
   }
   return nullptr;
 }
 
-}  // namespace
+grant* compartment::find_unused(grant* table) {
+  for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
+    if (is_stale(table[at])) return table + at;
+  }
+  return nullptr;
+}
 
 // ---- Access -----------------------------------------------------------------------------------------------------------------
 
 compartment::writable::writable(compartment& opened) : opened_(opened), before_(opened.current_access()) {
+  opened.calls_ = opened.calls_ + 1;
   if (opened.keyed()) {
     platform::set_key_access(opened.key_, access::read_write);
   } else if (before_ != access::read_write && opened.apply(access::read_write) != 0) {
@@ -46,6 +53,7 @@ compartment::writable::~writable() {
   } else if (before_ != access::read_write && opened_.apply(before_) != 0) {
     end_process(breach::access_refused, opened_.family_->chosen().signal);
   }
+  opened_.calls_ = opened_.calls_ - 1;
 }
 
 access compartment::current_access() const {
@@ -55,9 +63,14 @@ access compartment::current_access() const {
 
 platform::error compartment::apply(access to) {
   platform::error refusal = 0;
-  for_each_slab([&](slab& one) {
-    if (refusal == 0) refusal = one.protect(to);
-  });
+  std::uint32_t wiped = 0;
+  do {
+    wiped = wipes_on_signal_;
+    for_each_slab([&](slab& one) {
+      if (refusal == 0) refusal = one.protect(to);
+    });
+    // A handler that wiped meanwhile may have left a slab as it was, or open.
+  } while (refusal == 0 && wiped != wipes_on_signal_);
   return refusal;
 }
 
@@ -78,11 +91,11 @@ platform::error compartment::protect(access to) {
     return 0;
   }
   grant* const table = grants_of_thread();
-  grant* held_grant = find_grant(table, this);
-  if (held_grant == nullptr && to == access::none) return 0;
-  if (held_grant == nullptr) held_grant = find_grant(table, nullptr);
+  grant* held_grant = find_grant(table);
+  const access before = held_grant != nullptr ? held_grant->access : access::none;
+  if (before == access::none && to == access::none) return 0;
+  if (held_grant == nullptr) held_grant = find_unused(table);
   if (held_grant == nullptr) return EAGAIN;
-  const access before = held_grant->to == this ? held_grant->access : access::none;
   count(before, -1);
   count(to, 1);
   const access wanted = widest();
@@ -95,14 +108,14 @@ platform::error compartment::protect(access to) {
     }
     effective_ = wanted;
   }
-  *held_grant = {to == access::none ? nullptr : this, to};
+  *held_grant = {to == access::none ? nullptr : this, epoch_, to};
   return 0;
 }
 
 void compartment::close_at_exit() {
   grant* const table = known_grants();
   for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
-    if (table[at].to == nullptr) continue;
+    if (is_stale(table[at])) continue;
     compartment* const open = table[at].to;
     if (open->protect(access::none) != 0) end_process(breach::access_refused, open->family_->chosen().signal);
   }
@@ -142,8 +155,11 @@ compartment* compartment::create(grouped& family, platform::error& refusal) {
   }
   refusal = ENOMEM;
   if (made == nullptr) return nullptr;
-  made->start(family);
-  made->exists_ = true;
+  {
+    const scoped_lock held(made->exclusion_);
+    made->start(family);
+    made->exists_ = true;
+  }
   refusal = made->protect(access::read_write);
   if (refusal == 0) return made;
   made->destroy();
@@ -162,8 +178,8 @@ void compartment::destroy() {
     readers_ = 0;
     writers_ = 0;
     exists_ = false;
+    epoch_ = epoch_ + 1;
   }
-  if (grant* const mine = find_grant(known_grants(), this); mine != nullptr) *mine = {nullptr, access::none};
   if (keyed()) platform::set_key_access(key_, access::none);
   const scoped_lock held(registry_);
   next_unused_ = unused_;
@@ -207,7 +223,7 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_list:
   const bool large = in.class_index == size_class::count;
   if (!large && size <= size_class::most_capacity && size_class::of(size) == in.class_index) return resize_here();
   const allocated moved = allocate(size, fresh_byte, allowed);
-  if (moved.address == nullptr) return size <= size_before ? resize_here() : moved;
+  if (moved.address == nullptr) return size <= size_before && in.can_be_cut_to(resized.index, size) ? resize_here() : moved;
   while_writable([&] {
     if (!in.whole(resized.index)) end_process(breach::broken_canary, in.signal);
     std::memcpy(moved.address, before, size < size_before ? size : size_before);
@@ -269,17 +285,20 @@ void compartment::wipe_on_signal(slab& within) {
     platform::set_key_access(key_, before);
   } else if (take_exclusion_soon()) {
     if (within.protect(access::read_write) == 0) within.wipe_on_signal();
-    (void)within.protect(effective_);
+    // While the process has one thread a call takes no mutex: what it opened stays open for it.
+    if (calls_ == 0) (void)within.protect(effective_);
+    wipes_on_signal_ = wipes_on_signal_ + 1;
     exclusion_.unlock();
   } else if (within.protect(access::read_write) == 0) {
     // Whoever is in a call on it, this thread or another, may close it at any moment; nobody is to find it closed.
     within.overwrite_on_signal();
+    wipes_on_signal_ = wipes_on_signal_ + 1;
   }
 }
 
-void compartment::for_each_slab_of_all(void (*act)(slab&, void*), void* with) {
+void compartment::for_each_slab_of(const grouped& family, void (*act)(slab&, void*), void* with) {
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    if (!one->exists()) continue;
+    if (!one->exists() || one->family_ != &family) continue;
     one->while_writable([&] {
       one->for_each_slab([&](slab& each) { act(each, with); });
       return 0;
@@ -309,7 +328,7 @@ void compartment::settle_in_child() {
       continue;
     }
     // Of the parent's threads only this one is here.
-    const grant* const mine = find_grant(known_grants(), one);
+    const grant* const mine = one->find_grant(known_grants());
     one->readers_ = 0;
     one->writers_ = 0;
     if (mine != nullptr) one->count(mine->access, 1);

@@ -21,6 +21,7 @@
 #include <cstddef>
 
 #include "allocator/allocated.h"
+#include "allocator/grants.h"
 #include "allocator/relaxed.h"
 #include "allocator/scoped_lock.h"
 #include "allocator/size_class.h"
@@ -70,8 +71,8 @@ class compartment {
   // Gives up what this thread holds open, at its end.
   static void close_at_exit();
 
-  // Calls act(slab, with) for each slab while its pages can be written.
-  static void for_each_slab_of_all(void (*act)(slab&, void*), void* with);
+  // Calls act(slab, with) for each slab of a family's compartments while its pages can be written.
+  static void for_each_slab_of(const grouped& family, void (*act)(slab&, void*), void* with);
 
   static void before_fork();
   static void after_fork_in_parent();
@@ -92,6 +93,10 @@ class compartment {
   }
   [[nodiscard]] bool take_exclusion_soon();
   [[nodiscard]] bool keyed() const { return key_ != platform::no_key; }
+  [[nodiscard]] static bool is_stale(const grant& one);
+  // This thread's grant of it in a table; null if none.
+  [[nodiscard]] grant* find_grant(grant* table) const;
+  [[nodiscard]] static grant* find_unused(grant* table);
   [[nodiscard]] platform::error apply(platform::access to);
   [[nodiscard]] platform::access widest() const;
   void count(platform::access granted, std::ptrdiff_t change);
@@ -105,6 +110,9 @@ class compartment {
   relaxed<platform::access> effective_ = platform::access::none;
   std::size_t readers_ = 0;  // threads, without a key
   std::size_t writers_ = 0;
+  relaxed<std::uint32_t> epoch_;            // how many compartments have had this record
+  relaxed<std::uint32_t> calls_;            // of ours that have the pages writable
+  relaxed<std::uint32_t> wipes_on_signal_;  // slabs that a signal handler has wiped
   slab_list lists_[list_count];
   compartment* next_ = nullptr;         // in the list of all records, which only grows
   compartment* next_unused_ = nullptr;  // in the list of destroyed ones

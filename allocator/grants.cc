@@ -39,4 +39,6 @@ void give_up_grants() {
   mine = nullptr;
 }
 
+platform::mutex& grants_exclusion() { return unused_exclusion; }
+
 }  // namespace lockfast::internal

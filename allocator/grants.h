@@ -5,6 +5,7 @@
 #define LOCKFAST_ALLOCATOR_GRANTS_H
 
 #include <cstddef>
+#include <cstdint>
 
 #include "platform/platform.h"
 
@@ -13,7 +14,8 @@ namespace lockfast::internal {
 class compartment;
 
 struct grant {
-  compartment* to;  // null: unused
+  compartment* to;      // null: unused
+  std::uint32_t epoch;  // which of the compartments that have had this record
   platform::access access;
 };
 
@@ -26,6 +28,9 @@ inline constexpr std::size_t most_grants = 64;
 [[nodiscard]] grant* known_grants();
 // The thread ends: its table serves another. Requires that none is in use.
 void give_up_grants();
+
+// Held across a fork, in front of the records' own.
+[[nodiscard]] platform::mutex& grants_exclusion();
 
 }  // namespace lockfast::internal
 

@@ -290,10 +290,11 @@ void grouped::copy_for_child() {
       }
     }
     const auto in_compartment = [&](slab& one) {
-      if (one.hidden() && one.family == family_) act(one);
+      if (one.hidden()) act(one);
     };
-    compartment::for_each_slab_of_all([](slab& one, void* with) { (*static_cast<decltype(&in_compartment)>(with))(one); },
-                                      const_cast<void*>(static_cast<const void*>(&in_compartment)));
+    compartment::for_each_slab_of(
+        *this, [](slab& one, void* with) { (*static_cast<decltype(&in_compartment)>(with))(one); },
+        const_cast<void*>(static_cast<const void*>(&in_compartment)));
   };
   const std::size_t page = platform::page_size();
   copy_.until_complete([&](std::size_t surplus) {
@@ -339,10 +340,7 @@ void grouped::place_copies_in_child() {
   copy_.end();
 }
 
-void grouped::before_fork() {
-  copy_for_child();
-  space_.before_fork();
-}
+void grouped::before_fork() { space_.before_fork(); }
 
 void grouped::after_fork_in_parent() {
   space_.after_fork_in_parent();
@@ -366,7 +364,7 @@ void grouped::after_fork_in_child() {
   place_copies_in_child();
   space_.sort_in_child([&](slab& one) {
     if (one.absent_count != 0) return true;
-    if (one.opened_bytes() == 0 || one.list == nullptr) return false;
+    if (one.opened_bytes() == 0 || one.slot_count() == 0 || one.list == nullptr) return false;
     if (absent) return one.leave_absent() != 0;
     auto found = policy_.fork == platform::fork_policy::wipe ? slab::contents::lost : slab::contents::inherited;
     if (one.protect(platform::access::read_write) != 0) {

@@ -93,6 +93,8 @@ class grouped {
   // Gives up this thread's front, at the thread's end.
   void drain_at_exit();
 
+  // Copies what the child is to have, of every family, before any of them holds a mutex across the fork.
+  void copy_for_child();
   void before_fork();
   void after_fork_in_parent();
   void after_fork_in_child();
@@ -111,7 +113,6 @@ class grouped {
   [[nodiscard]] std::size_t depth_of(std::size_t class_index) const;
   // This thread's front; null when it can have none.
   [[nodiscard]] front* front_of_thread();
-  void copy_for_child();
   void place_copies_in_child();
   static void give_back(const slot_ref* freed, std::size_t count);
   static void drain(front& drained);

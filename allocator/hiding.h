@@ -1,6 +1,7 @@
 // hiding.h - hidden pages taken and given back while no fork is under way.
 //
-// Between the moment that a hidden page is mapped and the moment that it is kept out of forked children, a child would share it.
+// Between the moment that a hidden page is mapped and the moment that it is kept out of forked children, a child would share it;
+// and until it is written down where hidden pages are, a child would not know of the gap that it finds there.
 //
 // Threads: everything, from any thread; one mutex, which nobody holds while taking another.
 #ifndef LOCKFAST_ALLOCATOR_HIDING_H
@@ -15,12 +16,21 @@ namespace lockfast::internal {
 
 class hiding {
  public:
-  [[nodiscard]] static platform::error hide(std::byte* address, std::size_t size, platform::fork_policy policy) {
-    const scoped_lock held(exclusion_);
+  // Held while pages are hidden or given back, until that is written down.
+  class scope {
+   public:
+    scope() : held_(exclusion_) {}
+
+   private:
+    scoped_lock held_;
+  };
+
+  [[nodiscard]] static platform::error hide(const scope& /*held*/, std::byte* address, std::size_t size,
+                                            platform::fork_policy policy) {
     return platform::hide(address, size, policy);
   }
-  [[nodiscard]] static platform::error unhide(std::byte* address, std::size_t size, platform::fork_policy policy) {
-    const scoped_lock held(exclusion_);
+  [[nodiscard]] static platform::error unhide(const scope& /*held*/, std::byte* address, std::size_t size,
+                                              platform::fork_policy policy) {
     return platform::unhide(address, size, policy);
   }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "allocator/bytes.h"
+#include "allocator/grants.h"
 #include "allocator/hiding.h"
 #include "allocator/ledger.h"
 #include "allocator/metadata.h"
@@ -390,15 +391,18 @@ void pool::before_fork() {
   start_exclusion.lock();
   compartment::before_fork();
   for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
+  for (pool* const one : every_pool) one->grouped_.copy_for_child();
   for (pool* const one : every_pool) one->grouped_.before_fork();
   hiding::before_fork();
   ledger::of_process().before_fork();
   region_map::exclusion().lock();
+  grants_exclusion().lock();
   metadata::exclusion().lock();
 }
 
 void pool::after_fork_in_parent() {
   metadata::exclusion().unlock();
+  grants_exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
   hiding::after_fork();
@@ -411,6 +415,7 @@ void pool::after_fork_in_parent() {
 // The child is alone: no mutex is needed while the arenas put themselves in order.
 void pool::after_fork_in_child() {
   metadata::exclusion().unlock();
+  grants_exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
   ledger::of_process().after_fork_in_child();

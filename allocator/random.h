@@ -1,8 +1,8 @@
 // random.h - unpredictable choices, cheap enough for every allocation.
 //
 // ChaCha with 8 rounds (RFC 8439 has the rounds), seeded by the system, four blocks at a time, with fast key erasure: the first
-// 32 bytes are the next key, so that whoever reads the state learns no choice already made. For choosing places, not for keys:
-// those come from platform::random.
+// 32 bytes are the next key, so that whoever reads the state learns no choice of earlier blocks. For choosing places, not for
+// keys: those come from platform::random.
 //
 // Threads: belongs to whoever holds its owner's mutex.
 #ifndef LOCKFAST_ALLOCATOR_RANDOM_H

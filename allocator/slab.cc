@@ -51,6 +51,12 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
     free_ = waiting;
     record_count_ = most;
   }
+  // A fork may have come in the middle of its retirement.
+  slot_count_.store(0, std::memory_order_relaxed);
+  free_count_ = 0;
+  opened_ = 0;
+  locked_ = 0;
+  lock_refusal_ = 0;
   run_ = run;
   run_size_ = run_size;
   stride_ = stride;
@@ -62,11 +68,11 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   return true;
 }
 
-platform::error slab::open_hidden(std::byte* begin, std::size_t bytes, const opening& how) {
-  if (const auto refusal = hiding::hide(begin, bytes, home.policy()); refusal != 0) return refusal;
+platform::error slab::open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how) {
+  if (const auto refusal = hiding::hide(held, begin, bytes, home.policy()); refusal != 0) return refusal;
   if (how.protection_key == platform::default_key) return 0;
   const auto refusal = platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
-  if (refusal != 0) (void)hiding::unhide(begin, bytes, home.policy());
+  if (refusal != 0) (void)hiding::unhide(held, begin, bytes, home.policy());
   return refusal;
 }
 
@@ -96,15 +102,16 @@ platform::error slab::open_more(const opening& how) {
   if (opened == 0) hide_error_ = how.hide_error;
   protection_key_ = how.protection_key;
 
+  const hiding::scope held;
   std::size_t wanted = least;
   bool done = false;
   if (hide_error_ == 0) {
     // Each piece of hidden memory is a map of its own, so they grow; the last may be as small as it must be.
     if (2 * opened > least) wanted = 2 * opened < run_size_ ? 2 * opened : run_size_;
-    auto refusal = open_hidden(begin, wanted - opened, how);
+    auto refusal = open_hidden(held, begin, wanted - opened, how);
     if (refusal != 0 && wanted != least) {
       wanted = least;
-      refusal = open_hidden(begin, wanted - opened, how);
+      refusal = open_hidden(held, begin, wanted - opened, how);
     }
     done = refusal == 0;
     if (!done && opened != 0) return ENOSPC;
@@ -141,8 +148,9 @@ bool slab::retire() {
   for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, stride_);
   if (!untouched) end(breach::write_after_free);
   wipe(run_, opened_);
+  const hiding::scope held;
   if (hidden()) {
-    if (hiding::unhide(run_, opened_, home.policy()) != 0) return false;
+    if (hiding::unhide(held, run_, opened_, home.policy()) != 0) return false;
   } else {
     if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
     platform::discard(run_, opened_);
@@ -180,6 +188,7 @@ std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, i
   if (!all_zero(begin, stride_)) end(breach::write_after_free);
   std::byte* const secret = begin + margin + shift;
   const slot::facts known = before.next(shift, capacity_ - shift - size);
+  enter(entered, known);
   const canary beside(key_, secret, known.generation());
   if (size == capacity_) {
     beside.flank(begin, begin + stride_ - margin);
@@ -252,7 +261,7 @@ void slab::end_wipe() { pages_.store(held_by::nobody, std::memory_order_release)
 
 void slab::wipe_on_signal() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    // A free slot that is not zero is being wiped, or its canaries are being written: by whoever may be stopped for good.
+    // A free slot that is not zero is being wiped, by whoever may be stopped for good.
     std::byte* const begin = place(index) - margin;
     for (int waits = 0; facts(index).is_free() && !racing_zero(begin, stride_); ++waits) {
       if (waits == most_waits) racing_wipe(begin, stride_);
@@ -272,7 +281,7 @@ bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
   std::byte* const begin = run_ + kept;
   const std::size_t bytes = opened_ - kept;
   const opening how = {opening::lock::if_possible, 0, protection_key_};
-  if (open_hidden(begin, bytes, how) == 0) return true;
+  if (open_hidden(hiding::scope(), begin, bytes, how) == 0) return true;
   // Not hidden as a whole any more, and told so of all of it.
   (void)platform::reserve_again(begin, bytes, policy);
   hide_error_ = ENOMEM;
@@ -326,8 +335,9 @@ void slab::settle_in_child(contents found) {
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     std::byte* const begin = place(index) - margin;
-    if (known.is_free()) {
+    if (known.is_free() || known.current_state() == slot::state::entering) {
       // A thread of the parent may have been taking a tenant in or out.
+      slots_[index].write(known.in(slot::state::free));
       wipe(begin, stride_);
       put_free(index);
       continue;
@@ -349,8 +359,9 @@ std::size_t slab::leave_absent() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     if (known.is_free()) continue;
-    slots_[index].write(known.in(slot::state::live));
-    ++live;
+    const bool held = known.current_state() != slot::state::entering;
+    slots_[index].write(known.in(held ? slot::state::live : slot::state::free));
+    live += held;
   }
   opened_ = 0;
   locked_ = 0;

@@ -29,6 +29,7 @@
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/canary.h"
+#include "allocator/hiding.h"
 #include "allocator/relaxed.h"
 #include "allocator/slot.h"
 #include "platform/platform.h"
@@ -116,6 +117,10 @@ class alignas(64) slab {
   // Changes the size of a live secret within its slot: wipes what is cut off, fills what is added with fresh bytes.
   void resize(std::size_t index, std::size_t size);
   [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return facts(index).shift() + size <= capacity_; }
+  // Whether so short a secret can be told of in the slot's facts; requires that it fits.
+  [[nodiscard]] bool can_be_cut_to(std::size_t index, std::size_t size) const {
+    return capacity_ - facts(index).shift() - size <= slot::most_slack;
+  }
   // Why the pages of a slot, or of an address in opened pages, are not locked, or 0.
   [[nodiscard]] platform::error lock_error(std::size_t index) const;
   [[nodiscard]] platform::error lock_error_at(const std::byte* address) const {
@@ -198,6 +203,12 @@ class alignas(64) slab {
   breach_signal signal = breach_signal::abort;
 
  private:
+  // Whoever wipes in a signal handler is to find the canaries' bytes after the state that tells it to leave them.
+  static void enter(slot& entered, slot::facts known) {
+    entered.write(known.in(slot::state::entering));
+    std::atomic_thread_fence(std::memory_order_release);
+  }
+
   // reciprocal_ is 2^reciprocal_bits / stride_, rounded up by 1 at most; 0 where there is one slot.
   static constexpr unsigned reciprocal_bits = 40;
 
@@ -211,7 +222,7 @@ class alignas(64) slab {
   }
   [[nodiscard]] std::size_t size_of(slot::facts known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
-  [[nodiscard]] platform::error open_hidden(std::byte* begin, std::size_t bytes, const opening& how);
+  [[nodiscard]] platform::error open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
   void close(std::byte* begin, std::size_t bytes) const;
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
@@ -248,6 +259,7 @@ inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int val
   if (!before.is_free() || seen != 0) [[unlikely]]
     return nullptr;
   const slot::facts known = before.next(0, 0);
+  enter(entered, known);
   canary(key_, secret, known.generation()).flank(secret - margin, secret + size);
   put_blocks(secret, middle, size, block{} + 0x0101010101010101U * static_cast<unsigned char>(value));
   entered.write(known.in(slot::state::live));

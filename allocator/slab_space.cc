@@ -75,8 +75,13 @@ slab* slab_space::take(std::size_t capacity, slab_list& owner) {
   if (which == single) capacity = run_size - slab::overhead - slab::margin;
   if (!taken->cut(taken->home.run_of(*taken), run_size, capacity)) {
     --taken->home.taken_count;
-    taken->next = closed_[which];
-    closed_[which] = taken;
+    // The place of a single one has a size of its own.
+    if (which == single) {
+      release(taken->home, single);
+    } else {
+      taken->next = closed_[which];
+      closed_[which] = taken;
+    }
     return nullptr;
   }
   taken->list = &owner;

@@ -1,7 +1,8 @@
 // slot.h - what is known of one slot of a slab, out of line: its state, its generation, and where in it its secret lies.
 //
 // Invariants
-//   1. state: free --> live --> free, and live <--> busy while its owner resizes it.
+//   1. state: free --> entering --> live --> free, and live <--> busy while its owner resizes it. It is entering while its
+//      canaries are written, and free from before it is wiped.
 //   2. The generation counts the tenants; it wraps after 2^30.
 //
 // Threads: the queries from any thread; the rest belongs to whoever holds the slot or its secret.
@@ -16,7 +17,7 @@ namespace lockfast::internal {
 
 class slot {
  public:
-  enum class state : std::uint64_t { free, live, busy };
+  enum class state : std::uint64_t { free, live, busy, entering };
 
   // All that is known, in one word:  | shift: 12 | slack: 20 | generation: 30 | state: 2 |
   class facts {

@@ -13,10 +13,11 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   platform::error lock_refusal = 0;
+  const hiding::scope held;
   if (home.marked()) {
     if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) return refusal;
   } else {
-    if (hide_error == 0) hide_error = hiding::hide(begin, bytes, home.policy());
+    if (hide_error == 0) hide_error = hiding::hide(held, begin, bytes, home.policy());
     if (hide_error != 0) {
       if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
       lock_refusal = platform::lock(begin, bytes);
@@ -42,8 +43,9 @@ bool span::whole(const canary_key& key) const {
 bool span::retire() {
   // An idle run is zero, but for what a stray write left in front of the canary.
   if (protect(access::read_write) == 0) wipe_run();
+  const hiding::scope held;
   if (hidden()) {
-    if (hiding::unhide(run_, run_size_, home.policy()) != 0) return false;
+    if (hiding::unhide(held, run_, run_size_, home.policy()) != 0) return false;
   } else if (home.marked()) {
     // At the limit on maps it may be refused; the pages then stay as they are, wiped and locked, for the next tenant.
     (void)platform::mark_again(run_, run_size_);
@@ -61,7 +63,8 @@ bool span::retire() {
 }
 
 bool span::fill_gap_in_child(platform::fork_policy policy) {
-  platform::error hide_refusal = hiding::hide(run_, run_size_, policy);
+  const hiding::scope held;
+  platform::error hide_refusal = hiding::hide(held, run_, run_size_, policy);
   if (hide_refusal != 0) {
     // Where hiding was tried the gap is reserved again by now.
     (void)platform::reserve_again(run_, run_size_, policy);
@@ -156,7 +159,7 @@ void span::wipe_on_signal() {
     platform::yield();
   }
   std::byte* const begin = address_;
-  const bool in_run = begin > run_ && begin + size_ <= run_ + run_size_;
+  const bool in_run = (has_tenant_ || is_wiping_) && begin > run_ && begin + size_ <= run_ + run_size_;
   // Whoever has it busy, this thread or another, may close it at any moment.
   if (in_run && platform::protect(run_, run_size_, access::read_write) == 0) platform::overwrite({begin, size_});
 }

@@ -136,6 +136,7 @@ class alignas(64) span {
   span* next = nullptr;  // in its list's chain of fresh spans
 
  private:
+  void begin_wipe();
   // The canary's bytes, the secret's and the gap's, which lie in one piece.
   [[nodiscard]] std::byte* tenant() const { return address_ - canary::size; }
   [[nodiscard]] std::size_t tenant_size() const { return canary::size + size_ + gap_; }
@@ -149,6 +150,7 @@ class alignas(64) span {
   relaxed<std::int16_t> lock_error_;
   relaxed<std::int16_t> hide_error_ = std::int16_t{-1};  // -1: it has no run
   relaxed<bool> has_tenant_;
+  relaxed<bool> is_wiping_;  // for a signal handler: the tenant is gone, its bytes may not be
   platform::access access_ = platform::access::none;
   std::atomic<state> state_ = state::fresh;
 };
@@ -213,14 +215,21 @@ inline bool span::canaries_whole(const canary_key& key) const {
   return expected.matches(tenant()) && (gap_ == 0 || expected.matches_gap(address_ + size_, gap_));
 }
 
-inline void span::wipe_tenant() {
+inline void span::begin_wipe() {
+  is_wiping_ = static_cast<bool>(has_tenant_);
   has_tenant_ = false;
+}
+
+inline void span::wipe_tenant() {
+  begin_wipe();
   wipe(tenant(), tenant_size());
+  is_wiping_ = false;
 }
 
 inline void span::wipe_run() {
-  has_tenant_ = false;
+  begin_wipe();
   wipe(run_, run_size_);
+  is_wiping_ = false;
 }
 
 }  // namespace lockfast::internal

@@ -177,6 +177,7 @@ void raise_access_violation();
 // Has each thread that called expect_thread_exit call this when it ends, in that thread, while its thread-local storage still
 // exists. One call for the process; returns the errno of a refusal.
 [[nodiscard]] error at_thread_exit(void (*call)());
+// Nothing where that was refused.
 void expect_thread_exit();
 
 void yield();

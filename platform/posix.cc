@@ -19,6 +19,7 @@ struct sigaction earlier_actions[fatal_count];
 
 void (*exit_call)();
 pthread_key_t exit_key;
+bool has_exit_key = false;
 
 void on_exit_of_thread(void*) { exit_call(); }
 
@@ -52,11 +53,15 @@ void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) { (void)pthre
 
 error at_thread_exit(void (*call)()) {
   exit_call = call;
-  return pthread_key_create(&exit_key, on_exit_of_thread);
+  const error refusal = pthread_key_create(&exit_key, on_exit_of_thread);
+  has_exit_key = refusal == 0;
+  return refusal;
 }
 
 // Any value that is not null has the key's destructor called.
-void expect_thread_exit() { (void)pthread_setspecific(exit_key, &exit_key); }
+void expect_thread_exit() {
+  if (has_exit_key) (void)pthread_setspecific(exit_key, &exit_key);
+}
 
 void write_line(std::span<const char> line) {
   while (!line.empty()) {
