@@ -155,6 +155,31 @@ TEST_CASE("what a thread had open of a destroyed compartment, and closed, opens 
   });
 }
 
+TEST_CASE("without keys, what a thread still had open of a destroyed compartment opens none of those that come after it") {
+  for (const bool ends_before : {true, false}) {
+    CAPTURE(ends_before);
+    check_clean(in_child([&] {
+      for (int count = 0; count < 16; ++count) (void)new_compartment();
+      prove(!by_thread(), "no key left");
+      compartment* const earlier = new_compartment();
+      auto* const other = new performer;
+      (*other)([&] { open_to(earlier, LOCKFAST_READWRITE); });
+      lockfast_compartment_destroy(earlier);
+      if (ends_before) delete other;
+      compartment* const later = new_compartment();
+      char* const secret = secret_in(later, 32);
+      promised(has(secret, LOCKFAST_READWRITE), "open to its creator");
+      open_to(later, LOCKFAST_NOACCESS);
+      promised(has(secret, LOCKFAST_NOACCESS), "closed");
+      if (!ends_before) delete other;
+      promised(has(secret, LOCKFAST_NOACCESS), "closed when the thread has ended");
+      open_to(later, LOCKFAST_READONLY);
+      promised(has(secret, LOCKFAST_READONLY), "as open as it was asked to be");
+      lockfast_compartment_destroy(later);
+    }));
+  }
+}
+
 TEST_CASE("a creator that destroys an open compartment, or a closed one, finds the next as it should be") {
   check_on_both([] {
     for (const lockfast_access last : accesses) {

@@ -151,6 +151,26 @@ TEST_CASE("what other threads of the parent held open is closed in the child, wh
   }));
 }
 
+TEST_CASE("threads that open their first compartments, and give up their last ones, do not hang a child") {
+  check_clean(in_child([] {
+    std::atomic<bool> done = false;
+    std::vector<std::thread> busy;
+    for (int count = 0; count < 2; ++count) {
+      busy.emplace_back([&] {
+        while (!done) {
+          std::thread([] {
+            compartment* const own = new_compartment();
+            lockfast_compartment_destroy(own);
+          }).join();
+        }
+      });
+    }
+    for (int round = 0; round < 300; ++round) forked([] { use_fresh_one(); });
+    done = true;
+    for (std::thread& one : busy) one.join();
+  }));
+}
+
 TEST_CASE("while other threads use compartments, a child uses its own and its parent's, many times") {
   for (const char* const policy : {"fork=inherit", "fork=wipe", "fork=absent"}) {
     CAPTURE(policy);

@@ -202,6 +202,29 @@ TEST_CASE("a closed compartment whose pages the system will not open is served, 
   }
 }
 
+TEST_CASE("a large secret of a compartment that cannot move stays whole, whatever less it is to have") {
+  const ending end = in_child([] {
+    simulated::reset();
+    struct lockfast_compartment* const keys = lockfast_compartment_create();
+    promised(keys != nullptr, "a compartment");
+    constexpr std::size_t size = std::size_t{4} << 20;
+    void* const secret = lockfast_compartment_malloc(keys, size);
+    promised(secret != nullptr, "a secret");
+    simulated::set_lock_limit(0);
+    for (const std::size_t less : {size - 100, std::size_t{3} << 20, std::size_t{100}}) {
+      const std::size_t before = lockfast_size(secret);
+      void* const cut = lockfast_realloc(secret, less);
+      promised(cut == nullptr || cut == secret, "where it is");
+      promised(lockfast_size(secret) == (cut == nullptr ? before : less), "its size");
+      promised(lockfast_check(secret) == 0, "whole canaries");
+    }
+    lockfast_free(secret);
+    lockfast_compartment_destroy(keys);
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
 TEST_CASE("a grouped secret of a lock limit of nothing is refused, and leaves nothing reserved open") {
   const ending end = in_child([] {
     simulated::reset();
