@@ -135,6 +135,7 @@ void compartment::start(grouped& family) {
                          .family = family.family(),
                          .signal = family.chosen().signal,
                          .within = this,
+                         .lock_required = family.chosen().lock_required,
                          .hide_error = family.chosen().hide_error,
                          .protection_key = keyed() ? key_ : platform::default_key});
   }

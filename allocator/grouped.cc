@@ -28,6 +28,7 @@ void grouped::start(const policy& chosen) {
                           .family = family_,
                           .signal = chosen.signal,
                           .within = nullptr,
+                          .lock_required = chosen.lock_required,
                           .hide_error = chosen.hide_error,
                           .protection_key = platform::default_key});
     }
@@ -136,6 +137,10 @@ void grouped::deallocate_unfronted(slab& in, std::size_t index) {
   count_frees(1);
   if (in.within != nullptr && in.absent_count == 0) {
     in.within->deallocate({&in, index});
+  } else if (in.absent_count == 0) {
+    in.evict(index);
+    const slot_ref freed = {&in, index};
+    give_back(&freed, 1);
   } else if (in.evict_absent(index)) {
     space_.put(in);
   }

@@ -38,6 +38,7 @@ class grouped {
   struct policy {
     platform::fork_policy fork = platform::fork_policy::absent;
     breach_signal signal = breach_signal::abort;
+    bool lock_required = false;              // by the policy
     bool fronts = false;                     // whether threads may have them
     std::size_t front_bytes = 0;             // of each size class, that a thread may keep
     platform::error hide_error = ECANCELED;  // why no secret of this family is to be hidden, or 0

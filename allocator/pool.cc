@@ -136,6 +136,7 @@ void pool::start() {
   for (isolated_arena& arena : isolated_) arena.start(policy_of_each);
   grouped_.start({.fork = policy_of_each.fork,
                   .signal = signal_,
+                  .lock_required = options_.lock == LOCKFAST_LOCK_REQUIRED,
                   .fronts = thread_exits_known,
                   .front_bytes = front_bytes(),
                   .hide_error = hide_error});

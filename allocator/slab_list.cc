@@ -91,6 +91,10 @@ void slab_list::put(const slot_ref* freed, std::size_t count) {
     slab& to = *freed[at].in;
     const bool linked = to.free_count() != 0;
     to.put_free(freed[at].index);
+    if (!serves(to)) {
+      if (to.all_free()) retire(to);
+      continue;
+    }
     if (linked && !to.all_free()) continue;
     if (linked) unlink(to);
     link(to);
@@ -150,6 +154,10 @@ void slab_list::reset_in_child() {
 
 void slab_list::admit_in_child(slab& settled) {
   enlist(settled);
+  if (!serves(settled)) {
+    settled.front_index = no_family;
+    return;
+  }
   if (settled.free_count() != 0) link(settled);
   // Whichever has pages left; one that has none says so when it is asked.
   growing_ = &settled;

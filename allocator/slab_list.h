@@ -31,6 +31,7 @@ class slab_list {
     std::uint8_t family;
     breach_signal signal;
     compartment* within;         // null for an arena's
+    bool lock_required;          // no slot of an unlocked page is to be taken
     platform::error hide_error;  // why no slab is to be hidden, or 0
     platform::key protection_key;
   };
@@ -70,6 +71,8 @@ class slab_list {
   [[nodiscard]] platform::error grow(growth allowed);
   [[nodiscard]] platform::error open_new(const slab::opening& how, std::size_t capacity);
   [[nodiscard]] slab::opening opening_of(growth allowed) const;
+  // Whether its free slots may be taken: not in a child that was refused the lock that is required.
+  [[nodiscard]] bool serves(const slab& one) const { return !settings_.lock_required || one.lock_refusal() == 0; }
   void link(slab& one);
   void unlink(slab& one);
   void enlist(slab& one);

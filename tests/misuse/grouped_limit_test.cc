@@ -232,3 +232,24 @@ TEST_CASE("without any right to lock a required lock is refused, and a preferred
     }));
   }
 }
+
+TEST_CASE("a child that is refused the locks that are required takes no new secret from its parent's pages") {
+  check_clean(in_child([] {
+    options("lock=required,fork=inherit,hidden=off");
+    become_ordinary(std::size_t{1} << 20);
+    std::vector<char*> all = fill(100);
+    const rlimit none{0, 0};
+    prove(setrlimit(RLIMIT_MEMLOCK, &none) == 0, "no locks for the child");
+    forked([&] {
+      promise_held(all);
+      promised(receipt_of(all[0]).backing == LOCKFAST_UNLOCKED, "a receipt that says so");
+      errno = 0;
+      promised(lockfast_malloc(32) == nullptr && errno == ENOMEM, "refused");
+      for (char* const secret : all) lockfast_free(secret);
+      errno = 0;
+      promised(lockfast_malloc(32) == nullptr && errno == ENOMEM, "refused when the parent's are freed, too");
+      promised(statistics().live == 0, "none is live");
+    });
+    promise_held(all);
+  }));
+}
