@@ -43,7 +43,7 @@ compartment::writable::writable(compartment& opened) : opened_(opened), before_(
   if (opened.keyed()) {
     platform::set_key_access(opened.key_, access::read_write);
   } else if (before_ != access::read_write && opened.apply(access::read_write) != 0) {
-    end_process(breach::access_refused, opened.family_->chosen().signal);
+    end_process(breach::access_refused, opened.family().chosen().signal);
   }
 }
 
@@ -51,7 +51,7 @@ compartment::writable::~writable() {
   if (opened_.keyed()) {
     platform::set_key_access(opened_.key_, before_);
   } else if (before_ != access::read_write && opened_.apply(before_) != 0) {
-    end_process(breach::access_refused, opened_.family_->chosen().signal);
+    end_process(breach::access_refused, opened_.family().chosen().signal);
   }
   opened_.calls_ = opened_.calls_ - 1;
 }
@@ -103,7 +103,7 @@ platform::error compartment::protect(access to) {
     if (const auto refusal = apply(wanted); refusal != 0) {
       count(to, -1);
       count(before, 1);
-      if (apply(effective_) != 0) end_process(breach::access_refused, family_->chosen().signal);
+      if (apply(effective_) != 0) end_process(breach::access_refused, family().chosen().signal);
       return refusal;
     }
     effective_ = wanted;
@@ -117,7 +117,7 @@ void compartment::close_at_exit() {
   for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
     if (is_stale(table[at])) continue;
     compartment* const open = table[at].to;
-    if (open->protect(access::none) != 0) end_process(breach::access_refused, open->family_->chosen().signal);
+    if (open->protect(access::none) != 0) end_process(breach::access_refused, open->family().chosen().signal);
   }
   give_up_grants();
 }
@@ -172,8 +172,8 @@ void compartment::destroy() {
     const scoped_lock held(exclusion_);
     {
       const writable opened(*this);
-      for (slab_list& list : lists_) family_->count_frees(list.clear());
-      family_->forget_absent(*this);
+      for (slab_list& list : lists_) family().count_frees(list.clear());
+      family().forget_absent(*this);
     }
     effective_ = access::none;
     readers_ = 0;
@@ -231,7 +231,7 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_list:
     return 0;
   });
   deallocate(resized);
-  family_->count_frees(1);
+  family().count_frees(1);
   return moved;
 }
 
@@ -299,7 +299,7 @@ void compartment::wipe_on_signal(slab& within) {
 
 void compartment::for_each_slab_of(const grouped& family, void (*act)(slab&, void*), void* with) {
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    if (!one->exists() || one->family_ != &family) continue;
+    if (!one->exists() || &one->family() != &family) continue;
     one->while_writable([&] {
       one->for_each_slab([&](slab& each) { act(each, with); });
       return 0;
@@ -334,7 +334,7 @@ void compartment::settle_in_child() {
     one->writers_ = 0;
     if (mine != nullptr) one->count(mine->access, 1);
     one->effective_ = one->widest();
-    if (one->exists() && one->apply(one->effective_) != 0) end_process(breach::access_refused, one->family_->chosen().signal);
+    if (one->exists() && one->apply(one->effective_) != 0) end_process(breach::access_refused, one->family().chosen().signal);
   }
 }
 

@@ -92,6 +92,7 @@ class compartment {
     for (slab_list& list : lists_) list.for_each(act);
   }
   [[nodiscard]] bool take_exclusion_soon();
+  [[nodiscard]] grouped& family() const { return *family_; }
   [[nodiscard]] bool keyed() const { return key_ != platform::no_key; }
   [[nodiscard]] static bool is_stale(const grant& one);
   // This thread's grant of it in a table; null if none.
@@ -104,7 +105,7 @@ class compartment {
 
   platform::mutex exclusion_;
   relaxed<bool> exists_;
-  grouped* family_ = nullptr;
+  relaxed<grouped*> family_;
   platform::key key_ = platform::no_key;
   bool key_asked_ = false;
   relaxed<platform::access> effective_ = platform::access::none;
