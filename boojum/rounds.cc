@@ -72,17 +72,17 @@ void run_rounds() {
   in.changed.notify_all();
 }
 
-// Requires the record's mutex. A thread that is on its way out is waited for.
-std::expected<void, memory_error> start_thread(record& in, std::unique_lock<std::mutex>& held) {
-  in.changed.wait(held, [&] { return !in.alive || in.wanted; });
-  if (in.alive) return {};
+// Requires the record's mutex. A thread that is on its way out turns round; nobody waits for it.
+std::expected<void, memory_error> start_thread(record& in) {
   in.wanted = true;
-  in.alive = true;
   going.store(true, std::memory_order_relaxed);
   if (platform::start_thread(run_rounds) == 0) return {};
   going.store(false, std::memory_order_relaxed);
   in.wanted = false;
   in.alive = false;
+  in.changed.notify_all();
+  if (in.alive) return {};
+  in.alive = true;
   in.changed.notify_all();
   return std::unexpected(memory_error::refused);
 }
@@ -148,7 +148,7 @@ unsigned fork_generation() {
 std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one) {
   watch_forks();
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
+  const std::scoped_lock held(in.exclusion);
   if (in.all.size() >= in.purge_at) {
     std::erase_if(in.all, [](const auto& each) { return each.expired(); });
     in.purge_at = 2 * in.all.size() + 64;
@@ -159,7 +159,7 @@ std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& on
   } catch (const std::bad_alloc&) {
     return std::unexpected(memory_error::refused);
   }
-  return in.stopped ? std::expected<void, memory_error>() : start_thread(in, held);
+  return in.stopped ? std::expected<void, memory_error>() : start_thread(in);
 }
 
 bool rounds_go_on() { return going.load(std::memory_order_relaxed); }
@@ -167,8 +167,8 @@ bool rounds_go_on() { return going.load(std::memory_order_relaxed); }
 void keep_rounds_going() {
   if (!lost_in_fork.load(std::memory_order_relaxed) || !lost_in_fork.exchange(false)) return;
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
-  if (!in.stopped) (void)start_thread(in, held);
+  const std::scoped_lock held(in.exclusion);
+  if (!in.stopped) (void)start_thread(in);
 }
 
 }  // namespace internal
@@ -178,12 +178,12 @@ std::expected<void, memory_error> refresher::start() {
   record& in = the_record();
   std::unique_lock held(in.exclusion);
   in.stopped = false;
-  return start_thread(in, held);
+  return start_thread(in);
 }
 
 void refresher::stop() {
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
+  const std::scoped_lock held(in.exclusion);
   in.stopped = true;
   in.wanted = false;
   going.store(false, std::memory_order_relaxed);

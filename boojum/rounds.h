@@ -32,7 +32,8 @@ class at_rest {
   [[nodiscard]] virtual std::mutex* held_over_fork() { return nullptr; }
 };
 
-// Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread.
+// Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread. Requires that the
+// caller holds no mutex of held_over_fork(): a fork takes the rounds' first, and then waits for it.
 [[nodiscard]] std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one);
 
 // Whether there will be another round.
