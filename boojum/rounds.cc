@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "boojum/fork.h"
+#include "boojum/share_directory.h"
 #include "platform/platform.h"
 #include "platform/thread.h"
 
@@ -92,6 +93,7 @@ void before_fork() {
   in.exclusion.lock();
   for (const auto& each : in.all) {
     if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
+  internal::share_directory::held_over_fork().lock();
   }
   for (const auto& each : in.held_by_fork) {
     if (std::mutex* const held = each->held_over_fork()) held->lock();
@@ -114,6 +116,7 @@ void release_all(record& in) {
 }
 
 void in_parent() { release_all(the_record()); }
+  internal::share_directory::held_over_fork().unlock();
 
 // The child has one thread. The condition's waiters are not there: it begins anew.
 void in_child() {

@@ -3,7 +3,7 @@
 // The record is weak: who owns a secret decides when it goes. Its mutex is taken before a fork and given back on both sides,
 // so that no secret is half changed in a child, and none of its mutexes is held by a thread that the child does not have.
 //
-// Order of mutexes:  rounds  >  one secret's  >  those of the allocator.
+// Order of mutexes:  directories  >  rounds  >  one secret's  >  those of the allocator.
 //
 // Threads: any.
 #ifndef LOCKFAST_BOOJUM_ROUNDS_H

@@ -12,6 +12,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <mutex>
 
 #include "platform/files.h"
 
@@ -35,6 +36,10 @@ class share_directory {
   [[nodiscard]] platform::directory opened() const { return opened_; }
 
  private:
+  // Held while a directory is opened and cleaned. A fork takes it before the mutex of the rounds (boojum/rounds.h), so that no
+  // child finds it held by a thread that the child does not have.
+  [[nodiscard]] static std::mutex& held_over_fork();
+
   share_directory() = default;
 
   platform::directory opened_ = platform::directory::none;
