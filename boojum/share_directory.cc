@@ -63,10 +63,12 @@ std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::o
   open_directories& all = known();
   const std::scoped_lock held(all.exclusion);
   std::weak_ptr<share_directory>& slot = all.by_path[wanted];
-  if (auto there = slot.lock()) return there;
   std::shared_ptr<share_directory> made(new share_directory);
-  if (platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_) != 0 ||
-      platform::list(made->opened_, remove_left_over, &made->opened_) != 0) {
+  if (platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_) != 0) {
+    return std::unexpected(memory_error::file_system);
+  }
+  if (auto there = slot.lock(); there != nullptr && platform::same(there->opened_, made->opened_)) return there;
+  if (platform::list(made->opened_, remove_left_over, &made->opened_) != 0) {
     return std::unexpected(memory_error::file_system);
   }
   slot = made;
