@@ -20,6 +20,9 @@ namespace {
 
 using internal::at_rest;
 
+// The longest of clocks' arithmetic is not far beyond it.
+constexpr std::chrono::milliseconds longest_period = std::chrono::years(100);
+
 struct record {
   std::mutex exclusion;
   std::condition_variable changed;  // period, wanted or alive
@@ -77,23 +80,23 @@ void run_rounds() {
 std::expected<void, memory_error> start_thread(record& in) {
   in.wanted = true;
   going.store(true, std::memory_order_relaxed);
+  in.changed.notify_all();
+  if (in.alive) return {};
+  in.alive = true;
   if (platform::start_thread(run_rounds) == 0) return {};
   going.store(false, std::memory_order_relaxed);
   in.wanted = false;
   in.alive = false;
-  in.changed.notify_all();
-  if (in.alive) return {};
-  in.alive = true;
   in.changed.notify_all();
   return std::unexpected(memory_error::refused);
 }
 
 void before_fork() {
   record& in = the_record();
+  internal::share_directory::held_over_fork().lock();
   in.exclusion.lock();
   for (const auto& each : in.all) {
     if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
-  internal::share_directory::held_over_fork().lock();
   }
   for (const auto& each : in.held_by_fork) {
     if (std::mutex* const held = each->held_over_fork()) held->lock();
@@ -113,10 +116,10 @@ void release_all(record& in) {
   }
   const auto held = std::exchange(in.held_by_fork, std::move(empty));
   in.exclusion.unlock();
+  internal::share_directory::held_over_fork().unlock();
 }
 
 void in_parent() { release_all(the_record()); }
-  internal::share_directory::held_over_fork().unlock();
 
 // The child has one thread. The condition's waiters are not there: it begins anew.
 void in_child() {
@@ -179,14 +182,14 @@ void keep_rounds_going() {
 std::expected<void, memory_error> refresher::start() {
   (void)internal::fork_generation();
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
+  const std::scoped_lock held(in.exclusion);
   in.stopped = false;
   return start_thread(in);
 }
 
 void refresher::stop() {
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  std::unique_lock held(in.exclusion);
   in.stopped = true;
   in.wanted = false;
   going.store(false, std::memory_order_relaxed);
@@ -204,7 +207,7 @@ bool refresher::running() {
 void refresher::period(std::chrono::milliseconds between_rounds) {
   record& in = the_record();
   const std::scoped_lock held(in.exclusion);
-  in.period = std::max(between_rounds, std::chrono::milliseconds(1));
+  in.period = std::clamp(between_rounds, std::chrono::milliseconds(1), longest_period);
   in.changed.notify_all();
 }
 

@@ -166,7 +166,7 @@ class LOCKFAST_API refresher {
 
   [[nodiscard]] static bool running();
 
-  // From the next round on; a millisecond at least.
+  // From the next round on; a millisecond at least, a hundred years at most.
   static void period(std::chrono::milliseconds between_rounds);
   [[nodiscard]] static std::chrono::milliseconds period();
 
