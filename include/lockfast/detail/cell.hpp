@@ -32,8 +32,8 @@
 
 namespace lockfast::detail {
 
-// This process's number, kept so that no view costs a call of the system. Each library that has this header may have its own: the
-// numbers are the same in all.
+// This process's number, kept so that no view costs a call of the system. Each library that has this header may have its own:
+// the numbers are the same in all.
 inline std::atomic<std::uint32_t> process_number = 0;
 
 // A child that is the first of its PID namespace may have its parent's number: then it takes another.
