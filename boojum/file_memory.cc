@@ -127,8 +127,17 @@ std::expected<buffer<std::byte>, memory_error> sealed_file::open() const {
 
 file_memory::file_memory(std::shared_ptr<internal::sealed_file> file) : file_(std::move(file)) {}
 file_memory::file_memory(file_memory&&) noexcept = default;
-file_memory& file_memory::operator=(file_memory&&) noexcept = default;
-file_memory::~file_memory() = default;
+
+// The file ends now, not when the refresher has let go of it.
+file_memory& file_memory::operator=(file_memory&& other) noexcept {
+  if (this != &other) {
+    (void)wipe();
+    file_ = std::move(other.file_);
+  }
+  return *this;
+}
+
+file_memory::~file_memory() { (void)wipe(); }
 
 std::expected<file_memory, memory_error> file_memory::create(buffer<std::byte> secret, options wanted) {
   return internal::refusing([&]() -> std::expected<file_memory, memory_error> {

@@ -11,11 +11,15 @@
 
 namespace lockfast::internal {
 
-file_share::file_share(std::shared_ptr<share_directory> directory, std::shared_ptr<resting_file> file, unsigned index,
-                       std::size_t size)
-    : directory_(std::move(directory)), file_(std::move(file)) {
+file_share::file_share(std::shared_ptr<resting_file> file, unsigned index, std::size_t size) : file_(std::move(file)) {
   header_.index = index;
   header_.size = size;
+}
+
+// The files end now, not when the refresher has let go of them.
+file_share::~file_share() {
+  if (next_ != nullptr) (void)next_->wipe();
+  (void)wipe();
 }
 
 std::expected<std::unique_ptr<share>, memory_error> file_share::make(const std::shared_ptr<share_directory>& directory,
@@ -24,7 +28,7 @@ std::expected<std::unique_ptr<share>, memory_error> file_share::make(const std::
   if (!file) return std::unexpected(file.error());
   const scratch room(sizeof(header) + bytes.size());
   if (room.refused()) return std::unexpected(memory_error::refused);
-  std::unique_ptr<file_share> made(new (std::nothrow) file_share(directory, std::move(*file), index, bytes.size()));
+  std::unique_ptr<file_share> made(new (std::nothrow) file_share(std::move(*file), index, bytes.size()));
   if (made == nullptr) return std::unexpected(memory_error::refused);
   if (auto done = made->write(*made->file_, 0, made->header_, bytes, room.bytes()); !done) return std::unexpected(done.error());
   made->file_->rest();
@@ -67,15 +71,13 @@ void file_share::close() {
   file_->rest();
 }
 
-result file_share::prepare(std::span<const std::byte> next, address where) {
+result file_share::prepare(std::span<const std::byte> next, address where, std::shared_ptr<resting_file>& file) {
   header changed = header_;
   ++changed.generation;
   if (where == address::change) {
-    auto file = resting_file::create(directory_, room_for(next.size()));
-    if (!file) return std::unexpected(file.error());
-    next_ = std::move(*file);
+    next_ = std::move(file);
     auto done = write(*next_, 0, changed, next, room_.first(area_size()));
-    if (!done) next_ = nullptr;
+    if (!done) abandon();
     return done;
   }
   idle_area_is_zero_ = false;
@@ -86,7 +88,7 @@ result file_share::prepare(std::span<const std::byte> next, address where) {
 
 // What cannot be overwritten now is tried again before the share is next read.
 void file_share::abandon() {
-  next_ = nullptr;
+  if (const auto gone = std::move(next_); gone != nullptr) (void)gone->wipe();
   (void)clean_idle_area();
 }
 

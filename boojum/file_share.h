@@ -30,26 +30,27 @@ class file_share final : public share {
   [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(
       const std::shared_ptr<share_directory>& directory, unsigned index, std::span<const std::byte> bytes);
 
+  ~file_share() override;
+
   // The room that open() wants for a share of this size: for the whole file.
   [[nodiscard]] static constexpr std::size_t room_for(std::size_t size) { return 2 * (sizeof(header) + size); }
 
   [[nodiscard]] std::expected<std::span<const std::byte>, memory_error> open(purpose use, std::span<std::byte> room) override;
   void close() override;
-  [[nodiscard]] result prepare(std::span<const std::byte> next, address where) override;
+  [[nodiscard]] result prepare(std::span<const std::byte> next, address where, std::shared_ptr<resting_file>& file) override;
   void abandon() override;
   void commit(std::span<const std::byte> next) override;
   [[nodiscard]] result settle() override;
   [[nodiscard]] result wipe() override;
 
  private:
-  file_share(std::shared_ptr<share_directory> directory, std::shared_ptr<resting_file> file, unsigned index, std::size_t size);
+  file_share(std::shared_ptr<resting_file> file, unsigned index, std::size_t size);
   [[nodiscard]] std::size_t area_size() const { return sizeof(header) + static_cast<std::size_t>(header_.size); }
   // Writes an area, put together in room, which is as long.
   [[nodiscard]] result write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes,
                              std::span<std::byte> room) const;
   [[nodiscard]] result clean_idle_area();
 
-  std::shared_ptr<share_directory> directory_;
   std::shared_ptr<resting_file> file_;
   std::shared_ptr<resting_file> next_;  // that it moves to, or the one that it left
   header header_;

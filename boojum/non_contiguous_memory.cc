@@ -32,6 +32,11 @@ std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::create
   return non_contiguous_memory(std::move(*made));
 }
 
+// The default options name their places in a block of the ordinary heap.
+std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::create(buffer<std::byte> secret) {
+  return internal::refusing([&] { return create(std::move(secret), options()); });
+}
+
 std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::update(buffer<std::byte> next) && {
   if (split_ == nullptr) return std::unexpected(memory_error::wiped);
   auto made = internal::refusing([&] { return create(std::move(next), split_->chosen()); });

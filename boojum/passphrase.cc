@@ -38,6 +38,9 @@ constexpr std::string_view salt_label = "lockfast passphrase 1";
 constexpr std::size_t most_scrypt_memory = std::size_t{4} << 30;  // bytes
 constexpr std::size_t longest_key = 1024;                         // bytes
 
+// The longest of clocks' arithmetic is not far beyond it.
+constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);
+
 // k_0: what the salt gives, so that k_last serves this salt alone.
 bool start_from(std::span<const std::byte> salt, std::span<std::byte, 64> out) {
   const error_mark mark;
@@ -101,7 +104,9 @@ class passphrase_state final : public at_rest {
   using options = passphrase::options;
   using held = std::shared_ptr<const non_contiguous_memory>;
 
-  passphrase_state(const options& chosen, held secret) : chosen_(chosen), secret_(std::move(secret)) {}
+  passphrase_state(const options& chosen, held secret)
+      : chosen_{.idle_expiry = std::min(chosen.idle_expiry, longest_expiry), .prekey = chosen.prekey},
+        secret_(std::move(secret)) {}
 
   [[nodiscard]] const options& chosen() const { return chosen_; }
 
@@ -130,6 +135,7 @@ class passphrase_state final : public at_rest {
 
   [[nodiscard]] held take_out() {
     const std::scoped_lock held_here(exclusion_);
+    expired_ = false;
     return std::exchange(secret_, nullptr);
   }
 

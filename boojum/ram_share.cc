@@ -61,7 +61,7 @@ void ram_share::close() {
   if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) lockfast_breach(LOCKFAST_ACCESS_REFUSED);
 }
 
-result ram_share::prepare(std::span<const std::byte>, address where) {
+result ram_share::prepare(std::span<const std::byte>, address where, std::shared_ptr<resting_file>&) {
   if (where == address::keep) return {};
   next_ = place_for(size_);
   if (next_ == nullptr) return std::unexpected(memory_error::refused);

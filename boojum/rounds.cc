@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "boojum/fork.h"
+#include "boojum/share_directory.h"
 #include "platform/platform.h"
 #include "platform/thread.h"
 
@@ -18,6 +19,9 @@ namespace lockfast {
 namespace {
 
 using internal::at_rest;
+
+// The longest of clocks' arithmetic is not far beyond it.
+constexpr std::chrono::milliseconds longest_period = std::chrono::years(100);
 
 struct record {
   std::mutex exclusion;
@@ -72,13 +76,13 @@ void run_rounds() {
   in.changed.notify_all();
 }
 
-// Requires the record's mutex. A thread that is on its way out is waited for.
-std::expected<void, memory_error> start_thread(record& in, std::unique_lock<std::mutex>& held) {
-  in.changed.wait(held, [&] { return !in.alive || in.wanted; });
-  if (in.alive) return {};
+// Requires the record's mutex. A thread that is on its way out turns round; nobody waits for it.
+std::expected<void, memory_error> start_thread(record& in) {
   in.wanted = true;
-  in.alive = true;
   going.store(true, std::memory_order_relaxed);
+  in.changed.notify_all();
+  if (in.alive) return {};
+  in.alive = true;
   if (platform::start_thread(run_rounds) == 0) return {};
   going.store(false, std::memory_order_relaxed);
   in.wanted = false;
@@ -89,6 +93,7 @@ std::expected<void, memory_error> start_thread(record& in, std::unique_lock<std:
 
 void before_fork() {
   record& in = the_record();
+  internal::share_directory::held_over_fork().lock();
   in.exclusion.lock();
   for (const auto& each : in.all) {
     if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
@@ -111,6 +116,7 @@ void release_all(record& in) {
   }
   const auto held = std::exchange(in.held_by_fork, std::move(empty));
   in.exclusion.unlock();
+  internal::share_directory::held_over_fork().unlock();
 }
 
 void in_parent() { release_all(the_record()); }
@@ -148,7 +154,7 @@ unsigned fork_generation() {
 std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one) {
   watch_forks();
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
+  const std::scoped_lock held(in.exclusion);
   if (in.all.size() >= in.purge_at) {
     std::erase_if(in.all, [](const auto& each) { return each.expired(); });
     in.purge_at = 2 * in.all.size() + 64;
@@ -159,7 +165,7 @@ std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& on
   } catch (const std::bad_alloc&) {
     return std::unexpected(memory_error::refused);
   }
-  return in.stopped ? std::expected<void, memory_error>() : start_thread(in, held);
+  return in.stopped ? std::expected<void, memory_error>() : start_thread(in);
 }
 
 bool rounds_go_on() { return going.load(std::memory_order_relaxed); }
@@ -167,8 +173,8 @@ bool rounds_go_on() { return going.load(std::memory_order_relaxed); }
 void keep_rounds_going() {
   if (!lost_in_fork.load(std::memory_order_relaxed) || !lost_in_fork.exchange(false)) return;
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
-  if (!in.stopped) (void)start_thread(in, held);
+  const std::scoped_lock held(in.exclusion);
+  if (!in.stopped) (void)start_thread(in);
 }
 
 }  // namespace internal
@@ -176,9 +182,9 @@ void keep_rounds_going() {
 std::expected<void, memory_error> refresher::start() {
   (void)internal::fork_generation();
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
+  const std::scoped_lock held(in.exclusion);
   in.stopped = false;
-  return start_thread(in, held);
+  return start_thread(in);
 }
 
 void refresher::stop() {
@@ -201,7 +207,7 @@ bool refresher::running() {
 void refresher::period(std::chrono::milliseconds between_rounds) {
   record& in = the_record();
   const std::scoped_lock held(in.exclusion);
-  in.period = std::max(between_rounds, std::chrono::milliseconds(1));
+  in.period = std::clamp(between_rounds, std::chrono::milliseconds(1), longest_period);
   in.changed.notify_all();
 }
 

@@ -3,7 +3,7 @@
 // The record is weak: who owns a secret decides when it goes. Its mutex is taken before a fork and given back on both sides,
 // so that no secret is half changed in a child, and none of its mutexes is held by a thread that the child does not have.
 //
-// Order of mutexes:  rounds  >  one secret's  >  those of the allocator.
+// Order of mutexes:  directories  >  rounds  >  one secret's  >  those of the allocator.
 //
 // Threads: any.
 #ifndef LOCKFAST_BOOJUM_ROUNDS_H
@@ -32,7 +32,8 @@ class at_rest {
   [[nodiscard]] virtual std::mutex* held_over_fork() { return nullptr; }
 };
 
-// Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread.
+// Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread. Requires that the
+// caller holds no mutex of held_over_fork(): a fork takes the rounds' first, and then waits for it.
 [[nodiscard]] std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one);
 
 // Whether there will be another round.

@@ -18,6 +18,7 @@
 #include <memory>
 #include <span>
 
+#include "boojum/resting_file.h"
 #include "boojum/share_directory.h"
 
 namespace lockfast::internal {
@@ -43,8 +44,9 @@ class share {
                                                                                      std::span<std::byte> room) = 0;
   virtual void close() = 0;
 
-  // Makes sure that commit(next) cannot fail. A refusal has changed nothing. Requires an open share, opened for rewriting.
-  [[nodiscard]] virtual result prepare(std::span<const std::byte> next, address where) = 0;
+  // Makes sure that commit(next) cannot fail. A refusal has changed nothing. Requires an open share, opened for rewriting, and
+  // a new file of the share's length for a share in a file that changes its address, which the share takes.
+  [[nodiscard]] virtual result prepare(std::span<const std::byte> next, address where, std::shared_ptr<resting_file>& file) = 0;
   virtual void abandon() = 0;
   virtual void commit(std::span<const std::byte> next) = 0;
   // Overwrites what the share was before the commit; a refusal leaves some of that behind.

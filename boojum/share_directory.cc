@@ -9,6 +9,8 @@
 #include <new>
 #include <utility>
 
+#include "boojum/fork.h"
+
 namespace lockfast::internal {
 namespace {
 
@@ -50,18 +52,23 @@ platform::error overwrite(platform::file of) {
   return platform::sync(of);
 }
 
+std::mutex& share_directory::held_over_fork() { return known().exclusion; }
+
 std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::open(const std::string& path) {
   std::array<char, platform::path_capacity> by_default{};
   if (path.empty() && platform::default_directory(by_default) != 0) return std::unexpected(memory_error::file_system);
   const std::string wanted = path.empty() ? std::string(by_default.data()) : path;
 
+  (void)fork_generation();  // registers the handlers that hold the mutex over a fork
   open_directories& all = known();
   const std::scoped_lock held(all.exclusion);
   std::weak_ptr<share_directory>& slot = all.by_path[wanted];
-  if (auto there = slot.lock()) return there;
   std::shared_ptr<share_directory> made(new share_directory);
-  if (platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_) != 0 ||
-      platform::list(made->opened_, remove_left_over, &made->opened_) != 0) {
+  if (platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_) != 0) {
+    return std::unexpected(memory_error::file_system);
+  }
+  if (auto there = slot.lock(); there != nullptr && platform::same(there->opened_, made->opened_)) return there;
+  if (platform::list(made->opened_, remove_left_over, &made->opened_) != 0) {
     return std::unexpected(memory_error::file_system);
   }
   slot = made;

@@ -1,6 +1,7 @@
 // share_directory.h - the directory in which shares and sealed secrets lie while their process lives.
 //
-// One object for each directory in a process, shared by all that have files there. The first to open it removes what processes
+// One object for each directory in a process, shared by all that have files there; a directory that was removed behind our back
+// and made again is another one. The first to open it removes what processes
 // that are gone have left: files that nobody holds. They are overwritten and synced first.
 //
 // Threads: every function is safe from any number of threads.
@@ -11,6 +12,7 @@
 
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "platform/files.h"
@@ -33,6 +35,10 @@ class share_directory {
   ~share_directory() { platform::close(opened_); }
 
   [[nodiscard]] platform::directory opened() const { return opened_; }
+
+  // Held while a directory is opened and cleaned. A fork takes it before the mutex of the rounds (boojum/rounds.h), so that no
+  // child finds it held by a thread that the child does not have.
+  [[nodiscard]] static std::mutex& held_over_fork();
 
  private:
   share_directory() = default;

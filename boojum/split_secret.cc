@@ -121,6 +121,37 @@ class split_secret::opened {
   std::size_t count_ = 0;
 };
 
+// The files to which shares move. Whoever makes one joins the rounds, whose mutex is taken before a secret's: so they are made
+// before that, and those that no share has taken end after it is given back.
+class split_secret::next_files {
+ public:
+  next_files() = default;
+  next_files(const next_files&) = delete;
+  next_files& operator=(const next_files&) = delete;
+  ~next_files() {
+    for (const auto& each : files_) {
+      if (each != nullptr) (void)each->wipe();
+    }
+  }
+
+  [[nodiscard]] result make(const split_secret& of) {
+    const auto& places = of.options_.shares;
+    for (std::size_t which = 0; which < places.size(); ++which) {
+      if (places[which] != place::file) continue;
+      const std::size_t size = which + 1 == places.size() ? of.size_ + overhead : of.options_.prekey;
+      auto made = resting_file::create(of.directory_, file_share::room_for(size));
+      if (!made) return std::unexpected(made.error());
+      files_[which] = std::move(*made);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::shared_ptr<resting_file>& of_share(std::size_t which) { return files_[which]; }
+
+ private:
+  std::array<std::shared_ptr<resting_file>, most_shares> files_;
+};
+
 split_secret::split_secret(const options& wanted, std::size_t size) : options_(wanted), size_(size) {}
 
 bool split_secret::has_file() const { return directory_ != nullptr; }
@@ -180,7 +211,8 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
 
   auto secret = buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) { return unmask(in, all.masked(), out); });
   if (!secret || !mixes) return secret;
-  if (auto done = remix(in, all.bytes(), address::keep); !done) return std::unexpected(done.error());
+  next_files none;
+  if (auto done = remix(in, all.bytes(), none, address::keep); !done) return std::unexpected(done.error());
   return secret;
 }
 
@@ -214,14 +246,14 @@ result split_secret::unmask(const work& in, std::span<const std::byte> masked, s
 }
 
 // Requires the masks of the present shares in the masks of in.
-result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, address where) {
+result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, address where) {
   if (!in.draw_and_add()) return std::unexpected(memory_error::refused);
   add(in.masks(), shares.back());
   const auto next = [&](std::size_t which) {
     return which + 1 == shares_.size() ? std::span<const std::byte>(in.masks()) : in.prekey(which);
   };
   for (std::size_t which = 0; which < shares_.size(); ++which) {
-    if (auto ready = shares_[which]->prepare(next(which), where); !ready) {
+    if (auto ready = shares_[which]->prepare(next(which), where, files.of_share(which)); !ready) {
       while (which-- > 0) shares_[which]->abandon();
       return ready;
     }
@@ -237,6 +269,10 @@ result split_secret::remix(work& in, std::span<const std::span<const std::byte>>
 result split_secret::refresh(address where) {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
+  next_files files;
+  if (where == address::change) {
+    if (auto done = files.make(*this); !done) return done;
+  }
   const std::scoped_lock held(exclusion_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   work in(options_, size_);
@@ -244,7 +280,7 @@ result split_secret::refresh(address where) {
   opened all(*this);
   if (auto done = all.open(purpose::rewriting, in); !done) return done;
   if (!all.add_masks(in)) return std::unexpected(memory_error::refused);
-  return remix(in, all.bytes(), where);
+  return remix(in, all.bytes(), files, where);
 }
 
 split_secret::made split_secret::copy() {

@@ -64,12 +64,13 @@ class split_secret final : public at_rest {
  private:
   class work;
   class opened;
+  class next_files;
   friend class share_probe;  // the tests' look at what lies at rest
 
   split_secret(const options& wanted, std::size_t size);
   [[nodiscard]] static made build(const options& wanted, std::size_t size, work& in);
   [[nodiscard]] result unmask(const work& in, std::span<const std::byte> masked, std::span<std::byte> out) const;
-  [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, address where);
+  [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, address where);
   [[nodiscard]] bool has_file() const;
 
   options options_;

@@ -47,6 +47,9 @@ enum class missing : unsigned char { create, refuse };
 [[nodiscard]] error open_any(const char* path, directory& out);
 void close(directory one);
 
+// Whether both are the same directory, and not only of one path.
+[[nodiscard]] bool same(directory one, directory other);
+
 // Calls visit(context, name) for each entry but . and .. ; the names are valid during the call.
 [[nodiscard]] error list(directory in, void (*visit)(void* context, const char* name), void* context);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 
 #include "platform/errno_kept.h"
@@ -40,6 +41,24 @@ error open_at(const char* path, int following, directory& out) {
   return 0;
 }
 
+// The path without what it may have behind its last part, "/" and "/.": the system would follow a link in front of that.
+error bare_path(const char* path, std::span<char, path_capacity> out) {
+  std::size_t length = std::strlen(path);
+  for (;;) {
+    if (length > 1 && path[length - 1] == '/') {
+      --length;
+    } else if (length > 2 && path[length - 1] == '.' && path[length - 2] == '/') {
+      length -= 2;
+    } else {
+      break;
+    }
+  }
+  if (length >= out.size()) return ENAMETOOLONG;
+  std::memcpy(out.data(), path, length);
+  out[length] = 0;
+  return 0;
+}
+
 // Nobody else may look into it or put files there.
 bool is_ours(directory one) {
   struct stat found = {};
@@ -59,8 +78,10 @@ error default_directory(std::span<char, path_capacity> path) {
 
 error open_ours(const char* path, missing policy, directory& out) {
   const errno_kept kept;
-  if (policy == missing::create && mkdir(path, ours_only_directory) != 0 && errno != EEXIST) return errno;
-  if (const error refusal = open_at(path, O_NOFOLLOW, out); refusal != 0) return refusal;
+  std::array<char, path_capacity> bare;
+  if (const error refusal = bare_path(path, bare); refusal != 0) return refusal;
+  if (policy == missing::create && mkdir(bare.data(), ours_only_directory) != 0 && errno != EEXIST) return errno;
+  if (const error refusal = open_at(bare.data(), O_NOFOLLOW, out); refusal != 0) return refusal;
   if (is_ours(out)) return 0;
   close(out);
   out = directory::none;
@@ -70,6 +91,14 @@ error open_ours(const char* path, missing policy, directory& out) {
 error open_any(const char* path, directory& out) {
   const errno_kept kept;
   return open_at(path, 0, out);
+}
+
+bool same(directory one, directory other) {
+  const errno_kept kept;
+  struct stat first = {};
+  struct stat second = {};
+  return fstat(native(one), &first) == 0 && fstat(native(other), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
 }
 
 void close(directory one) {

@@ -106,6 +106,12 @@ error open_ours(const char* path, missing policy, directory& out) {
 
 error open_any(const char* path, directory& out) { return open_folder(path, false, true, out); }
 
+bool same(directory one, directory other) {
+  file_system& in = the_files();
+  const std::scoped_lock held(in.exclusion);
+  return &at(in, one) == &at(in, other);
+}
+
 void close(directory one) {
   file_system& in = the_files();
   const std::scoped_lock held(in.exclusion);

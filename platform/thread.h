@@ -4,8 +4,8 @@
 
 namespace lockfast::platform {
 
-// Starts a thread that nobody waits for, with every signal blocked, so that the program's handlers run on its own threads.
-// Returns the errno of a refusal.
+// Starts a thread that nobody waits for, with every signal blocked but those of faults: so the program's handlers run on its own
+// threads, and a fault meets the handlers that any other would. Returns the errno of a refusal.
 [[nodiscard]] int start_thread(void (*run)());
 
 }  // namespace lockfast::platform

@@ -121,9 +121,7 @@ class LOCKFAST_API non_contiguous_memory {
 
   // Refusals: wiped; limit - counts or sizes out of their range, a secret of more than 2^32 bytes; file_system; refused.
   [[nodiscard]] static std::expected<non_contiguous_memory, memory_error> create(buffer<std::byte> secret, options);
-  [[nodiscard]] static std::expected<non_contiguous_memory, memory_error> create(buffer<std::byte> secret) {
-    return create(std::move(secret), options());
-  }
+  [[nodiscard]] static std::expected<non_contiguous_memory, memory_error> create(buffer<std::byte> secret);
 
   // As ram_memory's.
   [[nodiscard]] std::expected<non_contiguous_memory, memory_error> update(buffer<std::byte> next) &&;
@@ -166,7 +164,7 @@ class LOCKFAST_API refresher {
 
   [[nodiscard]] static bool running();
 
-  // From the next round on; a millisecond at least.
+  // From the next round on; a millisecond at least, a hundred years at most.
   static void period(std::chrono::milliseconds between_rounds);
   [[nodiscard]] static std::chrono::milliseconds period();
 

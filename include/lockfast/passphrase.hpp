@@ -39,7 +39,7 @@ struct scrypt_cost {
 class LOCKFAST_API passphrase {
  public:
   struct options {
-    std::chrono::milliseconds idle_expiry{0};  // none: it never expires
+    std::chrono::milliseconds idle_expiry{0};  // none: it never expires; a hundred years at most
     std::size_t prekey = 16 * 1024;            // as in non_contiguous_memory
   };
 

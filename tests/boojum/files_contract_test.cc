@@ -56,6 +56,18 @@ class opened_directory {
 
 }  // namespace
 
+TEST_CASE("a directory that is opened twice is the same, and another is not") {
+  const place_for_files one;
+  const place_for_files other;
+  std::array<directory, 3> opened{};
+  for (std::size_t each = 0; each < opened.size(); ++each) {
+    REQUIRE(platform::open_ours(each < 2 ? one.path() : other.path(), platform::missing::create, opened[each]) == 0);
+  }
+  CHECK(platform::same(opened[0], opened[1]));
+  CHECK_FALSE(platform::same(opened[0], opened[2]));
+  for (const directory each : opened) platform::close(each);
+}
+
 TEST_CASE("what is written at an offset is read there, and a file that ends before is ENODATA") {
   const opened_directory in;
   file one = file::none;

@@ -204,6 +204,19 @@ TEST_CASE("in a directory that cannot be written to nothing is created, and noth
   CHECK(std::filesystem::is_empty(directory.path()));
 }
 
+TEST_CASE("a directory that was removed behind our back is made again") {
+  const own_directory directory;
+  const std::string path = directory.path() + "/own";
+  const auto first = file_memory::create(*buffer<std::byte>::random(8), {.directory = path, .prekey = 32});
+  REQUIRE(first);
+  REQUIRE(std::filesystem::remove(path));
+  const auto second = file_memory::create(*buffer<std::byte>::random(8), {.directory = path, .prekey = 32});
+  REQUIRE(second);
+  CHECK(std::filesystem::exists(path));
+  CHECK(first->unlock());
+  CHECK(second->unlock());
+}
+
 TEST_CASE("a directory that becomes read-only while a secret lives leaves the secret whole") {
   const own_directory directory;
   const auto end = in_child([&] {

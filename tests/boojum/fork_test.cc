@@ -5,9 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <optional>
 #include <thread>
 
 #include "boojum/places.h"
+#include "boojum/rest_probe.h"
+#include "boojum/share_directory.h"
 #include "support/child.h"
 
 using namespace lockfast;
@@ -117,6 +121,118 @@ const scenario threads("fork and refresher", [] {
   promised(refresher::rounds() >= before + 3, "in rounds");
 });
 
+const scenario moving("fork beside a change of address", [] {
+  const own_directory files;
+  internal::signal_once forking;
+  const auto probe = internal::rest_probe::join([] {},
+                                                [&] {
+                                                  if (forking.given()) return;
+                                                  forking.give();
+                                                  std::this_thread::sleep_for(50ms);
+                                                });
+  const auto held = non_contiguous_memory::create(
+      *buffer<std::byte>::random(32), {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
+  prove(probe != nullptr && held.has_value(), "a secret with a file");
+  std::thread other([&] {
+    forking.wait();
+    promised(held->refresh(address::change).has_value(), "it moves");
+  });
+  promised_in_child([] {});
+  other.join();
+});
+
+const scenario opening("fork while a directory is opened", [] {
+  const own_directory files;
+  prove(file_memory::create(*buffer<std::byte>::random(8), {.directory = files.path(), .prekey = 32}).has_value(), "a file");
+  internal::signal_once busy;
+  std::thread other([&] {
+    const std::scoped_lock held(internal::share_directory::held_over_fork());
+    busy.give();
+    std::this_thread::sleep_for(50ms);
+  });
+  busy.wait();
+  promised_in_child([&] {
+    const own_directory own;
+    promised(file_memory::create(*buffer<std::byte>::random(8), {.directory = own.path(), .prekey = 32}).has_value(),
+             "the child has files of its own");
+  });
+  other.join();
+});
+
+const scenario view_at_absent_fork("a view at a fork absent", [] {
+  choose(LOCKFAST_FORK_ABSENT);
+  for (const bool asks : {false, true}) {
+    promised_in_child([&] {
+      const auto secret = buffer<std::byte>::random(32);
+      // As in a program that forks within the view's scope, and whose child leaves it.
+      std::optional<buffer<std::byte>::read_view> view = secret->read();
+      const pid_t child = fork();
+      prove(child >= 0, "a child");
+      if (child == 0) {
+        if (asks) {
+          const auto again = secret->try_read();
+          promised(!again && again.error() == memory_error::unavailable, "the child is told that the secret is not there");
+        }
+        view.reset();
+        _exit(0);
+      }
+      int status = 0;
+      prove(waitpid(child, &status, 0) == child, "the child's end");
+      promised(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child leaves the view");
+      promised(view->size() == 32 && secret->try_read().has_value(), "the parent's view stays");
+    });
+  }
+});
+
+const scenario view_at_inheriting_fork("views at a fork inherit", [] {
+  choose(LOCKFAST_FORK_INHERIT);
+  auto value = buffer<std::byte>::random(32);
+  // A reader that stays, and that the child does not have.
+  internal::signal_once open;
+  internal::signal_once ended;
+  std::thread reader([&] {
+    const auto view = value->read();
+    open.give();
+    ended.wait();
+  });
+  open.wait();
+  promised_in_child([&] {
+    promised(value->try_write().has_value(), "a thread that is not there is no obstacle");
+    promised(value->try_read().has_value(), "for a reader either");
+    {
+      const auto gone = std::move(*value);
+    }
+  });
+  promised(value->try_write().error() == memory_error::busy, "the parent still counts it");
+  ended.give();
+  reader.join();
+  promised(value->try_write().has_value(), "until it goes");
+
+  // The view of the thread that forks is good in the child.
+  std::optional<buffer<std::byte>::read_view> own = value->read();
+  promised_in_child([&] {
+    const std::byte first = (*own)[0];
+    own.reset();
+    promised((*value->try_read())[0] == first, "the child closes it and opens its own");
+    promised(value->try_write().has_value(), "nothing is counted any more");
+  });
+});
+
+// No moment of opening or closing in one thread stops the child of another.
+const scenario opening_and_forking("fork beside views", [] {
+  choose(LOCKFAST_FORK_INHERIT);
+  const auto value = buffer<std::byte>::random(32);
+  std::atomic<bool> ended = false;
+  std::thread other([&] {
+    while (!ended) (void)value->try_read();
+  });
+  for (int round = 0; round < (under_sanitizer ? 10 : 60); ++round) {
+    promised_in_child([&] { promised(value->try_read().has_value(), "the child opens its copy"); });
+  }
+  ended = true;
+  other.join();
+});
+
 void check(const scenario& one) {
   const auto end = one.run();
   CAPTURE(end.text);
@@ -133,3 +249,8 @@ TEST_CASE("under fork=inherit a child has its own copy of what is in RAM, and re
 }
 TEST_CASE("under fork=wipe a child finds damage, never a wrong secret") { check(wiped); }
 TEST_CASE("a child has a refresher of its own, from its first secret on") { check(threads); }
+TEST_CASE("a fork and a secret that moves do not wait for each other") { check(moving); }
+TEST_CASE("a fork waits until a directory is open, so that a child may open others") { check(opening); }
+TEST_CASE("a view that is open at a fork can be left in a child that has not the secret") { check(view_at_absent_fork); }
+TEST_CASE("a child's copy is not held open by the views of threads that it does not have") { check(view_at_inheriting_fork); }
+TEST_CASE("a child may open its copy whatever another thread did at the fork") { check(opening_and_forking); }

@@ -138,6 +138,20 @@ TEST_CASE("an ordinary heap that is short at any one moment leaves a secret whol
   CHECK(std::filesystem::is_empty(files.path()));
 }
 
+TEST_CASE("an ordinary heap that is short is a refusal by the default options, too") {
+  CHECK(refuse_each([](std::size_t n) {
+          start_libcrypto();
+          refresher::stop();
+          auto value = buffer<std::byte>::random(8);
+          short_heap::refuse_nth(n);
+          const auto made = non_contiguous_memory::create(std::move(*value));
+          const bool refused = short_heap::refused();
+          short_heap::refuse_nth(0);
+          promised(made.has_value() || made.error() == memory_error::refused, "a refusal of memory");
+          if (!refused) _exit(none_left);
+        }) > 5);
+}
+
 TEST_CASE("an ordinary heap that is short at any one moment leaves a passphrase as it was, or not there") {
   CHECK(refuse_each(live_passphrase) > 20);
 }

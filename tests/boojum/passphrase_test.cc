@@ -114,6 +114,20 @@ TEST_CASE("an idle passphrase expires, without a use and at the next use, and a 
   refresher::period(refresher::default_period);
 }
 
+TEST_CASE("a passphrase with the longest expiry there is stays") {
+  const auto phrase = take("long", {.idle_expiry = std::chrono::milliseconds::max(), .prekey = 64});
+  CHECK(phrase->available());
+  CHECK(phrase->equals(text("long")));
+}
+
+TEST_CASE("a passphrase that has expired and is cleared is wiped") {
+  auto phrase = take("brief", {.idle_expiry = 1ms, .prekey = 64});
+  std::this_thread::sleep_for(5ms);
+  REQUIRE(phrase->equals(text("brief")).error() == memory_error::expired);
+  phrase->clear();
+  CHECK(phrase->equals(text("brief")).error() == memory_error::wiped);
+}
+
 TEST_CASE("a passphrase without an expiry stays") {
   const auto phrase = take("long");
   std::this_thread::sleep_for(20ms);

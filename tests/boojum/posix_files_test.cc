@@ -77,6 +77,14 @@ TEST_CASE("a directory that others may enter, that is another's, or that a link 
   std::filesystem::create_directory_symlink(place.path(), link);
   const platform::error refusal = platform::open_ours(link.c_str(), platform::missing::create, opened);
   CHECK((refusal == ELOOP || refusal == ENOTDIR));
+  for (const char* end : {"/", "//", "/.", "/./", "/.//."}) {
+    CAPTURE(end);
+    const platform::error by_its_end = platform::open_ours((link + end).c_str(), platform::missing::create, opened);
+    CHECK((by_its_end == ELOOP || by_its_end == ENOTDIR));
+    REQUIRE(platform::open_ours((place.path() + end).c_str(), platform::missing::create, opened) == 0);
+    platform::close(opened);
+    opened = directory::none;
+  }
   const std::string plain = place.path() + "/plain";
   std::ofstream(plain) << "a file";
   CHECK(platform::open_ours(plain.c_str(), platform::missing::create, opened) == ENOTDIR);

@@ -2,10 +2,15 @@
 #include <doctest/doctest.h>
 #include <lockfast/boojum.hpp>
 
+#include <signal.h>
+
 #include <thread>
 
 #include "boojum/places.h"
+#include "boojum/rest_probe.h"
 #include "boojum/share_probe.h"
+#include "platform/thread.h"
+#include "support/child.h"
 
 using namespace lockfast;
 using namespace std::chrono_literals;
@@ -70,6 +75,97 @@ TEST_CASE("the shortest period is a millisecond") {
   refresher::period(0ms);
   CHECK(refresher::period() == 1ms);
   refresher::period(refresher::default_period);
+}
+
+TEST_CASE("the longest period is a hundred years, and lets no round begin") {
+  CHECK(refresher::start());
+  refresher::period(std::chrono::milliseconds::max());
+  CHECK(refresher::period() == std::chrono::years(100));
+  std::this_thread::sleep_for(5ms);  // a round that had begun
+  const auto before = refresher::rounds();
+  std::this_thread::sleep_for(20ms);
+  CHECK(refresher::rounds() <= before + 1);
+  refresher::period(refresher::default_period);
+}
+
+TEST_CASE("whoever starts the refresher again does not wait for the round that is its last") {
+  const auto end = in_child([] {
+    const own_directory files;
+    internal::signal_once in_round;
+    internal::signal_once enough;
+    const auto probe = internal::rest_probe::join(
+        [&] {
+          in_round.give();
+          enough.wait();
+        },
+        [] {});
+    const auto held = non_contiguous_memory::create(
+        *buffer<std::byte>::random(32), {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
+    prove(probe != nullptr && held.has_value(), "a secret with a file");
+    refresher::period(1ms);
+    prove(refresher::start().has_value(), "a refresher");
+    in_round.wait();
+    std::thread stopping(refresher::stop);
+    while (refresher::running()) std::this_thread::sleep_for(1ms);
+    promised(refresher::start().has_value() && refresher::running(), "it is started");
+    promised(held->refresh(address::change).has_value(), "a secret moves");
+    stopping.join();
+    const auto before = refresher::rounds();
+    enough.give();
+    for (int wait = 0; wait < 5000 && refresher::rounds() < before + 3; ++wait) std::this_thread::sleep_for(1ms);
+    promised(refresher::rounds() >= before + 3, "it goes on");
+    refresher::stop();
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a file ends with its secret, though the refresher is about to visit it") {
+  const auto end = in_child([] {
+    const own_directory files;
+    internal::signal_once in_round;
+    internal::signal_once enough;
+    const auto probe = internal::rest_probe::join(
+        [&] {
+          in_round.give();
+          enough.wait();
+        },
+        [] {});
+    refresher::stop();
+    const auto make = [&] {
+      return file_memory::create(*buffer<std::byte>::random(32), {.directory = files.path(), .prekey = 32});
+    };
+    auto moved_over = make();
+    {
+      const auto dropped = make();
+      const auto split = non_contiguous_memory::create(
+          *buffer<std::byte>::random(32), {.shares = {place::file, place::ram}, .prekey = 32, .directory = files.path()});
+      prove(probe != nullptr && moved_over && dropped && split && open_files(files.path()).size() == 3, "three files");
+      refresher::period(1ms);
+      prove(refresher::start().has_value(), "a refresher");
+      in_round.wait();
+    }
+    promised(open_files(files.path()).size() == 1, "files of secrets that are gone are closed");
+    auto other = make();
+    *moved_over = std::move(*other);
+    promised(open_files(files.path()).size() == 1, "so is that of a secret that another takes the place of");
+    enough.give();
+    refresher::stop();
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("in a thread of ours only the signals of faults are delivered") {
+  static sigset_t blocked;
+  static internal::signal_once seen;
+  REQUIRE(platform::start_thread([] {
+            (void)pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+            seen.give();
+          }) == 0);
+  seen.wait();
+  for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS}) CHECK(sigismember(&blocked, fault) == 0);
+  for (const int other : {SIGTERM, SIGINT, SIGALRM, SIGUSR1, SIGCHLD}) CHECK(sigismember(&blocked, other) == 1);
 }
 
 TEST_CASE("the refresher does not keep a secret alive") {

@@ -1,12 +1,14 @@
 // cell.hpp - one isolated secret, its bytes and the count of its views: what boxed and buffer own.
 //
-//    state:    closed  --first reader-->  1 .. n readers  --last reader goes-->  closed
+//    views:    closed  --first reader-->  1 .. n readers  --last reader goes-->  closed
 //              closed  --writer-------->  writer          --writer goes------->  closed
 //
 // Invariants
-//   1. Nobody can touch the bytes while the state is closed.
+//   1. Nobody can touch the bytes while the cell is closed.
 //   2. A view is counted from before it can touch the bytes until after it no longer does.
-//   3. Only the holder of the mutex changes access; the state says `changing` while the last view goes.
+//   3. Whoever makes the count `changing` is the only one who changes access, until he makes it another; the others yield.
+//   4. A count is of one process. The first to open a cell in a forked child begins a new one: views from before the fork are
+//      not counted any more. There is no mutex that a thread could hold which the child does not have.
 //
 // Threads: any number may open and close one cell. Not part of the interface: boxed and buffer are.
 #ifndef LOCKFAST_DETAIL_CELL_HPP
@@ -15,17 +17,36 @@
 #include <lockfast/lockfast.h>
 #include <lockfast/memory_error.hpp>
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <span>
+#include <thread>
 #include <utility>
 
 namespace lockfast::detail {
+
+// This process's number, kept so that no view costs a call of the system. Each library that has this header may have its own:
+// the numbers are the same in all.
+inline std::atomic<std::uint32_t> process_number = 0;
+
+// A child that is the first of its PID namespace may have its parent's number: then it takes another.
+inline void note_process() {
+  const auto id = static_cast<std::uint32_t>(getpid());
+  const bool taken = process_number.load(std::memory_order_relaxed) == id;
+  process_number.store(taken ? id | 0x8000'0000 : id, std::memory_order_relaxed);
+}
+
+inline const bool process_is_watched = [] {
+  note_process();
+  return pthread_atfork(nullptr, nullptr, note_process) == 0;
+}();
 
 class cell {
  public:
@@ -47,11 +68,9 @@ class cell {
   cell(const cell&) = delete;
   cell& operator=(const cell&) = delete;
 
-  // A forked child may find the state of a thread that it does not have; that is no misuse where the secret is not there.
+  // What is counted from before a fork may be of threads that the child does not have.
   ~cell() {
-    if (state_.load(std::memory_order_acquire) != closed && lockfast_size(bytes_) == size_) {
-      lockfast_breach(LOCKFAST_STILL_OPEN);
-    }
+    if (views_here(state_.load(std::memory_order_acquire)) != closed) lockfast_breach(LOCKFAST_STILL_OPEN);
     lockfast_free(bytes_);
   }
 
@@ -67,45 +86,53 @@ class cell {
   // Ends the filling with a first reader counted in. A refusal leaves a cell that may only be destroyed.
   [[nodiscard]] std::expected<void, memory_error> close_but_for_reader() {
     if (lockfast_protect(bytes_, LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::refused);
-    state_.store(1, std::memory_order_release);
+    state_.store(counted(1), std::memory_order_release);
     return {};
   }
 
   // Counts a view in. Refusals: busy - a writer beside others; unavailable - the secret is not in this process, or the system
   // does not open it.
   [[nodiscard]] std::expected<void, memory_error> open(use wanted) {
-    if (wanted == use::reading && join_readers()) return {};
-    const std::scoped_lock held(exclusion_);
-    const std::uint32_t before = state_.load(std::memory_order_relaxed);
-    // The last reader needs the mutex to go, so readers that are there now can still be joined.
-    if (before != closed) {
-      if (wanted == use::writing || !join_readers()) return std::unexpected(memory_error::busy);
-      return {};
+    std::uint64_t now = state_.load(std::memory_order_relaxed);
+    for (;;) {
+      const std::uint32_t views = views_here(now);
+      if (views == changing) {
+        std::this_thread::yield();
+        now = state_.load(std::memory_order_relaxed);
+      } else if (views == closed) {
+        if (take(now)) break;
+      } else if (wanted == use::writing || views >= writer - 1) {
+        return std::unexpected(memory_error::busy);
+      } else if (state_.compare_exchange_weak(now, now + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+        return {};
+      }
     }
-    if (lockfast_protect(bytes_, wanted == use::writing ? LOCKFAST_READWRITE : LOCKFAST_READONLY) != 0) {
-      return std::unexpected(memory_error::unavailable);
-    }
-    state_.store(wanted == use::writing ? writer : 1, std::memory_order_release);
+    const bool opened = lockfast_protect(bytes_, wanted == use::writing ? LOCKFAST_READWRITE : LOCKFAST_READONLY) == 0;
+    state_.store(counted(!opened ? closed : wanted == use::writing ? writer : 1), std::memory_order_release);
+    if (!opened) return std::unexpected(memory_error::unavailable);
     return {};
   }
 
-  // Counts a view out; the last one takes the access away.
-  void leave() {
-    std::uint32_t now = state_.load(std::memory_order_relaxed);
-    while (now > 1 && now < writer) {
-      if (state_.compare_exchange_weak(now, now - 1, std::memory_order_release, std::memory_order_relaxed)) return;
-    }
-    const std::scoped_lock held(exclusion_);
+  // The process of which a view that was just counted is.
+  [[nodiscard]] static std::uint32_t here() { return process_number.load(std::memory_order_relaxed); }
+
+  // Counts a view of that process out; the last one takes the access away. One from before a fork is not counted where another
+  // count has begun; and where the secret stayed with the parent, there is no access to be taken away.
+  void leave(std::uint32_t process) {
+    std::uint64_t now = state_.load(std::memory_order_relaxed);
     for (;;) {
-      now = state_.load(std::memory_order_relaxed);
-      const bool last = now == 1 || now == writer;
-      if (state_.compare_exchange_weak(now, last ? changing : now - 1, std::memory_order_acq_rel)) {
-        if (!last) return;
-        break;
+      if (process_of(now) != process) return;
+      const auto views = static_cast<std::uint32_t>(now);
+      if (views == 1 || views == writer) {
+        if (take(now)) break;
+      } else if (state_.compare_exchange_weak(now, now - 1, std::memory_order_release, std::memory_order_relaxed)) {
+        return;
       }
     }
-    if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) lockfast_breach(LOCKFAST_ACCESS_REFUSED);
-    state_.store(closed, std::memory_order_release);
+    if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0 && lockfast_size(bytes_) == size_) {
+      lockfast_breach(LOCKFAST_ACCESS_REFUSED);
+    }
+    state_.store(counted(closed), std::memory_order_release);
   }
 
  private:
@@ -115,19 +142,21 @@ class cell {
 
   cell(std::byte* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
 
-  // Joins readers that are there already: no change of access, no mutex.
-  bool join_readers() {
-    std::uint32_t now = state_.load(std::memory_order_relaxed);
-    while (now >= 1 && now < writer - 1) {
-      if (state_.compare_exchange_weak(now, now + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
-    }
-    return false;
+  //    | process that counts: 32 | views: 32 |
+  [[nodiscard]] static std::uint64_t counted(std::uint32_t views) { return std::uint64_t{here()} << 32 | views; }
+  [[nodiscard]] static std::uint32_t process_of(std::uint64_t state) { return static_cast<std::uint32_t>(state >> 32); }
+  [[nodiscard]] static std::uint32_t views_here(std::uint64_t state) {
+    return process_of(state) == here() ? static_cast<std::uint32_t>(state) : closed;
+  }
+
+  // Makes the count this process's, and changing; false when it is not the one that was expected, which is then told.
+  bool take(std::uint64_t& expected) {
+    return state_.compare_exchange_weak(expected, counted(changing), std::memory_order_acq_rel, std::memory_order_relaxed);
   }
 
   std::byte* bytes_;
   std::size_t size_;
-  std::atomic<std::uint32_t> state_{closed};
-  std::mutex exclusion_;
+  std::atomic<std::uint64_t> state_{closed};
 };
 
 // A counted view of a cell: moved, never copied; the last one to go closes the secret.
@@ -154,18 +183,19 @@ class hold {
     return std::move(*opened);
   }
 
-  hold(hold&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
+  hold(hold&& other) noexcept : of_(std::exchange(other.of_, nullptr)), process_(other.process_) {}
   hold& operator=(hold&& other) noexcept {
     if (this != &other) {
-      if (of_ != nullptr) of_->leave();
+      if (of_ != nullptr) of_->leave(process_);
       of_ = std::exchange(other.of_, nullptr);
+      process_ = other.process_;
     }
     return *this;
   }
   hold(const hold&) = delete;
   hold& operator=(const hold&) = delete;
   ~hold() {
-    if (of_ != nullptr) of_->leave();
+    if (of_ != nullptr) of_->leave(process_);
   }
 
   [[nodiscard]] std::byte* bytes() const { return of_ == nullptr ? nullptr : of_->bytes(); }
@@ -175,6 +205,7 @@ class hold {
   explicit hold(cell* of) : of_(of) {}
 
   cell* of_;
+  std::uint32_t process_ = cell::here();  // that counts it
 };
 
 }  // namespace lockfast::detail
