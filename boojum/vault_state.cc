@@ -126,9 +126,7 @@ std::expected<void, memory_error> vault_state::admit(session& with, const locati
   sealed_room sealed(secret.size());
   if (sealed.refused()) return std::unexpected(memory_error::refused);
   if (auto done = with.seal(id_of(where), 0, secret, head, sealed.bytes()); !done) return done;
-  if (auto done = shards_[where.shard].publish(where.at, with.current(), head, sealed.bytes()); !done) return done;
-  count_.fetch_add(1, std::memory_order_relaxed);
-  return {};
+  return shards_[where.shard].publish(where.at, with.current(), head, sealed.bytes());
 }
 
 std::expected<void, memory_error> vault_state::insert_one(session& with, std::span<const std::byte> secret, vault::id& out) {
@@ -157,7 +155,7 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
     if (auto inserted = insert_one(with, secrets[at], ids[at]); !inserted) {
       while (at > 0) {
         const location where = locate(ids[--at]);
-        if (shards_[where.shard].erase(where.at)) count_.fetch_sub(1, std::memory_order_relaxed);
+        shards_[where.shard].erase(where.at);
       }
       return inserted;
     }
@@ -194,7 +192,6 @@ std::expected<void, memory_error> vault_state::erase(vault::id which) {
   if (!change.inside()) return std::unexpected(memory_error::busy);
   const location where = locate(which);
   if (!shards_[where.shard].erase(where.at)) return std::unexpected(memory_error::not_found);
-  count_.fetch_sub(1, std::memory_order_relaxed);
   drop_hot(which);
   return {};
 }
@@ -202,12 +199,18 @@ std::expected<void, memory_error> vault_state::erase(vault::id which) {
 std::expected<void, memory_error> vault_state::clear() {
   const passage change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
-  for (sealed_shard& each : shards_) count_.fetch_sub(each.clear(), std::memory_order_relaxed);
+  for (sealed_shard& each : shards_) each.clear();
   hot_.drop_all();
   return {};
 }
 
 // ---- Queries --------------------------------------------------------------------------------------------------------------
+
+std::size_t vault_state::size() const {
+  std::size_t sum = 0;
+  for (const sealed_shard& each : shards_) sum += each.live_count();
+  return sum;
+}
 
 std::optional<record_state> vault_state::find(vault::id which) const {
   const location where = locate(which);

@@ -68,6 +68,39 @@ const scenario inherits("a child inherits a vault", [] {
   promised(records.size() == 1 && holds(records, *id, traced(1)), "the parent's records");
 });
 
+const scenario is_counted("a child counts a vault that threads change", [] {
+  add_option("fork=inherit");
+  vault records;
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 4; ++number) {
+    threads.emplace_back([&] {
+      const std::byte one = {};
+      const std::span<const std::byte> secret(&one, 1);
+      std::vector<vault::id> ids(32);
+      const std::vector<std::span<const std::byte>> secrets(ids.size(), secret);
+      while (!stop) {
+        if (!records.insert(secrets, ids)) continue;
+        for (const vault::id each : ids) (void)records.erase(each);
+      }
+    });
+  }
+  int wrong = 0;
+  for (int round = 0; round < (sanitized ? 20 : 400); ++round) {
+    wrong += forked([&] {
+               std::size_t live = 0;
+               for ([[maybe_unused]] const vault::id each : records.ids()) ++live;
+               return live == records.size();
+             }) == 0
+                 ? 0
+                 : 1;
+  }
+  stop = true;
+  for (std::thread& each : threads) each.join();
+  promised(wrong == 0, "every record counted in every child");
+  promised(records.empty(), "none left in the parent");
+});
+
 const scenario is_wiped("a child sees a wiped key", [] {
   add_option("fork=wipe");
   for (const std::size_t hot : {std::size_t{0}, std::size_t{4}}) {
@@ -128,6 +161,10 @@ TEST_CASE("a child makes a vault of its own") {
 }
 
 TEST_CASE("fork=inherit gives a child the vault, and leaves the parent's alone") { check_clean(inherits.run()); }
+
+TEST_CASE("a child that inherits a vault while threads change it counts the records that it has") {
+  check_clean(is_counted.run());
+}
 
 TEST_CASE("fork=wipe leaves a child a clear refusal") { check_clean(is_wiped.run()); }
 
