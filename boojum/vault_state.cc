@@ -3,6 +3,7 @@
 
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "boojum/sealed_room.h"
@@ -30,6 +31,9 @@ vault_identity fresh_identity() {
   std::memcpy(made.data(), drawn.data(), made.size());
   return made;
 }
+
+// A clock counts nanoseconds, of which the longest time in seconds has too many.
+constexpr std::chrono::seconds longest_key_age = std::chrono::years(100);
 
 constexpr unsigned shard_bits = 4;
 constexpr unsigned slot_bits = 28;
@@ -68,7 +72,10 @@ vault::id vault_state::id_of(const location& where) {
 vault_state::vault_state(const vault::options& chosen) : vault_state(chosen, fresh_identity(), 0) {}
 
 vault_state::vault_state(const vault::options& chosen, const vault_identity& identity, std::uint64_t saves)
-    : most_key_age_(chosen.key_age), identity_(identity), saves_(saves), hot_(chosen.hot_records) {
+    : most_key_age_(std::clamp(chosen.key_age, std::chrono::seconds(0), longest_key_age)),
+      identity_(identity),
+      saves_(saves),
+      hot_(chosen.hot_records) {
   vault_list::add(*this);
 }
 
@@ -156,6 +163,7 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
       while (at > 0) {
         const location where = locate(ids[--at]);
         shards_[where.shard].erase(where.at);
+        drop_hot(ids[at]);  // ids can be guessed
       }
       return inserted;
     }

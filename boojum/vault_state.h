@@ -117,6 +117,7 @@ class vault_state {
 
   void rekey_when_due();
   [[nodiscard]] std::expected<void, memory_error> rekey_within_gate();
+  [[nodiscard]] std::expected<bool, memory_error> rekey_shards(session& with);
   [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
   [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
   [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
