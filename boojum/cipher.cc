@@ -87,26 +87,23 @@ void hchacha20(key_view key, std::span<const std::byte, 16> input, std::span<std
   lockfast_wipe(frames, sizeof frames);
 }
 
-cipher::cipher() : context_(EVP_CIPHER_CTX_new()), subkey_(static_cast<std::byte*>(lockfast_malloc(key_size))) {
-  ERR_set_mark();
-}
+cipher::cipher() : context_(EVP_CIPHER_CTX_new()), subkey_(key_size) { ERR_set_mark(); }
 
 cipher::~cipher() {
   EVP_CIPHER_CTX_free(context_);
   ERR_pop_to_mark();
-  lockfast_free(subkey_);
   wipe_stack();
 }
 
 bool cipher::begin(key_view key, nonce_view nonce, std::span<const std::byte> associated, int direction) {
-  if (context_ == nullptr || subkey_ == nullptr) return false;
+  if (context_ == nullptr || subkey_.refused()) return false;
   const EVP_CIPHER* const wanted = keyed_ ? nullptr : chacha20_poly1305();
   if (!keyed_ && wanted == nullptr) return false;
-  hchacha20(key, nonce.first<16>(), std::span<std::byte, key_size>(subkey_, key_size));
+  hchacha20(key, nonce.first<16>(), subkey_.bytes().first<key_size>());
   // Four zeros in front of what HChaCha20 has left of the nonce make the 12 bytes of RFC 8439.
   unsigned char rest[12] = {};
   std::memcpy(rest + 4, nonce.data() + 16, 8);
-  keyed_ = EVP_CipherInit_ex(context_, wanted, nullptr, unsigned_bytes(subkey_), rest, direction) == 1;
+  keyed_ = EVP_CipherInit_ex(context_, wanted, nullptr, unsigned_bytes(subkey_.data()), rest, direction) == 1;
   return keyed_ && run(associated, nullptr);
 }
 

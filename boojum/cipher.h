@@ -21,6 +21,8 @@
 #include <cstddef>
 #include <span>
 
+#include "boojum/scratch.h"
+
 namespace lockfast::internal {
 
 inline constexpr std::size_t key_size = 32;    // bytes, as the next two
@@ -63,7 +65,7 @@ class cipher {
   [[nodiscard]] bool run(std::span<const std::byte> from, std::byte* to);
 
   EVP_CIPHER_CTX* context_;
-  std::byte* subkey_;  // in locked memory; null when that was refused
+  scratch subkey_;
   bool keyed_ = false;
 };
 

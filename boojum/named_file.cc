@@ -8,26 +8,28 @@ namespace {
 
 using platform::error;
 
-// Creates a file, in the place of a left-over where there is one.
+// Removes what has a name, unless somebody holds it: EWOULDBLOCK. ENOENT when it went, or was replaced, meanwhile.
+error remove_left_over(platform::directory in, const char* name) {
+  platform::file left_over = platform::file::none;
+  if (const error refusal = platform::open_named(in, name, platform::opening::read_write, left_over); refusal != 0)
+    return refusal;
+  error refusal = platform::take_hold(left_over);
+  if (refusal == 0) refusal = platform::still_named(in, name, left_over);
+  if (refusal == 0) refusal = platform::remove(in, name);
+  platform::close(left_over);
+  return refusal;
+}
+
+// Creates a file, in the place of a left-over where there is one. EWOULDBLOCK when others write there.
 error create_or_replace(platform::directory in, const char* name, platform::file& out) {
   constexpr int attempts = 8;  // others may come and go between two of our steps
-  error refusal = 0;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    refusal = platform::create_named(in, name, out);
-    if (refusal == EAGAIN) continue;
-    if (refusal != EEXIST) return refusal;
-    platform::file left_over = platform::file::none;
-    if (const error opened = platform::open_named(in, name, platform::opening::read_write, left_over); opened != 0) {
-      if (opened == ENOENT) continue;
-      return opened;
-    }
-    refusal = platform::take_hold(left_over);
-    if (refusal == 0) refusal = platform::remove(in, name);
-    platform::close(left_over);
-    if (refusal != 0 && refusal != ENOENT) return refusal;
-    refusal = EEXIST;
+    const error created = platform::create_named(in, name, out);
+    if (created == EAGAIN) continue;
+    if (created != EEXIST) return created;
+    if (const error refusal = remove_left_over(in, name); refusal != 0 && refusal != ENOENT) return refusal;
   }
-  return refusal;
+  return EWOULDBLOCK;
 }
 
 }  // namespace
@@ -59,12 +61,15 @@ std::expected<file_to_be, memory_error> file_to_be::create(const std::string& pa
 
 file_to_be::~file_to_be() {
   if (file_ == platform::file::none) return;
-  if (!name_.empty()) (void)platform::remove(place_.directory(), name_.c_str());
+  if (!name_.empty() && platform::still_named(place_.directory(), name_.c_str(), file_) == 0) {
+    (void)platform::remove(place_.directory(), name_.c_str());
+  }
   platform::close(file_);
 }
 
 std::expected<void, memory_error> file_to_be::take_its_name() {
-  if (platform::sync(file_) != 0 || platform::rename_over(place_.directory(), name_.c_str(), place_.name().c_str()) != 0) {
+  if (platform::sync(file_) != 0 || platform::still_named(place_.directory(), name_.c_str(), file_) != 0 ||
+      platform::rename_over(place_.directory(), name_.c_str(), place_.name().c_str()) != 0) {
     return std::unexpected(memory_error::file_system);
   }
   name_.clear();

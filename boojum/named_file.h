@@ -5,6 +5,7 @@
 // Invariants
 //   1. What has the name is whole at every moment: the file of before, or the one that was written.
 //   2. What did not take the name is removed; what a killed process left is removed by the next that writes there.
+//   3. A name is removed or renamed only by who holds the file that has it.
 //
 // Threads: one.
 #ifndef LOCKFAST_BOOJUM_NAMED_FILE_H

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "boojum/fork.h"
+#include "boojum/scratch.h"
 #include "boojum/share_directory.h"
 #include "platform/platform.h"
 #include "platform/thread.h"
@@ -136,6 +137,7 @@ void in_child() {
 
 void watch_forks() {
   static const bool watched = [] {
+    internal::scratch::follow_forks();  // whose mutex is taken after every secret's
     platform::at_fork(before_fork, in_parent, in_child);
     return true;
   }();

@@ -3,34 +3,50 @@
 // Everything that this layer computes on the way between a secret and its shares lies in one of these, never on the stack and
 // never in the ordinary heap.
 //
-// Threads: one.
+// Invariants
+//   1. What a scratch holds is wiped before it leaves the list of all of them.
+//   2. A forked child has what its own thread was working with; what the other threads were is wiped before fork returns.
+//
+// Threads: one, but for destruction.
 #ifndef LOCKFAST_BOOJUM_SCRATCH_H
 #define LOCKFAST_BOOJUM_SCRATCH_H
 
 #include <lockfast/lockfast.h>
 
 #include <cstddef>
-#include <memory>
 #include <span>
+#include <thread>
 
 namespace lockfast::internal {
 
 class scratch {
  public:
   // Null where lockfast_malloc refuses.
-  explicit scratch(std::size_t size) : bytes_(static_cast<std::byte*>(lockfast_malloc(size))), size_(size) {}
+  explicit scratch(std::size_t size);
+  ~scratch();
+  scratch(const scratch&) = delete;
+  scratch& operator=(const scratch&) = delete;
+
+  // Registers the handlers of fork. A mutex under which a scratch may be made needs handlers that are registered later, so
+  // that it is taken before that of the list.
+  static void follow_forks();
 
   [[nodiscard]] bool refused() const { return bytes_ == nullptr; }
-  [[nodiscard]] std::span<std::byte> bytes() const { return {bytes_.get(), refused() ? 0 : size_}; }
-  [[nodiscard]] std::byte* data() const { return bytes_.get(); }
+  [[nodiscard]] std::span<std::byte> bytes() const { return {bytes_, refused() ? 0 : size_}; }
+  [[nodiscard]] std::byte* data() const { return bytes_; }
 
  private:
-  struct free_wiped {
-    void operator()(std::byte* bytes) const { lockfast_free(bytes); }
-  };
+  void join_list();
+  void leave_list();
+  static void before_fork();
+  static void after_fork_in_parent();
+  static void after_fork_in_child();
 
-  std::unique_ptr<std::byte, free_wiped> bytes_;
+  std::byte* bytes_;
   std::size_t size_;
+  std::thread::id owner_ = std::this_thread::get_id();
+  scratch* next_ = nullptr;   // in the list of all that are not refused
+  scratch** link_ = nullptr;  // what points here; null outside the list
 };
 
 }  // namespace lockfast::internal

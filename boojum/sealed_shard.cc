@@ -87,6 +87,7 @@ std::expected<void, memory_error> sealed_shard::publish(tenancy reserved, std::u
   published.epoch = epoch & 1;
   published.version = 0;
   published.size = static_cast<std::uint32_t>(sealed.size()) & most_size;
+  live_count_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
 
@@ -148,6 +149,7 @@ bool sealed_shard::erase(tenancy which) {
   if (found == nullptr) return false;
   free_block_at(found->position * granule, block_size(found->size));
   give_slot_back(which.slot);
+  live_count_.fetch_sub(1, std::memory_order_relaxed);
   if (garbage_ > std::max(least_garbage, log_.size() / garbage_share)) close_up();
   return true;
 }
@@ -171,17 +173,14 @@ void sealed_shard::close_up() {
   garbage_ = 0;
 }
 
-std::size_t sealed_shard::clear() {
+void sealed_shard::clear() {
   const std::scoped_lock held(mutex_);
-  std::size_t erased = 0;
   for (std::uint32_t slot = 0; slot < slot_count_; ++slot) {
-    if (at(slot).size == 0) continue;
-    give_slot_back(slot);
-    ++erased;
+    if (at(slot).size != 0) give_slot_back(slot);
   }
   (void)log_.resize(0);
   garbage_ = 0;
-  return erased;
+  live_count_.store(0, std::memory_order_relaxed);
 }
 
 std::uint32_t sealed_shard::slot_count() const {

@@ -13,6 +13,7 @@
 //   1. An id is never given out twice: each tenant of a slot has a generation of its own.
 //   2. A version is never used twice for a record under one key.
 //   3. The log is blocks from end to end: those of live records, and free ones, whose sealed bytes are wiped.
+//   4. live_count() is right whenever the mutex is free, so that a fork finds no record uncounted.
 //
 // Threads: everything from any thread, but lock() and unlock(), which are for fork.
 #ifndef LOCKFAST_BOOJUM_SEALED_SHARD_H
@@ -21,6 +22,7 @@
 #include <lockfast/memory_error.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -94,8 +96,11 @@ class sealed_shard {
 
   // Whether there was such a record.
   bool erase(tenancy at);
-  // Erases every record; returns how many.
-  std::size_t clear();
+  // Erases every record.
+  void clear();
+
+  // Live records.
+  [[nodiscard]] std::size_t live_count() const { return live_count_.load(std::memory_order_relaxed); }
 
   [[nodiscard]] std::uint32_t slot_count() const;
   // The first live record at or behind a slot.
@@ -151,7 +156,8 @@ class sealed_shard {
   chunked_bytes log_;
   std::uint32_t slot_count_ = 0;
   std::uint32_t first_free_ = no_slot;
-  std::uint64_t garbage_ = 0;  // bytes of free blocks
+  std::atomic<std::size_t> live_count_ = 0;  // changed by who has the mutex
+  std::uint64_t garbage_ = 0;                // bytes of free blocks
 };
 
 }  // namespace lockfast::internal

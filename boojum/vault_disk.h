@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "boojum/scratch.h"
 #include "boojum/vault_file.h"
 #include "boojum/vault_state.h"
 
@@ -21,6 +22,18 @@ namespace lockfast::internal {
 
 // Makes the key of a file from its header: by scrypt, but for tests.
 using file_key_maker = std::function<std::expected<buffer<std::byte>, memory_error>(const vault_file_header&)>;
+
+// The key of a file for the length of a call.
+class file_key {
+ public:
+  // Refuses as the maker does; refused.
+  [[nodiscard]] std::expected<void, memory_error> make(const file_key_maker& by, const vault_file_header& header);
+  // Requires that it was made.
+  [[nodiscard]] key_view view() const { return bytes_.bytes().first<key_size>(); }
+
+ private:
+  scratch bytes_{key_size};
+};
 
 [[nodiscard]] std::expected<void, memory_error> save_vault(vault_state& from, const std::string& path, unsigned work,
                                                            const file_key_maker& make_key, const vault::watcher& watch);

@@ -102,11 +102,9 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::
   if (makes_no_sense(*header)) return std::unexpected(memory_error::damaged);
   if (asks_too_much(*header, chosen.most_cost)) return std::unexpected(memory_error::limit);
 
-  auto file_key = make_key(*header);
-  if (!file_key) return std::unexpected(file_key.error());
-  const auto file_key_view = file_key->try_read();
-  if (!file_key_view) return std::unexpected(file_key_view.error());
-  chunk_reader from(found->opened(), key_view(file_key_view->data(), key_size), stored);
+  file_key key;
+  if (auto made = key.make(make_key, *header); !made) return std::unexpected(made.error());
+  chunk_reader from(found->opened(), key.view(), stored);
   if (auto done = from.begin(found->size()); !done) return std::unexpected(done.error());
   if (header->saves < chosen.least_saves) return std::unexpected(memory_error::outdated);
 

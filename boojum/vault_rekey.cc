@@ -30,15 +30,22 @@ std::expected<void, memory_error> vault_state::rekey_within_gate() {
   if (!keys) return std::unexpected(keys.error());
   session with(*this, std::move(*keys));
   if (auto there = with.begin(); !there) return there;
+  const auto moved = rekey_shards(with);
+  hot_.drop_all();  // which have versions that no call asks for any more
+  if (!moved) return std::unexpected(moved.error());
+  keys_.end_turn();
+  if (!*moved) return std::unexpected(memory_error::damaged);
+  return {};
+}
+
+std::expected<bool, memory_error> vault_state::rekey_shards(session& with) {
   bool whole = true;
   for (std::size_t number = 0; number < shard_count; ++number) {
     const auto moved = rekey_shard(number, with);
-    if (!moved) return std::unexpected(moved.error());
+    if (!moved) return moved;
     whole = whole && *moved;
   }
-  keys_.end_turn();
-  if (!whole) return std::unexpected(memory_error::damaged);
-  return {};
+  return whole;
 }
 
 // Whether every record was whole. The gate is closed, so that no record is changed but by this.
@@ -48,7 +55,9 @@ std::expected<bool, memory_error> vault_state::rekey_shard(std::size_t number, s
   for (auto at = shards_[number].next_live(0); at; at = shards_[number].next_live(at->slot + 1)) {
     const location where{number, *at};
     const auto found = shards_[number].find(*at);
-    if (!found || found->epoch == with.current()) continue;
+    if (!found) continue;
+    // It was moved by a re-key that was refused later, or is damaged since one of before.
+    const bool moved_before = found->epoch == with.current();
     const auto room = plain.of(found->size);
     sealed_room sealed(found->size);
     if (room.empty() || sealed.refused()) return std::unexpected(memory_error::refused);
@@ -58,6 +67,7 @@ std::expected<bool, memory_error> vault_state::rekey_shard(std::size_t number, s
       continue;
     }
     if (!opened) return std::unexpected(opened.error());
+    if (moved_before) continue;
     seal_head head;
     const record_state next{found->size, found->version + 1, with.current()};
     if (auto done = with.seal(id_of(where), next.version, room, head, sealed.bytes()); !done)

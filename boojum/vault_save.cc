@@ -117,17 +117,15 @@ result save_vault(vault_state& from, const std::string& path, unsigned work, con
   const gate_closed still(from.gate());
   if (!still.closed()) return std::unexpected(memory_error::busy);
   const vault_file_header header = header_for(from, work);
-  auto file_key = make_key(header);
-  if (!file_key) return std::unexpected(file_key.error());
-  const auto file_key_view = file_key->try_read();
-  if (!file_key_view) return std::unexpected(file_key_view.error());
+  file_key key;
+  if (auto made = key.make(make_key, header); !made) return made;
   auto keys = from.keys();
   if (!keys) return std::unexpected(keys.error());
   vault_state::session with(from, std::move(*keys));
 
   auto beside = file_to_be::create(path);
   if (!beside) return std::unexpected(beside.error());
-  chunk_writer into(beside->opened(), key_view(file_key_view->data(), key_size), store(header));
+  chunk_writer into(beside->opened(), key.view(), store(header));
   if (auto done = into.begin(); !done) return done;
   if (auto done = saving(from, with, into, watch).run(); !done) return done;
   // Counted before it has its name, so that no two files ever have the same number.

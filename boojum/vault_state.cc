@@ -3,6 +3,7 @@
 
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "boojum/sealed_room.h"
@@ -30,6 +31,9 @@ vault_identity fresh_identity() {
   std::memcpy(made.data(), drawn.data(), made.size());
   return made;
 }
+
+// A clock counts nanoseconds, of which the longest time in seconds has too many.
+constexpr std::chrono::seconds longest_key_age = std::chrono::years(100);
 
 constexpr unsigned shard_bits = 4;
 constexpr unsigned slot_bits = 28;
@@ -68,7 +72,10 @@ vault::id vault_state::id_of(const location& where) {
 vault_state::vault_state(const vault::options& chosen) : vault_state(chosen, fresh_identity(), 0) {}
 
 vault_state::vault_state(const vault::options& chosen, const vault_identity& identity, std::uint64_t saves)
-    : most_key_age_(chosen.key_age), identity_(identity), saves_(saves), hot_(chosen.hot_records) {
+    : most_key_age_(std::clamp(chosen.key_age, std::chrono::seconds(0), longest_key_age)),
+      identity_(identity),
+      saves_(saves),
+      hot_(chosen.hot_records) {
   vault_list::add(*this);
 }
 
@@ -126,9 +133,7 @@ std::expected<void, memory_error> vault_state::admit(session& with, const locati
   sealed_room sealed(secret.size());
   if (sealed.refused()) return std::unexpected(memory_error::refused);
   if (auto done = with.seal(id_of(where), 0, secret, head, sealed.bytes()); !done) return done;
-  if (auto done = shards_[where.shard].publish(where.at, with.current(), head, sealed.bytes()); !done) return done;
-  count_.fetch_add(1, std::memory_order_relaxed);
-  return {};
+  return shards_[where.shard].publish(where.at, with.current(), head, sealed.bytes());
 }
 
 std::expected<void, memory_error> vault_state::insert_one(session& with, std::span<const std::byte> secret, vault::id& out) {
@@ -157,7 +162,8 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
     if (auto inserted = insert_one(with, secrets[at], ids[at]); !inserted) {
       while (at > 0) {
         const location where = locate(ids[--at]);
-        if (shards_[where.shard].erase(where.at)) count_.fetch_sub(1, std::memory_order_relaxed);
+        shards_[where.shard].erase(where.at);
+        drop_hot(ids[at]);  // ids can be guessed
       }
       return inserted;
     }
@@ -194,7 +200,6 @@ std::expected<void, memory_error> vault_state::erase(vault::id which) {
   if (!change.inside()) return std::unexpected(memory_error::busy);
   const location where = locate(which);
   if (!shards_[where.shard].erase(where.at)) return std::unexpected(memory_error::not_found);
-  count_.fetch_sub(1, std::memory_order_relaxed);
   drop_hot(which);
   return {};
 }
@@ -202,12 +207,18 @@ std::expected<void, memory_error> vault_state::erase(vault::id which) {
 std::expected<void, memory_error> vault_state::clear() {
   const passage change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
-  for (sealed_shard& each : shards_) count_.fetch_sub(each.clear(), std::memory_order_relaxed);
+  for (sealed_shard& each : shards_) each.clear();
   hot_.drop_all();
   return {};
 }
 
 // ---- Queries --------------------------------------------------------------------------------------------------------------
+
+std::size_t vault_state::size() const {
+  std::size_t sum = 0;
+  for (const sealed_shard& each : shards_) sum += each.live_count();
+  return sum;
+}
 
 std::optional<record_state> vault_state::find(vault::id which) const {
   const location where = locate(which);

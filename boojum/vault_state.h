@@ -7,9 +7,8 @@
 // A shard's mutex is held while bytes are copied, never while a cipher runs.
 //
 // Invariants
-//   1. count == the sum of the live records of the shards, when no call is under way.
-//   2. Plain bytes are in isolated blocks and in locked memory alone.
-//   3. Order of mutexes: list of vaults > gate > keys > hot records > shards by number.
+//   1. Plain bytes are in isolated blocks and in locked memory alone.
+//   2. Order of mutexes: list of vaults > gate > keys > hot records > shards by number.
 //
 // Threads: everything from any thread, but construction, destruction and what fork calls.
 #ifndef LOCKFAST_BOOJUM_VAULT_STATE_H
@@ -92,7 +91,7 @@ class vault_state {
   [[nodiscard]] std::expected<vault::views, memory_error> open(std::span<const vault::id> which);
   [[nodiscard]] std::expected<void, memory_error> rekey();
 
-  [[nodiscard]] std::size_t size() const { return count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::optional<record_state> find(vault::id which) const;
   [[nodiscard]] vault::id next(vault::id behind) const;
   [[nodiscard]] std::uint64_t footprint() const;
@@ -118,6 +117,7 @@ class vault_state {
 
   void rekey_when_due();
   [[nodiscard]] std::expected<void, memory_error> rekey_within_gate();
+  [[nodiscard]] std::expected<bool, memory_error> rekey_shards(session& with);
   [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
   [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
   [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
@@ -129,7 +129,6 @@ class vault_state {
   const std::chrono::seconds most_key_age_;
   vault_identity identity_;
   std::atomic<std::uint64_t> saves_;
-  std::atomic<std::size_t> count_ = 0;
   std::atomic<std::uint32_t> turn_ = 0;  // of the shards, for new records
   change_gate gate_;
   key_ring keys_;

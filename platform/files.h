@@ -61,7 +61,7 @@ void close(directory one);
 // A file without a name, gone when it is closed. EOPNOTSUPP where the system has none.
 [[nodiscard]] error create_nameless(directory in, file& out);
 
-// A new file, held; EEXIST when there is one of the name, EAGAIN when another process took it for a left-over.
+// A new file, held; EEXIST when there is one of the name, EAGAIN when somebody else took it for a left-over.
 [[nodiscard]] error create_named(directory in, const char* name, file& out);
 
 enum class opening : unsigned char { read, read_write };
@@ -70,8 +70,12 @@ enum class opening : unsigned char { read, read_write };
 [[nodiscard]] error open_named(directory in, const char* name, opening how, file& out);
 void close(file one);
 
-// Takes hold of a file that nobody else holds; EWOULDBLOCK when somebody does.
+// Takes hold of a file that nobody else holds; EWOULDBLOCK when somebody does. Whoever holds a file, and has seen by still_named
+// that a name is its, is the only one who takes the name away: before that, others may have removed or renamed it.
 [[nodiscard]] error take_hold(file of);
+
+// 0 where a name is that of an open file; ENOENT where it is another file's, or nobody's.
+[[nodiscard]] error still_named(directory in, const char* name, file of);
 
 // ---- Contents -------------------------------------------------------------------------------------------------------------
 

@@ -65,6 +65,14 @@ bool is_ours(directory one) {
   return fstat(native(one), &found) == 0 && found.st_uid == geteuid() && (found.st_mode & 077) == 0;
 }
 
+// 0, or ENOENT when the name is another file's or nobody's.
+error is_name_of(directory in, const char* name, int descriptor) {
+  struct stat opened = {};
+  struct stat named = {};
+  if (fstat(descriptor, &opened) != 0 || fstatat(native(in), name, &named, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino ? 0 : ENOENT;
+}
+
 }  // namespace
 
 error default_directory(std::span<char, path_capacity> path) {
@@ -150,20 +158,21 @@ error create_nameless(directory in, file& out) {
 #endif
 }
 
-// Between its creation and its lock another process may take the file for a left-over and remove it: then its lock is taken,
-// or it has no name any more, and the caller tries another name.
+// Between its creation and its lock somebody else may take the file for a left-over and remove it: then its lock is taken, or
+// the name is no longer its. Either way the name is not ours to remove: it may be the next one's already.
 error create_named(directory in, const char* name, file& out) {
   const errno_kept kept;
   const int descriptor = openat(native(in), name, O_RDWR | O_CREAT | O_EXCL | file_flags, ours_only);
   if (descriptor < 0) return errno;
-  struct stat found = {};
-  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 || fstat(descriptor, &found) != 0 || found.st_nlink == 0) {
-    (void)unlinkat(native(in), name, 0);
-    (void)::close(descriptor);
-    return EAGAIN;
+  const error refusal = result_of(flock(descriptor, LOCK_EX | LOCK_NB));
+  if (refusal == 0 && is_name_of(in, name, descriptor) == 0) {
+    out = static_cast<file>(descriptor);
+    return 0;
   }
-  out = static_cast<file>(descriptor);
-  return 0;
+  // A system that has no such locks has nobody who took it either.
+  if (refusal != 0 && refusal != EWOULDBLOCK) (void)unlinkat(native(in), name, 0);
+  (void)::close(descriptor);
+  return EAGAIN;
 }
 
 error open_named(directory in, const char* name, opening how, file& out) {
@@ -188,6 +197,11 @@ void close(file one) {
 error take_hold(file of) {
   const errno_kept kept;
   return result_of(flock(native(of), LOCK_EX | LOCK_NB));
+}
+
+error still_named(directory in, const char* name, file of) {
+  const errno_kept kept;
+  return is_name_of(in, name, native(of));
 }
 
 error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {

@@ -26,8 +26,8 @@ struct contents {
   bool synced = true;
   bool ours = false;  // in a directory of ours
   bool named = false;
-  int held = 0;          // by how many open files
-  bool excused = false;  // what would have wiped it was refused
+  std::intptr_t holder = 0;  // the open file that holds it; 0 for none
+  bool excused = false;      // what would have wiped it was refused
 };
 
 struct folder {
@@ -151,8 +151,8 @@ error create_named(directory in, const char* name, file& out) {
   made = std::make_shared<contents>();
   made->ours = where.ours;
   made->named = true;
-  made->held = 1;
   out = opened(files, made);
+  made->holder = static_cast<std::intptr_t>(out);
   return 0;
 }
 
@@ -173,7 +173,7 @@ void close(file one) {
   const std::scoped_lock held(files.exclusion);
   contents& of = at(files, one);
   if (!of.named) require_wiped(of, "a nameless file was closed that is not wiped");
-  of.held = 0;
+  if (of.holder == static_cast<std::intptr_t>(one)) of.holder = 0;
   files.open_files.erase(static_cast<std::intptr_t>(one));
 }
 
@@ -181,9 +181,18 @@ error take_hold(file of) {
   file_system& files = the_files();
   const std::scoped_lock held(files.exclusion);
   if (simulated::refuses(call::file)) return EWOULDBLOCK;
-  if (at(files, of).held != 0) return EWOULDBLOCK;
-  at(files, of).held = 1;
+  if (at(files, of).holder != 0) return EWOULDBLOCK;
+  at(files, of).holder = static_cast<std::intptr_t>(of);
   return 0;
+}
+
+error still_named(directory in, const char* name, file of) {
+  file_system& files = the_files();
+  const std::scoped_lock held(files.exclusion);
+  if (simulated::refuses(call::file)) return EIO;
+  const folder& where = at(files, in);
+  const auto found = where.files.find(name);
+  return found != where.files.end() && found->second.get() == &at(files, of) ? 0 : ENOENT;
 }
 
 error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {

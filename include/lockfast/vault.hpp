@@ -54,7 +54,8 @@ class vault_state;
 
 class LOCKFAST_API vault {
  public:
-  // Names a record of one vault; no other record of it ever has the same. It is no secret.
+  // Names a record of one vault; no other record of it ever has the same. A vault that is loaded from a file knows the ids of
+  // the save, not those given out since: it may give those out again, to other records. It is no secret.
   class id {
    public:
     constexpr id() = default;
@@ -76,7 +77,8 @@ class LOCKFAST_API vault {
 
   struct options {
     std::size_t hot_records = 16;  // how many opened records stay at hand; 0 for none
-    // The first call that opens the key after this long seals every record anew, unless a change is under way; 0 for never.
+    // The first call that opens the key after this long, 100 years at most, seals every record anew, unless a change is under
+    // way; 0 for never.
     std::chrono::seconds key_age = std::chrono::hours(24);
   };
 
@@ -140,7 +142,7 @@ class LOCKFAST_API vault {
 
   // Seals every record anew under a fresh key. Readers go on. Records are moved from the old key to the new one, one by one, in
   // locked memory; when one of them refuses, each record is still whole under the key that it is sealed under, and the next
-  // call goes on from there. A damaged record stays damaged and is told of at the end.
+  // call goes on from there. A damaged record stays damaged and is told of at the end, each time.
   std::expected<void, memory_error> rekey();
   // How long the present key has been in use.
   [[nodiscard]] std::chrono::steady_clock::duration key_age() const;

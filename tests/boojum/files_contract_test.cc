@@ -125,11 +125,37 @@ TEST_CASE("a named file is held by who created it until it is closed, and then b
   REQUIRE(platform::create_named(in(), "one", one) == 0);
   REQUIRE(platform::open_named(in(), "one", platform::opening::read_write, other) == 0);
   CHECK(platform::take_hold(other) == EWOULDBLOCK);
+  file third = file::none;
+  REQUIRE(platform::open_named(in(), "one", platform::opening::read_write, third) == 0);
+  CHECK(platform::take_hold(third) == EWOULDBLOCK);
+  platform::close(third);
+  CHECK(platform::take_hold(other) == EWOULDBLOCK);
   platform::close(one);
   CHECK(platform::take_hold(other) == 0);
   REQUIRE(platform::sync(other) == 0);
   CHECK(platform::remove(in(), "one") == 0);
   platform::close(other);
+}
+
+TEST_CASE("a name is an open file's until it is removed, renamed, or another file's") {
+  const opened_directory in;
+  file one = file::none;
+  file two = file::none;
+  REQUIRE(platform::create_named(in(), "one", one) == 0);
+  CHECK(platform::still_named(in(), "one", one) == 0);
+  CHECK(platform::still_named(in(), "two", one) == ENOENT);
+  REQUIRE(platform::sync(one) == 0);
+  REQUIRE(platform::rename_over(in(), "one", "two") == 0);
+  CHECK(platform::still_named(in(), "one", one) == ENOENT);
+  CHECK(platform::still_named(in(), "two", one) == 0);
+  REQUIRE(platform::create_named(in(), "one", two) == 0);
+  CHECK(platform::still_named(in(), "one", one) == ENOENT);
+  CHECK(platform::still_named(in(), "one", two) == 0);
+  CHECK(platform::remove(in(), "one") == 0);
+  CHECK(platform::still_named(in(), "one", two) == ENOENT);
+  CHECK(platform::remove(in(), "two") == 0);
+  platform::close(one);
+  platform::close(two);
 }
 
 TEST_CASE("a nameless file is not listed, and goes when it is closed") {

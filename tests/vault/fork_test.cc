@@ -4,13 +4,17 @@
 #include <unistd.h>
 #include <lockfast/vault.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "boojum/resting_key.h"
+#include "boojum/scratch.h"
 #include "support/child.h"
 #include "support/sanitized.h"
 #include "support/traced.h"
@@ -66,6 +70,81 @@ const scenario inherits("a child inherits a vault", [] {
   });
   promised(child == 0, "a vault of its own");
   promised(records.size() == 1 && holds(records, *id, traced(1)), "the parent's records");
+});
+
+const scenario is_counted("a child counts a vault that threads change", [] {
+  add_option("fork=inherit");
+  vault records;
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 4; ++number) {
+    threads.emplace_back([&] {
+      const std::byte one = {};
+      const std::span<const std::byte> secret(&one, 1);
+      std::vector<vault::id> ids(32);
+      const std::vector<std::span<const std::byte>> secrets(ids.size(), secret);
+      while (!stop) {
+        if (!records.insert(secrets, ids)) continue;
+        for (const vault::id each : ids) (void)records.erase(each);
+      }
+    });
+  }
+  int wrong = 0;
+  for (int round = 0; round < (sanitized ? 20 : 400); ++round) {
+    wrong += forked([&] {
+               std::size_t live = 0;
+               for ([[maybe_unused]] const vault::id each : records.ids()) ++live;
+               return live == records.size();
+             }) == 0
+                 ? 0
+                 : 1;
+  }
+  stop = true;
+  for (std::thread& each : threads) each.join();
+  promised(wrong == 0, "every record counted in every child");
+  promised(records.empty(), "none left in the parent");
+});
+
+bool all_are(std::span<const std::byte> bytes, std::byte value) {
+  return std::ranges::all_of(bytes, [&](std::byte each) { return each == value; });
+}
+
+const scenario is_left_out("a child has nothing of what another thread works with", [] {
+  add_option("fork=inherit");
+  constexpr std::byte mark{0x5a};
+  const auto key = lockfast::internal::resting_key::fresh();
+  prove(key.has_value(), "a key");
+  std::span<std::byte> theirs;
+  std::span<const std::byte> opened;
+  std::binary_semaphore at_work(0);
+  std::binary_semaphore finished(0);
+  std::thread other([&] {
+    const lockfast::internal::scratch small(64);
+    const lockfast::internal::scratch large(70000);
+    const auto mine = (*key)->open();
+    if (!large.refused() && mine) {
+      std::ranges::fill(large.bytes(), mark);
+      theirs = large.bytes();
+      opened = (*mine)->view();
+    }
+    at_work.release();
+    finished.acquire();
+  });
+  at_work.acquire();
+  const lockfast::internal::scratch mine(64);
+  const bool set_up = !theirs.empty() && !mine.refused() && !all_are(opened, std::byte{0});
+  std::ranges::fill(mine.bytes(), mark);
+  const int child = forked([&] {
+    const bool wiped = all_are(theirs, std::byte{0}) && all_are(opened, std::byte{0});
+    const lockfast::internal::scratch another(64);
+    return wiped && all_are(mine.bytes(), mark) && !another.refused() && (*key)->open().has_value();
+  });
+  const bool whole = all_are(theirs, mark) && !all_are(opened, std::byte{0});
+  finished.release();
+  other.join();
+  prove(set_up, "something to work with");
+  promised(child == 0, "what is its own, and nothing else");
+  promised(whole, "what the parent works with");
 });
 
 const scenario is_wiped("a child sees a wiped key", [] {
@@ -128,6 +207,12 @@ TEST_CASE("a child makes a vault of its own") {
 }
 
 TEST_CASE("fork=inherit gives a child the vault, and leaves the parent's alone") { check_clean(inherits.run()); }
+
+TEST_CASE("a child that inherits a vault while threads change it counts the records that it has") {
+  check_clean(is_counted.run());
+}
+
+TEST_CASE("a child that inherits has nothing of what another thread was working with") { check_clean(is_left_out.run()); }
 
 TEST_CASE("fork=wipe leaves a child a clear refusal") { check_clean(is_wiped.run()); }
 

@@ -274,3 +274,31 @@ TEST_CASE("a vault keeps everything under a key that is due, and then under a ne
   CHECK(records.key_age() < std::chrono::seconds(1));
   CHECK(holds(records, id, traced(1)));
 }
+
+TEST_CASE("the longest key age there is never comes") {
+  vault records(vault::options{.key_age = std::chrono::seconds::max()});
+  const auto id = *records.insert(traced(1).buffer());
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const auto before = records.key_age();
+  CHECK(holds(records, id, traced(1)));
+  CHECK(records.key_age() >= before);
+}
+
+TEST_CASE("a re-key leaves no opened record that no call finds any more") {
+  constexpr std::size_t hot = 8;
+  vault records(vault::options{.hot_records = hot});
+  std::vector<vault::id> ids;
+  for (std::uint64_t seed = 0; seed < hot; ++seed) ids.push_back(*records.insert(traced(seed).buffer()));
+  const auto isolated = [] {
+    struct lockfast_statistics now;
+    lockfast_statistics(&now);
+    return now.live_isolated;
+  };
+  (void)records.rekey();
+  const std::size_t at_rest = isolated();
+  for (const vault::id each : ids) CHECK(records.open(each).has_value());
+  CHECK(isolated() == at_rest + hot);
+  REQUIRE(records.rekey().has_value());
+  CHECK(isolated() == at_rest);
+  for (std::uint64_t seed = 0; seed < hot; ++seed) CHECK(holds(records, ids[seed], traced(seed)));
+}

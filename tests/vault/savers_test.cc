@@ -1,0 +1,121 @@
+// savers_test.cc - two who write one path: one of them is told that it is busy, and what the other writes gets the name whole.
+//
+// What the other does comes at the worst moment: where the first is about to take hold of a file.
+#include <doctest/doctest.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "boojum/named_file.h"
+#include "vault/file_key.h"
+
+using lockfast::memory_error;
+using lockfast::internal::file_to_be;
+
+namespace {
+
+// Runs before the next flock of this thread.
+thread_local std::function<void()> before_hold;
+
+std::string text_of(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+void write(const file_to_be& to, const std::string& text) {
+  REQUIRE(lockfast::platform::write_at(to.opened(), 0, std::as_bytes(std::span(text))) == 0);
+}
+
+}  // namespace
+
+extern "C" int flock(int descriptor, int operation) noexcept {
+  if (before_hold) std::exchange(before_hold, nullptr)();
+  return static_cast<int>(syscall(SYS_flock, descriptor, operation));
+}
+
+TEST_CASE("who takes a file just created for a left-over keeps the name that he then takes") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  std::optional<file_to_be> other;
+  before_hold = [&] {
+    auto created = file_to_be::create(path);
+    REQUIRE(created.has_value());
+    other.emplace(std::move(*created));
+  };
+  const auto late = file_to_be::create(path);
+  REQUIRE(other.has_value());
+  REQUIRE_FALSE(late.has_value());
+  CHECK(late.error() == memory_error::busy);
+  write(*other, "whole");
+  CHECK(other->take_its_name().has_value());
+  CHECK(text_of(path) == "whole");
+}
+
+TEST_CASE("a left-over that somebody else has replaced meanwhile is not removed in his place") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  std::ofstream(folder.file(".records.saving")) << "half a file";
+  std::optional<file_to_be> other;
+  before_hold = [&] {
+    auto created = file_to_be::create(path);
+    REQUIRE(created.has_value());
+    other.emplace(std::move(*created));
+  };
+  const auto late = file_to_be::create(path);
+  REQUIRE(other.has_value());
+  REQUIRE_FALSE(late.has_value());
+  CHECK(late.error() == memory_error::busy);
+  write(*other, "whole");
+  CHECK(other->take_its_name().has_value());
+  CHECK(text_of(path) == "whole");
+}
+
+TEST_CASE("a file that has got its name meanwhile is not taken for a left-over") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  std::optional<file_to_be> other;
+  {
+    auto created = file_to_be::create(path);
+    REQUIRE(created.has_value());
+    other.emplace(std::move(*created));
+  }
+  write(*other, "first");
+  before_hold = [&] {
+    CHECK(other->take_its_name().has_value());
+    other.reset();
+  };
+  auto late = file_to_be::create(path);
+  CHECK_FALSE(other.has_value());
+  REQUIRE(late.has_value());
+  CHECK(text_of(path) == "first");
+  write(*late, "second");
+  CHECK(late->take_its_name().has_value());
+  CHECK(text_of(path) == "second");
+}
+
+TEST_CASE("a file whose name somebody took away neither takes another's nor removes it") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  const std::string beside = folder.file(".records.saving");
+  {
+    std::ofstream(path) << "before";
+    auto mine = file_to_be::create(path);
+    REQUIRE(mine.has_value());
+    write(*mine, "mine");
+    std::filesystem::remove(beside);
+    std::ofstream(beside) << "another's";
+    const auto taken = mine->take_its_name();
+    REQUIRE_FALSE(taken.has_value());
+    CHECK(taken.error() == memory_error::file_system);
+    CHECK(text_of(path) == "before");
+  }
+  CHECK(text_of(beside) == "another's");
+}
