@@ -7,6 +7,7 @@
 
 #include "boojum/named_file.h"
 #include "boojum/plain_room.h"
+#include "boojum/refusing.h"
 #include "boojum/vault_disk.h"
 
 namespace lockfast::internal {
@@ -88,10 +89,8 @@ bool makes_no_sense(const vault_file_header& header) {
   return header.work == 0 || header.block == 0 || header.parallel == 0 || header.saves == 0;
 }
 
-}  // namespace
-
-std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::string& path, const file_key_maker& make_key,
-                                                                     const vault::load_options& chosen) {
+std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const std::string& path, const file_key_maker& make_key,
+                                                                        const vault::load_options& chosen) {
   const auto found = file_that_is::open(path);
   if (!found) return std::unexpected(found.error());
   stored_header stored;
@@ -115,6 +114,13 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::
   vault_state::session with(*into, std::move(*keys));
   if (auto done = loading(*into, with, from, chosen.watch, header->records).run(); !done) return std::unexpected(done.error());
   return into;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::string& path, const file_key_maker& make_key,
+                                                                     const vault::load_options& chosen) {
+  return refusing([&] { return load_or_throw(path, make_key, chosen); });
 }
 
 }  // namespace lockfast::internal

@@ -3,6 +3,7 @@
 
 #include "boojum/named_file.h"
 #include "boojum/plain_room.h"
+#include "boojum/refusing.h"
 #include "boojum/vault_disk.h"
 
 namespace lockfast::internal {
@@ -110,10 +111,8 @@ vault_file_header header_for(const vault_state& from, unsigned work) {
   return header;
 }
 
-}  // namespace
-
-result save_vault(vault_state& from, const std::string& path, unsigned work, const file_key_maker& make_key,
-                  const vault::watcher& watch) {
+result save_or_throw(vault_state& from, const std::string& path, unsigned work, const file_key_maker& make_key,
+                     const vault::watcher& watch) {
   const gate_closed still(from.gate());
   if (!still.closed()) return std::unexpected(memory_error::busy);
   const vault_file_header header = header_for(from, work);
@@ -131,6 +130,13 @@ result save_vault(vault_state& from, const std::string& path, unsigned work, con
   // Counted before it has its name, so that no two files ever have the same number.
   from.set_saves(header.saves);
   return beside->take_its_name();
+}
+
+}  // namespace
+
+result save_vault(vault_state& from, const std::string& path, unsigned work, const file_key_maker& make_key,
+                  const vault::watcher& watch) {
+  return refusing([&] { return save_or_throw(from, path, work, make_key, watch); });
 }
 
 }  // namespace lockfast::internal
