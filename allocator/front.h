@@ -3,10 +3,10 @@
 //    freed --> | newest ... resting ... | ready: oldest, one of them chosen at random | --> chosen --> handed out
 //                                            ^ more from the slab's list when none are ready, and back to it when full
 //
-// What is handed out next is chosen when the one before it is handed out, so that an allocation does not wait to learn where its
-// secret lies. A freed slot rests until a quarter of what the ring holds was freed after it, unless a shortage leaves no other.
-// Everything here is free, so wiped: a front holds no secret. It is bounded, and drained when its thread ends; its record then
-// serves the next thread.
+// What is handed out next is chosen when the one before it is handed out, so that an allocation does not wait to learn where
+// its secret lies. A freed slot rests until a quarter of what the ring holds was freed after it, unless a shortage leaves no
+// other. Everything here is free, so wiped: a front holds no secret. It is bounded, and drained when its thread ends; its record
+// then serves the next thread.
 //
 // Invariants
 //   1. A slot is in one front, or waits in its slab, or is live.

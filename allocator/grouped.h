@@ -54,8 +54,8 @@ class grouped {
     return alignment <= most_alignment && size <= size_class::most_capacity - shift_room(alignment);
   }
 
-  // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when size is
-  // not one that slab::admit_quick takes.
+  // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when
+  // size is not one that slab::admit_quick takes.
   [[nodiscard]] static std::byte* allocate_quick(std::uint8_t family, std::size_t size, int value);
   // The same for every size.
   [[nodiscard]] std::byte* allocate_ready(std::size_t size, int value);

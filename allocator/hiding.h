@@ -1,7 +1,7 @@
 // hiding.h - hidden pages taken and given back while no fork is under way.
 //
-// Between the moment that a hidden page is mapped and the moment that it is kept out of forked children, a child would share it;
-// and until it is written down where hidden pages are, a child would not know of the gap that it finds there.
+// Between the moment that a hidden page is mapped and the moment that it is kept out of forked children, a child would share
+// it; and until it is written down where hidden pages are, a child would not know of the gap that it finds there.
 //
 // Threads: everything, from any thread; one mutex, which nobody holds while taking another.
 #ifndef LOCKFAST_ALLOCATOR_HIDING_H

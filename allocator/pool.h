@@ -9,8 +9,8 @@
 // Invariants
 //   1. The policy does not change once the pool has started.
 //   2. Before a fork, mutexes are taken in one order: start, the compartments' registry, each arena's or space's growth, hiding,
-//      ledger, region map, metadata. Whoever holds two elsewhere took them in this order; the others' are not taken for a fork, and a
-//      child begins what they guard anew.
+//      ledger, region map, grants, metadata. Whoever holds two elsewhere took them in this order; the others' are not taken for
+//      a fork, and a child begins what they guard anew.
 //
 // Threads: everything, from any thread.
 #ifndef LOCKFAST_ALLOCATOR_POOL_H

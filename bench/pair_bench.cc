@@ -29,8 +29,8 @@ struct row {
 };
 
 constexpr std::size_t kibibyte = 1024;
-constexpr row rows[] = {
-    {16, 1}, {32, 1}, {256, 1}, {4096, 1}, {16 * kibibyte, 1}, {64 * kibibyte, 1}, {kibibyte * kibibyte, 1}, {32, 2}};
+constexpr row rows[] = {{16, 1}, {32, 1}, {256, 1}, {4096, 1}, {16 * kibibyte, 1}, {64 * kibibyte, 1}, {kibibyte * kibibyte, 1},
+                        {32, 2}};
 
 void run(const subject& of, std::size_t size, std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {

@@ -21,21 +21,11 @@ void session::refuse_size() {
   lockfast_statistics(&before);
   void* address = nullptr;
   switch (input_.below(6)) {
-    case 0:
-      address = lockfast_malloc(size);
-      break;
-    case 1:
-      address = lockfast_malloc_isolated(size);
-      break;
-    case 2:
-      address = lockfast_calloc(1 + less, size);
-      break;
-    case 3:
-      address = lockfast_calloc(size, 1 + less);
-      break;
-    case 4:
-      address = lockfast_aligned_alloc(std::size_t{1} << input_.below(14), size);
-      break;
+    case 0: address = lockfast_malloc(size); break;
+    case 1: address = lockfast_malloc_isolated(size); break;
+    case 2: address = lockfast_calloc(1 + less, size); break;
+    case 3: address = lockfast_calloc(size, 1 + less); break;
+    case 4: address = lockfast_aligned_alloc(std::size_t{1} << input_.below(14), size); break;
     default:
       if (secrets_.live().empty()) return skip();
       const secret& one = secrets_.live()[choose()];

@@ -29,14 +29,10 @@ void victim::live() {
 
 void* victim::allocate(const block& wanted) {
   switch (wanted.how) {
-    case block::way::malloc:
-      return lockfast_malloc(wanted.size);
-    case block::way::malloc_isolated:
-      return lockfast_malloc_isolated(wanted.size);
-    case block::way::calloc:
-      return lockfast_calloc(1, wanted.size);
-    case block::way::aligned_alloc:
-      return lockfast_aligned_alloc(wanted.alignment, wanted.size);
+    case block::way::malloc: return lockfast_malloc(wanted.size);
+    case block::way::malloc_isolated: return lockfast_malloc_isolated(wanted.size);
+    case block::way::calloc: return lockfast_calloc(1, wanted.size);
+    case block::way::aligned_alloc: return lockfast_aligned_alloc(wanted.alignment, wanted.size);
     case block::way::compartment:
       if (keys_ == nullptr) keys_ = lockfast_compartment_create();
       return keys_ == nullptr ? nullptr : lockfast_compartment_malloc(keys_, wanted.size);
@@ -93,24 +89,15 @@ void* victim::foreign() const {
   static std::uint8_t elsewhere[64];
   const auto at = [](std::uintptr_t address) { return reinterpret_cast<void*>(address); };
   switch (pick(9)) {
-    case 0:
-      return elsewhere + plan_.flip % sizeof elsewhere;
-    case 1:
-      return const_cast<std::size_t*>(&plan_.offset);
-    case 2:
-      return at(16);
-    case 3:
-      return at(UINTPTR_MAX - plan_.flip);
-    case 4:
-      return at(std::uintptr_t{1} << 63 | plan_.flip);
-    case 5:
-      return run();
-    case 6:
-      return end() + 1 + plan_.flip;
-    case 7:
-      return at(number(target_) ^ std::uintptr_t{1} << (20 + plan_.flip % 27));
-    default:
-      return mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    case 0: return elsewhere + plan_.flip % sizeof elsewhere;
+    case 1: return const_cast<std::size_t*>(&plan_.offset);
+    case 2: return at(16);
+    case 3: return at(UINTPTR_MAX - plan_.flip);
+    case 4: return at(std::uintptr_t{1} << 63 | plan_.flip);
+    case 5: return run();
+    case 6: return end() + 1 + plan_.flip;
+    case 7: return at(number(target_) ^ std::uintptr_t{1} << (20 + plan_.flip % 27));
+    default: return mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   }
 }
 
@@ -123,36 +110,23 @@ bool victim::reading() const {
 
 void victim::harm() {
   switch (plan_.what) {
-    case corruption::none:
-      end_clean();
-    case corruption::canary:
-      return change_canary();
-    case corruption::another_canary:
-      return copy_another_canary();
-    case corruption::earlier_canary:
-      return restore_earlier_canary();
-    case corruption::padding:
-      return change_zeros();
-    case corruption::far_before:
-      return change_far_before();
+    case corruption::none: end_clean();
+    case corruption::canary: return change_canary();
+    case corruption::another_canary: return copy_another_canary();
+    case corruption::earlier_canary: return restore_earlier_canary();
+    case corruption::padding: return change_zeros();
+    case corruption::far_before: return change_far_before();
     case corruption::after:
-    case corruption::read_after:
-      return touch_after();
+    case corruption::read_after: return touch_after();
     case corruption::freed_write:
-    case corruption::freed_read:
-      return touch_freed();
-    case corruption::moved_write:
-      return touch_moved();
-    case corruption::double_free:
-      notice_second_free();
-    case corruption::inner_pointer:
-      notice_pointer(inner());
-    case corruption::foreign_pointer:
-      notice_pointer(foreign());
+    case corruption::freed_read: return touch_freed();
+    case corruption::moved_write: return touch_moved();
+    case corruption::double_free: notice_second_free();
+    case corruption::inner_pointer: notice_pointer(inner());
+    case corruption::foreign_pointer: notice_pointer(foreign());
     case corruption::no_access_read:
     case corruption::no_access_write:
-    case corruption::read_only_write:
-      return touch_against_access();
+    case corruption::read_only_write: return touch_against_access();
   }
 }
 
@@ -244,9 +218,7 @@ void victim::notice(noticing by) {
   if (in_compartment() && (plan_.flip & 2) != 0 && lockfast_compartment_protect(keys_, LOCKFAST_NOACCESS) != 0)
     leave(outcome::control_failed);
   switch (by) {
-    case noticing::free:
-      lockfast_free(target_);
-      leave(outcome::unnoticed);
+    case noticing::free: lockfast_free(target_); leave(outcome::unnoticed);
     case noticing::audit:
       damaged = lockfast_audit();
       if (damaged == 0) leave(outcome::unnoticed);
