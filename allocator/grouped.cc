@@ -373,9 +373,12 @@ void grouped::after_fork_in_child() {
     if (absent) return one.leave_absent() != 0;
     auto found = policy_.fork == platform::fork_policy::wipe ? slab::contents::lost : slab::contents::inherited;
     if (one.protect(platform::access::read_write) != 0) {
-      // Hidden pages of which there is no copy.
-      if (!one.hidden() || !one.fill_gap_in_child(0, policy_.fork)) return one.leave_absent() != 0;
-      found = slab::contents::lost;
+      // Hidden pages: zeros where those are asked for; of an inheriting child that has no copy the secrets are absent.
+      const bool fills = one.hidden() && policy_.fork == platform::fork_policy::wipe && one.fill_gap_in_child(0, policy_.fork);
+      if (!fills) {
+        if (one.hidden()) (void)platform::reserve_again(one.run(), one.opened_bytes(), policy_.fork);
+        return one.leave_absent() != 0;
+      }
     }
     slab_list& home = *one.list;
     one.settle_in_child(found);
