@@ -1,11 +1,13 @@
 // fork_test.cc - what a forked child finds, under each fork policy, and that its parent never notices.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -14,6 +16,7 @@
 #include "support/child.h"
 #include "support/page_state.h"
 #include "support/probe.h"
+#include "support/sanitized.h"
 
 namespace {
 
@@ -88,6 +91,44 @@ TEST_CASE("fork=inherit gives the child a private copy, locked again, of the sam
       lockfast_free(fresh);
     });
     secrets.unchanged();
+  }));
+}
+
+TEST_CASE("fork=inherit without room for a copy leaves hidden secrets absent, never zero, and the child goes on") {
+  if (sanitized) {
+    MESSAGE("skipped: a sanitizer needs address space of its own");
+    return;
+  }
+  check_clean(in_child([] {
+    options("fork=inherit,hidden=on");
+    auto* const isolated = static_cast<char*>(lockfast_malloc_isolated(32));
+    auto* const grouped = static_cast<char*>(lockfast_malloc(32));
+    prove(isolated != nullptr && grouped != nullptr, "secrets");
+    lockfast_receipt receipt;
+    if (lockfast_describe(isolated, &receipt) != 0 || receipt.backing != LOCKFAST_HIDDEN) return;
+    for (char* const secret : {isolated, grouped}) std::memset(secret, 'p', 32);
+    rlimit before;
+    prove(getrlimit(RLIMIT_AS, &before) == 0, "the limit");
+    // As much address space as there is now: nothing for the copy, but what the child lacks could be filled with zeros.
+    unsigned long pages = 0;
+    std::FILE* const counts = std::fopen("/proc/self/statm", "r");
+    prove(counts != nullptr && std::fscanf(counts, "%lu", &pages) == 1, "the address space in use");
+    std::fclose(counts);
+    const rlimit no_more{pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)), before.rlim_max};
+    prove(setrlimit(RLIMIT_AS, &no_more) == 0, "no address space for the copy");
+    forked([&] {
+      prove(setrlimit(RLIMIT_AS, &before) == 0, "address space for the child");
+      for (char* const secret : {isolated, grouped}) {
+        promised(traps_on_read(secret), "a touch traps");
+        promised(lockfast_describe(secret, &receipt) == -1, "no receipt");
+        lockfast_free(secret);
+      }
+      void* const own = lockfast_malloc(32);
+      promised(own != nullptr && lockfast_check(own) == 0 && lockfast_audit() == 0, "a secret of the child's own");
+      lockfast_free(own);
+    });
+    prove(setrlimit(RLIMIT_AS, &before) == 0, "the limit as it was");
+    for (char* const secret : {isolated, grouped}) promised(secret[0] == 'p' && secret[31] == 'p', "the parent's secret");
   }));
 }
 
