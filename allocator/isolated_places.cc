@@ -197,7 +197,9 @@ void isolated_arena::copy_for_child() {
   const auto for_each_hidden = [&](auto act) {
     for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
       for (span* at = one->begin(); at < one->end(); ++at) {
-        if (at->hidden() && at->current_state() == span::state::live) act(*at);
+        // One that another thread is busy with, to open or close it, is live soon.
+        const span::state seen = at->current_state();
+        if (at->hidden() && (seen == span::state::live || seen == span::state::busy)) act(*at);
       }
     }
   };
