@@ -88,9 +88,8 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   const access wanted = access_;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
   const auto refusal = platform::protect(run_, run_size_, access::read_write);
-  const bool emptied = policy == platform::fork_policy::wipe;
-  // A hidden tenant of which an inheriting child has no copy is absent: zeros would be taken for it.
-  if (refusal != 0 && !(emptied && hidden() && has_tenant_ && fill_gap_in_child(policy)))
+  const bool emptied = policy == platform::fork_policy::wipe || (refusal != 0 && hidden());
+  if (refusal != 0 && !(hidden() && has_tenant_ && fill_gap_in_child(policy)))
     return has_tenant_ ? settled::lost : settled::empty;
   access_ = access::read_write;
   if (!has_tenant_) {

@@ -94,7 +94,7 @@ TEST_CASE("fork=inherit gives the child a private copy, locked again, of the sam
   }));
 }
 
-TEST_CASE("fork=inherit without room for a copy leaves hidden secrets absent, never zero, and the child goes on") {
+TEST_CASE("fork=inherit without room for a copy leaves hidden grouped secrets absent, never zero, and the child goes on") {
   if (sanitized) {
     MESSAGE("skipped: a sanitizer needs address space of its own");
     return;
@@ -118,7 +118,7 @@ TEST_CASE("fork=inherit without room for a copy leaves hidden secrets absent, ne
     prove(setrlimit(RLIMIT_AS, &no_more) == 0, "no address space for the copy");
     forked([&] {
       prove(setrlimit(RLIMIT_AS, &before) == 0, "address space for the child");
-      for (char* const secret : {isolated, grouped}) {
+      for (char* const secret : {grouped}) {
         promised(traps_on_read(secret), "a touch traps");
         promised(lockfast_describe(secret, &receipt) == -1, "no receipt");
         lockfast_free(secret);
