@@ -68,6 +68,9 @@ class isolated_arena {
   void add_to(struct lockfast_statistics& out);
 
   void wipe_on_signal();
+  // In front of a fork, with no mutex held that a thread busy with a span may wait for: copies what a child is to inherit and
+  // would not have, for which it waits until those threads are done.
+  void copy_for_child();
   void before_fork();
   void after_fork_in_parent();
   void after_fork_in_child();
@@ -94,7 +97,6 @@ class isolated_arena {
   void release_large(span_region& emptied);
   void release_vacant_regions();
   void release(span_region& vacant);
-  void copy_for_child();
   void place_copies_in_child();
   [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties, std::size_t place_count);
   void claim(const std::byte* secret, span& at) const;

@@ -203,6 +203,7 @@ void isolated_arena::copy_for_child() {
       }
     }
   };
+  span::hold_back(true);
   copy_.until_complete([&](std::size_t surplus) {
     std::size_t run_count = 0;
     std::size_t page_count = 0;
@@ -212,7 +213,7 @@ void isolated_arena::copy_for_child() {
     });
     copy_.begin(run_count + run_count * surplus / 8 + surplus, (page_count + page_count * surplus / 8 + surplus) * page_);
     for_each_hidden([&](span& at) {
-      if (!at.claim_live_soon()) return;
+      if (!at.claim_for_copy()) return;
       const access before = at.current_access();
       if (at.hidden() && (before != access::none || at.protect(access::read) == 0)) {
         (void)copy_.add(&at, at.run(), at.run_size(), at.generation());
@@ -221,6 +222,7 @@ void isolated_arena::copy_for_child() {
       at.set(span::state::live);
     });
   });
+  span::hold_back(false);
 }
 
 void isolated_arena::place_copies_in_child() {
@@ -237,10 +239,7 @@ void isolated_arena::place_copies_in_child() {
   copy_.end();
 }
 
-void isolated_arena::before_fork() {
-  growth_.lock();
-  copy_for_child();
-}
+void isolated_arena::before_fork() { growth_.lock(); }
 
 void isolated_arena::after_fork_in_parent() {
   copy_.end();

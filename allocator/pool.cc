@@ -390,6 +390,7 @@ constexpr int first_priority = 101;
 
 void pool::before_fork() {
   start_exclusion.lock();
+  for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
   compartment::before_fork();
   for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
   for (pool* const one : every_pool) one->grouped_.copy_for_child();

@@ -88,8 +88,9 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   const access wanted = access_;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
   const auto refusal = platform::protect(run_, run_size_, access::read_write);
-  const bool emptied = policy == platform::fork_policy::wipe || (refusal != 0 && hidden());
-  if (refusal != 0 && !(hidden() && has_tenant_ && fill_gap_in_child(policy)))
+  const bool emptied = policy == platform::fork_policy::wipe;
+  // Hidden pages stayed with the parent: zeros stand for them where zeros were asked for, and nothing does where the copy failed.
+  if (refusal != 0 && !(emptied && hidden() && has_tenant_ && fill_gap_in_child(policy)))
     return has_tenant_ ? settled::lost : settled::empty;
   access_ = access::read_write;
   if (!has_tenant_) {
@@ -132,11 +133,14 @@ namespace {
 
 // Of a yield each: longer than any operation on a span takes.
 constexpr int most_waits = 1000;
+// The same where a copy would be missing else, and that operation's thread may have to be scheduled first. Without end it would
+// be a deadlock in a program that forks in a handler of the signal which ended that operation.
+constexpr int most_waits_for_copy = 100000;
 
 }  // namespace
 
-bool span::claim_live_soon() {
-  for (int waits = 0; waits < most_waits; ++waits) {
+bool span::claim_for_copy() {
+  for (int waits = 0; waits < most_waits_for_copy; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
     if (seen != state::busy) return false;

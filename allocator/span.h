@@ -55,8 +55,11 @@ class alignas(64) span {
 
   // Waits until nobody is busy with it; true when it is live, and now busy with the caller.
   [[nodiscard]] bool claim_live();
-  // The same, without waiting longer than a short operation takes: for whoever holds a mutex that the other may wait for.
-  [[nodiscard]] bool claim_live_soon();
+  // The same while hold_back() holds, without waiting for ever: whoever is busy may be what the caller has interrupted.
+  [[nodiscard]] bool claim_for_copy();
+  // Has claim_live() wait, in every thread and for every span, until it is let go: a thread that opens and closes a span without
+  // a pause would hardly leave it to a fork that is to copy it.
+  static void hold_back(bool held) { held_back_ = held; }
   // True when it was absent, and is now busy with the caller.
   [[nodiscard]] bool claim_absent() {
     state seen = state::absent;
@@ -153,6 +156,8 @@ class alignas(64) span {
   relaxed<bool> is_wiping_;  // for a signal handler: the tenant is gone, its bytes may not be
   platform::access access_ = platform::access::none;
   std::atomic<state> state_ = state::fresh;
+
+  inline static relaxed<bool> held_back_;
 };
 static_assert(sizeof(void*) != 8 || sizeof(span) == 64);
 
@@ -173,6 +178,7 @@ inline span::tenancy span::fit(std::byte* end, std::size_t size, std::size_t ali
 
 inline bool span::claim_live() {
   for (;;) {
+    while (held_back_) platform::yield();
     state seen = state::live;
     // Alone, a load and a store do what the atomic exchange is for, at a tenth of its cost.
     if (platform::single_threaded() && current_state() == state::live) {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <thread>
@@ -222,12 +223,18 @@ const scenario view_at_inheriting_fork("views at a fork inherit", [] {
 const scenario opening_and_forking("fork beside views", [] {
   choose(LOCKFAST_FORK_INHERIT);
   const auto value = buffer<std::byte>::random(32);
+  const auto same = value->copy();
   std::atomic<bool> ended = false;
   std::thread other([&] {
     while (!ended) (void)value->try_read();
   });
   for (int round = 0; round < (under_sanitizer ? 10 : 60); ++round) {
-    promised_in_child([&] { promised(value->try_read().has_value(), "the child opens its copy"); });
+    promised_in_child([&] {
+      const auto view = value->try_read();
+      promised(view.has_value(), "the child opens its copy");
+      const auto expected = same->try_read();
+      promised(expected && std::ranges::equal(*view, *expected), "and finds the secret");
+    });
   }
   ended = true;
   other.join();

@@ -94,7 +94,7 @@ TEST_CASE("fork=inherit gives the child a private copy, locked again, of the sam
   }));
 }
 
-TEST_CASE("fork=inherit without room for a copy leaves hidden grouped secrets absent, never zero, and the child goes on") {
+TEST_CASE("fork=inherit without room for a copy leaves hidden secrets absent, never zero, and the child goes on") {
   if (sanitized) {
     MESSAGE("skipped: a sanitizer needs address space of its own");
     return;
@@ -118,7 +118,7 @@ TEST_CASE("fork=inherit without room for a copy leaves hidden grouped secrets ab
     prove(setrlimit(RLIMIT_AS, &no_more) == 0, "no address space for the copy");
     forked([&] {
       prove(setrlimit(RLIMIT_AS, &before) == 0, "address space for the child");
-      for (char* const secret : {grouped}) {
+      for (char* const secret : {isolated, grouped}) {
         promised(traps_on_read(secret), "a touch traps");
         promised(lockfast_describe(secret, &receipt) == -1, "no receipt");
         lockfast_free(secret);
@@ -129,6 +129,30 @@ TEST_CASE("fork=inherit without room for a copy leaves hidden grouped secrets ab
     });
     prove(setrlimit(RLIMIT_AS, &before) == 0, "the limit as it was");
     for (char* const secret : {isolated, grouped}) promised(secret[0] == 'p' && secret[31] == 'p', "the parent's secret");
+  }));
+}
+
+TEST_CASE("fork=inherit copies an isolated secret that another thread opens and closes without a pause") {
+  check_clean(in_child([] {
+    options("fork=inherit");
+    auto* const secret = static_cast<char*>(lockfast_malloc_isolated(32));
+    prove(secret != nullptr, "a secret");
+    std::memset(secret, 'b', 32);
+    std::atomic<bool> ended = false;
+    std::thread other([&] {
+      while (!ended) {
+        prove(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "opened");
+        prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
+      }
+    });
+    for (int round = 0; round < 50; ++round) {
+      forked([&] {
+        promised(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "the child opens its copy");
+        promised(secret[0] == 'b' && secret[31] == 'b' && lockfast_check(secret) == 0, "and finds the secret");
+      });
+    }
+    ended = true;
+    other.join();
   }));
 }
 
