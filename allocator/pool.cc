@@ -11,6 +11,7 @@
 #include "allocator/ledger.h"
 #include "allocator/metadata.h"
 #include "allocator/options.h"
+#include "allocator/policies.h"
 #include "allocator/region_map.h"
 #include "allocator/scoped_lock.h"
 
@@ -36,45 +37,6 @@ constinit bool thread_exits_known = false;
 constexpr unsigned no_arena = ~0U;
 constinit std::atomic<unsigned> threads_seen = 0;
 [[gnu::tls_model("initial-exec")]] constinit thread_local unsigned thread_arena = no_arena;
-
-// What the number of pages that rest unused, ready for the next secrets, is measured by: 16 MiB, and no more than a quarter of
-// what may be locked, so that the rest of the program is left its share.
-std::size_t idle_pages() {
-  constexpr std::size_t most_bytes = std::size_t{16} << 20;
-  const std::size_t quarter = platform::lock_limit() / 4;
-  return (quarter < most_bytes ? quarter : most_bytes) / platform::page_size();
-}
-
-// What a thread may keep of each size class in its front: 16 KiB, and no more than a little of what may be locked.
-std::size_t front_bytes() {
-  constexpr std::size_t most_bytes = std::size_t{16} << 10;
-  const std::size_t little = platform::lock_limit() / 512;
-  return little < most_bytes ? little : most_bytes;
-}
-
-// Why a policy hides nothing here, or 0.
-platform::error hide_error_under(lockfast_hidden chosen) {
-  if (chosen == LOCKFAST_HIDDEN_OFF) return ECANCELED;
-  if (chosen == LOCKFAST_HIDDEN_AUTO && platform::may_hibernate()) return ECANCELED;
-  return platform::hiding_error();
-}
-
-// Guard markers count against the lock limit as locked pages do, and maps do not: so where maps are scarce and locks are not,
-// from an eighth of the maps on. A child whose pages are wiped would lose them.
-std::size_t marked_from_maps(platform::fork_policy chosen) {
-  const std::size_t maps = platform::map_limit();
-  const bool locks_are_plenty = platform::lock_limit() / platform::page_size() >= maps;
-  const bool wanted = locks_are_plenty && maps != SIZE_MAX && chosen != platform::fork_policy::wipe;
-  return wanted && platform::has_guard_markers() ? maps / 8 : SIZE_MAX;
-}
-
-platform::fork_policy fork_policy_of(lockfast_fork chosen) {
-  switch (chosen) {
-    case LOCKFAST_FORK_INHERIT: return platform::fork_policy::inherit;
-    case LOCKFAST_FORK_WIPE: return platform::fork_policy::wipe;
-    default: return platform::fork_policy::absent;
-  }
-}
 
 }  // namespace
 
@@ -123,23 +85,9 @@ void pool::start() {
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
   options_ = policy();
-  const platform::error hide_error = hide_error_under(options_.hidden);
-  const isolated_arena::policy policy_of_each = {
-      .lock = options_.lock == LOCKFAST_LOCK_REQUIRED ? span::lock_wanted::always : span::lock_wanted::if_possible,
-      .fork = fork_policy_of(options_.fork),
-      .trap_freed = options_.freed == LOCKFAST_FREED_TRAP,
-      .idle_pages = idle_pages() / arena_count,
-      .large_idle_pages = idle_pages() / 2,
-      .signal = signal_,
-      .hide_error = hide_error,
-      .marked_from_maps = marked_from_maps(fork_policy_of(options_.fork))};
-  for (isolated_arena& arena : isolated_) arena.start(policy_of_each);
-  grouped_.start({.fork = policy_of_each.fork,
-                  .signal = signal_,
-                  .lock_required = options_.lock == LOCKFAST_LOCK_REQUIRED,
-                  .fronts = thread_exits_known,
-                  .front_bytes = front_bytes(),
-                  .hide_error = hide_error});
+  const policies chosen = policies_of(options_, signal_, arena_count, thread_exits_known);
+  for (isolated_arena& arena : isolated_) arena.start(chosen.of_isolated);
+  grouped_.start(chosen.of_grouped);
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {
     if (platform::on_fatal_signal(wipe_all) != 0) end_process(breach::no_crash_handler, signal_);
     crash_handled = true;

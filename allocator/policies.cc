@@ -1,0 +1,73 @@
+// policies.cc - limits and abilities of the machine, weighed.
+#include "allocator/policies.h"
+
+#include <cerrno>
+#include <cstdint>
+
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+namespace {
+
+// What the number of pages that rest unused, ready for the next secrets, is measured by: 16 MiB, and no more than a quarter of
+// what may be locked, so that the rest of the program is left its share.
+std::size_t idle_pages() {
+  constexpr std::size_t most_bytes = std::size_t{16} << 20;
+  const std::size_t quarter = platform::lock_limit() / 4;
+  return (quarter < most_bytes ? quarter : most_bytes) / platform::page_size();
+}
+
+// What a thread may keep of each size class in its front: 16 KiB, and no more than a little of what may be locked.
+std::size_t front_bytes() {
+  constexpr std::size_t most_bytes = std::size_t{16} << 10;
+  const std::size_t little = platform::lock_limit() / 512;
+  return little < most_bytes ? little : most_bytes;
+}
+
+// Why a policy hides nothing here, or 0.
+platform::error hide_error_under(lockfast_hidden chosen) {
+  if (chosen == LOCKFAST_HIDDEN_OFF) return ECANCELED;
+  if (chosen == LOCKFAST_HIDDEN_AUTO && platform::may_hibernate()) return ECANCELED;
+  return platform::hiding_error();
+}
+
+// Guard markers count against the lock limit as locked pages do, and maps do not: so where maps are scarce and locks are not,
+// from an eighth of the maps on. A child whose pages are wiped would lose them.
+std::size_t marked_from_maps(platform::fork_policy chosen) {
+  const std::size_t maps = platform::map_limit();
+  const bool locks_are_plenty = platform::lock_limit() / platform::page_size() >= maps;
+  const bool wanted = locks_are_plenty && maps != SIZE_MAX && chosen != platform::fork_policy::wipe;
+  return wanted && platform::has_guard_markers() ? maps / 8 : SIZE_MAX;
+}
+
+platform::fork_policy fork_policy_of(lockfast_fork chosen) {
+  switch (chosen) {
+    case LOCKFAST_FORK_INHERIT: return platform::fork_policy::inherit;
+    case LOCKFAST_FORK_WIPE: return platform::fork_policy::wipe;
+    default: return platform::fork_policy::absent;
+  }
+}
+
+}  // namespace
+
+policies policies_of(const lockfast_options& options, breach_signal signal, std::size_t arena_count, bool threads_end) {
+  const bool lock_required = options.lock == LOCKFAST_LOCK_REQUIRED;
+  const platform::fork_policy fork = fork_policy_of(options.fork);
+  const platform::error hide_error = hide_error_under(options.hidden);
+  return {.of_isolated = {.lock = lock_required ? span::lock_wanted::always : span::lock_wanted::if_possible,
+                          .fork = fork,
+                          .trap_freed = options.freed == LOCKFAST_FREED_TRAP,
+                          .idle_pages = idle_pages() / arena_count,
+                          .large_idle_pages = idle_pages() / 2,
+                          .signal = signal,
+                          .hide_error = hide_error,
+                          .marked_from_maps = marked_from_maps(fork)},
+          .of_grouped = {.fork = fork,
+                         .signal = signal,
+                         .lock_required = lock_required,
+                         .fronts = threads_end,
+                         .front_bytes = front_bytes(),
+                         .hide_error = hide_error}};
+}
+
+}  // namespace lockfast::internal
