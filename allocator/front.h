@@ -92,18 +92,21 @@ class front_list {
 
   [[nodiscard]] std::size_t in_ring() const { return tail_ - head_; }
 
+  slot_ref slots_[most_depth] = {};
   slot_ref chosen_ = {};
   std::size_t head_ = first_tail;
   relaxed<std::size_t> tail_ = first_tail;
   std::size_t depth_ = 0;
   std::size_t resting_ = 0;
-  slot_ref slots_[most_depth] = {};
 };
 
 // What stands where a front has no list yet.
 inline constinit front_list no_front_list;
 
 class alignas(64) front {
+ private:
+  std::atomic<front_list*> lists_[size_class::count];  // written by the thread alone
+
  public:
   front();
 
@@ -121,9 +124,6 @@ class alignas(64) front {
   front* next_unused = nullptr;   // in the list of those without a thread
 
   void forget_in_child();
-
- private:
-  std::atomic<front_list*> lists_[size_class::count];  // written by the thread alone
 };
 
 // This thread's front in each family; null until its first use of it, and again once the thread ends. Initial-exec: a word of

@@ -175,7 +175,7 @@ void slab::put_free(std::size_t index) { free_[free_count_++] = static_cast<std:
 bool slab::whole(std::size_t index, slot::facts known) const {
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + known.shift();
-  const canary beside(key_, secret, known.generation());
+  const slot_canary beside(key_, secret, known.generation());
   if (known.is_live_and_full()) return beside.flanks(begin, begin + stride_ - margin);
   return beside.surrounds(begin, secret, size_of(known), begin + stride_);
 }
@@ -189,7 +189,7 @@ std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, i
   std::byte* const secret = begin + margin + shift;
   const slot::facts known = before.next(shift, capacity_ - shift - size);
   enter(entered, known);
-  const canary beside(key_, secret, known.generation());
+  const slot_canary beside(key_, secret, known.generation());
   if (size == capacity_) {
     beside.flank(begin, begin + stride_ - margin);
   } else {
@@ -219,7 +219,7 @@ bool slab::whole_or_gone(std::size_t index) const {
   if (!before.is_live()) return true;
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + before.shift();
-  const canary beside(key_, secret, before.generation());
+  const slot_canary beside(key_, secret, before.generation());
   const bool same = beside.surrounds(begin, secret, size_of(before), begin + stride_, racing_word);
   std::atomic_thread_fence(std::memory_order_acquire);
   return same || facts(index) != before;
@@ -242,7 +242,7 @@ void slab::resize(std::size_t index, std::size_t size) {
   slots_[index].write(before.in(slot::state::busy));
   std::atomic_thread_fence(std::memory_order_release);
   if (size < size_before) wipe(secret + size, size_before - size);
-  canary(key_, secret, before.generation()).surround(begin, secret, size, begin + stride_);
+  slot_canary(key_, secret, before.generation()).surround(begin, secret, size, begin + stride_);
   if (size > size_before) fill(secret + size_before, fresh_byte, size - size_before);
   slots_[index].write(after.in(slot::state::live));
 }
@@ -312,7 +312,7 @@ void slab::renew_in_child(const std::byte* known_then) {
     std::byte* const begin = place(index) - margin;
     std::byte* const secret = begin + margin + known.shift();
     wipe(begin, stride_);
-    canary(key_, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
+    slot_canary(key_, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
   }
 }
 
@@ -346,7 +346,7 @@ void slab::settle_in_child(contents found) {
     slots_[index].write(known.in(slot::state::live));
     std::byte* const secret = begin + margin + known.shift();
     // What was damaged stays so: under the new key its old canary is as wrong.
-    if (intact) canary(renewed, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
+    if (intact) slot_canary(renewed, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
   }
   key_ = renewed;
 }

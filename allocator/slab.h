@@ -32,6 +32,7 @@
 #include "allocator/hiding.h"
 #include "allocator/relaxed.h"
 #include "allocator/slot.h"
+#include "allocator/slot_canary.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -254,13 +255,13 @@ inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int val
   std::byte* const secret = place(index);
   // 16, 32 or 48 bytes: three blocks, the same twice or thrice when there are fewer, none of which crosses a cache line.
   const std::size_t middle = second_block(size);
-  std::uint64_t seen = canary::words_beside(secret - margin, secret + size);
+  std::uint64_t seen = slot_canary::words_beside(secret - margin, secret + size);
   for (const std::size_t at : {std::size_t{0}, middle, size - 16}) seen |= word_at(secret + at) | word_at(secret + at + 8);
   if (!before.is_free() || seen != 0) [[unlikely]]
     return nullptr;
   const slot::facts known = before.next(0, 0);
   enter(entered, known);
-  canary(key_, secret, known.generation()).flank(secret - margin, secret + size);
+  slot_canary(key_, secret, known.generation()).flank(secret - margin, secret + size);
   put_blocks(secret, middle, size, block{} + 0x0101010101010101U * static_cast<unsigned char>(value));
   entered.write(known.in(slot::state::live));
   return secret;
@@ -278,13 +279,13 @@ inline std::size_t slab::evict_quick(std::byte* secret) {
   const slot::facts known = left.read();
   const std::size_t size = capacity_;
   if (!known.is_live_and_full() || size > most_quick ||
-      !canary(key_, secret, known.generation()).flanks(secret - margin, secret + size)) [[unlikely]] {
+      !slot_canary(key_, secret, known.generation()).flanks(secret - margin, secret + size)) [[unlikely]] {
     return no_slot;
   }
   left.write(known.in(slot::state::free));
   // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.
   std::atomic_thread_fence(std::memory_order_release);
-  canary::wipe(secret - margin, secret + size);
+  slot_canary::wipe(secret - margin, secret + size);
   put_blocks(secret, second_block(size), size, block{});
   __asm__ volatile("" : : "r"(secret) : "memory");
   return index;

@@ -3,7 +3,7 @@
 // Invariants
 //   1. state: free --> entering --> live --> free, and live <--> busy while its owner resizes it. It is entering while its
 //      canaries are written, and free from before it is wiped.
-//   2. The generation counts the tenants; it wraps after 2^30.
+//   2. The generation counts the tenants; it wraps after 2^32.
 //
 // Threads: the queries from any thread; the rest belongs to whoever holds the slot or its secret.
 #ifndef LOCKFAST_ALLOCATOR_SLOT_H
@@ -19,7 +19,7 @@ class slot {
  public:
   enum class state : std::uint64_t { free, live, busy, entering };
 
-  // All that is known, in one word:  | shift: 12 | slack: 20 | generation: 30 | state: 2 |
+  // All that is known, in one word:  | generation: 32 | shift: 12 | slack: 18 | state: 2 |
   class facts {
    public:
     explicit facts(std::uint64_t bits) : bits_(bits) {}
@@ -28,17 +28,17 @@ class slot {
     [[nodiscard]] bool is_free() const { return (bits_ & state_mask) == 0; }
     [[nodiscard]] bool is_live() const { return current_state() == state::live; }
     // Live, and its secret fills the slot.
-    [[nodiscard]] bool is_live_and_full() const { return (bits_ & (layout_mask | state_mask)) == 1; }
-    [[nodiscard]] std::uint64_t generation() const { return bits_ & generation_mask; }
+    [[nodiscard]] bool is_live_and_full() const { return static_cast<std::uint32_t>(bits_) == 1; }
+    [[nodiscard]] std::uint64_t generation() const { return bits_ >> generation_at; }
     // Bytes between the slot's place and its secret, and between the secret's end and the slot's capacity.
-    [[nodiscard]] std::size_t shift() const { return static_cast<std::size_t>(bits_ >> shift_at) * shift_unit; }
+    [[nodiscard]] std::size_t shift() const { return (static_cast<std::uint32_t>(bits_) >> shift_at) * shift_unit; }
     [[nodiscard]] std::size_t slack() const { return static_cast<std::size_t>(bits_ >> slack_at) & most_slack; }
 
     [[nodiscard]] facts in(state entered) const { return facts((bits_ & ~state_mask) | static_cast<std::uint64_t>(entered)); }
     // What a new tenant begins with, in a state yet to be said. Requires both within their bounds, shift a multiple of
     // shift_unit.
     [[nodiscard]] facts next(std::size_t shift, std::size_t slack) const {
-      return facts(((bits_ + generation_step) & generation_mask) | layout_of(shift, slack));
+      return facts(((generation() + 1) << generation_at) | layout_of(shift, slack));
     }
     [[nodiscard]] facts with_slack(std::size_t slack) const {
       return facts((bits_ & ~layout_mask) | layout_of(shift(), slack));
@@ -51,18 +51,17 @@ class slot {
       return std::uint64_t{shift / shift_unit} << shift_at | std::uint64_t{slack} << slack_at;
     }
 
-    static constexpr unsigned slack_at = 32;
-    static constexpr unsigned shift_at = 52;
+    static constexpr unsigned slack_at = 2;
+    static constexpr unsigned shift_at = 20;
+    static constexpr unsigned generation_at = 32;
     static constexpr std::uint64_t state_mask = 3;
-    static constexpr std::uint64_t generation_step = 4;
-    static constexpr std::uint64_t generation_mask = 0xfffffffc;
-    static constexpr std::uint64_t layout_mask = ~std::uint64_t{0} << slack_at;
+    static constexpr std::uint64_t layout_mask = 0xfffffffc;
 
     std::uint64_t bits_;
   };
 
   static constexpr std::size_t shift_unit = 16;
-  static constexpr std::size_t most_slack = (std::size_t{1} << 20) - 1;
+  static constexpr std::size_t most_slack = (std::size_t{1} << 18) - 1;
   static constexpr std::size_t most_shift = ((std::size_t{1} << 12) - 1) * shift_unit;
 
   [[nodiscard]] facts read() const { return facts(bits_.load(std::memory_order_acquire)); }

@@ -1,4 +1,4 @@
-// canary_test.cc - a canary matches its own address and generation, and nothing else.
+// canary_test.cc - a canary matches its own address and generation, and nothing else, in front of a secret and on either side.
 #include "allocator/canary.h"
 
 #include <doctest/doctest.h>
@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <set>
 #include <utility>
+
+#include "allocator/slot_canary.h"
+#include "platform/product.h"
 
 using namespace lockfast::internal;
 
@@ -60,4 +63,59 @@ TEST_CASE("a gap is filled and verified to its last byte") {
     bytes[gap - 1] ^= std::byte{1};
     CHECK_FALSE(one.matches_gap(bytes.data(), gap));
   }
+}
+
+TEST_CASE("words on either side of a secret match their own place, and no longer when any bit of them is changed") {
+  constexpr std::size_t room = 64;
+  for (std::size_t shift = 8; shift <= 24; shift += 8) {
+    for (std::size_t size = 0; size + shift + slot_canary::word_size <= room; ++size) {
+      alignas(16) std::array<std::byte, room> bytes{};
+      std::byte* const begin = bytes.data();
+      std::byte* const secret = begin + shift;
+      const slot_canary one(key, secret, 7);
+      one.surround(begin, secret, size, begin + room);
+      for (std::size_t at = 0; at < size; ++at) CHECK(secret[at] == std::byte{0});
+      CHECK(one.surrounds(begin, secret, size, begin + room));
+      CHECK_FALSE(slot_canary(key, secret + 16, 7).surrounds(begin, secret, size, begin + room));
+      CHECK_FALSE(slot_canary(key, secret, 8).surrounds(begin, secret, size, begin + room));
+      for (std::size_t at = 0; at < room; ++at) {
+        const bool in_secret = at >= shift && at < shift + size;
+        bytes[at] ^= std::byte{0x20};
+        CHECK(one.surrounds(begin, secret, size, begin + room) == in_secret);
+        bytes[at] ^= std::byte{0x20};
+      }
+    }
+  }
+}
+
+TEST_CASE("the word in front of a secret is not the one behind it, and both differ by address, generation and key") {
+  std::set<std::uint64_t> seen;
+  const auto note = [&](const canary_key& with, std::uintptr_t place, std::uint64_t generation) {
+    std::uint64_t words[2];
+    auto* const at = reinterpret_cast<std::byte*>(words);
+    slot_canary(with, address(place), generation).flank(at, at + slot_canary::word_size);
+    CHECK(slot_canary(with, address(place), generation).flanks(at, at + slot_canary::word_size));
+    seen.insert(words[0]);
+    seen.insert(words[1]);
+  };
+  for (std::uintptr_t place = 0; place < 100; ++place) {
+    for (std::uint64_t generation = 0; generation < 10; ++generation) note(key, 0x7f0000000008 + place * 48, generation);
+  }
+  for (const std::size_t word : {std::size_t{0}, std::size_t{1}}) {
+    canary_key other = key;
+    other.words[word] ^= 1;
+    note(other, 0x7f0000000008, 0);
+  }
+  CHECK(seen.size() == 2004);
+}
+
+TEST_CASE("the folded product is that of 128 bits") {
+  using lockfast::platform::folded_product;
+  CHECK(folded_product(0, ~std::uint64_t{0}) == 0);
+  CHECK(folded_product(1, 0x0123456789abcdefU) == 0x0123456789abcdefU);
+  // (2^64 - 1)^2 = 2^128 - 2^65 + 1.
+  CHECK(folded_product(~std::uint64_t{0}, ~std::uint64_t{0}) == (1 ^ (~std::uint64_t{0} - 1)));
+  CHECK(folded_product(std::uint64_t{1} << 63, 6) == 3);
+  // 0xfedcba9876543210 * 0x0123456789abcdef = 0x0121fa00ad77d7422236d88fe5618cf0.
+  CHECK(folded_product(0xfedcba9876543210U, 0x0123456789abcdefU) == (0x0121fa00ad77d742U ^ 0x2236d88fe5618cf0U));
 }
