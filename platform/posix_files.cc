@@ -13,14 +13,13 @@
 
 #include "platform/errno_kept.h"
 #include "platform/files.h"
+#include "platform/posix_pages.h"
 
 namespace lockfast::platform {
 namespace {
 
 int native(file one) { return static_cast<int>(one); }
 int native(directory one) { return static_cast<int>(one); }
-
-error result_of(int result) { return result == 0 ? 0 : errno; }
 
 constexpr int file_flags = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -29,7 +28,7 @@ constexpr mode_t ours_only_directory = 0700;
 
 // A directory that a variable names, when it is an absolute path and we may create files there.
 const char* directory_of(const char* variable) {
-  const char* const value = secure_getenv(variable);
+  const char* const value = trusted_variable(variable);
   return value != nullptr && value[0] == '/' && ::access(value, W_OK | X_OK) == 0 ? value : nullptr;
 }
 

@@ -1,0 +1,70 @@
+// linux_limits.cc - how much may be locked, how many maps there may be: RLIMIT_MEMLOCK, CAP_IPC_LOCK, /proc.
+#include <linux/capability.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/errno_kept.h"
+#include "platform/linux_text.h"
+#include "platform/platform.h"
+
+namespace lockfast::platform {
+namespace {
+
+// The user namespace of the system itself maps every user to itself.
+bool in_initial_user_namespace() {
+  text_file map("/proc/self/uid_map");
+  const auto line = map.next_piece();
+  std::size_t ids[3] = {1, 1, 0};
+  std::size_t which = 0;
+  bool in_number = false;
+  for (const char character : line) {
+    const bool digit = character >= '0' && character <= '9';
+    if (digit && !in_number && which < 3) ids[which] = 0;
+    if (digit && which < 3) ids[which] = ids[which] * 10 + static_cast<std::size_t>(character - '0');
+    if (!digit && in_number) ++which;
+    in_number = digit;
+  }
+  return ids[0] == 0 && ids[1] == 0 && ids[2] == UINT32_MAX;
+}
+
+// CAP_IPC_LOCK, in the initial user namespace, lifts RLIMIT_MEMLOCK (capabilities(7), user_namespaces(7)).
+bool may_lock_without_limit() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & (1U << CAP_IPC_LOCK)) != 0 &&
+         in_initial_user_namespace();
+}
+
+}  // namespace
+
+std::size_t lock_limit() {
+  const errno_kept kept;
+  rlimit limit;
+  if (may_lock_without_limit() || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return limit.rlim_cur < SIZE_MAX ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
+}
+
+std::size_t maps_used() {
+  const errno_kept kept;
+  std::size_t lines = 0;
+  text_file maps("/proc/self/maps");
+  for (auto piece = maps.next_piece(); !piece.empty(); piece = maps.next_piece()) {
+    for (const char character : piece) lines += character == '\n';
+  }
+  return lines;
+}
+
+std::size_t map_limit() {
+  const errno_kept kept;
+  std::size_t limit = 0;
+  text_file setting("/proc/sys/vm/max_map_count");
+  for (const char character : setting.next_piece()) {
+    if (character < '0' || character > '9') break;
+    limit = limit * 10 + static_cast<std::size_t>(character - '0');
+  }
+  return limit == 0 ? SIZE_MAX : limit;
+}
+
+}  // namespace lockfast::platform

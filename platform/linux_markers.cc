@@ -1,0 +1,65 @@
+// linux_markers.cc - guard markers: MADV_GUARD_INSTALL, Linux 6.13.
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/errno_kept.h"
+#include "platform/posix_pages.h"
+
+namespace lockfast::platform {
+namespace {
+
+// What older headers do not name (linux/mman.h).
+constexpr int advice_guard_install = 102;
+constexpr int advice_guard_remove = 103;
+
+}  // namespace
+
+bool has_guard_markers() {
+  static constinit int known = -1;
+  int has = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (has < 0) {
+    const errno_kept kept;
+    void* const mapped = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // Under MCL_FUTURE the new map is locked, and refuses markers: then they are of no use.
+    has = mapped != MAP_FAILED && madvise(mapped, page_size(), advice_guard_install) == 0 ? 1 : 0;
+    if (mapped != MAP_FAILED) munmap(mapped, page_size());
+    __atomic_store_n(&known, has, __ATOMIC_RELAXED);
+  }
+  return has == 1;
+}
+
+error mark(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
+  // Markers first, then the lock: a locked map takes none, and mlock without ONFAULT fails at the first of them.
+  if (refusal == 0) refusal = advise(address, size, advice_guard_install);
+  if (refusal == 0) refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  if (refusal == 0) return 0;
+  (void)unlock_pages(address, size);
+  (void)advise(address, size, advice_guard_remove);
+  (void)mprotect(address, size, PROT_NONE);
+  return refusal;
+}
+
+error unmark(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  const error refusal = advise(address, size, advice_guard_remove);
+  if (refusal == 0) touch(address, size);
+  return refusal;
+}
+
+error mark_again(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  error refusal = unlock_pages(address, size);
+  if (refusal == 0) refusal = advise(address, size, advice_guard_install);
+  if (refusal == 0) refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  return refusal;
+}
+
+error lock_marked_again(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+}
+
+}  // namespace lockfast::platform

@@ -1,0 +1,88 @@
+// linux_pages.cc - what Linux does its own way with pages: mlock2, madvise, mseal.
+//
+// System calls that sanitizers intercept (mlock, mlock2, munlock) are made directly, so that a lock is a lock in every build.
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/errno_kept.h"
+#include "platform/posix_pages.h"
+
+namespace lockfast::platform {
+namespace {
+
+// What older headers do not name (linux/prctl.h, asm/unistd.h).
+constexpr long call_mseal = 462;  // 6.10
+constexpr int prctl_set_vma = 0x53564d41;
+constexpr unsigned long prctl_set_vma_name = 0;  // 5.17, where the kernel was built with it
+
+}  // namespace
+
+const int flags_of_reservations = 0;
+const int flags_of_exact_place = MAP_FIXED_NOREPLACE;
+
+error lock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_mlock, address, size)); }
+error unlock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_munlock, address, size)); }
+
+void settle_reservation(reservation& made, std::byte* address, std::size_t size, fork_policy policy) {
+  made.address = address;
+  // Under mlockall(MCL_FUTURE) the new map is locked from birth, its guard pages charged to the limit.
+  (void)unlock_pages(address, size);
+  made.dump = advise(address, size, MADV_DONTDUMP);
+  if (policy == fork_policy::absent) made.fork = advise(address, size, MADV_DONTFORK);
+  if (policy == fork_policy::wipe) made.fork = advise(address, size, MADV_WIPEONFORK);
+  // Kernels without huge pages or merging refuse these with EINVAL, and then there is nothing to turn off.
+  (void)advise(address, size, MADV_NOHUGEPAGE);
+  (void)advise(address, size, MADV_UNMERGEABLE);
+  (void)prctl(prctl_set_vma, prctl_set_vma_name, address, size, "lockfast");
+}
+
+// MLOCK_ONFAULT, then a touch: the pages are as resident as mlock leaves them, and later changes of access cost less, since
+// the kernel (mm/mprotect.c) walks a fully locked map again whenever it becomes writable.
+error lock(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  error refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  // Older kernels, emulators and system call filters may not know mlock2.
+  if (refusal != 0 && refusal != ENOMEM && refusal != EAGAIN) refusal = lock_pages(address, size);
+  if (refusal == 0) {
+    touch(address, size);
+  } else {
+    (void)unlock_pages(address, size);  // a refused mlock can leave the map charged
+  }
+  return refusal;
+}
+
+void discard(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  (void)advise(address, size, MADV_DONTNEED);
+}
+
+void seal(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  (void)syscall(call_mseal, address, size, 0);
+}
+
+error conceal(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return advise(address, size, MADV_DONTDUMP);
+}
+
+error reveal(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  return advise(address, size, MADV_DODUMP);
+}
+
+// A locked page refuses MADV_PAGEOUT with EINVAL (madvise(2), Linux 5.4); an emulator that fakes mlock accepts it.
+bool locks_are_real() {
+  const errno_kept kept;
+  const std::size_t size = page_size();
+  void* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return false;
+  auto* const page = static_cast<std::byte*>(mapped);
+  const bool real = lock_pages(page, size) == 0 && advise(page, size, MADV_PAGEOUT) == EINVAL;
+  munmap(page, size);
+  return real;
+}
+
+}  // namespace lockfast::platform

@@ -1,0 +1,30 @@
+// not_had.cc - the answers of a host that has neither hidden memory nor guard markers, protection keys or permanent pages.
+//
+// What asks is answered; nobody calls the rest after such an answer, and it refuses.
+#include <cerrno>
+
+#include "platform/platform.h"
+
+namespace lockfast::platform {
+
+error hiding_error() { return ENOTSUP; }
+bool may_hibernate() { return false; }
+error hide(std::byte*, std::size_t, fork_policy) { return ENOTSUP; }
+error unhide(std::byte*, std::size_t, fork_policy) { return ENOTSUP; }
+std::byte* map_shared_hidden(std::size_t) { return nullptr; }
+error move_hidden(std::byte*, std::byte*, std::size_t) { return ENOTSUP; }
+
+bool has_guard_markers() { return false; }
+error mark(std::byte*, std::size_t) { return ENOTSUP; }
+error unmark(std::byte*, std::size_t) { return ENOTSUP; }
+error mark_again(std::byte*, std::size_t) { return ENOTSUP; }
+error lock_marked_again(std::byte*, std::size_t) { return ENOTSUP; }
+
+key take_key() { return no_key; }
+error protect_by_key(std::byte*, std::size_t, access, key) { return ENOTSUP; }
+void set_key_access(key, access) {}
+access key_access(key) { return access::read_write; }
+
+void seal(std::byte*, std::size_t) {}
+
+}  // namespace lockfast::platform
