@@ -103,7 +103,7 @@ TEST_CASE("the word in front of a secret is not the one behind it, and both diff
   }
   for (const std::size_t word : {std::size_t{0}, std::size_t{1}}) {
     canary_key other = key;
-    other.words[word] ^= 1;
+    other.words[word] ^= std::uint64_t{1} << 63;
     note(other, 0x7f0000000008, 0);
   }
   CHECK(seen.size() == 2004);
