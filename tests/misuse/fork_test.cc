@@ -1,11 +1,13 @@
 // fork_test.cc - what a forked child finds, under each fork policy, and that its parent never notices.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -149,6 +151,36 @@ TEST_CASE("fork=inherit copies an isolated secret that another thread opens and 
       forked([&] {
         promised(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "the child opens its copy");
         promised(secret[0] == 'b' && secret[31] == 'b' && lockfast_check(secret) == 0, "and finds the secret");
+      });
+    }
+    ended = true;
+    other.join();
+  }));
+}
+
+TEST_CASE("a child keeps the address space of pages that another thread hides and gives back") {
+  check_clean(in_child([] {
+    options("fork=inherit");
+    std::atomic<char*> seen = nullptr;
+    std::atomic<bool> ended = false;
+    std::thread other([&] {
+      // It keeps the region.
+      void* const kept = lockfast_malloc_isolated(32);
+      prove(kept != nullptr, "a secret");
+      while (!ended) {
+        auto* const passing = static_cast<char*>(lockfast_malloc_isolated(32));
+        prove(passing != nullptr, "a further secret");
+        seen = page_of(passing);
+        lockfast_free(passing);
+        lockfast_trim();
+      }
+      lockfast_free(kept);
+    });
+    while (seen == nullptr) std::this_thread::yield();
+    for (int round = 0; round < 100; ++round) {
+      forked([&] {
+        const void* const taken = mmap(seen, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        promised(taken == MAP_FAILED && errno == EEXIST, "nothing else can be mapped there");
       });
     }
     ended = true;
