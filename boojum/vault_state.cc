@@ -164,6 +164,7 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
         const location where = locate(ids[--at]);
         shards_[where.shard].erase(where.at);
         drop_hot(ids[at]);  // ids can be guessed
+        ids[at] = {};
       }
       return inserted;
     }

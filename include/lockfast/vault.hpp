@@ -93,7 +93,8 @@ class LOCKFAST_API vault {
   // Seals a secret as a new record; the buffer is gone when that succeeds. limit - more than 2^31 - 1 bytes, or no room.
   [[nodiscard]] std::expected<id, memory_error> insert(buffer<std::byte>&& secret);
   [[nodiscard]] std::expected<id, memory_error> insert(const buffer<std::byte>& secret);
-  // All of them, or none, for one opening of the key. Requires as many ids as secrets. zero_size - an empty secret.
+  // All of them, or none, for one opening of the key; an id of none is id(). Requires as many ids as secrets. zero_size - an
+  // empty secret.
   [[nodiscard]] std::expected<void, memory_error> insert(spans secrets, std::span<id> ids);
 
   // Seals another secret in the place of a record's. not_found; limit as for insert, or 2^32 versions under one key.

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "boojum/places.h"
@@ -110,6 +111,50 @@ void live_passphrase(std::size_t n) {
   if (!refused) _exit(none_left);
 }
 
+// Several records at once, one replaced, a file saved and loaded: whichever of these a short heap refuses, the others hold.
+void live_vault(const std::string& file, std::size_t n) {
+  start_libcrypto();
+  refresher::stop();
+  auto phrase = passphrase::take(buffer<std::byte>::zeroed(8).value(), {.prekey = 32});
+  const auto first = buffer<std::byte>::random(40);
+  const auto second = buffer<std::byte>::random(50);
+  prove(phrase && first && second, "values");
+  vault records;
+  tally one;
+  vault::id ids[2] = {};
+  bool is_saved = false;
+  std::expected<vault, memory_error> loaded = std::unexpected(memory_error::not_found);
+  {
+    const auto left = first->read();
+    const auto right = second->read();
+    const std::span<const std::byte> both[] = {left, right};
+    short_heap::refuse_nth(n);
+    if (one.had(records.insert(both, ids))) {
+      (void)one.had(records.open(ids[0]));
+      (void)one.had(records.replace(ids[1], *second));
+      is_saved = one.had(records.save(file, *phrase, {.cost = 10}));
+    }
+  }
+  if (is_saved) {
+    loaded = vault::load(file, *phrase);
+    (void)one.had(loaded);
+  }
+  const bool refused = short_heap::refused();
+  short_heap::refuse_nth(0);
+  promised(one.refusals <= 1, "one refused block is one refusal");
+  promised(records.size() == (ids[0] == vault::id() ? 0U : 2U), "all records, or none");
+  promised(std::filesystem::exists(file) == is_saved, "a file, or none");
+  for (vault* const each : {&records, loaded ? &*loaded : nullptr}) {
+    if (each == nullptr || each->empty()) continue;
+    const auto left = each->open(ids[0]);
+    const auto right = each->open(ids[1]);
+    promised(left && right && std::ranges::equal(*left, first->read()) && std::ranges::equal(*right, second->read()),
+             "whole records");
+  }
+  std::filesystem::remove(file);
+  if (!refused) _exit(none_left);
+}
+
 std::size_t refuse_each(const std::function<void(std::size_t)>& body) {
   for (std::size_t n = 1;; ++n) {
     CAPTURE(n);
@@ -154,6 +199,13 @@ TEST_CASE("an ordinary heap that is short is a refusal by the default options, t
 
 TEST_CASE("an ordinary heap that is short at any one moment leaves a passphrase as it was, or not there") {
   CHECK(refuse_each(live_passphrase) > 20);
+}
+
+TEST_CASE(
+    "an ordinary heap that is short at any one moment leaves all records of a vault, or none, and a whole file, or none") {
+  const own_directory files;
+  CHECK(refuse_each([&](std::size_t n) { live_vault(files.path() + "/records", n); }) > 40);
+  CHECK(std::filesystem::is_empty(files.path()));
 }
 
 int main(int argc, char** argv) {
