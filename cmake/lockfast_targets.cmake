@@ -26,8 +26,10 @@ endfunction()
 # thread, its fork handlers and its pools where they are.
 function(lockfast_shared_link name)
   if(APPLE)
-    # Two-level names are defined by nature; what may be absent is named: the drop-in's weak sodium_misuse.
-    target_link_options(${name} PRIVATE -Wl,-undefined,dynamic_lookup)
+    # Its linker refuses what is undefined by itself. The drop-in calls sodium_misuse where the program has it.
+    if(name MATCHES "sodium")
+      target_link_options(${name} PRIVATE -Wl,-undefined,dynamic_lookup)
+    endif()
     return()
   endif()
   target_link_options(${name} PRIVATE -Wl,-z,nodelete,-z,relro,-z,now)
