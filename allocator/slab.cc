@@ -342,6 +342,8 @@ void slab::settle_in_child(contents found) {
       put_free(index);
       continue;
     }
+    // Where the system gave a copy, the zeros are ours to make.
+    if (found == contents::lost && home.fork_error() != 0) wipe(begin, stride_);
     const bool intact = found == contents::lost || !known.is_live() || whole(index, known);
     slots_[index].write(known.in(slot::state::live));
     std::byte* const secret = begin + margin + known.shift();

@@ -99,6 +99,8 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
     return settled::empty;
   }
   if (!hidden()) lock_error_ = static_cast<std::int16_t>(platform::lock_again(run_, run_size_));
+  // Where the system gave a copy, the zeros are ours to make.
+  if (emptied && home.fork_error() != 0) wipe_run();
   // What was damaged stays so: under the renewed key its old canary is as wrong.
   if (emptied || canaries_whole(key)) {
     const canary beside(renewed, address_, generation_);

@@ -5,7 +5,8 @@ function(lockfast_objects name)
   add_library(${name} OBJECT ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_compile_features(${name} PRIVATE cxx_std_23)
-  target_compile_options(${name} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-plt)
+  target_compile_options(${name} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics
+                         $<$<NOT:$<PLATFORM_ID:Darwin>>:-fno-plt>)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
                         VISIBILITY_INLINES_HIDDEN ON CXX_EXTENSIONS OFF)
   lockfast_warnings(${name})
@@ -18,6 +19,23 @@ function(lockfast_warnings name)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       target_compile_options(${name} PRIVATE -Wduplicated-cond -Wlogical-op)
     endif()
+  endif()
+endfunction()
+
+# lockfast_shared_link(name): how a shared library is linked. Secrets outlive a dlclose: -z nodelete keeps the library, its
+# thread, its fork handlers and its pools where they are.
+function(lockfast_shared_link name)
+  if(APPLE)
+    # Its linker refuses what is undefined by itself. The drop-in calls sodium_misuse where the program has it.
+    if(name MATCHES "sodium")
+      target_link_options(${name} PRIVATE -Wl,-undefined,dynamic_lookup)
+    endif()
+    return()
+  endif()
+  target_link_options(${name} PRIVATE -Wl,-z,nodelete,-z,relro,-z,now)
+  # A sanitizer's run-time library is the program's to bring.
+  if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
 endfunction()
 
@@ -41,12 +59,8 @@ function(lockfast_library name)
   set_target_properties(${name}_shared PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME} VERSION ${PROJECT_VERSION}
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(${name}_static PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME}_static)
-  # Secrets outlive a dlclose: -z nodelete keeps the library, its fork handlers and its pools where they are.
-  target_link_options(${name}_shared PRIVATE -static-libgcc -Wl,-z,nodelete,-z,relro,-z,now)
-  # A sanitizer's run-time library is the program's to bring.
-  if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
-    target_link_options(${name}_shared PRIVATE -Wl,-z,defs)
-  endif()
+  lockfast_shared_link(${name}_shared)
+  target_link_options(${name}_shared PRIVATE $<$<C_COMPILER_ID:GNU>:-static-libgcc>)
   add_library(lockfast::${arg_EXPORT_NAME} ALIAS ${name}_shared)
   add_library(lockfast::${arg_EXPORT_NAME}_static ALIAS ${name}_static)
 endfunction()
@@ -68,11 +82,7 @@ function(lockfast_boojum_library)
   set_target_properties(lockfast-boojum_shared PROPERTIES EXPORT_NAME boojum VERSION ${PROJECT_VERSION}
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(lockfast-boojum_static PROPERTIES EXPORT_NAME boojum_static)
-  # Its thread and its fork handlers outlive a dlclose.
-  target_link_options(lockfast-boojum_shared PRIVATE -Wl,-z,nodelete,-z,relro,-z,now)
-  if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
-    target_link_options(lockfast-boojum_shared PRIVATE -Wl,-z,defs)
-  endif()
+  lockfast_shared_link(lockfast-boojum_shared)
   add_library(lockfast::boojum ALIAS lockfast-boojum_shared)
   add_library(lockfast::boojum_static ALIAS lockfast-boojum_static)
 endfunction()

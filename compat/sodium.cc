@@ -4,8 +4,6 @@
 // that a misuse handler that the client installed runs.
 #include <lockfast/sodium.h>
 
-#include <alloca.h>
-
 #include <cerrno>
 
 #include "allocator/breach.h"
@@ -68,5 +66,5 @@ void sodium_memzero(void* address, size_t length) { lockfast::internal::wipe(add
 int sodium_memcmp(const void* a, const void* b, size_t length) { return lockfast::internal::equal(a, b, length) ? 0 : -1; }
 
 // Not inlined: its own frame begins where the caller's ends.
-__attribute__((noinline)) void sodium_stackzero(size_t length) { lockfast::internal::wipe(alloca(length), length); }
+__attribute__((noinline)) void sodium_stackzero(size_t length) { lockfast::internal::wipe(__builtin_alloca(length), length); }
 }

@@ -1,13 +1,12 @@
 // linux_limits.cc - how much may be locked, how many maps there may be: RLIMIT_MEMLOCK, CAP_IPC_LOCK, /proc.
 #include <linux/capability.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "platform/errno_kept.h"
 #include "platform/linux_text.h"
-#include "platform/platform.h"
+#include "platform/posix_pages.h"
 
 namespace lockfast::platform {
 namespace {
@@ -41,9 +40,7 @@ bool may_lock_without_limit() {
 
 std::size_t lock_limit() {
   const errno_kept kept;
-  rlimit limit;
-  if (may_lock_without_limit() || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
-  return limit.rlim_cur < SIZE_MAX ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
+  return may_lock_without_limit() ? SIZE_MAX : resource_limit_of_locks();
 }
 
 std::size_t maps_used() {

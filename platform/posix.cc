@@ -17,6 +17,10 @@ constexpr std::size_t fatal_count = sizeof fatal_signals / sizeof *fatal_signals
 void (*fatal_call)();
 struct sigaction earlier_actions[fatal_count];
 
+// Whether a process sent the signal, and no instruction raised it: Linux and OpenBSD have no positive code for that (SI_USER,
+// SI_TKILL), macOS and FreeBSD have codes far above those of faults (0x10001 and on).
+bool is_sent(const siginfo_t& information) { return information.si_code <= 0 || information.si_code >= 0x10000; }
+
 void (*exit_call)();
 pthread_key_t exit_key;
 bool has_exit_key = false;
@@ -31,7 +35,7 @@ void on_signal(int number, siginfo_t* information, void*) {
     (void)sigaction(fatal_signals[which], &earlier_actions[which], nullptr);
   }
   fatal_call();
-  if (information->si_code <= 0) (void)raise(number);
+  if (is_sent(*information)) (void)raise(number);
   errno = saved;
 }
 

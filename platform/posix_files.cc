@@ -72,6 +72,14 @@ error is_name_of(directory in, const char* name, int descriptor) {
   return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino ? 0 : ENOENT;
 }
 
+// macOS keeps what fsync gives out in the disk's own memory, and has another call for what is to be durable.
+error make_durable(int descriptor) {
+#if defined(F_FULLFSYNC)
+  if (fcntl(descriptor, F_FULLFSYNC) == 0) return 0;
+#endif
+  return result_of(fsync(descriptor));
+}
+
 }  // namespace
 
 error default_directory(std::span<char, path_capacity> path) {
@@ -137,7 +145,7 @@ error list(directory in, void (*visit)(void* context, const char* name), void* c
 
 error sync(directory in) {
   const errno_kept kept;
-  return result_of(fsync(native(in)));
+  return make_durable(native(in));
 }
 
 error create_nameless(directory in, file& out) {
@@ -239,7 +247,7 @@ error size_of(file of, std::uint64_t& size) {
 
 error sync(file of) {
   const errno_kept kept;
-  return result_of(fsync(native(of)));
+  return make_durable(native(of));
 }
 
 void forget(file of) {

@@ -120,6 +120,15 @@ void raise_lock_limit() {
   (void)setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
+std::size_t resource_limit_of_locks() {
+  const errno_kept kept;
+  rlimit limit;
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  // Of 64 bits where a size has 32, and signed on some systems.
+  const auto bytes = static_cast<uint64_t>(limit.rlim_cur);
+  return bytes < SIZE_MAX ? static_cast<std::size_t>(bytes) : SIZE_MAX;
+}
+
 const char* options_variable() { return trusted_variable("LOCKFAST_OPTIONS"); }
 
 }  // namespace lockfast::platform

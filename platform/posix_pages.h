@@ -21,6 +21,9 @@ inline error result_of(long result) { return result == 0 ? 0 : errno; }
 // madvise(2); the errno of a refusal.
 [[nodiscard]] error advise(std::byte* address, std::size_t size, int advice);
 
+// RLIMIT_MEMLOCK, in bytes; SIZE_MAX where it does not bound anything.
+[[nodiscard]] std::size_t resource_limit_of_locks();
+
 // Writes each page's first byte back to itself: the page is resident, and this process's own, from then on.
 void touch(std::byte* address, std::size_t size);
 

@@ -44,6 +44,7 @@ struct host {
   std::size_t lock_limit = SIZE_MAX;
   std::size_t hidden_limit = 0;
   std::size_t map_limit = SIZE_MAX;
+  error fork_error = 0;
   bool guard_markers = false;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
@@ -111,7 +112,7 @@ namespace platform {
 
 std::size_t page_size() { return the_host().page; }
 
-reservation reserve(std::size_t size, std::size_t alignment, fork_policy) {
+reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   reservation made;
@@ -127,6 +128,7 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy) {
     return made;
   }
   in.blocks[made.address].pages.resize(size / in.page);
+  if (policy != fork_policy::inherit) made.fork = in.fork_error;
   return made;
 }
 
@@ -359,6 +361,7 @@ void reset() {
   in.lock_limit = SIZE_MAX;
   in.hidden_limit = 0;
   in.map_limit = SIZE_MAX;
+  in.fork_error = 0;
   in.guard_markers = false;
 }
 
@@ -395,6 +398,7 @@ void set_page_size(std::size_t bytes) { the_host().page = bytes; }
 void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
+void set_fork_error(int error) { the_host().fork_error = error; }
 
 std::size_t bytes_reserved() {
   host& in = the_host();

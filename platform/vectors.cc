@@ -1,6 +1,10 @@
 // vectors.cc - the same loop over vectors of two sizes.
 #include "platform/vectors.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <cstdint>
 #include <cstring>
 
@@ -43,7 +47,22 @@ template <class Words>
 [[gnu::target("avx2")]] bool none_set_avx2(const std::byte* address, std::size_t size) {
   return none_set<words_of_32>(address, size);
 }
-const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+
+// Asked of the processor, and not by __builtin_cpu_supports, for which not every compiler brings the run-time part: it has the
+// instructions (leaf 7), and the system keeps the registers (OSXSAVE, and both halves in XCR0). Intel 64 manual, 14.3.
+bool detect_avx2() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & bit_OSXSAVE) == 0 || (c & bit_AVX) == 0) return false;
+  constexpr unsigned kept_by_system = 0b110;
+  __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+  if ((a & kept_by_system) != kept_by_system) return false;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_AVX2) != 0;
+}
+
+const bool has_avx2 = detect_avx2();
 #endif
 
 }  // namespace

@@ -1,0 +1,5 @@
+set(target aarch64-macos)
+set(system Darwin)
+set(processor aarch64)
+set(programs OFF)
+include(${CMAKE_CURRENT_LIST_DIR}/zig.cmake)

@@ -1,0 +1,5 @@
+set(target x86_64-linux-musl)
+set(system Linux)
+set(processor x86_64)
+set(programs ON)
+include(${CMAKE_CURRENT_LIST_DIR}/zig.cmake)
