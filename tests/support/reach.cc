@@ -2,8 +2,10 @@
 #include "reach.h"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+#if __has_include(<sys/syscall.h>)
+#include <sys/syscall.h>
+#endif
 
 #include <cerrno>
 #include <cstdint>
@@ -11,6 +13,14 @@
 #include "child.h"
 
 namespace {
+
+#if __has_include(<sys/syscall.h>)
+long write_directly(int to, const void* bytes, std::size_t length) { return syscall(SYS_write, to, bytes, length); }
+long read_directly(int from, void* bytes, std::size_t length) { return syscall(SYS_read, from, bytes, length); }
+#else
+long write_directly(int to, const void* bytes, std::size_t length) { return write(to, bytes, length); }
+long read_directly(int from, void* bytes, std::size_t length) { return read(from, bytes, length); }
+#endif
 
 // Of each call its own, so that any number of threads can ask; leaves errno as it was.
 class channel {
@@ -26,10 +36,10 @@ class channel {
 
   // As many bytes as a pipe takes at once, 4096 at least.
   bool give(const void* bytes, std::size_t length = 1) const {
-    return syscall(SYS_write, ends_[1], bytes, length) == static_cast<long>(length);
+    return write_directly(ends_[1], bytes, length) == static_cast<long>(length);
   }
   bool take(void* bytes, std::size_t length = 1) const {
-    return syscall(SYS_read, ends_[0], bytes, length) == static_cast<long>(length);
+    return read_directly(ends_[0], bytes, length) == static_cast<long>(length);
   }
 
  private:
