@@ -47,6 +47,8 @@ page_state state_of(const void* address) {
       state.mapped = begin <= address_of(address) && address_of(address) < end;
       secretmem = std::strstr(line, "/secretmem") != nullptr;
       state.hidden = state.mapped && secretmem;
+    } else if (state.mapped && std::sscanf(line, "ProtectionKey: %u", &state.key) == 1) {
+      return true;
     } else if (state.mapped && std::strncmp(line, "VmFlags:", 8) == 0) {
       state.flags = line + std::strlen("VmFlags:");
       state.locked = secretmem || std::strstr(line, " lo") != nullptr;

@@ -11,6 +11,7 @@ struct page_state {
   bool locked = false;      // held in RAM: mlock, or memory of memfd_secret
   bool undumpable = false;  // out of core dumps: MADV_DONTDUMP, or memory of memfd_secret
   bool hidden = false;      // memory of memfd_secret
+  unsigned key = 0;         // protection key; 0, which denies nothing, where there are none
   std::string flags;        // its line of VmFlags in smaps (proc_pid_smaps(5))
 
   [[nodiscard]] bool has(const char* flag) const { return flags.find(std::string(" ") + flag) != std::string::npos; }
