@@ -3,11 +3,16 @@
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstring>
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
 
 namespace {
 
@@ -42,6 +47,8 @@ page_state state_of(const void* address) {
       state.mapped = begin <= address_of(address) && address_of(address) < end;
       secretmem = std::strstr(line, "/secretmem") != nullptr;
       state.hidden = state.mapped && secretmem;
+    } else if (state.mapped && std::sscanf(line, "ProtectionKey: %u", &state.key) == 1) {
+      return true;
     } else if (state.mapped && std::strncmp(line, "VmFlags:", 8) == 0) {
       state.flags = line + std::strlen("VmFlags:");
       state.locked = secretmem || std::strstr(line, " lo") != nullptr;
@@ -61,7 +68,28 @@ std::size_t page_size() {
 std::size_t bytes_locked() {
   std::size_t kibibytes = 0;
   each_line("/proc/self/status", [&](const char* line) { return std::sscanf(line, "VmLck: %zu kB", &kibibytes) != 1; });
+  std::size_t hidden = 0;
+  each_line("/proc/self/smaps", [&](const char* line) {
+    unsigned long begin = 0;
+    unsigned long end = 0;
+    if (std::sscanf(line, "%lx-%lx", &begin, &end) == 2) hidden = std::strstr(line, "/secretmem") != nullptr ? end - begin : 0;
+    if (std::strncmp(line, "VmFlags:", 8) == 0 && std::strstr(line, " lo") == nullptr) kibibytes += hidden / 1024;
+    return true;
+  });
   return kibibytes * 1024;
+}
+
+std::size_t lock_budgets() {
+  const auto file = static_cast<int>(syscall(SYS_memfd_secret, 0));
+  void* hidden = MAP_FAILED;
+  if (ftruncate(file, static_cast<off_t>(page_size())) == 0) {
+    hidden = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  }
+  close(file);
+  if (hidden == MAP_FAILED) return 1;
+  const std::size_t count = state_of(hidden).has("lo") ? 1 : 2;
+  munmap(hidden, page_size());
+  return count;
 }
 
 bool locks_are_real() {

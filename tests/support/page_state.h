@@ -11,6 +11,7 @@ struct page_state {
   bool locked = false;      // held in RAM: mlock, or memory of memfd_secret
   bool undumpable = false;  // out of core dumps: MADV_DONTDUMP, or memory of memfd_secret
   bool hidden = false;      // memory of memfd_secret
+  unsigned key = 0;         // protection key; 0, which denies nothing, where there are none
   std::string flags;        // its line of VmFlags in smaps (proc_pid_smaps(5))
 
   [[nodiscard]] bool has(const char* flag) const { return flags.find(std::string(" ") + flag) != std::string::npos; }
@@ -19,7 +20,12 @@ struct page_state {
 page_state state_of(const void* address);
 
 std::size_t page_size();
-std::size_t bytes_locked();  // VmLck
+// VmLck, and the hidden memory that is not in it.
+std::size_t bytes_locked();
+
+// How often a process can hold RLIMIT_MEMLOCK: twice where hidden memory counts by user (Linux 7.2, and from 6.1.192 and 6.12.117
+// on), once where it counts by process as locks do, or there is none.
+std::size_t lock_budgets();
 
 // Whether a lock does anything here: sanitizers turn mlock into nothing. Says so on the test's output when it does not.
 bool locks_are_real();

@@ -20,7 +20,7 @@
 #include "machine.h"
 #include "support/child.h"
 #include "support/page_state.h"
-#include "support/probe.h"
+#include "support/reach.h"
 
 namespace {
 
@@ -51,7 +51,7 @@ void own_secrets_work() {
 // Whether a closed secret is closed. Without a key another thread's trim or audit opens a compartment for as long as it lasts.
 bool comes_to_rest(const void* secret) {
   for (int tries = 0; tries < 1000; ++tries) {
-    if (traps_on_read(secret)) return true;
+    if (!readable_here(secret)) return true;
     std::this_thread::yield();
   }
   return false;
@@ -66,7 +66,7 @@ struct family {
   // In the child of fork=inherit. The parent has written over its own since.
   void copied() const {
     for (const unsigned kind : open_secrets) promised(held.whole(kind), ("the child's copy: " + name_of(kind)).c_str());
-    for (const unsigned kind : closed_secrets) promised(traps_on_read(held.at[kind]), "closed, as in the parent");
+    for (const unsigned kind : closed_secrets) promised(!readable_here(held.at[kind]), "closed, as in the parent");
     held.open_all();
     for (const unsigned kind : closed_secrets) promised(held.whole(kind), "the child's copy of a closed secret");
     for (const unsigned kind : live_secrets) {
@@ -81,7 +81,7 @@ struct family {
 
   void zeros() const {
     for (const unsigned kind : open_secrets) promised(all_zero(held.at[kind]), name_of(kind).c_str());
-    for (const unsigned kind : closed_secrets) promised(traps_on_read(held.at[kind]), "closed, as in the parent");
+    for (const unsigned kind : closed_secrets) promised(!readable_here(held.at[kind]), "closed, as in the parent");
     promised(lockfast_audit() == 0, "whole canaries");
     held.open_all();
     for (const unsigned kind : live_secrets) {
@@ -94,8 +94,7 @@ struct family {
 
   void nothing() const {
     for (const unsigned kind : live_secrets) {
-      promised(traps_on_read(held.at[kind]), name_of(kind).c_str());
-      promised(traps_on_write(held.at[kind]), name_of(kind).c_str());
+      promised(!readable_here(held.at[kind]) && !writable_here(held.at[kind]), name_of(kind).c_str());
     }
     promised(lockfast_audit() == 0, "nothing is damaged");
     held.free_all();
@@ -360,7 +359,7 @@ TEST_CASE("a raw clone, which runs no fork handler, has nothing under fork=absen
         prove(child >= 0, "a clone");
         if (child == 0) {
           for (const unsigned kind : open_secrets) {
-            const bool traps = traps_on_read(held.at[kind]);
+            const bool traps = !readable_here(held.at[kind]);
             promised(traps || (policy == "wipe" && all_zero(held.at[kind])), name_of(kind).c_str());
           }
           _exit(0);
@@ -383,7 +382,7 @@ TEST_CASE("not held: under fork=inherit a raw clone has copies without a lock; o
       if (child == 0) {
         for (const unsigned kind : open_secrets) {
           if (given.kind == LOCKFAST_HIDDEN) {
-            promised(traps_on_read(held.at[kind]), name_of(kind).c_str());
+            promised(!readable_here(held.at[kind]), name_of(kind).c_str());
           } else {
             promised(held.whole(kind) && !state_of(held.at[kind]).locked, name_of(kind).c_str());
           }

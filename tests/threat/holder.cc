@@ -64,6 +64,7 @@ holding::holding(unsigned of_series) : series(of_series) {
     if (kind == large) of(kind).write(at[kind] + large_size - mark_size);
   }
   for (const unsigned kind : live_secrets) prove(lockfast_describe(at[kind], &receipts[kind]) == 0, "a receipt");
+  for (const unsigned kind : live_secrets) keys[kind] = state_of(at[kind]).key;
   for (const unsigned kind : {grouped, compartment, compartment_closed}) {
     prove(receipts[kind].placement == LOCKFAST_GROUPED, "a grouped secret");
   }

@@ -44,10 +44,13 @@ struct holding {
   std::array<lockfast_receipt, kinds> receipts = {};
   lockfast_compartment* opened = nullptr;
   lockfast_compartment* closed = nullptr;
+  std::array<unsigned, kinds> keys = {};  // protection keys
 
   explicit holding(unsigned of_series);
   [[nodiscard]] mark of(unsigned kind) const { return {series, kind}; }
   [[nodiscard]] bool whole(unsigned kind) const { return of(kind).stands_at(at[kind]); }
+  // Whether what is closed is so by a protection key, which only the process's own threads heed.
+  [[nodiscard]] bool closed_by_key(unsigned kind) const { return keys[kind] != 0; }
   // Opens what is closed; before that, only open secrets can be looked at.
   void open_all() const;
   void free_all() const;
@@ -81,6 +84,7 @@ class holder {
   [[nodiscard]] pid_t process() const { return process_; }
   [[nodiscard]] const unsigned char* at(unsigned kind) const { return have_.at[kind]; }
   [[nodiscard]] mark of(unsigned kind) const { return have_.of(kind); }
+  [[nodiscard]] bool closed_by_key(unsigned kind) const { return have_.closed_by_key(kind); }
   // For a debugger that makes the victim write.
   [[nodiscard]] tap out() const { return out_; }
 

@@ -108,7 +108,7 @@ bool reads_map_file(pid_t process, const void* address, const mark& wanted) {
 
 const reader memory_file = {"/proc/PID/mem", reads_file};
 const reader vm_read = {"process_vm_readv", reads_by_call};
-const reader peek = {"PTRACE_PEEKDATA", peeks};
+const reader peek_data = {"PTRACE_PEEKDATA", peeks};
 const reader map_file = {"/proc/PID/map_files", reads_map_file};
 
 bool overwrites(pid_t process, const void* address, const mark& with) {

@@ -16,9 +16,9 @@ struct reader {
 };
 extern const reader memory_file;  // /proc/PID/mem
 extern const reader vm_read;      // process_vm_readv
-extern const reader peek;         // PTRACE_PEEKDATA
+extern const reader peek_data;         // PTRACE_PEEKDATA
 extern const reader map_file;     // /proc/PID/map_files
-inline const std::array by_address = {&memory_file, &vm_read, &peek};
+inline const std::array by_address = {&memory_file, &vm_read, &peek_data};
 
 // Writes another's memory through /proc/PID/mem; false when the kernel will not.
 bool overwrites(pid_t process, const void* address, const mark& with);

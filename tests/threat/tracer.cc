@@ -1,6 +1,7 @@
 // tracer.cc - ptrace(2). A call is made by putting the instruction for it where the process stands, for one step.
 #include "tracer.h"
 
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -11,6 +12,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+
+#include "support/page_state.h"
 
 tracer::tracer(pid_t process) : process_(process) {
   if (ptrace(PTRACE_ATTACH, process, nullptr, nullptr) != 0) return;
@@ -79,6 +82,12 @@ void leave_out_call(pid_t) {}
 }  // namespace
 long call_in(pid_t, long, const call_arguments&) { return -ENOSYS; }
 #endif
+
+long open_in(pid_t process, const void* address) {
+  const call_arguments with_no_key = {address_of(page_of(address)), page_size(), PROT_READ | PROT_WRITE, 0};
+  const long answer = call_in(process, SYS_pkey_mprotect, with_no_key);
+  return answer == 0 ? answer : call_in(process, SYS_mprotect, with_no_key);
+}
 
 long write_out(pid_t process, const void* address, void* to, std::size_t size, tap through) {
   const long answer = call_in(process, SYS_write,

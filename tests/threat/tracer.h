@@ -29,6 +29,8 @@ using call_arguments = std::array<unsigned long, 6>;
 // Has a traced process, which is stopped, make a system call, and leaves it as it was. Returns the kernel's answer: a result, or
 // minus an errno.
 long call_in(pid_t process, long number, const call_arguments& arguments);
+// Has it open a page to all its threads, whatever the page's protection key was; how the kernel answered.
+long open_in(pid_t process, const void* address);
 
 // A pipe whose writing end the process has under this number.
 struct tap {
