@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -116,7 +117,7 @@ TEST_CASE("nothing changes errno, refused or not") {
   const std::size_t page = platform::page_size();
   constexpr int before = 77;
   errno = before;
-  const auto kept = [&](const char* what) {
+  const auto kept = [&](const std::string& what) {
     CAPTURE(what);
     CHECK(errno == before);
     errno = before;
