@@ -1,7 +1,6 @@
 // save_test.cc - a saved vault comes back whole, replaces what was there at once, and leaves nothing beside it.
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "boojum/vault_disk.h"
+#include "support/heap_use.h"
 #include "support/sanitized.h"
 #include "support/traced.h"
 #include "vault/file_key.h"
@@ -176,6 +176,10 @@ TEST_CASE("a watcher sees it go on, may stop it, and may not change the vault") 
 
 TEST_CASE("the memory that a save and a load take does not grow with the vault") {
   if (sanitized) return;  // whose heap is another
+  if (!heap_in_use()) {
+    MESSAGE("skipped: this C library does not say what its heap has given out");
+    return;
+  }
   const own_folder folder;
   const std::string path = folder.file("records");
   vault_state records(vault::options{.hot_records = 0});
@@ -189,7 +193,7 @@ TEST_CASE("the memory that a save and a load take does not grow with the vault")
   const auto taken = [] {
     struct lockfast_statistics now;
     lockfast_statistics(&now);
-    return mallinfo2().uordblks + mallinfo2().hblkhd + now.bytes_live;
+    return *heap_in_use() + now.bytes_live;
   };
   constexpr std::size_t all_that_it_takes = 512 * 1024;  // the vault has fifteen times as much
   REQUIRE(records.footprint() > 15 * all_that_it_takes);

@@ -36,7 +36,8 @@ void write(const file_to_be& to, const std::string& text) {
 
 }  // namespace
 
-extern "C" int flock(int descriptor, int operation) noexcept {
+// glibc declares that it does not throw, musl does not.
+extern "C" int flock(int descriptor, int operation) noexcept(noexcept(::flock(0, 0))) {
   if (before_hold) std::exchange(before_hold, nullptr)();
   return static_cast<int>(syscall(SYS_flock, descriptor, operation));
 }
