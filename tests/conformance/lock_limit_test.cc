@@ -9,6 +9,7 @@
 #include "lock_limit.h"
 #include "subject.h"
 #include "support/child.h"
+#include "support/lock_budgets.h"
 #include "support/page_state.h"
 #include "support/probe.h"
 

@@ -10,7 +10,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <string>
 
 #include "platform/platform.h"
@@ -23,19 +22,22 @@ constexpr long call_memfd_secret = 447;
 constexpr long call_mseal = 462;
 constexpr unsigned ordinary_user = 65534;
 
-std::string name_of(platform::error refusal) { return refusal == 0 ? "yes" : strerrorname_np(refusal); }
+std::string answer_of(platform::error refusal) {
+  if (refusal == ENOSYS) return "no";
+  return refusal == 0 ? "yes" : "errno " + std::to_string(refusal);
+}
 
 // Whose lock limit hidden memory counts against: a map over the limit is refused where it is the process's, and where it is the
 // user's, its pages are.
 std::string hidden_account() {
   const std::size_t limit = 4 * platform::page_size();
   const rlimit wanted{limit, limit};
-  if (setrlimit(RLIMIT_MEMLOCK, &wanted) != 0) return strerrorname_np(errno);
+  if (setrlimit(RLIMIT_MEMLOCK, &wanted) != 0) return answer_of(errno);
   const auto file = static_cast<int>(syscall(call_memfd_secret, 0));
   const std::size_t size = 2 * limit;
-  if (file < 0 || ftruncate(file, static_cast<off_t>(size)) != 0) return strerrorname_np(errno);
+  if (file < 0 || ftruncate(file, static_cast<off_t>(size)) != 0) return answer_of(errno);
   void* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (mapped == MAP_FAILED) return errno == EAGAIN ? "by process" : strerrorname_np(errno);
+  if (mapped == MAP_FAILED) return errno == EAGAIN ? "by process" : answer_of(errno);
   for (std::size_t at = 0; at < size; at += platform::page_size()) {
     if (getrandom(static_cast<std::byte*>(mapped) + at, 1, 0) != 1) return "by user";
   }
@@ -58,12 +60,12 @@ int main() {
   say("build", system.version);
   say("processor", system.machine);
   say("page", std::to_string(platform::page_size()));
-  say("hidden", name_of(platform::hiding_error()));
+  say("hidden", answer_of(platform::hiding_error()));
   say("markers", platform::has_guard_markers() ? "yes" : "no");
-  say("seals", name_of(syscall(call_mseal, nullptr, 0, 0) == 0 ? 0 : errno));
+  say("seals", answer_of(syscall(call_mseal, nullptr, 0, 0) == 0 ? 0 : errno));
   say("keys", std::to_string(key_count()));
   say("locks", platform::locks_are_real() ? "yes" : "no");
   // Last, since the limit stays, and the user.
   say("account_of_root", hidden_account());
-  say("account", setuid(ordinary_user) == 0 ? hidden_account() : strerrorname_np(errno));
+  say("account", setuid(ordinary_user) == 0 ? hidden_account() : answer_of(errno));
 }

@@ -40,13 +40,15 @@ bool holds(const std::vector<unsigned char>& core, unsigned kind) {
 enum kinds : unsigned { ordinary, isolated, without_access, large, claimed, freed };
 
 [[noreturn]] void fill_and_abort() {
-  static unsigned char here[3 * 4096];
-  static unsigned char there[3 * 4096];
+  // A claim leaves its whole page out, so that the two share none.
+  constexpr std::size_t largest_page = 65536;
+  alignas(largest_page) static unsigned char here[largest_page];
+  alignas(largest_page) static unsigned char there[2 * largest_page];
   write_mark(here + 100, ordinary);
 
   // In the middle of a page, as a caller's buffers are: libsodium's sodium_mlock leaves such a one in the dump.
-  prove(lockfast_mlock(there + 4096 + 77, mark_size) == 0, "a claim");
-  write_mark(there + 4096 + 77, claimed);
+  prove(lockfast_mlock(there + largest_page + 77, mark_size) == 0, "a claim");
+  write_mark(there + largest_page + 77, claimed);
 
   struct {
     unsigned kind;

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "support/child.h"
+#include "support/patience.h"
 
 inline constexpr std::size_t most_grouped = 16384;
 
@@ -76,7 +77,7 @@ void forked(Body body) {
   const pid_t child = fork();
   prove(child >= 0, "a fork");
   if (child == 0) {
-    alarm(60);
+    alarm(patience(60));
     body();
     _exit(0);
   }

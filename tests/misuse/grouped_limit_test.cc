@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "misuse/grouped.h"
+#include "support/lock_budgets.h"
 #include "support/page_state.h"
 
 namespace {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "support/child.h"
+#include "support/lock_budgets.h"
 #include "support/page_state.h"
 #include "support/probe.h"
 

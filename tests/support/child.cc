@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "patience.h"
+
 namespace {
 
 constexpr unsigned seconds_to_live = 120;
@@ -26,7 +28,7 @@ void become_child(int error_pipe) {
   for (int number : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGALRM}) signal(number, SIG_DFL);
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
-  alarm(seconds_to_live);
+  alarm(patience(seconds_to_live));
 }
 
 }  // namespace

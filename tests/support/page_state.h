@@ -23,10 +23,6 @@ std::size_t page_size();
 // VmLck, and the hidden memory that is not in it.
 std::size_t bytes_locked();
 
-// How often a process can hold RLIMIT_MEMLOCK: twice where hidden memory counts by user (Linux 7.2, and from 6.1.192 and 6.12.117
-// on), once where it counts by process as locks do, or there is none.
-std::size_t lock_budgets();
-
 // Whether a lock does anything here: sanitizers turn mlock into nothing. Says so on the test's output when it does not.
 bool locks_are_real();
 

@@ -13,6 +13,7 @@
 #include "machine.h"
 #include "support/child.h"
 #include "support/page_state.h"
+#include "support/patience.h"
 
 namespace {
 
@@ -105,7 +106,7 @@ holder::holder(const std::string& options_text, const std::function<void()>& fir
     close(ends[0]);
     close(life[1]);
     for (const int number : {SIGSEGV, SIGBUS, SIGABRT}) std::signal(number, SIG_DFL);
-    alarm(120);
+    alarm(patience(120));
     options(options_text);
     first();
     (void)prctl(PR_SET_DUMPABLE, 1);

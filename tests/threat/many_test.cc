@@ -15,6 +15,7 @@
 #include "machine.h"
 #include "support/child.h"
 #include "support/page_state.h"
+#include "support/patience.h"
 #include "support/probe.h"
 
 namespace {
@@ -97,7 +98,7 @@ TEST_CASE(
   const auto begin = std::chrono::steady_clock::now();
   const ending end = in_child([&] {
     options("hidden=off");
-    alarm(600);
+    alarm(patience(600));
     if (counted().lock_limit != SIZE_MAX) skip("there is a limit on locks, which is met first");
     herd all(count);
     promised(all.size_of() == count, "all of them");

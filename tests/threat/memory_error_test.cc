@@ -70,7 +70,7 @@ TEST_CASE("among many isolated secrets each stands between guards of its own") {
       }
       for (unsigned char* const each : all) {
         promised(traps_on_read(each + size) && traps_on_write(each + size), "a guard behind");
-        promised(traps_on_read(each + size - 4096 - 1), "a guard in front");
+        promised(traps_on_read(each + size - page_size() - 1), "a guard in front");
         promised(!traps_on_write(each), "the secret itself");
       }
     }));

@@ -14,6 +14,7 @@
 #include <cstdio>
 
 #include "support/page_state.h"
+#include "support/patience.h"
 
 tracer::tracer(pid_t process) : process_(process) {
   if (ptrace(PTRACE_ATTACH, process, nullptr, nullptr) != 0) return;
@@ -102,7 +103,7 @@ int trace_child(const std::function<void()>& body, const happenings& on) {
   if (child < 0) return -1;
   if (child == 0) {
     for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTERM}) std::signal(number, SIG_DFL);
-    alarm(120);
+    alarm(patience(120));
     if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(3);
     (void)std::raise(SIGSTOP);
     body();

@@ -16,6 +16,7 @@
 #include "boojum/resting_key.h"
 #include "boojum/scratch.h"
 #include "support/child.h"
+#include "support/patience.h"
 #include "support/sanitized.h"
 #include "support/traced.h"
 
@@ -29,7 +30,7 @@ template <class Body>
 int forked(Body body) {
   const pid_t child = fork();
   if (child == 0) {
-    alarm(60);
+    alarm(patience(60));
     _exit(body() ? 0 : 1);
   }
   int state = 0;
