@@ -19,7 +19,8 @@ constexpr void store_little(std::byte* to, Number number) {
 template <std::unsigned_integral Number>
 [[nodiscard]] constexpr Number load_little(const std::byte* from) {
   Number number = 0;
-  for (std::size_t at = 0; at < sizeof number; ++at) number |= static_cast<Number>(std::to_integer<Number>(from[at]) << (8 * at));
+  for (std::size_t at = 0; at < sizeof number; ++at)
+    number |= static_cast<Number>(std::to_integer<Number>(from[at]) << (8 * at));
   return number;
 }
 

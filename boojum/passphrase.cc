@@ -37,7 +37,7 @@ constinit fetched<EVP_MD, EVP_MD_fetch, EVP_MD_free> blake2b("BLAKE2B-512");
 
 constexpr std::string_view salt_label = "lockfast passphrase 1";
 constexpr std::uint64_t most_scrypt_memory = std::uint64_t{4} << 30;  // bytes
-constexpr std::size_t longest_key = 1024;                         // bytes
+constexpr std::size_t longest_key = 1024;                             // bytes
 
 // The longest of clocks' arithmetic is not far beyond it.
 constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);

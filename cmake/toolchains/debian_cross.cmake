@@ -7,7 +7,8 @@ set(CMAKE_C_COMPILER ${triplet}-gcc)
 set(CMAKE_CXX_COMPILER ${triplet}-g++)
 set(CMAKE_LIBRARY_ARCHITECTURE ${triplet})
 
-# libcrypto comes from the processor's own package, unpacked by scripts/unpack-libcrypto; nothing of this machine's is to be found.
+# libcrypto comes from the processor's own package, unpacked by scripts/unpack-libcrypto; nothing of this machine's is to be
+# found.
 set(unpacked ${CMAKE_CURRENT_LIST_DIR}/../../build/packages/${debian})
 set(CMAKE_FIND_ROOT_PATH /usr/${triplet} ${unpacked})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

@@ -31,7 +31,8 @@ TEST_CASE("a secret is locked and left out of core dumps, and its receipt says s
 }
 
 TEST_CASE("sizes and alignments that can't be are refused with ENOMEM or EINVAL, and errno is left alone otherwise") {
-  for (const std::size_t size : {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 4096, SIZE_MAX / 2, std::size_t{1} << (sizeof(std::size_t) == 8 ? 47 : 31)}) {
+  for (const std::size_t size :
+       {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 4096, SIZE_MAX / 2, std::size_t{1} << (sizeof(std::size_t) == 8 ? 47 : 31)}) {
     CAPTURE(size);
     errno = 0;
     CHECK(lockfast_malloc(size) == nullptr);

@@ -143,6 +143,7 @@ bool advice_is_followed() {
 int advice_error() { return advice_is_followed() ? 0 : ENOTSUP; }
 
 bool asks_for_advice(const char* what) {
-  if (!advice_is_followed()) MESSAGE("skipped: " << std::string(what) << ": advice to the system has no effect here (an emulator)");
+  if (!advice_is_followed())
+    MESSAGE("skipped: " << std::string(what) << ": advice to the system has no effect here (an emulator)");
   return advice_is_followed();
 }
