@@ -218,9 +218,11 @@ TEST_CASE("fork=absent, the default, gives the child nothing: a touch traps, a f
       std::vector<void*> fresh;
       for (int count = 0; count < 1000; ++count) {
         fresh.push_back(lockfast_malloc_isolated(5000));
-        promised(fresh.back() != nullptr && state_of(fresh.back()).undumpable == advice_is_followed(),
-                 "secrets of the child's own");
+        promised(fresh.back() != nullptr, "secrets of the child's own");
         std::memset(fresh.back(), 'c', 5000);
+      }
+      for (std::size_t at = 0; at < fresh.size(); at += 50) {
+        promised(state_of(fresh[at]).undumpable == advice_is_followed(), "out of core dumps");
       }
       for (void* const secret : fresh) lockfast_free(secret);
       // A grandchild finds the child's state.
