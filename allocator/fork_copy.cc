@@ -9,8 +9,8 @@ namespace {
 // A secret's owner may write to it while it is copied, as it may while the kernel copies pages in fork.
 [[gnu::noinline]] __attribute__((no_sanitize("thread"))) void copy_racing(std::byte* to, const std::byte* from,
                                                                           std::size_t size) {
-  auto* const words = reinterpret_cast<volatile std::uint64_t*>(to);
-  const auto* const read = reinterpret_cast<const volatile std::uint64_t*>(from);
+  auto* const words = static_cast<volatile std::uint64_t*>(static_cast<void*>(to));
+  const auto* const read = static_cast<const volatile std::uint64_t*>(static_cast<const void*>(from));
   for (std::size_t at = 0; at < size / sizeof(std::uint64_t); ++at) words[at] = read[at];
 }
 
@@ -48,7 +48,7 @@ std::byte* fork_copy::add(void* record, std::byte* run, std::size_t size, std::u
   }
   std::byte* const to = base_ + next_;
   if (run != nullptr) copy_racing(to, run, size);
-  reinterpret_cast<entry*>(base_)[count_++] = {record, run, size, next_, stamp};
+  static_cast<entry*>(static_cast<void*>(base_))[count_++] = {record, run, size, next_, stamp};
   next_ += size;
   return to;
 }

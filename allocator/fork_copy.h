@@ -38,7 +38,7 @@ class fork_copy {
   // In the child: calls place(entry, content), content being null where a run can only be had empty; then drops the rest.
   template <class Place>
   void for_each(Place place) const {
-    const auto* const table = reinterpret_cast<const entry*>(base_);
+    const auto* const table = static_cast<const entry*>(static_cast<const void*>(base_));
     for (std::size_t at = 0; at < count_; ++at) place(table[at], base_ + table[at].offset);
   }
   // Whether something was not copied for want of room: other threads opened pages since those were counted.

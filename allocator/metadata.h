@@ -22,7 +22,7 @@ class metadata {
 
   template <class T>
   [[nodiscard]] static T* take_array(std::size_t count) {
-    return reinterpret_cast<T*>(take(count * sizeof(T)));
+    return static_cast<T*>(static_cast<void*>(take(count * sizeof(T))));
   }
 
   // Bytes of address space taken from the system so far.

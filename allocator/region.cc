@@ -25,6 +25,8 @@ void region::release() {
 }
 
 bool region::reserve_again() {
+  // Copies, which are not locked here and which nobody wrote to: the frames are the parent's still.
+  if (fork_error_ != 0) platform::release(base_, size_);
   const auto reserved = platform::reserve_again(base_, size_, platform::fork_policy::absent);
   if (reserved.address == nullptr) {
     region_map::clear(base_, size_);

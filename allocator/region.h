@@ -41,7 +41,8 @@ class alignas(64) region {
   [[nodiscard]] bool reserve(std::size_t size, platform::fork_policy policy);
   // Gives the address space back: the record is empty.
   void release();
-  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place.
+  // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place, also in
+  // place of the copies that a system gave which had refused the policy.
   // False when the system refuses, and then the record is empty.
   [[nodiscard]] bool reserve_again();
 

@@ -17,7 +17,7 @@ using platform::access;
 
 // Reads a word that its owner may be wiping: the reader finds out by the slot's state, and no sanitizer can know that.
 [[gnu::noinline]] __attribute__((no_sanitize("thread"))) std::uint64_t racing_word(const std::byte* at) {
-  return *reinterpret_cast<const volatile std::uint64_t*>(at);
+  return *static_cast<const volatile std::uint64_t*>(static_cast<const void*>(at));
 }
 
 // Whether bytes at a multiple of 8, a multiple of 8 of them, are zero, read in the same way.

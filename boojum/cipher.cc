@@ -18,11 +18,26 @@ namespace {
 // vector registers of every processor that has any, so that no part of the key is spilled to the stack.
 using row = std::uint32_t __attribute__((vector_size(16)));
 
-static_assert(std::endian::native == std::endian::little, "rows are loaded and stored as they are");
-
 template <int Bits>
 [[gnu::always_inline]] inline row rotl(row words) {
   return (words << Bits) | (words >> (32 - Bits));
+}
+
+// A row of words as ChaCha20 has them, the lowest byte first, from words as the processor has them, or back.
+[[gnu::always_inline]] inline row little(row words) {
+  if constexpr (std::endian::native == std::endian::little) return words;
+  return (rotl<8>(words) & 0x00ff00ff) | (rotl<24>(words) & 0xff00ff00);
+}
+
+[[gnu::always_inline]] inline row load(const std::byte* from) {
+  row words;
+  std::memcpy(&words, from, sizeof words);
+  return little(words);
+}
+
+[[gnu::always_inline]] inline void store(std::byte* to, row words) {
+  words = little(words);
+  std::memcpy(to, &words, sizeof words);
 }
 
 template <int Places>
@@ -66,20 +81,17 @@ unsigned char* unsigned_bytes(std::byte* bytes) { return reinterpret_cast<unsign
 
 void hchacha20(key_view key, std::span<const std::byte, 16> input, std::span<std::byte, key_size> out) {
   row a = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-  row b;
-  row c;
-  row d;
-  std::memcpy(&b, key.data(), sizeof b);
-  std::memcpy(&c, key.data() + sizeof b, sizeof c);
-  std::memcpy(&d, input.data(), sizeof d);
+  row b = load(key.data());
+  row c = load(key.data() + sizeof b);
+  row d = load(input.data());
   for (int round = 0; round < double_rounds; ++round) {
     quarter_rounds(a, b, c, d);
     b = turn<1>(b), c = turn<2>(c), d = turn<3>(d);
     quarter_rounds(a, b, c, d);
     b = turn<3>(b), c = turn<2>(c), d = turn<1>(d);
   }
-  std::memcpy(out.data(), &a, sizeof a);
-  std::memcpy(out.data() + sizeof a, &d, sizeof d);
+  store(out.data(), a);
+  store(out.data() + sizeof a, d);
 }
 
 [[gnu::noinline]] void wipe_stack() {

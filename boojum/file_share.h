@@ -17,7 +17,7 @@
 namespace lockfast::internal {
 
 class file_share final : public share {
-  // Little-endian on the systems that there are; the file does not leave the process.
+  // As the processor has it: the file does not leave the process.
   struct header {
     char magic[8] = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't'};
     std::uint32_t version = 1;

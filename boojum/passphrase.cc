@@ -21,6 +21,7 @@
 
 #include "boojum/cipher.h"
 #include "boojum/fetched.h"
+#include "boojum/little_endian.h"
 #include "boojum/refusing.h"
 #include "boojum/rounds.h"
 #include "boojum/scratch.h"
@@ -35,8 +36,8 @@ constinit fetched<EVP_KDF, EVP_KDF_fetch, EVP_KDF_free> scrypt("SCRYPT");
 constinit fetched<EVP_MD, EVP_MD_fetch, EVP_MD_free> blake2b("BLAKE2B-512");
 
 constexpr std::string_view salt_label = "lockfast passphrase 1";
-constexpr std::size_t most_scrypt_memory = std::size_t{4} << 30;  // bytes
-constexpr std::size_t longest_key = 1024;                         // bytes
+constexpr std::uint64_t most_scrypt_memory = std::uint64_t{4} << 30;  // bytes
+constexpr std::size_t longest_key = 1024;                             // bytes
 
 // The longest of clocks' arithmetic is not far beyond it.
 constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);
@@ -58,9 +59,8 @@ bool start_from(std::span<const std::byte> salt, std::span<std::byte, 64> out) {
 void absorb(std::span<const std::byte> phrase, std::span<std::byte, 64> room) {
   const auto key = room.first<32>();
   const auto block = room.last<16>();
-  const std::uint64_t size = phrase.size();
   lockfast_wipe(block.data(), block.size());
-  std::memcpy(block.data(), &size, sizeof size);
+  store_little(block.data(), std::uint64_t{phrase.size()});
   hchacha20(key, block, key);
   while (!phrase.empty()) {
     const std::size_t length = std::min(phrase.size(), block.size());

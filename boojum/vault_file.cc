@@ -2,9 +2,11 @@
 #include "boojum/vault_file.h"
 
 #include <algorithm>
-#include <bit>
+#include <concepts>
 #include <cstring>
 #include <new>
+
+#include "boojum/little_endian.h"
 
 namespace lockfast::internal {
 namespace {
@@ -12,22 +14,30 @@ namespace {
 constexpr std::array<char, 8> magic = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't'};
 constexpr std::uint32_t version = 1;
 
-static_assert(std::endian::native == std::endian::little, "numbers are stored as they are");
-
 // Walks over the fields in the order of the file.
 class fields {
  public:
   explicit fields(std::byte* at) : at_(at) {}
 
-  template <class Field>
-  void put(const Field& field) {
-    std::memcpy(at_, &field, sizeof field);
-    at_ += sizeof field;
+  template <std::unsigned_integral Number>
+  void put(Number number) {
+    store_little(at_, number);
+    at_ += sizeof number;
   }
-  template <class Field>
-  void take(Field& field) {
-    std::memcpy(&field, at_, sizeof field);
-    at_ += sizeof field;
+  template <class Byte, std::size_t Size>
+  void put(const std::array<Byte, Size>& bytes) {
+    std::memcpy(at_, bytes.data(), Size);
+    at_ += Size;
+  }
+  template <std::unsigned_integral Number>
+  void take(Number& number) {
+    number = load_little<Number>(at_);
+    at_ += sizeof number;
+  }
+  template <class Byte, std::size_t Size>
+  void take(std::array<Byte, Size>& bytes) {
+    std::memcpy(bytes.data(), at_, Size);
+    at_ += Size;
   }
 
  private:
@@ -94,7 +104,7 @@ std::array<std::byte, nonce_size> chunk_stream::nonce_of(std::uint64_t counter) 
   std::array<std::byte, nonce_size> made;
   constexpr std::size_t random_size = nonce_size - sizeof counter;
   std::memcpy(made.data(), described().last(random_size).data(), random_size);
-  std::memcpy(made.data() + random_size, &counter, sizeof counter);
+  store_little(made.data() + random_size, counter);
   return made;
 }
 
@@ -122,7 +132,11 @@ std::expected<void, memory_error> chunk_writer::put(std::span<const std::byte> b
   return {};
 }
 
-std::expected<void, memory_error> chunk_writer::put(std::uint32_t number) { return put(std::as_bytes(std::span(&number, 1))); }
+std::expected<void, memory_error> chunk_writer::put(std::uint32_t number) {
+  std::array<std::byte, sizeof number> bytes;
+  store_little(bytes.data(), number);
+  return put(bytes);
+}
 
 std::span<std::byte> chunk_writer::room(std::size_t size) {
   if (size > chunk_size - used_) return {};
@@ -193,9 +207,9 @@ std::expected<void, memory_error> chunk_reader::take(std::span<std::byte> out) {
 }
 
 std::expected<std::uint32_t, memory_error> chunk_reader::take_number() {
-  std::uint32_t number = 0;
-  if (auto done = take(std::as_writable_bytes(std::span(&number, 1))); !done) return std::unexpected(done.error());
-  return number;
+  std::array<std::byte, sizeof(std::uint32_t)> bytes;
+  if (auto done = take(bytes); !done) return std::unexpected(done.error());
+  return load_little<std::uint32_t>(bytes.data());
 }
 
 std::span<const std::byte> chunk_reader::take_in_place(std::size_t size) {

@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "platform/errno_kept.h"
+#include "platform/linux_advice.h"
 #include "platform/linux_text.h"
 #include "platform/posix_pages.h"
 
@@ -80,7 +81,8 @@ bool cover(std::byte* address, std::size_t size) {
 
 error hiding_error() {
   const errno_kept kept;
-  return secret_file(0).refusal();
+  // Without advice every forked child would share the pages.
+  return advice_is_followed() ? secret_file(0).refusal() : ENOTSUP;
 }
 
 bool may_hibernate() {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "platform/errno_kept.h"
+#include "platform/linux_advice.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
@@ -22,7 +23,7 @@ bool has_guard_markers() {
     const errno_kept kept;
     void* const mapped = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     // Under MCL_FUTURE the new map is locked, and refuses markers: then they are of no use.
-    has = mapped != MAP_FAILED && madvise(mapped, page_size(), advice_guard_install) == 0 ? 1 : 0;
+    has = mapped != MAP_FAILED && advise_truly(static_cast<std::byte*>(mapped), page_size(), advice_guard_install) == 0 ? 1 : 0;
     if (mapped != MAP_FAILED) munmap(mapped, page_size());
     __atomic_store_n(&known, has, __ATOMIC_RELAXED);
   }

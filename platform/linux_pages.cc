@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "platform/errno_kept.h"
+#include "platform/linux_advice.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
@@ -14,6 +15,7 @@ namespace {
 
 // What older headers do not name (linux/prctl.h, asm/unistd.h).
 constexpr long call_mseal = 462;  // 6.10
+constexpr int advice_of_nobody = -1;
 constexpr int prctl_set_vma = 0x53564d41;
 constexpr unsigned long prctl_set_vma_name = 0;  // 5.17, where the kernel was built with it
 
@@ -22,6 +24,23 @@ constexpr unsigned long prctl_set_vma_name = 0;  // 5.17, where the kernel was b
 const int flags_of_reservations = 0;
 const int flags_of_exact_place = MAP_FIXED_NOREPLACE;
 
+bool advice_is_followed() {
+  static constinit int known = -1;
+  int is = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (is < 0) {
+    const errno_kept kept;
+    void* const mapped = mmap(nullptr, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    is = mapped == MAP_FAILED || madvise(mapped, page_size(), advice_of_nobody) != 0 ? 1 : 0;
+    if (mapped != MAP_FAILED) munmap(mapped, page_size());
+    __atomic_store_n(&known, is, __ATOMIC_RELAXED);
+  }
+  return is == 1;
+}
+
+error advise_truly(std::byte* address, std::size_t size, int advice) {
+  return advice_is_followed() ? advise(address, size, advice) : ENOTSUP;
+}
+
 error lock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_mlock, address, size)); }
 error unlock_pages(const std::byte* address, std::size_t size) { return result_of(syscall(SYS_munlock, address, size)); }
 
@@ -29,9 +48,9 @@ void settle_reservation(reservation& made, std::byte* address, std::size_t size,
   made.address = address;
   // Under mlockall(MCL_FUTURE) the new map is locked from birth, its guard pages charged to the limit.
   (void)unlock_pages(address, size);
-  made.dump = advise(address, size, MADV_DONTDUMP);
-  if (policy == fork_policy::absent) made.fork = advise(address, size, MADV_DONTFORK);
-  if (policy == fork_policy::wipe) made.fork = advise(address, size, MADV_WIPEONFORK);
+  made.dump = advise_truly(address, size, MADV_DONTDUMP);
+  if (policy == fork_policy::absent) made.fork = advise_truly(address, size, MADV_DONTFORK);
+  if (policy == fork_policy::wipe) made.fork = advise_truly(address, size, MADV_WIPEONFORK);
   // Kernels without huge pages or merging refuse these with EINVAL, and then there is nothing to turn off.
   (void)advise(address, size, MADV_NOHUGEPAGE);
   (void)advise(address, size, MADV_UNMERGEABLE);
@@ -65,12 +84,12 @@ void seal(std::byte* address, std::size_t size) {
 
 error conceal(std::byte* address, std::size_t size) {
   const errno_kept kept;
-  return advise(address, size, MADV_DONTDUMP);
+  return advise_truly(address, size, MADV_DONTDUMP);
 }
 
 error reveal(std::byte* address, std::size_t size) {
   const errno_kept kept;
-  return advise(address, size, MADV_DODUMP);
+  return advise_truly(address, size, MADV_DODUMP);
 }
 
 // A locked page refuses MADV_PAGEOUT with EINVAL (madvise(2), Linux 5.4); an emulator that fakes mlock accepts it.

@@ -213,7 +213,8 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
   of.excused |= refused;
   // As on a full disk, a refused write has written a part.
   if (refused) bytes = bytes.first(bytes.size() / 2);
-  if (of.bytes.size() < offset + bytes.size()) of.bytes.resize(offset + bytes.size());
+  const std::size_t end = static_cast<std::size_t>(offset) + bytes.size();
+  if (of.bytes.size() < end) of.bytes.resize(end);
   std::ranges::copy(bytes, of.bytes.begin() + static_cast<std::ptrdiff_t>(offset));
   of.synced = false;
   return refused ? ENOSPC : 0;

@@ -1,7 +1,6 @@
 // heap_test.cc - the nth block of the ordinary heap is refused, for every n until none is: a refusal, never an exception.
 //
 // The system refuses nothing here, so this is the real host, whose part of the heap is none. Each n has a process of its own.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.hpp>
 

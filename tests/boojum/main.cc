@@ -1,5 +1,4 @@
 // main.cc - the tests of the Boojum types, on the real host.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include "support/child.h"

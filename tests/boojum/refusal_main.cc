@@ -1,3 +1,4 @@
 // refusal_main.cc - the tests of the Boojum types over the simulated host and the simulated files.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+
+int main(int argc, char** argv) { return doctest::Context(argc, argv).run(); }

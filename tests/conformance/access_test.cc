@@ -9,23 +9,23 @@
 
 namespace {
 
-enum class access { none, read_only, read_write };
+enum class access_level { none, read_only, read_write };
 
-int protect(const block& which, access wanted) {
+int protect(const block& which, access_level wanted) {
   switch (wanted) {
-    case access::none: return sodium_mprotect_noaccess(which.data());
-    case access::read_only: return sodium_mprotect_readonly(which.data());
-    case access::read_write: return sodium_mprotect_readwrite(which.data());
+    case access_level::none: return sodium_mprotect_noaccess(which.data());
+    case access_level::read_only: return sodium_mprotect_readonly(which.data());
+    case access_level::read_write: return sodium_mprotect_readwrite(which.data());
   }
   return -1;
 }
 
-bool byte_has(unsigned char* byte, access wanted) {
-  return traps_on_read(byte) == (wanted == access::none) && traps_on_write(byte) == (wanted != access::read_write);
+bool byte_has(unsigned char* byte, access_level wanted) {
+  return traps_on_read(byte) == (wanted == access_level::none) && traps_on_write(byte) == (wanted != access_level::read_write);
 }
 
 // Whether every page of a block, from its first byte to its last, has exactly this access.
-bool has(const block& which, access wanted) {
+bool has(const block& which, access_level wanted) {
   for (unsigned char* byte = which.data(); byte < which.end(); byte += page_size()) {
     if (!byte_has(byte, wanted)) return false;
   }
@@ -33,11 +33,11 @@ bool has(const block& which, access wanted) {
 }
 
 void check_guards(const block& which) {
-  CHECK(byte_has(which.end(), access::none));
-  CHECK(byte_has(which.first_page() - 1, access::none));
+  CHECK(byte_has(which.end(), access_level::none));
+  CHECK(byte_has(which.first_page() - 1, access_level::none));
 }
 
-constexpr access all[] = {access::none, access::read_only, access::read_write};
+constexpr access_level all[] = {access_level::none, access_level::read_only, access_level::read_write};
 
 }  // namespace
 
@@ -47,16 +47,16 @@ TEST_CASE("access changes from any to any, twice too, and keeps the bytes and th
     CAPTURE(size);
     const block secret(size);
     secret.fill(0x3c);
-    for (access from : all) {
-      for (access to : all) {
-        for (access each : {from, to, to}) {
+    for (access_level from : all) {
+      for (access_level to : all) {
+        for (access_level each : {from, to, to}) {
           REQUIRE(protect(secret, each) == 0);
           REQUIRE(has(secret, each));
           check_guards(secret);
         }
       }
     }
-    REQUIRE(protect(secret, access::read_only) == 0);
+    REQUIRE(protect(secret, access_level::read_only) == 0);
     CHECK(secret.filled_with(0x3c));
   }
 }
@@ -64,9 +64,9 @@ TEST_CASE("access changes from any to any, twice too, and keeps the bytes and th
 TEST_CASE("access of a block of size 0 can be changed, and its first byte traps throughout") {
   if (!asked_of_placement("an access of its own")) return;
   const block empty(0);
-  for (access each : {access::none, access::read_only, access::read_write, access::none}) {
+  for (access_level each : {access_level::none, access_level::read_only, access_level::read_write, access_level::none}) {
     CHECK(protect(empty, each) == 0);
-    CHECK(byte_has(empty.data(), access::none));
+    CHECK(byte_has(empty.data(), access_level::none));
   }
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("a changed access is that block's alone") {
     check_guards(blocks[at]);
   }
   for (std::size_t at = 0; at < blocks.size(); at += 3) {
-    REQUIRE(protect(blocks[at], access::read_only) == 0);
+    REQUIRE(protect(blocks[at], access_level::read_only) == 0);
     CHECK(blocks[at].filled_with(static_cast<unsigned char>(at)));
     CHECK(has(blocks[at + 1], all[1]));
     CHECK(has(blocks[at + 2], all[2]));
@@ -102,10 +102,10 @@ TEST_CASE("freeing a block leaves the access of its neighbours") {
 
 TEST_CASE("a new block is read-write, whatever the access of the one whose place it takes") {
   if (!asked_of_placement("an access of its own")) return;
-  for (access last : all) {
+  for (access_level last : all) {
     for (int round = 0; round < 50; ++round) {
       const block fresh(64);
-      REQUIRE(has(fresh, access::read_write));
+      REQUIRE(has(fresh, access_level::read_write));
       REQUIRE(protect(fresh, last) == 0);
     }
   }

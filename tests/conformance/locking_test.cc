@@ -53,12 +53,12 @@ TEST_CASE("every page of a block is locked and out of core dumps") {
     const block secret(size);
     for (unsigned char* page = secret.first_page(); page < secret.end(); page += page_size()) {
       CHECK(state_of(page).locked);
-      CHECK(state_of(page).undumpable);
+      CHECK(state_of(page).undumpable == advice_is_followed());
     }
     if (!secret.isolated()) continue;
     REQUIRE(sodium_mprotect_noaccess(secret.data()) == 0);
     CHECK(state_of(secret.data()).locked);
-    CHECK(state_of(secret.data()).undumpable);
+    CHECK(state_of(secret.data()).undumpable == advice_is_followed());
   }
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("mlock locks a page and keeps it out of core dumps, and munlock wipes 
   const pages own(3);
   CHECK(sodium_mlock(own.page(1), page_size()) == 0);
   CHECK(own.locked(1));
-  CHECK(own.undumpable(1));
+  CHECK(own.undumpable(1) == advice_is_followed());
   CHECK_FALSE(own.locked(0));
   CHECK_FALSE(own.locked(2));
   CHECK_FALSE(own.undumpable(2));
@@ -106,8 +106,8 @@ TEST_CASE("mlock needs no alignment, and munlock wipes exactly its length") {
   CHECK(own.locked(1));
   CHECK_FALSE(own.locked(2));
   if (kept(promise::unaligned_undumpable)) {
-    CHECK(own.undumpable(0));
-    CHECK(own.undumpable(1));
+    CHECK(own.undumpable(0) == advice_is_followed());
+    CHECK(own.undumpable(1) == advice_is_followed());
     CHECK_FALSE(own.undumpable(2));
   }
   CHECK(sodium_munlock(own.at(begin), length) == 0);
@@ -167,7 +167,7 @@ TEST_CASE("a page stays locked and undumpable until its last locked byte is unlo
     CHECK(sodium_mlock(own.at(32), 32) == 0);
     CHECK(sodium_munlock(own.at(0), 32) == 0);
     if (asked) CHECK(own.locked(0));
-    if (asked) CHECK(own.undumpable(0));
+    if (asked) CHECK(own.undumpable(0) == advice_is_followed());
     CHECK(sodium_munlock(own.at(32), 32) == 0);
     CHECK_FALSE(own.locked(0));
     CHECK_FALSE(own.undumpable(0));
@@ -239,5 +239,5 @@ TEST_CASE("mlock and munlock of a block's own bytes succeed, and the block stays
   CHECK(secret.data()[30] == 'b');
   if (!locks_are_real() || !kept(promise::neighbours_stay_locked)) return;
   CHECK(state_of(secret.data()).locked);
-  CHECK(state_of(secret.data()).undumpable);
+  CHECK(state_of(secret.data()).undumpable == advice_is_followed());
 }

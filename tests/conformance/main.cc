@@ -1,5 +1,4 @@
 // main.cc - one conformance program, linked with Lockfast's drop-in and with libsodium itself.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include "subject.h"

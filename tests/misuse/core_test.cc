@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "support/child.h"
+#include "support/page_state.h"
 
 namespace {
 
@@ -94,6 +95,7 @@ std::vector<unsigned char> core_of(void (*body)()) {
 }  // namespace
 
 TEST_CASE("a core dump holds ordinary memory, and no secret: isolated, without access, large, claimed or freed") {
+  if (!asks_for_advice("a core dump")) return;
   const auto core = core_of(fill_and_abort);
   if (core.empty()) {
     MESSAGE("skipped: this system writes no core file into the working directory");

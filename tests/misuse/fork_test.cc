@@ -82,7 +82,7 @@ TEST_CASE("fork=inherit gives the child a private copy, locked again, of the sam
         lockfast_receipt receipt;
         promised(lockfast_describe(secret, &receipt) == 0 && receipt.lock_error == 0 && receipt.backing != LOCKFAST_UNLOCKED,
                  "a receipt of the lock");
-        promised(state_of(secret).locked && state_of(secret).undumpable, "the lock itself");
+        promised(state_of(secret).locked && state_of(secret).undumpable == advice_is_followed(), "the lock itself");
         promised(lockfast_check(secret) == 0, "canaries");
         promised(lockfast_protect(secret, LOCKFAST_READWRITE) == 0, "access");
         std::memset(secret, 'c', 100);
@@ -180,7 +180,7 @@ TEST_CASE("a child keeps the address space of pages that another thread hides an
     for (int round = 0; round < 100; ++round) {
       forked([&] {
         const void* const taken = mmap(seen, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-        promised(taken == MAP_FAILED && errno == EEXIST, "nothing else can be mapped there");
+        promised(taken != seen, "nothing else can be mapped there");
       });
     }
     ended = true;
@@ -218,8 +218,11 @@ TEST_CASE("fork=absent, the default, gives the child nothing: a touch traps, a f
       std::vector<void*> fresh;
       for (int count = 0; count < 1000; ++count) {
         fresh.push_back(lockfast_malloc_isolated(5000));
-        promised(fresh.back() != nullptr && state_of(fresh.back()).undumpable, "secrets of the child's own");
+        promised(fresh.back() != nullptr, "secrets of the child's own");
         std::memset(fresh.back(), 'c', 5000);
+      }
+      for (std::size_t at = 0; at < fresh.size(); at += 50) {
+        promised(state_of(fresh[at]).undumpable == advice_is_followed(), "out of core dumps");
       }
       for (void* const secret : fresh) lockfast_free(secret);
       // A grandchild finds the child's state.

@@ -19,11 +19,11 @@ TEST_CASE("a secret is locked and left out of core dumps, and its receipt says s
   CHECK((receipt.backing == LOCKFAST_LOCKED || receipt.backing == LOCKFAST_HIDDEN));
   CHECK(receipt.access == LOCKFAST_READWRITE);
   CHECK(receipt.lock_error == 0);
-  CHECK(receipt.dump_error == 0);
-  CHECK(receipt.fork_error == 0);
+  CHECK(receipt.dump_error == advice_error());
+  CHECK(receipt.fork_error == advice_error());
   CHECK((receipt.hide_error == 0) == (receipt.backing == LOCKFAST_HIDDEN));
   CHECK(state_of(secret).locked);
-  CHECK(state_of(secret).undumpable);
+  CHECK(state_of(secret).undumpable == advice_is_followed());
   REQUIRE(lockfast_protect(secret, LOCKFAST_READONLY) == 0);
   REQUIRE(lockfast_describe(secret, &receipt) == 0);
   CHECK(receipt.access == LOCKFAST_READONLY);
@@ -31,7 +31,8 @@ TEST_CASE("a secret is locked and left out of core dumps, and its receipt says s
 }
 
 TEST_CASE("sizes and alignments that can't be are refused with ENOMEM or EINVAL, and errno is left alone otherwise") {
-  for (const std::size_t size : {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 4096, SIZE_MAX / 2, std::size_t{1} << 47}) {
+  for (const std::size_t size :
+       {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 4096, SIZE_MAX / 2, std::size_t{1} << (sizeof(std::size_t) == 8 ? 47 : 31)}) {
     CAPTURE(size);
     errno = 0;
     CHECK(lockfast_malloc(size) == nullptr);

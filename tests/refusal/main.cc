@@ -1,3 +1,4 @@
 // main.cc - the refusal tests: every call to the system is refused in turn.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+
+int main(int argc, char** argv) { return doctest::Context(argc, argv).run(); }

@@ -3,9 +3,12 @@
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
@@ -22,6 +25,40 @@ void each_line(const char* path, Line line) {
   std::fclose(file);
 }
 
+// Where the program's file begins, by one of the accounts of this process's memory.
+std::uintptr_t program_begin(const char* account) {
+  std::array<char, 512> path = {};
+  if (readlink("/proc/self/exe", path.data(), path.size() - 1) <= 0) return 0;
+  unsigned long begin = 0;
+  each_line(account, [&](const char* line) {
+    const bool found = std::strstr(line, path.data()) != nullptr && std::sscanf(line, "%lx-", &begin) == 1;
+    return !found;
+  });
+  return begin;
+}
+
+// What smaps has beyond this program's own addresses: an emulator shows the account of its own process, where it put a program
+// of 32 bits further on, and translates maps alone.
+std::uintptr_t shift_of_smaps() {
+  static const std::uintptr_t shift = program_begin("/proc/self/smaps") - program_begin("/proc/self/maps");
+  return shift;
+}
+
+// By what it promises: a child finds zeros.
+bool child_finds_zeros() {
+  void* const mapped = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return false;
+  auto* const byte = static_cast<volatile char*>(mapped);
+  *byte = 1;
+  const bool taken = madvise(mapped, page_size(), MADV_WIPEONFORK) == 0;
+  const pid_t child = fork();
+  if (child == 0) _exit(*byte);
+  int state = 0;
+  const bool zeros = waitpid(child, &state, 0) == child && WIFEXITED(state) && WEXITSTATUS(state) == 0;
+  munmap(mapped, page_size());
+  return taken && zeros;
+}
+
 bool mlock_locks_a_page() {
   void* page = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const bool real = mlock(page, page_size()) == 0 && state_of(page).locked;
@@ -34,12 +71,13 @@ bool mlock_locks_a_page() {
 page_state state_of(const void* address) {
   page_state state;
   bool secretmem = false;
+  const std::uintptr_t wanted = address_of(address) + shift_of_smaps();
   each_line("/proc/self/smaps", [&](const char* line) {
     unsigned long begin = 0;
     unsigned long end = 0;
     if (std::sscanf(line, "%lx-%lx", &begin, &end) == 2) {
       if (state.mapped) return false;
-      state.mapped = begin <= address_of(address) && address_of(address) < end;
+      state.mapped = begin <= wanted && wanted < end;
       secretmem = std::strstr(line, "/secretmem") != nullptr;
       state.hidden = state.mapped && secretmem;
     } else if (state.mapped && std::sscanf(line, "ProtectionKey: %u", &state.key) == 1) {
@@ -78,4 +116,17 @@ bool locks_are_real() {
   static const bool real = mlock_locks_a_page();
   if (!real) MESSAGE("skipped: mlock holds nothing in RAM here (a sanitizer, or a limit of 0)");
   return real;
+}
+
+bool advice_is_followed() {
+  static const bool followed = child_finds_zeros();
+  return followed;
+}
+
+int advice_error() { return advice_is_followed() ? 0 : ENOTSUP; }
+
+bool asks_for_advice(const char* what) {
+  if (!advice_is_followed())
+    MESSAGE("skipped: " << std::string(what) << ": advice to the system has no effect here (an emulator)");
+  return advice_is_followed();
 }

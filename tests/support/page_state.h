@@ -26,6 +26,12 @@ std::size_t bytes_locked();
 // Whether a lock does anything here: sanitizers turn mlock into nothing. Says so on the test's output when it does not.
 bool locks_are_real();
 
+// Whether madvise does what it says: emulators of processors take any advice and follow none. The library then says ENOTSUP.
+bool advice_is_followed();
+int advice_error();  // 0, or ENOTSUP
+// Whether it is followed; says on the test's output that this is not tried.
+bool asks_for_advice(const char* what);
+
 inline std::uintptr_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
 // The first byte of the page that holds a byte.

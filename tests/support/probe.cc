@@ -4,13 +4,16 @@
 #include <csetjmp>
 #include <csignal>
 
+#include "page_state.h"
+
 namespace {
 
 sigjmp_buf before_touch;
 const void *volatile touched = nullptr;
+const void *volatile touched_page = nullptr;
 
 void fault(int number, siginfo_t *info, void *) {
-  if (info->si_addr == touched) siglongjmp(before_touch, 1);
+  if (info->si_addr == touched || info->si_addr == touched_page) siglongjmp(before_touch, 1);
   signal(number, SIG_DFL);
 }
 
@@ -18,6 +21,7 @@ class fault_handlers {
  public:
   explicit fault_handlers(const void *byte) {
     touched = byte;
+    touched_page = page_of(byte);
     struct sigaction action = {};
     action.sa_sigaction = fault;
     action.sa_flags = SA_SIGINFO;

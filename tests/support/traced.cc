@@ -14,6 +14,7 @@
 #include <fstream>
 #include <vector>
 
+#include "support/page_state.h"
 #include "support/sanitized.h"
 
 namespace {
@@ -153,7 +154,7 @@ bool is_hidden(const std::byte* secret) {
 }
 
 bool memory_can_be_searched() {
-  const int memory = sanitized ? -1 : open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  const int memory = sanitized || !advice_is_followed() ? -1 : open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
   if (memory < 0) {
     MESSAGE("memory cannot be searched here: not tried");
     return false;

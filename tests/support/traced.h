@@ -36,7 +36,8 @@ class traced {
 // Whether a secret lies where the search cannot see it.
 bool is_hidden(const std::byte* secret);
 
-// Whether memory can be searched here: it cannot where the system does not let a process read its own memory as a file.
+// Whether memory can be searched here: it cannot where the system does not let a process read its own memory as a file, nor
+// where an emulator's own memory, with what it keeps of the registers, would be searched too.
 bool memory_can_be_searched();
 
 #endif

@@ -1,3 +1,4 @@
 // main.cc - the attacks of docs/threat_model.md, against every backing and placement.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+
+int main(int argc, char** argv) { return doctest::Context(argc, argv).run(); }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "boojum/little_endian.h"
 #include "boojum/named_file.h"
 #include "boojum/vault_disk.h"
 #include "support/traced.h"
@@ -25,6 +26,7 @@ using lockfast::vault;
 using lockfast::internal::chunk_writer;
 using lockfast::internal::file_to_be;
 using lockfast::internal::key_view;
+using lockfast::internal::store_little;
 using lockfast::internal::vault_file_header;
 
 namespace {
@@ -139,8 +141,9 @@ TEST_CASE("a large record is written over chunks as the document's test vectors 
   header.records = 1;
   const std::size_t size = std::stoul(given.at("large-size"));
   std::vector<std::byte> plain(12);
-  const std::uint32_t front[] = {1, 1, static_cast<std::uint32_t>(size)};
-  std::ranges::copy(std::as_bytes(std::span(front)), plain.begin());
+  store_little(plain.data(), std::uint32_t{1});
+  store_little(plain.data() + 4, std::uint32_t{1});
+  store_little(plain.data() + 8, static_cast<std::uint32_t>(size));
   for (std::size_t at = 0; at < size; ++at) plain.push_back(static_cast<std::byte>(at * at % 251));
   plain.resize(plain.size() + 15 * 4);
   write(path, header, given.at("key"), plain);

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <vector>
 
+#include "boojum/little_endian.h"
 #include "boojum/named_file.h"
 #include "boojum/vault_disk.h"
 #include "support/traced.h"
@@ -25,6 +26,7 @@ using lockfast::internal::key_size;
 using lockfast::internal::key_view;
 using lockfast::internal::load_vault;
 using lockfast::internal::save_vault;
+using lockfast::internal::store_little;
 using lockfast::internal::tag_size;
 using lockfast::internal::vault_file_header;
 using lockfast::internal::vault_state;
@@ -163,9 +165,10 @@ TEST_CASE("a stretching that asks for too much is refused before it begins") {
   };
   const auto with = [&](std::uint32_t log, std::uint32_t block, std::uint32_t parallel) {
     auto changed = whole;
-    std::memcpy(changed.data() + 16, &log, sizeof log);
-    std::memcpy(changed.data() + 20, &block, sizeof block);
-    std::memcpy(changed.data() + 24, &parallel, sizeof parallel);
+    auto* const stored = reinterpret_cast<std::byte*>(changed.data());
+    store_little(stored + 16, log);
+    store_little(stored + 20, block);
+    store_little(stored + 24, parallel);
     asked = false;
     return refusal_of(folder, changed, never);
   };

@@ -1,5 +1,4 @@
 // main.cc - the vault over the simulated host, which refuses on request, as do the ordinary heap and libcrypto's.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include "support/short_heap.h"

@@ -1,0 +1,6 @@
+set(triplet aarch64-linux-gnu)
+set(processor aarch64)
+set(debian arm64)
+set(emulator aarch64)
+include(${CMAKE_CURRENT_LIST_DIR}/debian_cross.cmake)
+set(LOCKFAST_PAGE_SIZES 16384 65536)

@@ -1,0 +1,5 @@
+set(triplet arm-linux-gnueabihf)
+set(processor armv7l)
+set(debian armhf)
+set(emulator arm)
+include(${CMAKE_CURRENT_LIST_DIR}/debian_cross.cmake)

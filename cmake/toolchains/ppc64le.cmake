@@ -1,0 +1,6 @@
+set(triplet powerpc64le-linux-gnu)
+set(processor ppc64le)
+set(debian ppc64el)
+set(emulator ppc64le)
+include(${CMAKE_CURRENT_LIST_DIR}/debian_cross.cmake)
+set(LOCKFAST_PAGE_SIZES 65536)

@@ -1,0 +1,5 @@
+set(triplet riscv64-linux-gnu)
+set(processor riscv64)
+set(debian riscv64)
+set(emulator riscv64)
+include(${CMAKE_CURRENT_LIST_DIR}/debian_cross.cmake)

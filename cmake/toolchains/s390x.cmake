@@ -1,0 +1,5 @@
+set(triplet s390x-linux-gnu)
+set(processor s390x)
+set(debian s390x)
+set(emulator s390x)
+include(${CMAKE_CURRENT_LIST_DIR}/debian_cross.cmake)
