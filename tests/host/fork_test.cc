@@ -17,7 +17,11 @@ namespace {
 void check_clean(const ending& end) {
   CAPTURE(end.text);
   CAPTURE(end.signal);
-  CHECK(end.clean());
+  if (end.skipped()) {
+    MESSAGE("skipped: " << end.text);
+  } else {
+    CHECK(end.clean());
+  }
 }
 
 // Where a policy is not had, the reservation says so, and the child has a copy.

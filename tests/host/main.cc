@@ -1,3 +1,4 @@
-// main.cc - the unit tests: the allocator's modules over the simulated host.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+// main.cc - the contract of the platform, on the real host.
 #include <doctest/doctest.h>
+
+int main(int argc, char** argv) { return doctest::Context(argc, argv).run(); }
