@@ -25,6 +25,9 @@ void each_line(const char* path, Line line) {
   std::fclose(file);
 }
 
+// Of smaps: a field of a map, such as "Rss:", not the range that a map begins with.
+bool is_field(const char* line) { return line[0] >= 'A' && line[0] <= 'Z'; }
+
 // Where the program's file begins, by one of the accounts of this process's memory.
 std::uintptr_t program_begin(const char* account) {
   std::array<char, 512> path = {};
@@ -73,9 +76,10 @@ page_state state_of(const void* address) {
   bool secretmem = false;
   const std::uintptr_t wanted = address_of(address) + shift_of_smaps();
   each_line("/proc/self/smaps", [&](const char* line) {
+    if (is_field(line) && !state.mapped) return true;
     unsigned long begin = 0;
     unsigned long end = 0;
-    if (std::sscanf(line, "%lx-%lx", &begin, &end) == 2) {
+    if (!is_field(line) && std::sscanf(line, "%lx-%lx", &begin, &end) == 2) {
       if (state.mapped) return false;
       state.mapped = begin <= wanted && wanted < end;
       secretmem = std::strstr(line, "/secretmem") != nullptr;
@@ -105,7 +109,9 @@ std::size_t bytes_locked() {
   each_line("/proc/self/smaps", [&](const char* line) {
     unsigned long begin = 0;
     unsigned long end = 0;
-    if (std::sscanf(line, "%lx-%lx", &begin, &end) == 2) hidden = std::strstr(line, "/secretmem") != nullptr ? end - begin : 0;
+    if (!is_field(line) && std::sscanf(line, "%lx-%lx", &begin, &end) == 2) {
+      hidden = std::strstr(line, "/secretmem") != nullptr ? end - begin : 0;
+    }
     if (std::strncmp(line, "VmFlags:", 8) == 0 && std::strstr(line, " lo") == nullptr) kibibytes += hidden / 1024;
     return true;
   });
