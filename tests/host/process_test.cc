@@ -70,7 +70,7 @@ TEST_CASE("an access violation that is raised is what a forbidden access raises"
 
 TEST_CASE("the options are those of the environment") {
   CHECK(in_child([] {
-          setenv("LOCKFAST_OPTIONS", "freed=recycle", 1);
+          set_variable("LOCKFAST_OPTIONS", "freed=recycle");
           const char* const options = platform::options_variable();
           promised(options != nullptr && std::strcmp(options, "freed=recycle") == 0, "the variable");
         }).clean());
