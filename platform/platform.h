@@ -155,7 +155,7 @@ void raise_lock_limit();
 // Fills out with bytes of the system's generator; never refuses once the system has booted, and ends the process if it does.
 void random(std::span<std::byte> out);
 
-// Overwrites memory with whatever bytes, through the system: where another thread closes it meanwhile, the rest stays, and
+// Overwrites memory with whatever bytes, through the system: where another thread closes it meanwhile, the rest may stay, and
 // nothing faults. Async-signal-safe.
 void overwrite(std::span<std::byte> over);
 

@@ -44,7 +44,9 @@ TEST_CASE("what is overwritten is gone, and closed pages in between are no fault
     CHECK(std::count(open, open + page, std::byte{0x5a}) < static_cast<std::ptrdiff_t>(page / 16));
   }
   REQUIRE(platform::protect(three.begin() + page, page, access::read_write) == 0);
-  CHECK(std::count(three.begin() + page, three.begin() + 2 * page, std::byte{0x5a}) == static_cast<std::ptrdiff_t>(page));
+  // Some systems reach those, too.
+  const auto left = std::count(three.begin() + page, three.begin() + 2 * page, std::byte{0x5a});
+  CHECK((left == static_cast<std::ptrdiff_t>(page) || left < static_cast<std::ptrdiff_t>(page / 16)));
 }
 
 TEST_CASE("limits are those of a system that can run something") {
