@@ -74,6 +74,16 @@ platform::error compartment::apply(access to) {
   return refusal;
 }
 
+platform::error compartment::lock_after_closing() {
+  if (platform::closed_lock_error() == 0) return 0;
+  const auto wanted = family().chosen().lock_required ? slab::opening::lock::always : slab::opening::lock::if_possible;
+  platform::error refusal = 0;
+  for_each_slab([&](slab& one) {
+    if (refusal == 0) refusal = one.lock_after_closing(wanted);
+  });
+  return refusal;
+}
+
 access compartment::widest() const {
   if (writers_ != 0) return access::read_write;
   return readers_ != 0 ? access::read : access::none;
@@ -100,7 +110,9 @@ platform::error compartment::protect(access to) {
   count(to, 1);
   const access wanted = widest();
   if (wanted != effective_) {
-    if (const auto refusal = apply(wanted); refusal != 0) {
+    auto refusal = apply(wanted);
+    if (refusal == 0 && effective_ == access::none) refusal = lock_after_closing();
+    if (refusal != 0) {
       count(to, -1);
       count(before, 1);
       if (apply(effective_) != 0) end_process(breach::access_refused, family().chosen().signal);

@@ -87,6 +87,9 @@ class compartment {
   // One list for each size class, and one for larger secrets, each in a slab of its own.
   static constexpr std::size_t list_count = size_class::count + 1;
 
+  // Where closing took the locks off, once it is open again. A refusal is what the policy does not allow.
+  [[nodiscard]] platform::error lock_after_closing();
+
   template <class Do>
   void for_each_slab(Do act) {
     for (slab_list& list : lists_) list.for_each(act);

@@ -7,7 +7,7 @@
 
 namespace lockfast::internal {
 
-[[gnu::tls_model("initial-exec")]] constinit thread_local front* thread_fronts[family_count + 1] = {};
+LOCKFAST_OF_THREAD front* thread_fronts[family_count + 1] = {};
 
 front::front() {
   for (auto& one : lists_) one.store(&no_front_list, std::memory_order_relaxed);

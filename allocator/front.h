@@ -25,6 +25,7 @@
 #include "allocator/size_class.h"
 #include "allocator/slab.h"
 #include "allocator/slab_region.h"
+#include "platform/of_thread.h"
 
 namespace lockfast::internal {
 
@@ -132,7 +133,7 @@ inline constexpr std::uint8_t native_family = 0;
 inline constexpr std::uint8_t drop_in_family = 1;
 inline constexpr std::uint8_t no_family = 2;  // nobody has a front there
 inline constexpr std::size_t family_count = no_family;
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local front* thread_fronts[family_count + 1];
+LOCKFAST_OF_THREAD extern front* thread_fronts[family_count + 1];
 
 }  // namespace lockfast::internal
 

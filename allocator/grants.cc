@@ -3,6 +3,7 @@
 
 #include "allocator/metadata.h"
 #include "allocator/scoped_lock.h"
+#include "platform/of_thread.h"
 
 namespace lockfast::internal {
 namespace {
@@ -14,13 +15,17 @@ struct table {
 
 constinit platform::mutex unused_exclusion;
 constinit table* unused = nullptr;
-[[gnu::tls_model("initial-exec")]] constinit thread_local table* mine = nullptr;
+LOCKFAST_OF_THREAD table* table_of_thread = nullptr;
 
 }  // namespace
 
-grant* known_grants() { return mine == nullptr ? nullptr : mine->grants; }
+grant* known_grants() {
+  table* const mine = platform::of_thread(table_of_thread);
+  return mine == nullptr ? nullptr : mine->grants;
+}
 
 grant* grants_of_thread() {
+  table*& mine = platform::of_thread(table_of_thread);
   if (mine == nullptr) {
     const scoped_lock held(unused_exclusion);
     mine = unused != nullptr ? unused : metadata::take_array<table>(1);
@@ -32,6 +37,7 @@ grant* grants_of_thread() {
 }
 
 void give_up_grants() {
+  table*& mine = platform::of_thread(table_of_thread);
   if (mine == nullptr) return;
   const scoped_lock held(unused_exclusion);
   mine->next_unused = unused;

@@ -8,12 +8,13 @@
 #include "allocator/compartment.h"
 #include "allocator/metadata.h"
 #include "allocator/scoped_lock.h"
+#include "platform/of_thread.h"
 
 namespace lockfast::internal {
 namespace {
 
 // Set when a thread's front was drained at its end: whatever the thread still frees then goes to the lists at once.
-[[gnu::tls_model("initial-exec")]] constinit thread_local bool thread_is_ending[family_count] = {};
+LOCKFAST_OF_THREAD bool thread_is_ending[family_count] = {};
 
 }  // namespace
 
@@ -42,8 +43,8 @@ std::size_t grouped::depth_of(std::size_t class_index) const {
 }
 
 front* grouped::front_of_thread() {
-  front*& mine = thread_fronts[family_];
-  if (mine != nullptr || !policy_.fronts || thread_is_ending[family_]) return mine;
+  front*& mine = platform::of_thread(thread_fronts)[family_];
+  if (mine != nullptr || !policy_.fronts || platform::of_thread(thread_is_ending)[family_]) return mine;
   const scoped_lock held(fronts_exclusion_);
   front* taken = unused_fronts_;
   if (taken != nullptr) {
@@ -59,7 +60,7 @@ front* grouped::front_of_thread() {
 }
 
 std::byte* grouped::allocate_ready(std::size_t size, int value) {
-  front* const mine = thread_fronts[family_];
+  front* const mine = platform::of_thread(thread_fronts)[family_];
   if (mine == nullptr || size > size_class::most_capacity) return nullptr;
   front_list& list = mine->list(size_class::of(size));
   if (!list.any_chosen()) return nullptr;
@@ -69,7 +70,7 @@ std::byte* grouped::allocate_ready(std::size_t size, int value) {
 }
 
 bool grouped::deallocate_to_front(slab& in, const std::byte* secret) {
-  front* const mine = thread_fronts[in.front_index];
+  front* const mine = platform::of_thread(thread_fronts)[in.front_index];
   if (mine == nullptr) return false;
   front_list& list = mine->list(in.class_index);
   if (!list.has_room()) return false;
@@ -183,14 +184,14 @@ void grouped::drain(front& drained) {
 }
 
 void grouped::drain_at_exit() {
-  front*& mine = thread_fronts[family_];
+  front*& mine = platform::of_thread(thread_fronts)[family_];
   if (mine == nullptr) return;
   drain(*mine);
   const scoped_lock held(fronts_exclusion_);
   mine->next_unused = unused_fronts_;
   unused_fronts_ = mine;
   mine = nullptr;
-  thread_is_ending[family_] = true;
+  platform::of_thread(thread_is_ending)[family_] = true;
 }
 
 platform::error grouped::check(const slab& in, const void* secret) {
@@ -205,10 +206,13 @@ platform::error grouped::describe(const slab& in, const void* secret, lockfast_r
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
   receipt.size = in.size(index);
   receipt.placement = LOCKFAST_GROUPED;
-  receipt.lock_error = in.lock_error(index);
-  receipt.backing = in.hidden() ? LOCKFAST_HIDDEN : receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
   receipt.access =
       static_cast<lockfast_access>(in.within == nullptr ? platform::access::read_write : in.within->current_access());
+  receipt.lock_error = in.lock_error(index);
+  if (receipt.access == LOCKFAST_NOACCESS && receipt.lock_error == 0 && !in.hidden()) {
+    receipt.lock_error = platform::closed_lock_error();
+  }
+  receipt.backing = in.hidden() ? LOCKFAST_HIDDEN : receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
   receipt.dump_error = in.hidden() ? 0 : in.home.dump_error();
   receipt.hide_error = in.hide_error();
   receipt.fork_error = in.home.fork_error();
@@ -224,7 +228,7 @@ std::size_t grouped::audit() {
 }
 
 std::size_t grouped::trim() {
-  if (front* const mine = thread_fronts[family_]; mine != nullptr) drain(*mine);
+  if (front* const mine = platform::of_thread(thread_fronts)[family_]; mine != nullptr) drain(*mine);
   std::size_t bytes = 0;
   for (auto& arena : lists_) {
     for (slab_list& list : arena) bytes += list.trim();
@@ -358,7 +362,7 @@ void grouped::after_fork_in_child() {
   unused_fronts_ = nullptr;
   for (front* one = fronts_; one != nullptr; one = one->next) {
     one->forget_in_child();
-    if (one == thread_fronts[family_]) continue;
+    if (one == platform::of_thread(thread_fronts)[family_]) continue;
     one->next_unused = unused_fronts_;
     unused_fronts_ = one;
   }

@@ -135,7 +135,7 @@ inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size,
   // A size that is not a multiple of 16 has a large quotient here, as 0 has.
   const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
   if (class_index >= slab::most_quick / slab::alignment) return nullptr;
-  front* const mine = thread_fronts[family];
+  front* const mine = platform::of_thread(thread_fronts)[family];
   if (mine == nullptr) return nullptr;
   front_list& list = mine->list(class_index);
   if (!list.any_chosen()) return nullptr;
@@ -146,7 +146,7 @@ inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size,
 }
 
 inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
-  front* const mine = thread_fronts[family];
+  front* const mine = platform::of_thread(thread_fronts)[family];
   if (mine == nullptr) return false;
   if (mine->recent == nullptr || !mine->recent->begins_unit_of(secret)) {
     region* const in = region_map::at(secret);

@@ -137,9 +137,19 @@ platform::error isolated_arena::protect(const std::byte* secret, span& at, acces
   };
   const bool readable = at.current_access() != access::none;
   if (readable) verify();
-  const auto refusal = at.protect(to);
-  if (!readable && refusal == 0 && to != access::none) verify();
+  auto refusal = at.protect(to);
+  if (!readable && refusal == 0 && to != access::none) {
+    verify();
+    if (platform::closed_lock_error() != 0) refusal = lock_after_closing(at);
+  }
   at.set(span::state::live);
+  return refusal;
+}
+
+platform::error isolated_arena::lock_after_closing(span& at) const {
+  at.lock_if_unlocked();
+  const platform::error refusal = policy_.lock == span::lock_wanted::always ? at.lock_error() : 0;
+  if (refusal != 0 && at.protect(access::none) != 0) end_process(breach::access_refused, policy_.signal);
   return refusal;
 }
 

@@ -100,6 +100,8 @@ class isolated_arena {
   void place_copies_in_child();
   [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties, std::size_t place_count);
   void claim(const std::byte* secret, span& at) const;
+  // Locks a span that was opened, where closing it took the lock off; closes it again when the policy does not allow it unlocked.
+  [[nodiscard]] platform::error lock_after_closing(span& at) const;
   // Whether a claimed span is whole: EFAULT if not, else the errno that kept it closed.
   [[nodiscard]] platform::error verify(span& at) const;
   void enlist(span_region& made);

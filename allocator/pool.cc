@@ -14,6 +14,7 @@
 #include "allocator/policies.h"
 #include "allocator/region_map.h"
 #include "allocator/scoped_lock.h"
+#include "platform/of_thread.h"
 
 namespace lockfast::internal {
 namespace {
@@ -36,7 +37,7 @@ constinit bool thread_exits_known = false;
 // Which arena of each pool this thread uses, given out in turn. Initial-exec: one word of static storage, read without a call.
 constexpr unsigned no_arena = ~0U;
 constinit std::atomic<unsigned> threads_seen = 0;
-[[gnu::tls_model("initial-exec")]] constinit thread_local unsigned thread_arena = no_arena;
+LOCKFAST_OF_THREAD unsigned thread_arena = no_arena;
 
 }  // namespace
 
@@ -102,8 +103,9 @@ void* pool::refuse(platform::error refusal) {
 }
 
 std::size_t pool::arena_of_thread() {
-  if (thread_arena == no_arena) thread_arena = threads_seen.fetch_add(1, std::memory_order_relaxed) % arena_count;
-  return thread_arena;
+  unsigned& mine = platform::of_thread(thread_arena);
+  if (mine == no_arena) mine = threads_seen.fetch_add(1, std::memory_order_relaxed) % arena_count;
+  return mine;
 }
 
 void pool::on_thread_exit() {

@@ -85,8 +85,8 @@ platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const ope
   platform::error lock_refusal = lock_refusal_;
   if (lock_refusal == 0) lock_refusal = platform::lock(begin, bytes);
   if (lock_refusal != 0 && how.wanted == opening::lock::always) {
-    platform::discard(begin, bytes);
     close(begin, bytes);
+    platform::discard(begin, bytes);
     return lock_refusal;
   }
   lock_refusal_ = lock_refusal;
@@ -129,6 +129,15 @@ platform::error slab::open_more(const opening& how) {
   return 0;
 }
 
+platform::error slab::lock_after_closing(opening::lock wanted) {
+  if (hidden() || locked_ == 0) return 0;
+  const auto refusal = platform::lock(run_, locked_);
+  if (refusal == 0 || wanted == opening::lock::always) return refusal;
+  locked_ = 0;
+  lock_refusal_ = refusal;
+  return 0;
+}
+
 void slab::close(std::byte* begin, std::size_t bytes) const {
   // A key stays with its pages, which may be another's next.
   if (protection_key_ != platform::default_key) {
@@ -153,8 +162,8 @@ bool slab::retire() {
     if (hiding::unhide(held, run_, opened_, home.policy()) != 0) return false;
   } else {
     if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
-    platform::discard(run_, opened_);
     close(run_, opened_);
+    platform::discard(run_, opened_);
   }
   slot_count_.store(0, std::memory_order_release);
   free_count_ = 0;

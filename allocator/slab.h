@@ -156,6 +156,9 @@ class alignas(64) slab {
   // does not take the lock off; the pages are wiped.
   [[nodiscard]] bool retire();
   [[nodiscard]] platform::error protect(platform::access to) { return platform::protect(run_, opened_, to); }
+  // Locks again, where closing took the lock off, what is locked while it is open. A refusal is returned, or kept in lock_error()
+  // under lock::if_possible.
+  [[nodiscard]] platform::error lock_after_closing(opening::lock wanted);
 
   // ---- Free slots that wait here ----
 

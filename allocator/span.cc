@@ -24,8 +24,8 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
     }
   }
   if (lock_refusal != 0 && lock == lock_wanted::always) {
-    platform::discard(begin, bytes);
     (void)platform::protect(begin, bytes, access::none);
+    platform::discard(begin, bytes);
     return lock_refusal;
   }
   run_ = begin;
@@ -51,8 +51,8 @@ bool span::retire() {
     (void)platform::mark_again(run_, run_size_);
   } else {
     if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) return false;
-    platform::discard(run_, run_size_);
     (void)protect(access::none);
+    platform::discard(run_, run_size_);
   }
   run_ = nullptr;
   run_size_ = 0;

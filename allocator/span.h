@@ -195,6 +195,9 @@ inline platform::error span::protect(platform::access to) {
   if (access_ == to) return 0;
   const auto refusal = platform::protect(run_, run_size_, to);
   if (refusal == 0) access_ = to;
+  if (refusal == 0 && to == platform::access::none && lock_error_ == 0 && !hidden()) {
+    lock_error_ = static_cast<std::int16_t>(platform::closed_lock_error());
+  }
   return refusal;
 }
 

@@ -35,9 +35,10 @@ error create_or_replace(platform::directory in, const char* name, platform::file
 }  // namespace
 
 std::expected<named_place, memory_error> named_place::of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  std::size_t begin = path.size();
+  while (begin != 0 && !platform::is_separator(path[begin - 1])) --begin;
+  std::string name = path.substr(begin);
+  const std::string folder = begin == 0 ? "." : path.substr(0, begin);
   if (name.empty() || name == "." || name == ".." || path.find('\0') != std::string::npos) {
     return std::unexpected(memory_error::file_system);
   }

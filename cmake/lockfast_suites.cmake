@@ -22,6 +22,10 @@ function(suite name)
   target_compile_features(${name} PRIVATE cxx_std_23)
   lockfast_warnings(${name})
   lockfast_parse_once(${name})
+  # No DLL of the compiler's is where the program is.
+  if(WIN32)
+    target_link_options(${name} PRIVATE -static)
+  endif()
   set(every)
   if(arg_EVERY_PAGE_SIZE)
     set(every EVERY_PAGE_SIZE)
@@ -38,11 +42,12 @@ function(lockfast_link_statically name)
 endfunction()
 
 # suite_test(name program SLOW ... ARGUMENTS ... ENVIRONMENT ... [EVERY_PAGE_SIZE]): a ctest of a doctest program. Where each
-# instruction is translated (LOCKFAST_SLOW_PROCESSOR) the test cases named by SLOW are left out. EVERY_PAGE_SIZE: one ctest
+# instruction is translated (LOCKFAST_SLOW_PROCESSOR), and under Wine, where processes start slowly, the test cases named by SLOW
+# are left out. EVERY_PAGE_SIZE: one ctest
 # more, NAME.64k, for each of LOCKFAST_PAGE_SIZES.
 function(suite_test name program)
   cmake_parse_arguments(PARSE_ARGV 2 arg "EVERY_PAGE_SIZE" "" "SLOW;ARGUMENTS;ENVIRONMENT")
-  if(LOCKFAST_SLOW_PROCESSOR AND arg_SLOW)
+  if((LOCKFAST_SLOW_PROCESSOR OR WIN32) AND arg_SLOW)
     list(JOIN arg_SLOW , left_out)
     list(APPEND arg_ARGUMENTS --test-case-exclude=${left_out})
   endif()

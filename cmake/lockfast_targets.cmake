@@ -32,11 +32,36 @@ function(lockfast_shared_link name)
     endif()
     return()
   endif()
+  if(WIN32)
+    return()
+  endif()
   target_link_options(${name} PRIVATE -Wl,-z,nodelete,-z,relro,-z,now)
   # A sanitizer's run-time library is the program's to bring.
   if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
+endfunction()
+
+# What the platform's objects need of the system beside its C library.
+set(lockfast_system_libraries "")
+set(lockfast_file_libraries "")
+if(WIN32)
+  set(lockfast_system_libraries bcrypt)
+  set(lockfast_file_libraries ntdll advapi32)
+  # Which of its run-time libraries gcc takes is for the link options to say.
+  list(REMOVE_ITEM CMAKE_CXX_IMPLICIT_LINK_LIBRARIES gcc_s)
+endif()
+
+# lockfast_exports(target objects): the symbols that a DLL exports are those that the headers declare; the objects name none, since
+# they are in the static library too, whose user would export them in turn.
+function(lockfast_exports target objects)
+  list(TRANSFORM objects REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
+  set(list ${CMAKE_CURRENT_BINARY_DIR}/${target}.def)
+  add_custom_command(OUTPUT ${list} VERBATIM COMMAND_EXPAND_LISTS
+                     COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DHEADERS=${PROJECT_SOURCE_DIR}/include/lockfast -DLIST=${list}
+                             -P ${PROJECT_SOURCE_DIR}/cmake/exports.cmake -- ${objects}
+                     DEPENDS ${objects} ${PROJECT_SOURCE_DIR}/cmake/exports.cmake)
+  target_sources(${target} PRIVATE ${list})
 endfunction()
 
 # lockfast_library(name EXPORT_NAME export OBJECTS ...): a shared and a static library of the same objects, installed and
@@ -49,6 +74,7 @@ function(lockfast_library name)
     set(target ${name}_${suffix})
     add_library(${target} ${kind} ${objects})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C)
+    target_link_libraries(${target} PRIVATE ${lockfast_system_libraries})
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
                    ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h
                    ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
@@ -60,6 +86,9 @@ function(lockfast_library name)
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(${name}_static PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME}_static)
   lockfast_shared_link(${name}_shared)
+  if(WIN32)
+    lockfast_exports(${name}_shared "${arg_OBJECTS}")
+  endif()
   target_link_options(${name}_shared PRIVATE $<$<C_COMPILER_ID:GNU>:-static-libgcc>)
   add_library(lockfast::${arg_EXPORT_NAME} ALIAS ${name}_shared)
   add_library(lockfast::${arg_EXPORT_NAME}_static ALIAS ${name}_static)
@@ -74,7 +103,8 @@ function(lockfast_boojum_library)
     add_library(${target} ${kind} $<TARGET_OBJECTS:lockfast_boojum_objects> $<TARGET_OBJECTS:lockfast_cipher>
                 $<TARGET_OBJECTS:lockfast_files> $<TARGET_OBJECTS:lockfast_host>)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME lockfast-boojum LINKER_LANGUAGE CXX)
-    target_link_libraries(${target} PUBLIC lockfast_${suffix} PRIVATE OpenSSL::Crypto Threads::Threads)
+    target_link_libraries(${target} PUBLIC lockfast_${suffix} PRIVATE OpenSSL::Crypto Threads::Threads ${lockfast_system_libraries}
+                          ${lockfast_file_libraries})
     target_compile_features(${target} INTERFACE cxx_std_23)
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARGN})
     install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
@@ -83,6 +113,9 @@ function(lockfast_boojum_library)
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(lockfast-boojum_static PROPERTIES EXPORT_NAME boojum_static)
   lockfast_shared_link(lockfast-boojum_shared)
+  if(WIN32)
+    lockfast_exports(lockfast-boojum_shared "lockfast_boojum_objects")
+  endif()
   add_library(lockfast::boojum ALIAS lockfast-boojum_shared)
   add_library(lockfast::boojum_static ALIAS lockfast-boojum_static)
 endfunction()

@@ -37,6 +37,9 @@ constexpr std::size_t name_capacity = 64;
 // directory for temporary files. ENAMETOOLONG.
 [[nodiscard]] error default_directory(std::span<char, path_capacity> path);
 
+// Whether a character stands between the parts of a path.
+[[nodiscard]] bool is_separator(char character);
+
 enum class missing : unsigned char { create, refuse };
 
 // Opens a directory of ours, creating the last part of its path, mode 0700. EPERM when it is another user's or open to
@@ -93,6 +96,7 @@ void forget(file of);
 
 // Puts a file of this directory, whose contents are synced, in the place of another, or of none.
 [[nodiscard]] error rename_over(directory in, const char* from, const char* to);
+// The name may be taken until the last who has the file open closes it, where the system is like that.
 [[nodiscard]] error remove(directory in, const char* name);
 
 }  // namespace lockfast::platform

@@ -18,10 +18,10 @@
 #ifndef LOCKFAST_PLATFORM_PLATFORM_H
 #define LOCKFAST_PLATFORM_PLATFORM_H
 
-#include <pthread.h>
-
 #include <cstddef>
 #include <span>
+
+#include "platform/mutex.h"
 
 namespace lockfast::platform {
 
@@ -57,6 +57,9 @@ void release(std::byte* address, std::size_t size);
 // Faults accessible pages in and holds them in RAM; ENOMEM, EAGAIN or EPERM over the limit.
 [[nodiscard]] error lock(std::byte* address, std::size_t size);
 [[nodiscard]] error unlock(std::byte* address, std::size_t size);
+// Why pages are not held in RAM while they are inaccessible; 0 where a lock outlasts their closing, which it does but on Windows.
+// Where not, whoever opens them locks them again.
+[[nodiscard]] error closed_lock_error();
 
 // Gives the frames of unlocked pages back: zeros when they are touched again.
 void discard(std::byte* address, std::size_t size);
@@ -152,7 +155,7 @@ void raise_lock_limit();
 // Fills out with bytes of the system's generator; never refuses once the system has booted, and ends the process if it does.
 void random(std::span<std::byte> out);
 
-// Overwrites memory with whatever bytes, through the system: where another thread closes it meanwhile, the rest stays, and
+// Overwrites memory with whatever bytes, through the system: where another thread closes it meanwhile, the rest may stay, and
 // nothing faults. Async-signal-safe.
 void overwrite(std::span<std::byte> over);
 
@@ -184,24 +187,6 @@ void yield();
 
 // Whether no other thread can be running: false when in doubt.
 [[nodiscard]] bool single_threaded();
-
-// Exclusion between threads of this process. Constant-initialised, never destroyed.
-class mutex {
- public:
-  constexpr mutex() = default;
-  mutex(const mutex&) = delete;
-  mutex& operator=(const mutex&) = delete;
-
-  void lock() { pthread_mutex_lock(&native_); }
-  void unlock() { pthread_mutex_unlock(&native_); }
-  // False when somebody has it, this thread too. For a signal handler: no host's does more than one exchange of a word.
-  [[nodiscard]] bool try_lock() { return pthread_mutex_trylock(&native_) == 0; }
-  // In a forked child, where whoever held it may not exist: held by nobody.
-  void reset_in_child() { native_ = PTHREAD_MUTEX_INITIALIZER; }
-
- private:
-  pthread_mutex_t native_ = PTHREAD_MUTEX_INITIALIZER;
-};
 
 }  // namespace lockfast::platform
 

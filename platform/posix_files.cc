@@ -91,6 +91,8 @@ error default_directory(std::span<char, path_capacity> path) {
   return length < 0 || static_cast<std::size_t>(length) >= path.size() ? ENAMETOOLONG : 0;
 }
 
+bool is_separator(char character) { return character == '/'; }
+
 error open_ours(const char* path, missing policy, directory& out) {
   const errno_kept kept;
   std::array<char, path_capacity> bare;

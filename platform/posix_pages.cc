@@ -91,6 +91,8 @@ error protect(std::byte* address, std::size_t size, access to) {
   return refusal;
 }
 
+error closed_lock_error() { return 0; }
+
 error unlock(std::byte* address, std::size_t size) {
   const errno_kept kept;
   return unlock_pages(address, size);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
 #include <set>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct page_state {
 
 struct reserved_block {
   std::vector<page_state> pages;
+  std::align_val_t alignment = {};
 };
 
 struct host {
@@ -46,6 +48,7 @@ struct host {
   std::size_t map_limit = SIZE_MAX;
   error fork_error = 0;
   bool guard_markers = false;
+  bool closing_unlocks = false;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
   void (*unlock_observer)(const std::byte* address, std::size_t size) = nullptr;
@@ -122,13 +125,15 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy)
   }
   if (alignment < in.page) alignment = in.page;
   const std::size_t whole = (size + alignment - 1) / alignment * alignment;
-  made.address = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
+  made.address = static_cast<std::byte*>(operator new(whole, std::align_val_t(alignment), std::nothrow));
   if (made.address == nullptr) {
     made.refusal = ENOMEM;
     return made;
   }
-  in.blocks[made.address].pages.resize(size / in.page);
   if (policy != fork_policy::inherit) made.fork = in.fork_error;
+  reserved_block& block = in.blocks[made.address];
+  block.pages.resize(size / in.page);
+  block.alignment = std::align_val_t(alignment);
   return made;
 }
 
@@ -141,8 +146,9 @@ void release(std::byte* address, std::size_t size) {
     if (page.locked && !page.marked) fail("release of locked pages");
     if (page.opened) require_wiped(in, at, "release of pages that are not wiped");
   });
+  const auto alignment = in.blocks[address].alignment;
   in.blocks.erase(address);
-  std::free(address);
+  operator delete(address, alignment);
 }
 
 error protect(std::byte* address, std::size_t size, access to) {
@@ -157,6 +163,7 @@ error protect(std::byte* address, std::size_t size, access to) {
     if (!page.opened && to != access::none) std::memset(at, 0, in.page);
     page.opened |= to != access::none;
     page.allowed = to;
+    if (in.closing_unlocks && to == access::none && !page.hidden && !page.marked) page.locked = false;
   });
   return 0;
 }
@@ -171,11 +178,13 @@ error lock(std::byte* address, std::size_t size) {
   const std::scoped_lock held(in.exclusion);
   if (refuses(in, call::lock) || locked_bytes(in) + size > in.lock_limit) return ENOMEM;
   for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
-    if (page.allowed != access::read_write) fail("lock of pages that can't be written");
+    if (page.allowed == access::none) fail("lock of inaccessible pages");
     page.locked = true;
   });
   return 0;
 }
+
+error closed_lock_error() { return the_host().closing_unlocks ? ENOTSUP : 0; }
 
 error unlock(std::byte* address, std::size_t size) {
   host& in = the_host();
@@ -363,6 +372,7 @@ void reset() {
   in.map_limit = SIZE_MAX;
   in.fork_error = 0;
   in.guard_markers = false;
+  in.closing_unlocks = false;
 }
 
 void refuse_nth(std::size_t n) {
@@ -399,6 +409,7 @@ void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
 void set_fork_error(int error) { the_host().fork_error = error; }
+void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }
 
 std::size_t bytes_reserved() {
   host& in = the_host();

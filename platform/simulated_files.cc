@@ -100,6 +100,8 @@ error default_directory(std::span<char, path_capacity> path) {
   return 0;
 }
 
+bool is_separator(char character) { return character == '/'; }
+
 error open_ours(const char* path, missing policy, directory& out) {
   return open_folder(path, true, policy == missing::create, out);
 }

@@ -4,8 +4,6 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
@@ -81,7 +79,7 @@ void live(const typename Memory::options& chosen, std::size_t n) {
     promised(held->wipe().has_value(), "what is left is wiped");
   }
   promised(live_secrets() == (next->empty() ? 2U : 3U), "no secret is left");
-  if (!refused) _exit(none_left);
+  if (!refused) leave_with(none_left);
 }
 
 void live_passphrase(std::size_t n) {
@@ -107,7 +105,7 @@ void live_passphrase(std::size_t n) {
   promised(!phrase || phrase->equals(std::span<const char>(is_next ? after : before)).value(), "the passphrase is whole");
   if (phrase) phrase->clear();
   promised(live_secrets() == 0, "no secret is left");
-  if (!refused) _exit(none_left);
+  if (!refused) leave_with(none_left);
 }
 
 // Several records at once, one replaced, a file saved and loaded: whichever of these a short heap refuses, the others hold.
@@ -151,7 +149,7 @@ void live_vault(const std::string& file, std::size_t n) {
              "whole records");
   }
   std::filesystem::remove(file);
-  if (!refused) _exit(none_left);
+  if (!refused) leave_with(none_left);
 }
 
 std::size_t refuse_each(const std::function<void(std::size_t)>& body) {
@@ -192,7 +190,7 @@ TEST_CASE("an ordinary heap that is short is a refusal by the default options, t
           const bool refused = short_heap::refused();
           short_heap::refuse_nth(0);
           promised(made.has_value() || made.error() == memory_error::refused, "a refusal of memory");
-          if (!refused) _exit(none_left);
+          if (!refused) leave_with(none_left);
         }) > 5);
 }
 

@@ -2,8 +2,6 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.hpp>
 
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <array>
 #include <csignal>
 
@@ -141,53 +139,6 @@ TEST_CASE("counts and sizes out of their range are refused, and so is a secret t
   CHECK(ram_memory::create(std::move(gone)).error() == memory_error::wiped);
   CHECK(file_memory::create(std::move(gone)).error() == memory_error::wiped);
   CHECK(non_contiguous_memory::create(std::move(gone)).error() == memory_error::wiped);
-}
-
-TEST_CASE("a directory that is not ours alone is refused") {
-  const own_directory files;
-  const auto create_in = [](const std::string& path) { return file_memory::create(random_secret(8), {.directory = path}); };
-  const std::string open_to_others = files.path() + "/open";
-  REQUIRE(mkdir(open_to_others.c_str(), 0700) == 0);
-  REQUIRE(chmod(open_to_others.c_str(), 0755) == 0);
-  CHECK(create_in(open_to_others).error() == memory_error::file_system);
-  std::filesystem::create_directory_symlink(files.path(), files.path() + "/link");
-  CHECK(create_in(files.path() + "/link").error() == memory_error::file_system);
-  CHECK(create_in("/proc/self").error() == memory_error::file_system);
-  CHECK(create_in(files.path() + "/missing/deeper").error() == memory_error::file_system);
-
-  const std::string made = files.path() + "/made";
-  CHECK(create_in(made));
-  struct stat found = {};
-  REQUIRE(stat(made.c_str(), &found) == 0);
-  CHECK((found.st_mode & 0777) == 0700);
-}
-
-TEST_CASE("a full disk is file_system, and what was held stays whole") {
-  const own_directory files;
-  const auto end = in_child([&] {
-    auto held = non_contiguous_memory::create(random_secret(32),
-                                              {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
-    prove(held.has_value(), "a split secret");
-    const auto value = held->unlock();
-    prove(value.has_value(), "its value");
-    // A write beyond this size fails, as on a full disk.
-    signal(SIGXFSZ, SIG_IGN);
-    rlimit limit{};
-    prove(getrlimit(RLIMIT_FSIZE, &limit) == 0, "the limit on files");
-    const rlim_t before = std::exchange(limit.rlim_cur, 0);
-    prove(setrlimit(RLIMIT_FSIZE, &limit) == 0, "a limit on files");
-    const auto refused = held->refresh(address::change);
-    promised(!refused && refused.error() == memory_error::file_system, "a refresh that moves is refused");
-    const auto sealed = file_memory::create(random_secret(32), {.directory = files.path()});
-    promised(!sealed && sealed.error() == memory_error::file_system, "a new file is refused");
-    const auto updated = std::move(*held).update(random_secret(32));
-    promised(!updated && updated.error() == memory_error::file_system, "an update is refused");
-    limit.rlim_cur = before;
-    prove(setrlimit(RLIMIT_FSIZE, &limit) == 0, "no limit on files");
-    promised(*held->unlock() == *value, "the old value is whole");
-  });
-  CAPTURE(end.text);
-  CHECK(end.clean());
 }
 
 TEST_CASE("the interface of the design does what it says") {

@@ -5,12 +5,12 @@
 #include <doctest/doctest.h>
 #include <lockfast/boojum.hpp>
 
-#include <sys/stat.h>
-
-#include <cstdlib>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include "platform/files.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool under_sanitizer = true;
@@ -29,10 +29,17 @@ class own_directory {
   explicit own_directory(medium where = medium::any) {
     const bool in_ram = where == medium::any && std::filesystem::exists("/dev/shm");
     const std::filesystem::path base = in_ram ? "/dev/shm" : std::filesystem::temp_directory_path();
-    std::string pattern = (base / "lockfast-test-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+    std::uint64_t number = 0;
+    lockfast_random(&number, sizeof number);
+    path_ = (base / ("lockfast-test-" + std::to_string(number))).string();
+    lockfast::platform::directory made = lockfast::platform::directory::none;
+    REQUIRE(lockfast::platform::open_ours(path_.c_str(), lockfast::platform::missing::create, made) == 0);
+    lockfast::platform::close(made);
   }
-  ~own_directory() { std::filesystem::remove_all(path_); }
+  ~own_directory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
   own_directory(const own_directory&) = delete;
   own_directory& operator=(const own_directory&) = delete;
 
@@ -42,19 +49,8 @@ class own_directory {
   std::string path_;
 };
 
-// The files of a directory that this process has open, nameless ones too: their paths below /proc/self/fd.
-inline std::vector<std::string> open_files(const std::string& directory) {
-  std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code gone;
-    const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
-    struct stat state = {};
-    if (!gone && target.starts_with(directory + "/") && stat(entry.path().c_str(), &state) == 0 && S_ISREG(state.st_mode)) {
-      found.push_back(entry.path());
-    }
-  }
-  return found;
-}
+// The files of a directory that this process has open, nameless ones too: paths under which they can be opened again.
+std::vector<std::string> open_files(const std::string& directory);
 
 // The kinds of non_contiguous_memory that are tested: every mix of places, few and many shares, short and long prekeys.
 inline std::vector<lockfast::non_contiguous_memory::options> split_kinds(const std::string& directory) {
@@ -72,5 +68,14 @@ inline std::vector<lockfast::non_contiguous_memory::options> split_kinds(const s
   kinds.push_back({.shares = {ram, ram}, .prekey = 32, .remix = lockfast::remix::on_demand});
   return kinds;
 }
+
+// A refresher that is at work all the time.
+struct quick_refresher {
+  quick_refresher() {
+    CHECK(lockfast::refresher::start());
+    lockfast::refresher::period(std::chrono::milliseconds(1));
+  }
+  ~quick_refresher() { lockfast::refresher::period(lockfast::refresher::default_period); }
+};
 
 #endif

@@ -2,14 +2,11 @@
 #include <doctest/doctest.h>
 #include <lockfast/boojum.hpp>
 
-#include <signal.h>
-
 #include <thread>
 
 #include "boojum/places.h"
 #include "boojum/rest_probe.h"
 #include "boojum/share_probe.h"
-#include "platform/thread.h"
 #include "support/child.h"
 
 using namespace lockfast;
@@ -154,18 +151,6 @@ TEST_CASE("a file ends with its secret, though the refresher is about to visit i
   });
   CAPTURE(end.text);
   CHECK(end.clean());
-}
-
-TEST_CASE("in a thread of ours only the signals of faults are delivered") {
-  static sigset_t blocked;
-  static internal::signal_once seen;
-  REQUIRE(platform::start_thread([] {
-            (void)pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
-            seen.give();
-          }) == 0);
-  seen.wait();
-  for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS}) CHECK(sigismember(&blocked, fault) == 0);
-  for (const int other : {SIGTERM, SIGINT, SIGALRM, SIGUSR1, SIGCHLD}) CHECK(sigismember(&blocked, other) == 1);
 }
 
 TEST_CASE("the refresher does not keep a secret alive") {

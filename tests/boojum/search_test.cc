@@ -6,15 +6,8 @@
 #include <doctest/doctest.h>
 #include <lockfast/passphrase.hpp>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cinttypes>
 #include <cstdio>
-#include <fstream>
-#include <functional>
 
 #include "boojum/places.h"
 #include "boojum/share_probe.h"
@@ -36,7 +29,7 @@ std::uint64_t next_seed() {
 class remembered {
  public:
   explicit remembered(std::span<const std::byte> share) {
-    for (const std::byte byte : share.first(std::min<std::size_t>(share.size(), 32))) changed_.push_back(byte ^ mask);
+    for (const std::byte byte : share.first(std::min<std::size_t>(share.size(), size))) changed_.push_back(byte ^ mask);
   }
   bool is_in(std::span<const std::byte> bytes) const {
     return std::search(bytes.begin(), bytes.end(), changed_.begin(), changed_.end(),
@@ -45,58 +38,26 @@ class remembered {
   std::size_t copies_in_memory() const;
 
  private:
+  static constexpr std::size_t size = 32;
   static constexpr std::byte mask{0xa7};
   std::vector<std::byte> changed_;
 };
 
 // Leaves no copy of what the file holds.
 bool is_in_file(const remembered& share, const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  REQUIRE(file >= 0);
+  std::FILE* const file = std::fopen(path.c_str(), "rb");
+  REQUIRE(file != nullptr);
+  std::setvbuf(file, nullptr, _IONBF, 0);
   std::vector<std::byte> bytes(std::filesystem::file_size(path));
-  REQUIRE(pread(file, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
-  close(file);
+  REQUIRE(std::fread(bytes.data(), 1, bytes.size(), file) == bytes.size());
+  std::fclose(file);
   const bool found = share.is_in(bytes);
   lockfast_wipe(bytes.data(), bytes.size());
   return found;
 }
 
-// Calls look(bytes) for each run of this process's memory that can be read, as a debugger would, in overlapping pieces; but for
-// the pages that it reads into.
-void for_each_readable_piece(const std::function<void(std::span<const std::byte>)>& look) {
-  constexpr std::size_t size = 1 << 20;
-  constexpr std::size_t overlap = 64;
-  static auto* const window =
-      static_cast<std::byte*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  REQUIRE(window != MAP_FAILED);
-  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-  REQUIRE(memory >= 0);
-  std::ifstream maps("/proc/self/maps");
-  std::string line;
-  while (std::getline(maps, line)) {
-    std::uintptr_t from = 0;
-    std::uintptr_t to = 0;
-    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR, &from, &to) != 2 || line.find("[v") != std::string::npos) continue;
-    if (from == reinterpret_cast<std::uintptr_t>(window)) continue;
-    while (from < to) {
-      const ssize_t length = pread(memory, window, std::min<std::size_t>(size, to - from), static_cast<off_t>(from));
-      if (length <= 0) {
-        from = (from / page_size() + 1) * page_size();
-        continue;
-      }
-      const auto read = static_cast<std::size_t>(length);
-      look({window, read});
-      from += from + read < to && read > overlap ? read - overlap : read;
-    }
-  }
-  close(memory);
-  lockfast_wipe(window, size);
-}
-
 std::size_t remembered::copies_in_memory() const {
-  std::size_t found = 0;
-  for_each_readable_piece([&](std::span<const std::byte> piece) { found += is_in(piece); });
-  return found;
+  return sum_over_memory(size, [&](std::span<const std::byte> piece) -> std::size_t { return is_in(piece) ? 1 : 0; });
 }
 
 constexpr std::size_t parts = 4;  // of 16 bytes, that are searched for in a secret of 64

@@ -1,4 +1,4 @@
-// threads_test.cc - unlock, refresh, copy and the refresher at once; a thread at work while another forks.
+// threads_test.cc - unlock, refresh, copy and the refresher at once.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.hpp>
 
@@ -6,23 +6,12 @@
 #include <thread>
 
 #include "boojum/places.h"
-#include "support/child.h"
 
 using namespace lockfast;
-using namespace std::chrono_literals;
 
 namespace {
 
 constexpr int rounds = under_sanitizer ? 20 : 100;
-
-// The refresher at a pace for tests, and as it was afterwards.
-struct quick_refresher {
-  quick_refresher() {
-    CHECK(refresher::start());
-    refresher::period(1ms);
-  }
-  ~quick_refresher() { refresher::period(refresher::default_period); }
-};
 
 }  // namespace
 
@@ -101,39 +90,5 @@ TEST_CASE("secrets are made, updated and dropped by each thread while the refres
     });
   }
   for (auto& thread : threads) thread.join();
-  CHECK(wrong == 0);
-}
-
-TEST_CASE("a fork while other threads unlock and refresh does no harm on either side") {
-  const own_directory files;
-  const quick_refresher quick;
-  const auto value = buffer<std::byte>::random(32);
-  const auto held = non_contiguous_memory::create(
-      *value->copy(), {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
-  const auto in_ram = non_contiguous_memory::create(*value->copy(), {.prekey = 32});
-  REQUIRE(held);
-  std::atomic<bool> ended = false;
-  std::atomic<int> wrong = 0;
-  std::thread other([&] {
-    while (!ended) {
-      const auto whole = held->unlock();
-      const auto second = in_ram->unlock();
-      wrong += !whole || !(*whole == *value) || !second || !(*second == *value);
-    }
-  });
-  for (int round = 0; round < (under_sanitizer ? 10 : 50); ++round) {
-    const auto end = in_child([&] {
-      const auto whole = held->unlock();
-      promised(!whole && whole.error() == memory_error::unavailable, "the child has no access to the parent's file");
-      const auto second = in_ram->unlock();
-      promised(!second && second.error() == memory_error::unavailable, "nor to the parent's memory");
-      const auto own = non_contiguous_memory::create(*buffer<std::byte>::zeroed(8), {.prekey = 32});
-      promised(own && own->unlock(), "it makes and unlocks its own");
-    });
-    CAPTURE(end.text);
-    CHECK(end.clean());
-  }
-  ended = true;
-  other.join();
   CHECK(wrong == 0);
 }

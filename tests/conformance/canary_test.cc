@@ -1,18 +1,17 @@
 // canary_test.cc - the sixteen bytes in front of a block: whatever changes them is found when the block is freed.
 #include <doctest/doctest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <csignal>
 
 #include "block.h"
 #include "support/child.h"
+#include "support/pages.h"
 
 namespace {
 
 constexpr int bits_per_byte = 8;
 
-void say_handled(int) { static_cast<void>(!write(STDERR_FILENO, "handled\n", 8)); }
+void say_handled(int) { say("handled\n"); }
 
 // For a child: a block whose every byte is written, so that what follows is the canary's doing.
 unsigned char* proven_block(std::size_t size) {
@@ -77,10 +76,10 @@ TEST_CASE("a changed byte in front of a block that is closed by now raises SIGSE
         prove(close(first) == 0, "a closed block");
         // Opened behind the subject's back, since Lockfast finds the breach at a change of access already.
         char* page = page_of(first);
-        prove(mprotect(page, page_size(), PROT_READ | PROT_WRITE) == 0, "an open page");
+        prove(set_access(page, page_size(), page_access::read_write), "an open page");
         flip(first - back, 3);
-        const int rest = close == sodium_mprotect_readonly ? PROT_READ : PROT_NONE;
-        prove(mprotect(page, page_size(), rest) == 0, "a page at rest again");
+        const page_access rest = close == sodium_mprotect_readonly ? page_access::read : page_access::none;
+        prove(set_access(page, page_size(), rest), "a page at rest again");
         sodium_free(first);
       }));
     }
@@ -116,7 +115,7 @@ TEST_CASE("a broken canary of one block says nothing of its neighbours") {
     for (auto& each : blocks) each = proven_block(40);
     flip(blocks[3] - 1, 0);
     for (int at : {0, 1, 2, 4, 5, 6, 7}) sodium_free(blocks[at]);
-    static_cast<void>(!write(STDERR_FILENO, "neighbours freed\n", 17));
+    say("neighbours freed\n");
     sodium_free(blocks[3]);
   });
   CHECK(end.said("neighbours freed"));

@@ -1,7 +1,5 @@
 // free_test.cc - what sodium_free takes, what it leaves behind, and what it dies of.
 #include <doctest/doctest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -10,6 +8,7 @@
 
 #include "block.h"
 #include "support/child.h"
+#include "support/pages.h"
 #include "support/probe.h"
 
 namespace {
@@ -89,7 +88,7 @@ TEST_CASE("a freed block's bytes are wiped, even for who forces its page open") 
     unsigned char* gone = proven_block(100);
     char* page = page_of(gone);
     sodium_free(gone);
-    if (mprotect(page, page_size(), PROT_READ) != 0 || traps_on_read(page)) return;
+    if (!set_access(page, page_size(), page_access::read) || traps_on_read(page)) return;
     for (std::size_t at = 0; at < page_size(); ++at) promised(page[at] != 'a', "no byte of the secret is left");
   });
   INFO(end.text);
@@ -127,11 +126,11 @@ TEST_CASE("free of a pointer that sodium_malloc did not give dies") {
   SUBCASE("static memory") {
     check_breach(in_child([] { sodium_free(static_bytes + 128); }));
   }
-  SUBCASE("a page of mmap's") {
+  SUBCASE("a page of the system's") {
     check_breach(in_child([] {
-      void* pages = mmap(nullptr, 4 * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      prove(pages != MAP_FAILED, "pages");
-      sodium_free(static_cast<char*>(pages) + 2 * page_size());
+      char* pages = map_pages(4 * page_size());
+      prove(pages != nullptr, "pages");
+      sodium_free(pages + 2 * page_size());
     }));
   }
 }
@@ -139,7 +138,7 @@ TEST_CASE("free of a pointer that sodium_malloc did not give dies") {
 TEST_CASE("free of a low address runs libsodium's misuse handler, where the program has one, and aborts") {
   if (sodium_set_misuse_handler == nullptr) return;
   const ending end = in_child([] {
-    prove(sodium_set_misuse_handler([] { static_cast<void>(!write(STDERR_FILENO, "misuse\n", 7)); }) == 0, "a handler");
+    prove(sodium_set_misuse_handler([] { say("misuse\n"); }) == 0, "a handler");
     sodium_free(reinterpret_cast<void*>(16));
   });
   INFO(end.text);

@@ -35,7 +35,7 @@ TEST_CASE("a block of up to 16 KiB is grouped by its receipt, locked, and out of
     REQUIRE(lockfast_describe(secret.data(), &receipt) == 0);
     CHECK(receipt.size == size);
     CHECK(receipt.placement == (size <= most_grouped ? LOCKFAST_GROUPED : LOCKFAST_ISOLATED));
-    CHECK(receipt.dump_error == advice_error());
+    CHECK(receipt.dump_error == dump_error_here());
     if (!locks_are_real()) continue;
     CHECK((receipt.backing == LOCKFAST_LOCKED || receipt.backing == LOCKFAST_HIDDEN));
     CHECK(state_of(secret.data()).locked);

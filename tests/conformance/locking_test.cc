@@ -1,6 +1,5 @@
 // locking_test.cc - what is locked and undumpable: blocks, and the caller's own memory under sodium_mlock.
 #include <doctest/doctest.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "block.h"
+#include "support/pages.h"
 
 namespace {
 
@@ -17,12 +17,11 @@ namespace {
 class pages {
  public:
   explicit pages(std::size_t count) : size_(count * page_size()) {
-    void* mapped = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(mapped != MAP_FAILED);
-    first_ = static_cast<char*>(mapped);
+    first_ = map_pages(size_);
+    REQUIRE(first_ != nullptr);
     std::memset(first_, 'a', size_);
   }
-  ~pages() { munmap(first_, size_); }
+  ~pages() { unmap_pages(first_, size_); }
   pages(const pages&) = delete;
   pages& operator=(const pages&) = delete;
 
@@ -200,7 +199,7 @@ TEST_CASE("a page stays locked and undumpable until its last locked byte is unlo
 
 TEST_CASE("mlock of memory that is not there is refused with ENOMEM") {
   const pages own(2);
-  REQUIRE(munmap(own.page(1), page_size()) == 0);
+  REQUIRE(make_hole(own.page(1), page_size()));
   errno = 0;
   CHECK(sodium_mlock(own.page(1), 64) == -1);
   CHECK(errno == ENOMEM);
@@ -211,7 +210,7 @@ TEST_CASE("mlock of memory that is not there is refused with ENOMEM") {
     CHECK_FALSE(own.locked(0));
     CHECK_FALSE(own.undumpable(0));
   }
-  REQUIRE(mmap(own.page(1), page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == own.page(1));
+  REQUIRE(fill_hole(own.page(1), page_size()));
 }
 
 TEST_CASE("a length past the end of the address space is refused and changes nothing") {

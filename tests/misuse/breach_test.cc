@@ -154,7 +154,7 @@ TEST_CASE("a write to a freed secret is found when its pages are used again") {
 TEST_CASE("options that nobody knows end the process at the first use") {
   for (const char* const text : {"lock=always", "colour=red", "freed"}) {
     check_breach(in_child([&] {
-      prove(setenv("LOCKFAST_OPTIONS", text, 1) == 0, "the variable");
+      prove(set_variable("LOCKFAST_OPTIONS", text), "the variable");
       (void)!lockfast_malloc(1);
     }), "bad options: LOCKFAST_OPTIONS has an unknown key or value");
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "misuse/compartment.h"
+#include "misuse/forked.h"
 #include "support/page_state.h"
 
 namespace {

@@ -39,7 +39,7 @@ TEST_CASE("a compartment is open to its creator, and its secrets of any size are
       const lockfast_receipt receipt = receipt_of(secret);
       promised(receipt.size == size && lockfast_size(secret) == size, "its size");
       promised(receipt.placement == LOCKFAST_GROUPED && receipt.access == LOCKFAST_READWRITE, "its placement and access");
-      promised(receipt.backing != LOCKFAST_UNLOCKED && receipt.lock_error == 0 && receipt.dump_error == advice_error(),
+      promised(receipt.backing != LOCKFAST_UNLOCKED && receipt.lock_error == 0 && receipt.dump_error == dump_error_here(),
                "its protections");
       promised(address_of(secret) % 16 == 0, "a multiple of 16");
       promised(filled(secret, size, fresh), "fresh bytes");

@@ -19,14 +19,12 @@ char* closed = nullptr;
 void report(int) {
   const bool wiped = secret[0] == 0 && secret[31] == 0 && lockfast_protect(closed, LOCKFAST_READONLY) == 0 &&
                      closed[0] == 0 && closed[9999] == 0;
-  constexpr char yes[] = "wiped";
-  constexpr char no[] = "not wiped";
-  (void)!write(STDERR_FILENO, wiped ? yes : no, wiped ? sizeof yes - 1 : sizeof no - 1);
+  say(wiped ? "wiped" : "not wiped");
   _exit(wiped ? 42 : 43);
 }
 
 void prepare(const char* options, bool with_handler, int number) {
-  prove(setenv("LOCKFAST_OPTIONS", options, 1) == 0, "the variable");
+  prove(set_variable("LOCKFAST_OPTIONS", options), "the variable");
   if (with_handler) prove(std::signal(number, report) != SIG_ERR, "a handler");
   secret = static_cast<char*>(lockfast_malloc_isolated(32));
   closed = static_cast<char*>(lockfast_malloc_isolated(10000));
@@ -36,22 +34,19 @@ void prepare(const char* options, bool with_handler, int number) {
   prove(lockfast_protect(closed, LOCKFAST_NOACCESS) == 0, "no access");
 }
 
-void cause(int number) {
-  switch (number) {
-    case SIGSEGV: *const_cast<volatile char*>(secret + 32) = 1; break;
-    case SIGABRT: std::abort();
-    default: (void)raise(number);
-  }
+void crash(int number) {
+  if (number == SIGSEGV) *const_cast<volatile char*>(secret + 32) = 1;
+  cause(number);
 }
 
 }  // namespace
 
 TEST_CASE("under crash=wipe the client's own handler finds every secret wiped, whatever its access") {
-  for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
+  for (const int number : fatal_signals()) {
     CAPTURE(number);
     const ending end = in_child([&] {
       prepare("crash=wipe", true, number);
-      cause(number);
+      crash(number);
     });
     CAPTURE(end.text);
     CHECK(end.status == 42);
@@ -62,17 +57,17 @@ TEST_CASE("under crash=wipe the client's own handler finds every secret wiped, w
 TEST_CASE("without crash=wipe it finds them as they were") {
   const ending end = in_child([] {
     prepare("crash=none", true, SIGSEGV);
-    cause(SIGSEGV);
+    crash(SIGSEGV);
   });
   CHECK(end.status == 43);
 }
 
 TEST_CASE("under crash=wipe the process dies of the same signal") {
-  for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
+  for (const int number : fatal_signals()) {
     CAPTURE(number);
     const ending end = in_child([&] {
       prepare("crash=wipe", false, number);
-      cause(number);
+      crash(number);
     });
     CHECK(end.signal == number);
   }

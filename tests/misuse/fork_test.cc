@@ -22,7 +22,7 @@
 
 namespace {
 
-void options(const char* text) { prove(setenv("LOCKFAST_OPTIONS", text, 1) == 0, "the variable"); }
+void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
 
 // Runs body in a child of this process; the promise is that it leaves with 0.
 template <class Body>

@@ -4,8 +4,6 @@
 
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -15,7 +13,6 @@
 #include <string>
 
 #include "support/child.h"
-#include "support/patience.h"
 
 inline constexpr std::size_t most_grouped = 16384;
 
@@ -31,7 +28,7 @@ inline constexpr const char* late = "write after free: a freed secret's bytes we
 inline void options(const std::string& text) {
   const char* const of_run = std::getenv("LOCKFAST_OPTIONS");
   const std::string before = of_run == nullptr || *of_run == '\0' ? "" : std::string(of_run) + ",";
-  prove(setenv("LOCKFAST_OPTIONS", (before + text).c_str(), 1) == 0, "the variable");
+  prove(set_variable("LOCKFAST_OPTIONS", (before + text).c_str()), "the variable");
 }
 
 inline lockfast_receipt receipt_of(const void* secret) {
@@ -69,21 +66,6 @@ inline std::size_t capacity_of(std::size_t size) {
     lockfast_free(grown);
     return most;
   }
-}
-
-// Runs body in a child of this process; the promise is that it leaves with 0.
-template <class Body>
-void forked(Body body) {
-  const pid_t child = fork();
-  prove(child >= 0, "a fork");
-  if (child == 0) {
-    alarm(patience(60));
-    body();
-    _exit(0);
-  }
-  int state = 0;
-  prove(waitpid(child, &state, 0) == child, "its end");
-  promised(WIFEXITED(state) && WEXITSTATUS(state) == 0, "what the child was to find");
 }
 
 // ---- In the test --------------------------------------------------------------------------------------------------------

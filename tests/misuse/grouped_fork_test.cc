@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "misuse/forked.h"
 #include "misuse/grouped.h"
 #include "support/page_state.h"
 #include "support/reach.h"

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "misuse/forked.h"
 #include "misuse/grouped.h"
 #include "support/lock_budgets.h"
 #include "support/page_state.h"

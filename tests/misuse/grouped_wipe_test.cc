@@ -25,11 +25,6 @@ void prepare(const char* policy, int number) {
   crashing = secret_of(32);
 }
 
-void cause(int number) {
-  if (number == SIGABRT) std::abort();
-  (void)raise(number);
-}
-
 }  // namespace
 
 TEST_CASE("wipe_all wipes every grouped secret, whichever thread's, and leaves it allocated, with whole canaries") {
@@ -60,7 +55,7 @@ TEST_CASE("wipe_all wipes every grouped secret, whichever thread's, and leaves i
 }
 
 TEST_CASE("under crash=wipe the client's own handler finds every grouped secret wiped") {
-  for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
+  for (const int number : fatal_signals()) {
     CAPTURE(number);
     const ending end = in_child([&] {
       prepare("crash=wipe", number);

@@ -19,7 +19,7 @@ TEST_CASE("a secret is locked and left out of core dumps, and its receipt says s
   CHECK((receipt.backing == LOCKFAST_LOCKED || receipt.backing == LOCKFAST_HIDDEN));
   CHECK(receipt.access == LOCKFAST_READWRITE);
   CHECK(receipt.lock_error == 0);
-  CHECK(receipt.dump_error == advice_error());
+  CHECK(receipt.dump_error == dump_error_here());
   CHECK(receipt.fork_error == advice_error());
   CHECK((receipt.hide_error == 0) == (receipt.backing == LOCKFAST_HIDDEN));
   CHECK(state_of(secret).locked);

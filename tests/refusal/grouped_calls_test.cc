@@ -121,7 +121,7 @@ std::size_t refuse_each(const char* policy, const extras& has = {}) {
     CAPTURE(policy);
     CAPTURE(n);
     const ending end = in_child([&] {
-      prove(setenv("LOCKFAST_OPTIONS", policy, 1) == 0, "the variable");
+      prove(set_variable("LOCKFAST_OPTIONS", policy), "the variable");
       simulated::reset();
       has.set();
       simulated::refuse_nth(n);

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 struct ending {
   int signal = 0;    // that killed it, or 0
@@ -33,6 +34,16 @@ ending in_child(const std::function<void()> &body);
 void prove(bool set_up, const char *what);
 void promised(bool holds, const char *what);
 [[noreturn]] void skip(const char *why);
+[[noreturn]] void leave_with(int status);
+// Writes a text on standard error. Async-signal-safe.
+void say(const char *text);
+
+// Sets a variable of the environment, for this process and its children.
+bool set_variable(const char *name, const char *value);
+
+// The signals that crash=wipe is told of here, and what brings each of them.
+std::vector<int> fatal_signals();
+void cause(int number);
 
 // A scenario runs in a program started afresh: nothing was allocated, locked, forked or initialised before.
 class scenario {

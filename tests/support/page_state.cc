@@ -118,6 +118,8 @@ std::size_t bytes_locked() {
   return kibibytes * 1024;
 }
 
+int dump_error_here() { return advice_error(); }
+
 bool locks_are_real() {
   static const bool real = mlock_locks_a_page();
   if (!real) MESSAGE("skipped: mlock holds nothing in RAM here (a sanitizer, or a limit of 0)");

@@ -29,6 +29,8 @@ bool locks_are_real();
 // Whether madvise does what it says: emulators of processors take any advice and follow none. The library then says ENOTSUP.
 bool advice_is_followed();
 int advice_error();  // 0, or ENOTSUP
+// What a receipt says of core dumps here: 0, or why this system has nothing for it.
+int dump_error_here();
 // Whether it is followed; says on the test's output that this is not tried.
 bool asks_for_advice(const char* what);
 

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <span>
 
+#include "support/memory_search.h"
+
 class traced {
  public:
   explicit traced(std::uint64_t seed, std::size_t size = 32) : seed_(seed), size_(size) {}
@@ -35,9 +37,5 @@ class traced {
 
 // Whether a secret lies where the search cannot see it.
 bool is_hidden(const std::byte* secret);
-
-// Whether memory can be searched here: it cannot where the system does not let a process read its own memory as a file, nor
-// where an emulator's own memory, with what it keeps of the registers, would be searched too.
-bool memory_can_be_searched();
 
 #endif

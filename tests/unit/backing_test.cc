@@ -25,7 +25,7 @@ void check_clean(const ending& end) {
   CHECK(end.clean());
 }
 
-void options(const char* text) { prove(setenv("LOCKFAST_OPTIONS", text, 1) == 0, "the variable"); }
+void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
 
 lockfast_receipt receipt_of(const void* secret) {
   lockfast_receipt receipt = {};

@@ -132,7 +132,7 @@ void churn(int rounds, std::size_t most_live) {
   promised(now.live == 0 && now.bytes_locked == 0 && simulated::bytes_locked() == 0, "all is given back");
 }
 
-void options(const char* text) { prove(setenv("LOCKFAST_OPTIONS", text, 1) == 0, "the variable"); }
+void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
 
 // ---- Counts ----------------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <random>
 #include <vector>
 
@@ -23,7 +24,7 @@ constexpr std::size_t page_count = 8;
 
 // Eight pages of a client's, and what the ledger should know of them.
 struct client {
-  client() : memory(static_cast<unsigned char*>(std::aligned_alloc(page, page * page_count))), claimed(page * page_count) {
+  client() : memory(static_cast<unsigned char*>(operator new(page * page_count, std::align_val_t(page)))), claimed(page * page_count) {
     simulated::reset();
     std::fill_n(memory.get(), page * page_count, static_cast<unsigned char>(7));
   }
@@ -49,7 +50,7 @@ struct client {
   }
 
   struct freed {
-    void operator()(unsigned char* bytes) const { std::free(bytes); }
+    void operator()(unsigned char* bytes) const { operator delete(bytes, std::align_val_t(page)); }
   };
   std::unique_ptr<unsigned char, freed> memory;
   std::vector<bool> claimed;

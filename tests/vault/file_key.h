@@ -2,8 +2,7 @@
 #ifndef LOCKFAST_TESTS_VAULT_FILE_KEY_H
 #define LOCKFAST_TESTS_VAULT_FILE_KEY_H
 
-#include <stdlib.h>
-
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -22,8 +21,10 @@ inline lockfast::internal::file_key_maker key_from(unsigned number = 0) {
 class own_folder {
  public:
   own_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "lockfast-vault-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
+    std::uint64_t number = 0;
+    lockfast_random(&number, sizeof number);
+    const auto path = std::filesystem::temp_directory_path() / ("lockfast-vault-" + std::to_string(number));
+    if (std::filesystem::create_directory(path)) path_ = path;
   }
   ~own_folder() {
     std::error_code ignored;

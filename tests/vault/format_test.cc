@@ -103,18 +103,24 @@ std::string sha256(std::span<const std::byte> bytes) {
   return to_hex(out);
 }
 
-// Runs vault_file.py with these arguments, and gives what it prints; nothing where there is no python3.
-std::optional<std::string> ask_python(const std::string& arguments) {
-  const std::string command = "python3 -B '" + root + "/tests/vault/vault_file.py' " + arguments;
-  if (std::system("python3 -c 'import hashlib; hashlib.scrypt' >/dev/null 2>&1") != 0) {
-    MESSAGE("skipped: there is no python3 with scrypt here");
-    return std::nullopt;
-  }
-  std::FILE* const answer = popen(command.c_str(), "re");
+// What a command prints.
+std::string answer_of(const std::string& command) {
+  std::FILE* const answer = popen(command.c_str(), "r");
   REQUIRE(answer != nullptr);
   std::string text;
   for (int each = std::fgetc(answer); each != EOF; each = std::fgetc(answer)) text += static_cast<char>(each);
-  CHECK(pclose(answer) == 0);
+  if (pclose(answer) != 0) text.clear();
+  return text;
+}
+
+// Runs vault_file.py with these arguments, and gives what it prints; nothing where there is no python3.
+std::optional<std::string> ask_python(const std::string& arguments) {
+  if (!answer_of("python3 -c \"import hashlib; hashlib.scrypt; print(42)\" 2>&1").starts_with("42")) {
+    MESSAGE("skipped: there is no python3 with scrypt here");
+    return std::nullopt;
+  }
+  const std::string text = answer_of("python3 -B '" + root + "/tests/vault/vault_file.py' " + arguments);
+  CHECK_FALSE(text.empty());
   return text;
 }
 

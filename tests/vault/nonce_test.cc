@@ -1,9 +1,7 @@
-// nonce_test.cc - no two nonces are the same, whichever thread or process draws them.
+// nonce_test.cc - no two nonces are the same, whichever thread draws them.
 #include "boojum/nonce.h"
 
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <set>
@@ -26,36 +24,6 @@ TEST_CASE("threads never draw the same nonce") {
   std::set<nonce> all;
   for (const std::vector<nonce>& mine : drawn) all.insert(mine.begin(), mine.end());
   CHECK(all.size() == drawn.size() * count);
-}
-
-TEST_CASE("a forked child never draws its parent's nonce") {
-  constexpr std::size_t count = 1000;
-  std::set<nonce> all = {fresh_nonce()};
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  std::vector<nonce> mine(count);
-  for (nonce& each : mine) each = fresh_nonce();
-  if (child == 0) {
-    const auto size = static_cast<ssize_t>(count * sizeof(nonce));
-    _exit(write(ends[1], mine.data(), count * sizeof(nonce)) == size ? 0 : 1);
-  }
-  close(ends[1]);
-  std::vector<nonce> childs(count);
-  std::size_t size = 0;
-  while (size < count * sizeof(nonce)) {
-    const ssize_t part = read(ends[0], reinterpret_cast<std::byte*>(childs.data()) + size, count * sizeof(nonce) - size);
-    REQUIRE(part > 0);
-    size += static_cast<std::size_t>(part);
-  }
-  close(ends[0]);
-  int state = 0;
-  REQUIRE(waitpid(child, &state, 0) == child);
-  CHECK(state == 0);
-  all.insert(mine.begin(), mine.end());
-  all.insert(childs.begin(), childs.end());
-  CHECK(all.size() == 1 + 2 * count);
 }
 
 TEST_CASE("every byte of a nonce varies") {

@@ -1,9 +1,5 @@
 // save_test.cc - a saved vault comes back whole, replaces what was there at once, and leaves nothing beside it.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -13,46 +9,9 @@
 #include <set>
 #include <vector>
 
-#include "boojum/vault_disk.h"
 #include "support/heap_use.h"
 #include "support/sanitized.h"
-#include "support/traced.h"
-#include "vault/file_key.h"
-
-using lockfast::memory_error;
-using lockfast::vault;
-using lockfast::internal::load_vault;
-using lockfast::internal::save_vault;
-using lockfast::internal::vault_state;
-
-namespace {
-
-constexpr unsigned work = 10;
-
-vault::id inserted(vault_state& records, const traced& secret) {
-  const auto held = secret.buffer();
-  const auto view = held.read();
-  const std::span<const std::byte> bytes(view.data(), view.size());
-  vault::id id;
-  REQUIRE(records.insert({&bytes, 1}, {&id, 1}).has_value());
-  return id;
-}
-
-bool holds(vault_state& records, vault::id which, const traced& secret) {
-  const auto view = records.open(which);
-  return view && secret.equals(view->span());
-}
-
-std::size_t entries_of(const std::filesystem::path& folder) {
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-}
-
-std::vector<char> contents_of(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
-}  // namespace
+#include "vault/saving.h"
 
 TEST_CASE("a loaded vault has the ids and records of the saved one, whatever their size and place") {
   const own_folder folder;
@@ -96,26 +55,6 @@ TEST_CASE("an empty vault comes back empty") {
   REQUIRE(loaded.has_value());
   CHECK((*loaded)->size() == 0);
   CHECK(holds(**loaded, inserted(**loaded, traced(1)), traced(1)));
-}
-
-TEST_CASE("the file is its owner's alone, nothing is left beside it, and no record is plain in it") {
-  const own_folder folder;
-  const std::string path = folder.file("records");
-  vault_state records(vault::options{});
-  for (std::uint64_t seed = 0; seed < 50; ++seed) (void)inserted(records, traced(seed, 48));
-  const mode_t before = umask(0);
-  REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
-  umask(before);
-  struct stat found = {};
-  REQUIRE(stat(path.c_str(), &found) == 0);
-  CHECK((found.st_mode & 07777) == 0600);
-  CHECK(entries_of(folder.path()) == 1);
-  for (std::uint64_t seed = 0; seed < 50; ++seed) CHECK(traced(seed, 48).copies_in(std::filesystem::path(path)) == 0);
-  // The control: a plain one would be found.
-  std::ofstream plain(folder.file("plain"), std::ios::binary);
-  for (std::size_t at = 0; at < 48; ++at) plain.put(static_cast<char>(traced(7, 48)[at]));
-  plain.close();
-  CHECK(traced(7, 48).copies_in(std::filesystem::path(folder.file("plain"))) == 3);
 }
 
 TEST_CASE("a save replaces the file of before, which stays whole until then") {
@@ -210,40 +149,6 @@ TEST_CASE("the memory that a save and a load take does not grow with the vault")
   const auto loaded = load_vault(path, key_from(), {.vault = {.hot_records = 0}, .watch = watch});
   REQUIRE(loaded.has_value());
   CHECK(most - before < (*loaded)->footprint() + all_that_it_takes);
-}
-
-TEST_CASE("what a killed save left is removed by the next; what somebody writes now is left alone") {
-  const own_folder folder;
-  const std::string path = folder.file("records");
-  const std::string beside = folder.file(".records.saving");
-  vault_state records(vault::options{});
-  const auto id = inserted(records, traced(1));
-  std::ofstream(beside) << "half a file";
-  REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
-  CHECK(entries_of(folder.path()) == 1);
-  const int other = open(beside.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  REQUIRE(other >= 0);
-  REQUIRE(flock(other, LOCK_EX | LOCK_NB) == 0);
-  CHECK(save_vault(records, path, work, key_from(), nullptr).error() == memory_error::busy);
-  CHECK(std::filesystem::exists(beside));
-  close(other);
-  REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
-  CHECK(holds(**load_vault(path, key_from(), {}), id, traced(1)));
-}
-
-TEST_CASE("a link in the way is neither followed nor written through") {
-  const own_folder folder;
-  const std::string path = folder.file("records");
-  std::ofstream(folder.file("victim")) << "as it was";
-  vault_state records(vault::options{});
-  std::filesystem::create_symlink("victim", folder.file(".records.saving"));
-  CHECK(save_vault(records, path, work, key_from(), nullptr).error() == memory_error::file_system);
-  std::filesystem::remove(folder.file(".records.saving"));
-  std::filesystem::create_symlink("victim", path);
-  CHECK(load_vault(path, key_from(), {}).error() == memory_error::file_system);
-  REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
-  CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(path)));
-  CHECK(contents_of(folder.file("victim")) == std::vector<char>{'a', 's', ' ', 'i', 't', ' ', 'w', 'a', 's'});
 }
 
 TEST_CASE("a path that leads nowhere is refused") {

@@ -17,8 +17,13 @@
 #include <lockfast/lockfast.h>
 #include <lockfast/memory_error.hpp>
 
+#if __has_include(<sys/wait.h>)
+#define LOCKFAST_HAS_FORK 1
 #include <pthread.h>
 #include <unistd.h>
+#else
+#define LOCKFAST_HAS_FORK 0
+#endif
 
 #include <atomic>
 #include <cstddef>
@@ -34,6 +39,7 @@ namespace lockfast::detail {
 
 // This process's number, kept so that no view costs a call of the system. Each library that has this header may have its own:
 // the numbers are the same in all.
+#if LOCKFAST_HAS_FORK
 inline std::atomic<std::uint32_t> process_number = 0;
 
 // A child that is the first of its PID namespace may have its parent's number: then it takes another.
@@ -47,6 +53,10 @@ inline const bool process_is_watched = [] {
   note_process();
   return pthread_atfork(nullptr, nullptr, note_process) == 0;
 }();
+#else
+// Where no process has a copy of another's memory, one number does for all.
+inline constexpr std::atomic<std::uint32_t> process_number = 1;
+#endif
 
 class cell {
  public:
@@ -209,5 +219,7 @@ class hold {
 };
 
 }  // namespace lockfast::detail
+
+#undef LOCKFAST_HAS_FORK
 
 #endif

@@ -1,0 +1,48 @@
+// reach_windows.cc - asks VirtualQuery: on Windows access is the pages', and the same for every thread.
+#include <windows.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "reach.h"
+
+namespace {
+
+// The protection of the page of a byte; 0 where there is none.
+DWORD protection_of(const void* byte) {
+  MEMORY_BASIC_INFORMATION found = {};
+  if (VirtualQuery(byte, &found, sizeof found) == 0 || found.State != MEM_COMMIT) return 0;
+  return (found.Protect & PAGE_GUARD) != 0 ? PAGE_NOACCESS : found.Protect;
+}
+
+}  // namespace
+
+bool readable_here(const void* byte) {
+  const DWORD protection = protection_of(byte);
+  return protection != 0 && protection != PAGE_NOACCESS && protection != PAGE_EXECUTE;
+}
+
+bool writable_here(void* byte) {
+  return (protection_of(byte) & (PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY)) != 0;
+}
+
+// A page without access is opened for the length of the copy, as a debugger does.
+bool peek(const void* address, std::size_t length, char* out) {
+  constexpr std::size_t page = 4096;
+  const auto* from = static_cast<const char*>(address);
+  while (length != 0) {
+    const std::size_t to_end = page - reinterpret_cast<std::uintptr_t>(from) % page;
+    const std::size_t piece = length < to_end ? length : to_end;
+    DWORD before = protection_of(from);
+    if (before == 0) return false;
+    const bool closed = before == PAGE_NOACCESS;
+    if (closed && VirtualProtect(const_cast<char*>(from), 1, PAGE_READONLY, &before) == 0) return false;
+    std::memcpy(out, from, piece);
+    DWORD unused = 0;
+    if (closed) (void)VirtualProtect(const_cast<char*>(from), 1, before, &unused);
+    from += piece;
+    out += piece;
+    length -= piece;
+  }
+  return true;
+}
