@@ -34,9 +34,10 @@ struct page_run {
   std::uintptr_t to;
 };
 
-// The pages of this process that are in RAM and are no program text, as runs of neighbours.
+// The pages of this process that have contents and are no program text, as runs of neighbours. Those that the kernel moves to
+// another frame just now are told as swapped (pagemap, bit 62), and are searched like those in RAM (bit 63).
 std::vector<page_run> present_runs() {
-  constexpr std::uint64_t present = std::uint64_t{1} << 63;
+  constexpr std::uint64_t present = std::uint64_t{3} << 62;
   const int pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   std::FILE* const maps = std::fopen("/proc/self/maps", "re");
   REQUIRE(pages >= 0);
