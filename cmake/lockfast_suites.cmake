@@ -13,9 +13,10 @@ if(LOCKFAST_PAGE_SIZES)
   set(lockfast_tested lockfast_static)
 endif()
 
-# suite(name SOURCES ... LIBRARIES ... SLOW ... [EVERY_PAGE_SIZE]): a doctest program that is one ctest, as of suite_test.
+# suite(name SOURCES ... LIBRARIES ... SLOW ... [EVERY_PAGE_SIZE | LARGEST_PAGE_SIZE]): a doctest program that is one ctest, as
+# of suite_test.
 function(suite name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "EVERY_PAGE_SIZE" "" "SOURCES;LIBRARIES;SLOW")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "EVERY_PAGE_SIZE;LARGEST_PAGE_SIZE" "" "SOURCES;LIBRARIES;SLOW")
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} test_support doctest::doctest Threads::Threads)
@@ -26,12 +27,14 @@ function(suite name)
   if(WIN32)
     target_link_options(${name} PRIVATE -static)
   endif()
-  set(every)
-  if(arg_EVERY_PAGE_SIZE)
-    set(every EVERY_PAGE_SIZE)
-    lockfast_link_statically(${name})
-  endif()
-  suite_test(${name} ${name} ${every} SLOW ${arg_SLOW})
+  set(page_sizes)
+  foreach(which EVERY_PAGE_SIZE LARGEST_PAGE_SIZE)
+    if(arg_${which})
+      set(page_sizes ${which})
+      lockfast_link_statically(${name})
+    endif()
+  endforeach()
+  suite_test(${name} ${name} ${page_sizes} SLOW ${arg_SLOW})
 endfunction()
 
 # lockfast_link_statically(name): where the program is to run with larger pages.
@@ -41,12 +44,11 @@ function(lockfast_link_statically name)
   endif()
 endfunction()
 
-# suite_test(name program SLOW ... ARGUMENTS ... ENVIRONMENT ... [EVERY_PAGE_SIZE]): a ctest of a doctest program. Where each
-# instruction is translated (LOCKFAST_SLOW_PROCESSOR), and under Wine, where processes start slowly, the test cases named by SLOW
-# are left out. EVERY_PAGE_SIZE: one ctest
-# more, NAME.64k, for each of LOCKFAST_PAGE_SIZES.
+# suite_test(name program SLOW ... ARGUMENTS ... ENVIRONMENT ... [EVERY_PAGE_SIZE | LARGEST_PAGE_SIZE]): a ctest of a doctest
+# program. Where each instruction is translated (LOCKFAST_SLOW_PROCESSOR), and under Wine, where processes start slowly, the test
+# cases named by SLOW are left out. One ctest more, NAME.64k, for each of LOCKFAST_PAGE_SIZES, or for the last of them.
 function(suite_test name program)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "EVERY_PAGE_SIZE" "" "SLOW;ARGUMENTS;ENVIRONMENT")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "EVERY_PAGE_SIZE;LARGEST_PAGE_SIZE" "" "SLOW;ARGUMENTS;ENVIRONMENT")
   if((LOCKFAST_SLOW_PROCESSOR OR WIN32) AND arg_SLOW)
     list(JOIN arg_SLOW , left_out)
     list(APPEND arg_ARGUMENTS --test-case-exclude=${left_out})
@@ -54,6 +56,8 @@ function(suite_test name program)
   set(page_sizes "")
   if(arg_EVERY_PAGE_SIZE)
     set(page_sizes ${LOCKFAST_PAGE_SIZES})
+  elseif(arg_LARGEST_PAGE_SIZE AND LOCKFAST_PAGE_SIZES)
+    list(GET LOCKFAST_PAGE_SIZES -1 page_sizes)
   endif()
   foreach(page_size system ${page_sizes})
     set(test ${name})

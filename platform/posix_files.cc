@@ -18,6 +18,8 @@
 namespace lockfast::platform {
 namespace {
 
+static_assert(sizeof(off_t) >= 8, "an offset of 64 bits would be cut");
+
 int native(file one) { return static_cast<int>(one); }
 int native(directory one) { return static_cast<int>(one); }
 

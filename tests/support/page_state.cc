@@ -40,13 +40,6 @@ std::uintptr_t program_begin(const char* account) {
   return begin;
 }
 
-// What smaps has beyond this program's own addresses: an emulator shows the account of its own process, where it put a program
-// of 32 bits further on, and translates maps alone.
-std::uintptr_t shift_of_smaps() {
-  static const std::uintptr_t shift = program_begin("/proc/self/smaps") - program_begin("/proc/self/maps");
-  return shift;
-}
-
 // By what it promises: a child finds zeros.
 bool child_finds_zeros() {
   void* const mapped = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -71,10 +64,15 @@ bool mlock_locks_a_page() {
 
 }  // namespace
 
+std::uintptr_t shift_of_accounts() {
+  static const std::uintptr_t shift = program_begin("/proc/self/smaps") - program_begin("/proc/self/maps");
+  return shift;
+}
+
 page_state state_of(const void* address) {
   page_state state;
   bool secretmem = false;
-  const std::uintptr_t wanted = address_of(address) + shift_of_smaps();
+  const std::uintptr_t wanted = address_of(address) + shift_of_accounts();
   each_line("/proc/self/smaps", [&](const char* line) {
     if (is_field(line) && !state.mapped) return true;
     unsigned long begin = 0;

@@ -19,6 +19,10 @@ struct page_state {
 
 page_state state_of(const void* address);
 
+// What /proc/self/smaps and /proc/self/mem have beyond this program's own addresses: an emulator shows those of its own process,
+// where it put a program of 32 bits further on, and translates /proc/self/maps alone.
+std::uintptr_t shift_of_accounts();
+
 std::size_t page_size();
 // VmLck, and the hidden memory that is not in it.
 std::size_t bytes_locked();

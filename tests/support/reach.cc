@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "child.h"
+#include "page_state.h"
 
 namespace {
 
@@ -65,7 +66,7 @@ bool peek(const void* address, std::size_t length, char* out) {
   for (auto from = reinterpret_cast<std::uintptr_t>(address); had && length != 0;) {
     const std::size_t piece = length < most - from % most ? length : most - from % most;
     had = (through.give(reinterpret_cast<const void*>(from), piece) && through.take(out, piece)) ||
-          pread(memory, out, piece, static_cast<off_t>(from)) == static_cast<ssize_t>(piece);
+          pread(memory, out, piece, static_cast<off_t>(from + shift_of_accounts())) == static_cast<ssize_t>(piece);
     from += piece;
     out += piece;
     length -= piece;
