@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "boojum/places.h"
+#include "boojum/rest_probe.h"
 #include "platform/thread.h"
 #include "support/child.h"
 
