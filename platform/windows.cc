@@ -188,8 +188,8 @@ error unlock(std::byte* address, std::size_t size) {
 void discard(std::byte* address, std::size_t size) {
   const errno_kept kept;
   MEMORY_BASIC_INFORMATION found = {};
-  const bool open = VirtualQuery(address, &found, sizeof found) != 0 && found.State == MEM_COMMIT &&
-                    found.Protect != PAGE_NOACCESS;
+  const bool open =
+      VirtualQuery(address, &found, sizeof found) != 0 && found.State == MEM_COMMIT && found.Protect != PAGE_NOACCESS;
   (void)VirtualFree(address, size, MEM_DECOMMIT);
   if (open) (void)VirtualAlloc(address, size, MEM_COMMIT, found.Protect);
 }

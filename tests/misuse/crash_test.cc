@@ -17,8 +17,8 @@ char* closed = nullptr;
 
 // What the client's own handler, installed before, finds when the signal comes to it.
 void report(int) {
-  const bool wiped = secret[0] == 0 && secret[31] == 0 && lockfast_protect(closed, LOCKFAST_READONLY) == 0 &&
-                     closed[0] == 0 && closed[9999] == 0;
+  const bool wiped = secret[0] == 0 && secret[31] == 0 && lockfast_protect(closed, LOCKFAST_READONLY) == 0 && closed[0] == 0 &&
+                     closed[9999] == 0;
   say(wiped ? "wiped" : "not wiped");
   _exit(wiped ? 42 : 43);
 }

@@ -21,6 +21,8 @@
 namespace {
 
 constexpr DWORD milliseconds_to_live = 120'000;
+constexpr int most_attempts = 5;
+constexpr DWORD milliseconds_between_attempts = 500;
 constexpr int signal_of_alarm = 14;
 constexpr int signal_of_trap = 5;
 constexpr const char* scenario_flag = "--scenario";
@@ -120,16 +122,23 @@ ending run(const std::string& arguments) {
   start.hStdError = to;
   PROCESS_INFORMATION made = {};
   const std::string program = path_of_program();
-  std::string line = "\"" + program + "\" " + arguments;
+  const std::string line = "\"" + program + "\" " + arguments;
   std::fflush(nullptr);
-  const bool started =
-      CreateProcessA(program.c_str(), line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made) != 0;
+  // On a busy machine Wine may have no time to start one: nothing has run then.
+  bool started = false;
+  DWORD refusal = 0;
+  for (int attempt = 0; !started && attempt < most_attempts; ++attempt) {
+    if (attempt != 0) Sleep(milliseconds_between_attempts);
+    std::string words = line;
+    started = CreateProcessA(program.c_str(), words.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made) != 0;
+    refusal = GetLastError();
+  }
   CloseHandle(to);
   CloseHandle(nowhere);
   ending of;
   if (!started) {
     CloseHandle(from);
-    return {.status = 3, .text = "no process"};
+    return {.status = 3, .text = "no process: error " + std::to_string(refusal)};
   }
   // A child that hangs is ended by a thread that waits for it, while this one reads.
   const HANDLE watch = CreateThread(

@@ -54,7 +54,8 @@ struct bounded {
 
 }  // namespace
 
-TEST_CASE("where closing takes the lock off, an isolated secret is locked again once it is open, and its receipt says what it is") {
+TEST_CASE(
+    "where closing takes the lock off, an isolated secret is locked again once it is open, and its receipt says what it is") {
   check_clean(in_child([] {
     simulated::set_closing_unlocks(true);
     auto* const secret = static_cast<char*>(lockfast_malloc_isolated(32));
