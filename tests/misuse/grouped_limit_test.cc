@@ -28,6 +28,9 @@ void become_ordinary(std::size_t lock_limit) {
   prove(statistics().lock_limit == lock_limit, "a limit that counts");
 }
 
+// 1 MiB, or what large pages make of so many; no more than the 8 MiB that a system allows at first.
+std::size_t small_limit() { return std::max(std::size_t{1} << 20, 128 * page_size()); }
+
 void write_number(char* secret, std::size_t number) {
   std::memset(secret, static_cast<int>(number % 251), 32);
   std::memcpy(secret, &number, sizeof number);
@@ -113,7 +116,7 @@ TEST_CASE("root holds 1,000,000 live secrets of 32 bytes in at most 96 locked by
 TEST_CASE(
     "at the lock limit a required lock is refused with ENOMEM, and what is freed serves the next, of the size or another") {
   check_clean(in_child([] {
-    const std::size_t limit = 256 * page_size();
+    const std::size_t limit = small_limit();
     become_ordinary(limit);
     options("lock=required");
     std::vector<char*> all = exhaust(32);
@@ -155,7 +158,7 @@ TEST_CASE(
 
 TEST_CASE("at the lock limit what an isolated secret or a claim leaves serves a grouped one") {
   check_clean(in_child([] {
-    const std::size_t limit = 256 * page_size();
+    const std::size_t limit = small_limit();
     become_ordinary(limit);
     options("lock=required");
     std::vector<void*> isolated;
@@ -175,7 +178,7 @@ TEST_CASE("at the lock limit what an isolated secret or a claim leaves serves a 
 
 TEST_CASE("a secret that waits in another thread's front does not refuse this one's at the lock limit for ever") {
   check_clean(in_child([] {
-    become_ordinary(256 * page_size());
+    become_ordinary(small_limit());
     options("lock=required");
     const std::vector<char*> all = exhaust(32);
     std::thread([&] {
