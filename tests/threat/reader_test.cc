@@ -189,7 +189,9 @@ TEST_CASE("another process of the same user reads ordinary memory and secrets th
   }
 }
 
-TEST_CASE("not held: code in the process reads every open secret; a closed one traps until that code opens it, or asks the kernel past a key") {
+TEST_CASE(
+    "not held: code in the process reads every open secret; a closed one traps until that code opens it, or asks the kernel "
+    "past a key") {
   for (const backing& each : backings()) {
     CAPTURE(each.name);
     check_clean(in_child([&] {
