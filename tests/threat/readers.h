@@ -16,7 +16,7 @@ struct reader {
 };
 extern const reader memory_file;  // /proc/PID/mem
 extern const reader vm_read;      // process_vm_readv
-extern const reader peek_data;         // PTRACE_PEEKDATA
+extern const reader peek_data;    // PTRACE_PEEKDATA
 extern const reader map_file;     // /proc/PID/map_files
 inline const std::array by_address = {&memory_file, &vm_read, &peek_data};
 
