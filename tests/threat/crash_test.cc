@@ -23,7 +23,6 @@
 
 namespace {
 
-constexpr std::array fatal_signals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
 // What a debugger saw at one moment.
 struct sight {
@@ -125,7 +124,7 @@ void each_backing(Check check) {
 TEST_CASE("under crash=wipe a fatal signal finds every secret, and the process dies of that signal without one") {
   if (!can_watch()) return;
   each_backing([](const backing& given) {
-    for (const int number : fatal_signals) {
+    for (const int number : fatal_signals()) {
       CAPTURE(number);
       const auto life = watch(given, ",crash=wipe", [&](const holding& held) { cause(number, held); });
       CHECK(life.signal == number);
@@ -143,7 +142,7 @@ TEST_CASE("under crash=wipe a fatal signal finds every secret, and the process d
 TEST_CASE("without crash=wipe the process dies with its secrets in memory") {
   if (!can_watch()) return;
   each_backing([](const backing& given) {
-    for (const int number : fatal_signals) {
+    for (const int number : fatal_signals()) {
       CAPTURE(number);
       const auto life = watch(given, ",crash=none", [&](const holding& held) { cause(number, held); });
       CHECK(life.signal == number);
@@ -202,7 +201,8 @@ TEST_CASE("under crash=wipe the process dies of its signal in whatever call its 
   }
   each_backing([](const backing& given) {
     for (int round = 0; round < 20; ++round) {
-      const int number = fatal_signals[static_cast<std::size_t>(round) % fatal_signals.size()];
+      const auto numbers = fatal_signals();
+      const int number = numbers[static_cast<std::size_t>(round) % numbers.size()];
       const ending end = in_child([&] {
         given.take_on(",crash=wipe");
         const holding held(1);
