@@ -23,7 +23,6 @@
 
 namespace {
 
-
 // What a debugger saw at one moment.
 struct sight {
   int signal = 0;         // about to be delivered; 0 at exit
