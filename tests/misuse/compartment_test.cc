@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -351,8 +352,8 @@ TEST_CASE("under crash=wipe a fatal signal wipes a closed compartment") {
   static char* crashing = nullptr;
   const auto report = [](int) {
     char left[32];
-    if (!peek(crashing, 32, left)) _exit(44);
-    _exit(filled(left, 32, 0) ? 42 : 43);
+    if (!peek(crashing, 32, left)) std::_Exit(44);
+    std::_Exit(filled(left, 32, 0) ? 42 : 43);
   };
   for (const std::string policy : {"crash=wipe", "crash=none"}) {
     CAPTURE(policy);
