@@ -80,7 +80,8 @@ TEST_CASE("a changed byte anywhere between the end of a secret and the end of it
   for (const std::size_t size : {0U, 1U, 17U, 33U, 100U, 700U, 5000U}) {
     CAPTURE(size);
     std::size_t capacity = size;
-    const ending measured = in_child([&] { std::_Exit(static_cast<int>(std::min<std::size_t>(capacity_of(size) - size, 200))); });
+    const ending measured =
+        in_child([&] { std::_Exit(static_cast<int>(std::min<std::size_t>(capacity_of(size) - size, 200))); });
     REQUIRE(measured.signal == 0);
     capacity += static_cast<std::size_t>(measured.status);
     for (std::size_t at = size; at < capacity; at += at < size + 20 ? 1 : 13) {
