@@ -34,6 +34,7 @@ class grouped {
  public:
   static constexpr std::size_t arena_count = 4;
   static constexpr std::size_t most_alignment = 1024;
+  static_assert(most_alignment <= slot::most_shift && size_class::most_capacity <= slot::most_slack);
 
   struct policy {
     platform::fork_policy fork = platform::fork_policy::absent;

@@ -19,7 +19,7 @@ class slot {
  public:
   enum class state : std::uint64_t { free, live, busy, entering };
 
-  // All that is known, in one word:  | generation: 32 | shift: 12 | slack: 18 | state: 2 |
+  // All that is known, in one word:  | generation: 32 | shift: 10 | slack: 20 | state: 2 |
   class facts {
    public:
     explicit facts(std::uint64_t bits) : bits_(bits) {}
@@ -52,7 +52,7 @@ class slot {
     }
 
     static constexpr unsigned slack_at = 2;
-    static constexpr unsigned shift_at = 20;
+    static constexpr unsigned shift_at = 22;
     static constexpr unsigned generation_at = 32;
     static constexpr std::uint64_t state_mask = 3;
     static constexpr std::uint64_t layout_mask = 0xfffffffc;
@@ -61,8 +61,8 @@ class slot {
   };
 
   static constexpr std::size_t shift_unit = 16;
-  static constexpr std::size_t most_slack = (std::size_t{1} << 18) - 1;
-  static constexpr std::size_t most_shift = ((std::size_t{1} << 12) - 1) * shift_unit;
+  static constexpr std::size_t most_slack = (std::size_t{1} << 20) - 1;
+  static constexpr std::size_t most_shift = ((std::size_t{1} << 10) - 1) * shift_unit;
 
   [[nodiscard]] facts read() const { return facts(bits_.load(std::memory_order_acquire)); }
   void write(facts known) { bits_.store(known.bits(), std::memory_order_release); }

@@ -75,8 +75,8 @@ cipher_result seal(key_view key, nonce_view nonce, std::span<const std::byte> as
 cipher_result open(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
                    std::span<std::byte> plain);
 
-// HChaCha20 (draft-irtf-cfrg-xchacha-03, section 2.2): 32 bytes that are as good as a key of their own. Constant time; the
-// state stays in registers.
+// HChaCha20 (draft-irtf-cfrg-xchacha-03, section 2.2): 32 bytes that are as good as a key of their own. Constant time. The
+// state stays in vector registers; on a processor without any its caller has to wipe the stack.
 void hchacha20(key_view key, std::span<const std::byte, 16> input, std::span<std::byte, key_size> out);
 
 // Overwrites the part of the stack that calls made by the caller have used, as far as it is likely to have been touched.

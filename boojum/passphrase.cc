@@ -257,6 +257,7 @@ std::expected<buffer<std::byte>, memory_error> passphrase::derive(std::span<cons
   const std::span<std::byte, 64> work(room.bytes().first<64>());
   if (!internal::start_from(salt, work)) return std::unexpected(memory_error::refused);
   auto absorbed = use([&](std::span<const std::byte> phrase) { internal::absorb(phrase, work); });
+  internal::wipe_stack();
   if (!absorbed) return std::unexpected(absorbed.error());
   return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
     const bool done = internal::run_scrypt(work.first<32>(), salt, cost, out);

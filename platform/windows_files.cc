@@ -119,7 +119,14 @@ bool is_of_the_system(PSID who) {
   return IsWellKnownSid(who, WinLocalSystemSid) != 0 || IsWellKnownSid(who, WinBuiltinAdministratorsSid) != 0;
 }
 
-// Owned by this user, or by the administrators that it is one of, and nobody else may do anything with it.
+// Whether an entry of a list gives nobody anything, whatever else it says.
+bool only_denies(const ACE_HEADER& entry) {
+  return entry.AceType == ACCESS_DENIED_ACE_TYPE || entry.AceType == ACCESS_DENIED_OBJECT_ACE_TYPE ||
+         entry.AceType == ACCESS_DENIED_CALLBACK_ACE_TYPE || entry.AceType == ACCESS_DENIED_CALLBACK_OBJECT_ACE_TYPE;
+}
+
+// Owned by this user, or by the administrators that it is one of, and nobody else may do anything with it. What gives access in
+// another way than by a plain entry (for an object, on a condition) may give it to anybody.
 bool is_ours(directory one) {
   token_user user;
   PSID owner = nullptr;
@@ -134,7 +141,9 @@ bool is_ours(directory one) {
   for (DWORD index = 0; ours && index < list->AceCount; ++index) {
     void* entry = nullptr;
     ours = GetAce(list, index, &entry) != 0;
-    if (!ours || static_cast<ACE_HEADER*>(entry)->AceType != ACCESS_ALLOWED_ACE_TYPE) continue;
+    if (!ours || only_denies(*static_cast<ACE_HEADER*>(entry))) continue;
+    ours = static_cast<ACE_HEADER*>(entry)->AceType == ACCESS_ALLOWED_ACE_TYPE;
+    if (!ours) continue;
     auto* const allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
     PSID const who = &allowed->SidStart;
     ours = allowed->Mask == 0 || EqualSid(who, user.id()) != 0 || is_of_the_system(who) ||
