@@ -159,7 +159,7 @@ const scenario unlocked_free_at_limit("free at the map limit, unlocked", [] {
 
 const scenario thirty_thousand("thirty thousand blocks", [] {
   if (map_limit() < 65530) skip("vm.max_map_count is below its default");
-  if (sysconf(_SC_AVPHYS_PAGES) / 2 < 30000) skip("thirty thousand pages are more than half of the memory");
+  if (sysconf(_SC_PHYS_PAGES) / 2 < 30000) skip("thirty thousand pages are more than half of the memory");
   allocate_whole(30000);
   promised(block_count == 30000, "thirty thousand blocks live at once");
   free_all();

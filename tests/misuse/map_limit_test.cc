@@ -15,7 +15,7 @@
 TEST_CASE("no block is handed out without its guards at the system's limit on maps") {
   const ending end = in_child([] {
     // Locked pages are not to take all the memory that there is.
-    const std::size_t most = std::min(std::size_t{200000}, static_cast<std::size_t>(sysconf(_SC_AVPHYS_PAGES)) / 2);
+    const std::size_t most = std::min(std::size_t{200000}, static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) / 2);
     std::vector<char*> held;
     held.reserve(most);
     while (held.size() < most) {
