@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/family.h"
 #include "allocator/random.h"
 #include "allocator/relaxed.h"
 #include "allocator/size_class.h"
@@ -106,33 +107,37 @@ inline constinit front_list no_front_list;
 
 class alignas(64) front {
  private:
-  std::atomic<front_list*> lists_[size_class::count];  // written by the thread alone
+  struct list_of_class {
+    std::atomic<front_list*> at = &no_front_list;  // written by the thread alone
+  };
+  list_of_class lists_[size_class::count];
 
  public:
-  front();
+  constexpr front() = default;
 
   // Without slots or room until ensure_list().
-  [[nodiscard]] front_list& list(std::size_t class_index) const { return *lists_[class_index].load(std::memory_order_relaxed); }
-  // Null when there is no memory for it.
+  [[nodiscard]] front_list& list(std::size_t class_index) const {
+    return *lists_[class_index].at.load(std::memory_order_relaxed);
+  }
+  // Null when there is no memory for it, and of no_front.
   [[nodiscard]] front_list* ensure_list(std::size_t class_index, std::size_t depth);
 
   // Slots that were freed into it, since the record was made.
   [[nodiscard]] std::uint64_t frees() const;
 
   random_choice random;
-  slab_region* recent = nullptr;  // where this thread last freed a secret; it may be empty by now
-  front* next = nullptr;          // in the list of all records, which only grows
-  front* next_unused = nullptr;   // in the list of those without a thread
+  slab_region* recent = &slab_region::none();  // where this thread last freed a secret; it may be empty by now
+  front* next = nullptr;                       // in the list of all records, which only grows
+  front* next_unused = nullptr;                // in the list of those without a thread
 
   void forget_in_child();
 };
 
-// This thread's front in each family; null until its first use of it, and again once the thread ends. Initial-exec: a word of
-// static storage each, read without a call.
-inline constexpr std::uint8_t native_family = 0;
-inline constexpr std::uint8_t drop_in_family = 1;
-inline constexpr std::uint8_t no_family = 2;  // nobody has a front there
-inline constexpr std::size_t family_count = no_family;
+// What a thread has that has no front: one without slots or room.
+extern constinit front no_front;
+
+// This thread's front in each family; no_front until its first use of it, and again once the thread ends, and in no_family.
+// Initial-exec: a word of static storage each, read without a call.
 LOCKFAST_OF_THREAD extern front* thread_fronts[family_count + 1];
 
 }  // namespace lockfast::internal

@@ -42,9 +42,9 @@ std::size_t grouped::depth_of(std::size_t class_index) const {
   return fitting < front_list::most_depth ? fitting : front_list::most_depth;
 }
 
-front* grouped::front_of_thread() {
+front& grouped::front_of_thread() {
   front*& mine = platform::of_thread(thread_fronts)[family_];
-  if (mine != nullptr || !policy_.fronts || platform::of_thread(thread_is_ending)[family_]) return mine;
+  if (mine != &no_front || !policy_.fronts || platform::of_thread(thread_is_ending)[family_]) return *mine;
   const scoped_lock held(fronts_exclusion_);
   front* taken = unused_fronts_;
   if (taken != nullptr) {
@@ -53,26 +53,27 @@ front* grouped::front_of_thread() {
     taken = new (record) front;
     taken->next = fronts_;
     fronts_ = taken;
+  } else {
+    return no_front;
   }
   mine = taken;
-  if (taken != nullptr) platform::expect_thread_exit();
-  return taken;
+  platform::expect_thread_exit();
+  return *taken;
 }
 
 std::byte* grouped::allocate_ready(std::size_t size, int value) {
-  front* const mine = platform::of_thread(thread_fronts)[family_];
-  if (mine == nullptr || size > size_class::most_capacity) return nullptr;
-  front_list& list = mine->list(size_class::of(size));
+  if (size > size_class::most_capacity) return nullptr;
+  front& mine = *platform::of_thread(thread_fronts)[family_];
+  front_list& list = mine.list(size_class::of(size));
   if (!list.any_chosen()) return nullptr;
   const slot_ref taken = list.chosen();
-  list.choose(mine->random);
+  list.choose(mine.random);
   return taken.in->admit(taken.index, size, 0, value);
 }
 
 bool grouped::deallocate_to_front(slab& in, const std::byte* secret) {
-  front* const mine = platform::of_thread(thread_fronts)[in.front_index];
-  if (mine == nullptr) return false;
-  front_list& list = mine->list(in.class_index);
+  if (in.front_index == no_family) return false;
+  front_list& list = platform::of_thread(thread_fronts)[in.front_index]->list(in.class_index);
   if (!list.has_room()) return false;
   const std::size_t index = in.index_of(secret);
   if (!in.evict(index, secret)) return false;
@@ -92,8 +93,8 @@ std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t cla
 
 bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_list::growth allowed,
                         platform::error& refusal) {
-  front* const mine = front_of_thread();
-  front_list* const list = mine == nullptr ? nullptr : mine->ensure_list(class_index, depth_of(class_index));
+  front& mine = front_of_thread();
+  front_list* const list = mine.ensure_list(class_index, depth_of(class_index));
   if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
   if (!list->any_chosen()) {
     if (!list->any_ready()) {
@@ -102,8 +103,8 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
       for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
       if (list->is_empty()) return false;
     }
-    mine->random.prepare();
-    list->choose(mine->random);
+    mine.random.prepare();
+    list->choose(mine.random);
     if (!list->any_chosen()) {
       // A shortage, or a batch so small that it leaves no other slot, ends quarantine.
       out = list->take_oldest();
@@ -111,8 +112,8 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
     }
   }
   out = list->chosen();
-  mine->random.prepare();
-  list->choose(mine->random);
+  mine.random.prepare();
+  list->choose(mine.random);
   return true;
 }
 
@@ -156,9 +157,7 @@ void grouped::give_back(const slot_ref* freed, std::size_t count) {
 }
 
 void grouped::keep(slot_ref freed) {
-  front* const mine = front_of_thread();
-  front_list* const list =
-      mine == nullptr ? nullptr : mine->ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
+  front_list* const list = front_of_thread().ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
   if (list == nullptr) {
     count_frees(1);
     give_back(&freed, 1);
@@ -185,12 +184,12 @@ void grouped::drain(front& drained) {
 
 void grouped::drain_at_exit() {
   front*& mine = platform::of_thread(thread_fronts)[family_];
-  if (mine == nullptr) return;
+  if (mine == &no_front) return;
   drain(*mine);
   const scoped_lock held(fronts_exclusion_);
   mine->next_unused = unused_fronts_;
   unused_fronts_ = mine;
-  mine = nullptr;
+  mine = &no_front;
   platform::of_thread(thread_is_ending)[family_] = true;
 }
 
@@ -228,7 +227,7 @@ std::size_t grouped::audit() {
 }
 
 std::size_t grouped::trim() {
-  if (front* const mine = platform::of_thread(thread_fronts)[family_]; mine != nullptr) drain(*mine);
+  drain(*platform::of_thread(thread_fronts)[family_]);
   std::size_t bytes = 0;
   for (auto& arena : lists_) {
     for (slab_list& list : arena) bytes += list.trim();

@@ -113,8 +113,8 @@ class grouped {
   void deallocate_unfronted(slab& in, std::size_t index);
   void keep(slot_ref freed);
   [[nodiscard]] std::size_t depth_of(std::size_t class_index) const;
-  // This thread's front; null when it can have none.
-  [[nodiscard]] front* front_of_thread();
+  // This thread's front; no_front when it can have none.
+  [[nodiscard]] front& front_of_thread();
   void place_copies_in_child();
   static void give_back(const slot_ref* freed, std::size_t count);
   static void drain(front& drained);
@@ -136,30 +136,28 @@ inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size,
   // A size that is not a multiple of 16 has a large quotient here, as 0 has.
   const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
   if (class_index >= slab::most_quick / slab::alignment) return nullptr;
-  front* const mine = platform::of_thread(thread_fronts)[family];
-  if (mine == nullptr) return nullptr;
-  front_list& list = mine->list(class_index);
+  front& mine = *platform::of_thread(thread_fronts)[family];
+  front_list& list = mine.list(class_index);
   if (!list.any_chosen()) return nullptr;
   const slot_ref chosen = list.chosen();
   std::byte* const made = chosen.in->admit_quick(chosen.index, size, value);
-  if (made != nullptr) list.choose(mine->random);
+  if (made != nullptr) list.choose(mine.random);
   return made;
 }
 
 inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
-  front* const mine = platform::of_thread(thread_fronts)[family];
-  if (mine == nullptr) return false;
-  if (mine->recent == nullptr || !mine->recent->begins_unit_of(secret)) {
+  front& mine = *platform::of_thread(thread_fronts)[family];
+  if (!mine.recent->begins_unit_of(secret)) {
     region* const in = region_map::at(secret);
-    if (in == nullptr || in->holds() != region::kind::slabs) return false;
-    mine->recent = static_cast<slab_region*>(in);
+    if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_front) return false;
+    mine.recent = static_cast<slab_region*>(in);
   }
-  slab& in = mine->recent->near(secret);
-  if (in.front_index != family) return false;
-  front_list& list = mine->list(in.class_index);
+  slab& in = mine.recent->near(secret);
+  if (in.quick_index != family) return false;
+  front_list& list = mine.list(in.class_index);
   if (!list.has_room()) return false;
-  const std::size_t index = in.evict_quick(secret);
-  if (index == slab::no_slot) return false;
+  std::size_t index;
+  if (!in.evict_quick(secret, index)) return false;
   list.rest({&in, index});
   return true;
 }

@@ -61,9 +61,7 @@ void* lockfast_realloc(void* secret, size_t size) {
   return secret == nullptr ? lockfast_malloc(size) : pool::native().reallocate(secret, size);
 }
 
-void lockfast_free(void* secret) {
-  if (secret != nullptr) pool::deallocate<native_family>(secret);
-}
+void lockfast_free(void* secret) { pool::deallocate<native_family>(secret); }
 
 size_t lockfast_size(const void* secret) {
   lockfast_receipt receipt;

@@ -175,6 +175,7 @@ span& pool::require_span(region& in, const void* secret) const {
 pool& pool::pool_of(const slab& one) { return *every_pool[one.family]; }
 
 void pool::deallocate_slowly(void* secret) {
+  if (secret == nullptr) return;
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);

@@ -56,7 +56,7 @@ void random_choice::refill() {
   blocks(key_, out);
   std::memcpy(key_, out, sizeof key_);
   std::memcpy(choices_, reinterpret_cast<const std::byte*>(out) + sizeof key_, sizeof choices_);
-  used_ = 0;
+  left_ = sizeof choices_;
   wipe(out, sizeof out);
 }
 

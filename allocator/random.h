@@ -20,15 +20,15 @@ class random_choice {
   // A number below bound, which is 1 to 65536. The bias is below bound / 65536.
   [[nodiscard]] std::size_t below(std::size_t bound) {
     if (bound == 1) return 0;
-    if (used_ + 2 > choice_bytes) refill();
-    const std::size_t choice = choices_[used_] + (std::size_t{choices_[used_ + 1]} << 8);
-    used_ += 2;
+    if (left_ < 2) refill();
+    left_ -= 2;
+    const std::size_t choice = choices_[left_] + (std::size_t{choices_[left_ + 1]} << 8);
     return (choice * bound) >> 16;
   }
   // The same below a bound of at most 256, from half as many random bits; requires prepared(). The bias is below bound / 256.
-  [[nodiscard]] std::size_t below_few(std::size_t bound) { return (choices_[used_++] * bound) >> 8; }
+  [[nodiscard]] std::size_t below_few(std::size_t bound) { return (choices_[--left_] * bound) >> 8; }
   // Whether a choice needs no more than reading it; prepare() makes it so.
-  [[nodiscard]] bool prepared() const { return used_ != choice_bytes; }
+  [[nodiscard]] bool prepared() const { return left_ != 0; }
   void prepare() {
     if (!prepared()) refill();
   }
@@ -36,7 +36,7 @@ class random_choice {
   // Forgets its state: the next choice is seeded anew. For a forked child, which would repeat its parent's choices.
   void reseed() {
     seeded_ = false;
-    used_ = choice_bytes;
+    left_ = 0;
   }
 
  private:
@@ -46,7 +46,7 @@ class random_choice {
 
   std::uint32_t key_[8] = {};
   std::uint8_t choices_[choice_bytes] = {};
-  std::size_t used_ = choice_bytes;
+  std::size_t left_ = 0;  // of choices_, the first ones
   bool seeded_ = false;
 };
 

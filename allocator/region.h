@@ -35,7 +35,7 @@ class alignas(64) region {
   [[nodiscard]] platform::error fork_error() const { return fork_error_; }
 
  protected:
-  explicit region(kind held) : holds_(held) {}
+  constexpr explicit region(kind held) : holds_(held) {}
 
   // Reserves address space for an empty record and enters it in the map; false, still empty, when either is refused.
   [[nodiscard]] bool reserve(std::size_t size, platform::fork_policy policy);

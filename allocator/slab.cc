@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-#include "allocator/front.h"
+#include "allocator/family.h"
 #include "allocator/hiding.h"
 #include "allocator/metadata.h"
 #include "allocator/slab_region.h"
@@ -62,7 +62,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   stride_ = stride;
   capacity_ = capacity;
   begin_ = run + margin;
-  reciprocal_ = most == 1 ? 0 : (std::uint64_t{1} << reciprocal_bits) / stride + 1;
+  reciprocal_ = most == 1 ? 0 : ~std::uint64_t{0} / stride + 1;
   key_ = canary_key::make();
   pages_.store(held_by::nobody, std::memory_order_release);
   return true;
@@ -184,7 +184,7 @@ void slab::put_free(std::size_t index) { free_[free_count_++] = static_cast<std:
 bool slab::whole(std::size_t index, slot::facts known) const {
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + known.shift();
-  const slot_canary beside(key_, secret, known.generation());
+  const slot_canary beside(key_, secret, known.tenant());
   if (known.is_live_and_full()) return beside.flanks(begin, begin + stride_ - margin);
   return beside.surrounds(begin, secret, size_of(known), begin + stride_);
 }
@@ -197,8 +197,8 @@ std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, i
   if (!all_zero(begin, stride_)) end(breach::write_after_free);
   std::byte* const secret = begin + margin + shift;
   const slot::facts known = before.next(shift, capacity_ - shift - size);
-  enter(entered, known);
-  const slot_canary beside(key_, secret, known.generation());
+  enter(entered, known.in(slot::state::entering));
+  const slot_canary beside(key_, secret, known.tenant());
   if (size == capacity_) {
     beside.flank(begin, begin + stride_ - margin);
   } else {
@@ -228,7 +228,7 @@ bool slab::whole_or_gone(std::size_t index) const {
   if (!before.is_live()) return true;
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + before.shift();
-  const slot_canary beside(key_, secret, before.generation());
+  const slot_canary beside(key_, secret, before.tenant());
   const bool same = beside.surrounds(begin, secret, size_of(before), begin + stride_, racing_word);
   std::atomic_thread_fence(std::memory_order_acquire);
   return same || facts(index) != before;
@@ -251,7 +251,7 @@ void slab::resize(std::size_t index, std::size_t size) {
   slots_[index].write(before.in(slot::state::busy));
   std::atomic_thread_fence(std::memory_order_release);
   if (size < size_before) wipe(secret + size, size_before - size);
-  slot_canary(key_, secret, before.generation()).surround(begin, secret, size, begin + stride_);
+  slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + stride_);
   if (size > size_before) fill(secret + size_before, fresh_byte, size - size_before);
   slots_[index].write(after.in(slot::state::live));
 }
@@ -321,7 +321,7 @@ void slab::renew_in_child(const std::byte* known_then) {
     std::byte* const begin = place(index) - margin;
     std::byte* const secret = begin + margin + known.shift();
     wipe(begin, stride_);
-    slot_canary(key_, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
+    slot_canary(key_, secret, known.tenant()).surround(begin, secret, size_of(known), begin + stride_);
   }
 }
 
@@ -357,7 +357,7 @@ void slab::settle_in_child(contents found) {
     slots_[index].write(known.in(slot::state::live));
     std::byte* const secret = begin + margin + known.shift();
     // What was damaged stays so: under the new key its old canary is as wrong.
-    if (intact) slot_canary(renewed, secret, known.generation()).surround(begin, secret, size_of(known), begin + stride_);
+    if (intact) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + stride_);
   }
   key_ = renewed;
 }
@@ -366,7 +366,7 @@ std::size_t slab::leave_absent() {
   pages_.store(held_by::nobody, std::memory_order_relaxed);
   std::size_t live = 0;
   free_count_ = 0;
-  front_index = no_family;
+  front_index = quick_index = no_family;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     if (known.is_free()) continue;

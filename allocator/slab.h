@@ -22,6 +22,7 @@
 #ifndef LOCKFAST_ALLOCATOR_SLAB_H
 #define LOCKFAST_ALLOCATOR_SLAB_H
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -53,7 +54,7 @@ class alignas(64) slab {
   // What a warm pair reads, first: one cache line and a half.
   std::byte* begin_ = nullptr;  // of the first slot
   slot* slots_ = nullptr;
-  std::uint64_t reciprocal_ = 0;
+  std::uint64_t reciprocal_ = 0;  // 2^64 / stride_, rounded up by 1 at most; 0 where there is one slot
   std::size_t stride_ = 0;
   std::size_t capacity_ = 0;
   std::atomic<std::size_t> slot_count_ = 0;  // written last: whoever sees a slot counted may read what is known of it
@@ -62,6 +63,7 @@ class alignas(64) slab {
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
   std::uint8_t front_index = 0;  // of the thread's front that freed slots may wait in: the family's, or no_family
+  std::uint8_t quick_index = 0;  // the same where evict_quick takes the slab's secrets; else no_family
 
  private:
   canary_key key_ = {};
@@ -74,6 +76,8 @@ class alignas(64) slab {
   static constexpr std::size_t alignment = 16;
 
   explicit slab(slab_region& holder) : home(holder) {}
+  // One without slots, for good.
+  constexpr slab(slab_region& holder, std::uint8_t front) : front_index(front), quick_index(front), home(holder) {}
 
   // ---- Slots, by their number ----
 
@@ -99,16 +103,16 @@ class alignas(64) slab {
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
   std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
   // The same for a size that is the slot's capacity and no more than most_quick: what most keys are.
-  static constexpr std::size_t most_quick = 48;
+  static constexpr std::size_t most_quick = 32;
   // Null, and nothing, where that would be a breach.
   [[nodiscard]] std::byte* admit_quick(std::size_t index, std::size_t size, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
   void evict(std::size_t index);
   // The same for the address of a secret; false, and nothing, when none begins there.
   [[nodiscard]] bool evict(std::size_t index, const std::byte* secret);
-  // The same; which slot it was, or no_slot, and nothing, when no secret begins there that admit_quick made and that is whole.
-  static constexpr std::size_t no_slot = ~std::size_t{0};
-  [[nodiscard]] std::size_t evict_quick(std::byte* secret);
+  // The same, where the capacity is at most most_quick, and which slot it was; false, and nothing, when no secret begins there
+  // that is whole and fills its slot.
+  [[nodiscard]] bool evict_quick(std::byte* secret, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool whole(std::size_t index) const;
   // The same while its owner may free it at any moment; true also when that happened meanwhile.
@@ -208,21 +212,21 @@ class alignas(64) slab {
 
  private:
   // Whoever wipes in a signal handler is to find the canaries' bytes after the state that tells it to leave them.
-  static void enter(slot& entered, slot::facts known) {
-    entered.write(known.in(slot::state::entering));
+  static void enter(slot& entered, slot::facts entering) {
+    entered.write(entering);
     std::atomic_thread_fence(std::memory_order_release);
   }
 
-  // reciprocal_ is 2^reciprocal_bits / stride_, rounded up by 1 at most; 0 where there is one slot.
-  static constexpr unsigned reciprocal_bits = 40;
-
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
-  // Where the second of three blocks begins that cover 16, 32 or 48 bytes.
-  static std::size_t second_block(std::size_t size) { return (size >> 1) & 16; }
-  static void put_blocks(std::byte* secret, std::size_t middle, std::size_t size, block written) {
-    put_block(secret, written);
-    put_block(secret + middle, written);
-    put_block(secret + size - 16, written);
+  // Which slot an offset from the first lies in. It is that of the slot's place when `past` is below reciprocal_: with that
+  // rounded up by less than 1, a place's is at most its offset, and any other offset's is a reciprocal at least.
+  struct quotient {
+    std::uint64_t index;
+    std::uint64_t past;
+  };
+  [[nodiscard]] quotient quotient_of(std::ptrdiff_t offset) const {
+    const platform::product whole(static_cast<std::uint64_t>(offset), reciprocal_);
+    return {whole.high, whole.low};
   }
   [[nodiscard]] std::size_t size_of(slot::facts known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
@@ -248,50 +252,49 @@ class alignas(64) slab {
 // ---- What a warm pair of allocation and release runs through ----
 
 inline std::size_t slab::index_of(const void* address) const {
-  const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - begin_);
-  return static_cast<std::size_t>((offset * reciprocal_) >> reciprocal_bits);
+  const std::uint64_t index = quotient_of(static_cast<const std::byte*>(address) - begin_).index;
+  return static_cast<std::size_t>(std::min(index, std::uint64_t{~std::size_t{0}}));
 }
+
+// 16 bytes are one block, 32 two: the first and the last, neither of which crosses a cache line.
 
 inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int value) {
   slot& entered = slots_[index];
   const slot::facts before = entered.read();
   std::byte* const secret = place(index);
-  // 16, 32 or 48 bytes: three blocks, the same twice or thrice when there are fewer, none of which crosses a cache line.
-  const std::size_t middle = second_block(size);
-  std::uint64_t seen = slot_canary::words_beside(secret - margin, secret + size);
-  for (const std::size_t at : {std::size_t{0}, middle, size - 16}) seen |= word_at(secret + at) | word_at(secret + at + 8);
+  std::byte* const end = secret + size;
+  std::uint64_t seen = slot_canary::words_beside(secret - margin, end);
+  for (const std::byte* const at : {secret, end - 16}) seen |= word_at(at) | word_at(at + 8);
   if (!before.is_free() || seen != 0) [[unlikely]]
     return nullptr;
-  const slot::facts known = before.next(0, 0);
-  enter(entered, known);
-  slot_canary(key_, secret, known.generation()).flank(secret - margin, secret + size);
-  put_blocks(secret, middle, size, block{} + 0x0101010101010101U * static_cast<unsigned char>(value));
-  entered.write(known.in(slot::state::live));
+  const slot::facts known = before.next();
+  enter(entered, known.blank_in(slot::state::entering));
+  slot_canary(key_, secret, known.tenant_of_blank()).flank(secret - margin, end);
+  const block written = block{} + 0x0101010101010101U * static_cast<unsigned char>(value);
+  put_block(secret, written);
+  put_block(end - 16, written);
+  entered.write(known.blank_in(slot::state::live));
   return secret;
 }
 
-inline std::size_t slab::evict_quick(std::byte* secret) {
-  // The quotient is the slot; the address is its place's when the remainder is small. With the reciprocal rounded up by less
-  // than 1, a place's has no more than its offset, and any other address has a reciprocal at least.
-  const std::uint64_t quotient = static_cast<std::uint64_t>(secret - margin - begin_) * reciprocal_;
-  const auto index = static_cast<std::size_t>(quotient >> reciprocal_bits);
-  const std::uint64_t remainder = quotient & ((std::uint64_t{1} << reciprocal_bits) - 1);
-  if (index >= slot_count() || remainder >= reciprocal_) [[unlikely]]
-    return no_slot;
+inline bool slab::evict_quick(std::byte* secret, std::size_t& index) {
+  const auto [number, past] = quotient_of(secret - margin - begin_);
+  if (number >= slot_count() || past >= reciprocal_) [[unlikely]]
+    return false;
+  index = static_cast<std::size_t>(number);
   slot& left = slots_[index];
-  const slot::facts known = left.read();
-  const std::size_t size = capacity_;
-  if (!known.is_live_and_full() || size > most_quick ||
-      !slot_canary(key_, secret, known.generation()).flanks(secret - margin, secret + size)) [[unlikely]] {
-    return no_slot;
-  }
-  left.write(known.in(slot::state::free));
+  const slot::facts vacated = left.read().vacated();
+  std::byte* const end = secret + capacity_;
+  if (!vacated.is_blank() || !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
+    return false;
+  left.write(vacated);
   // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.
   std::atomic_thread_fence(std::memory_order_release);
-  slot_canary::wipe(secret - margin, secret + size);
-  put_blocks(secret, second_block(size), size, block{});
+  slot_canary::wipe(secret - margin, end);
+  put_block(secret, block{});
+  put_block(end - 16, block{});
   __asm__ volatile("" : : "r"(secret) : "memory");
-  return index;
+  return true;
 }
 
 }  // namespace lockfast::internal

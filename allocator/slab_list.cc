@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-#include "allocator/front.h"
+#include "allocator/family.h"
 
 namespace lockfast::internal {
 
@@ -38,6 +38,7 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   fresh->signal = settings_.signal;
   fresh->within = settings_.within;
   fresh->front_index = settings_.within == nullptr ? settings_.family : no_family;
+  fresh->quick_index = capacity <= slab::most_quick ? fresh->front_index : no_family;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
@@ -155,7 +156,7 @@ void slab_list::reset_in_child() {
 void slab_list::admit_in_child(slab& settled) {
   enlist(settled);
   if (!serves(settled)) {
-    settled.front_index = no_family;
+    settled.front_index = settled.quick_index = no_family;
     return;
   }
   if (settled.free_count() != 0) link(settled);

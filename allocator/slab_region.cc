@@ -2,12 +2,20 @@
 #include "allocator/slab_region.h"
 
 #include <bit>
-#include <climits>
 #include <new>
 
+#include "allocator/family.h"
 #include "allocator/metadata.h"
 
 namespace lockfast::internal {
+
+namespace {
+
+constinit slab slab_of_none(slab_region::none(), no_family);
+
+}  // namespace
+
+constinit slab_region slab_region::none_(slab_of_none);
 
 slab_region* slab_region::make(std::size_t place_size, std::size_t place_count, platform::fork_policy policy) {
   std::byte* const record = metadata::take(sizeof(slab_region));
@@ -27,7 +35,7 @@ bool slab_region::refill(std::size_t place_size, platform::fork_policy policy) {
   place_size_ = place_size;
   policy_ = policy;
   // A single place fills its region: every address within has place number 0.
-  place_shift_ = place_count_ == 1 ? sizeof(std::size_t) * CHAR_BIT - 1 : static_cast<unsigned>(std::countr_zero(place_size));
+  place_shift_ = place_count_ == 1 ? whole_unit : static_cast<unsigned>(std::countr_zero(place_size));
   used_.store(0, std::memory_order_relaxed);
   taken_count = 0;
   return reserve(place_size * place_count_ + platform::page_size(), policy);

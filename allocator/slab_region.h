@@ -9,6 +9,7 @@
 #define LOCKFAST_ALLOCATOR_SLAB_REGION_H
 
 #include <atomic>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 
@@ -20,6 +21,8 @@ namespace lockfast::internal {
 
 class slab_region : public region {
  public:
+  // An empty record of one slab without slots.
+  [[nodiscard]] static constexpr slab_region& none() { return none_; }
   // Reserves address space for place_count places of place_size bytes, guard page included: a power of two, or whatever
   // number of pages a single place needs. Null when there is no memory for the record; an empty record when the address space
   // was refused.
@@ -61,7 +64,13 @@ class slab_region : public region {
   [[nodiscard]] slab* end() const { return slabs_ + used_.load(std::memory_order_acquire); }
 
  private:
-  slab_region() : region(kind::slabs) {}
+  constexpr slab_region() : region(kind::slabs) {}
+  constexpr explicit slab_region(slab& only) : region(kind::slabs), place_shift_(whole_unit), slabs_(&only) {}
+
+  // Shifts every offset in a unit to 0.
+  static constexpr unsigned whole_unit = sizeof(std::size_t) * CHAR_BIT - 1;
+
+  static slab_region none_;
 
   unsigned place_shift_ = 0;
   platform::fork_policy policy_ = platform::fork_policy::absent;

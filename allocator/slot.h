@@ -28,17 +28,26 @@ class slot {
     [[nodiscard]] bool is_free() const { return (bits_ & state_mask) == 0; }
     [[nodiscard]] bool is_live() const { return current_state() == state::live; }
     // Live, and its secret fills the slot.
-    [[nodiscard]] bool is_live_and_full() const { return static_cast<std::uint32_t>(bits_) == 1; }
-    [[nodiscard]] std::uint64_t generation() const { return bits_ >> generation_at; }
+    [[nodiscard]] bool is_live_and_full() const { return vacated().is_blank(); }
+    // What one becomes when freed of which that is so. Nothing else becomes blank: free and full.
+    [[nodiscard]] facts vacated() const { return facts(bits_ - static_cast<std::uint64_t>(state::live)); }
+    [[nodiscard]] bool is_blank() const { return static_cast<std::uint32_t>(bits_) == 0; }
+    // tenant() of what is blank.
+    [[nodiscard]] std::uint64_t tenant_of_blank() const { return bits_; }
+    // What is blank, in another state.
+    [[nodiscard]] facts blank_in(state entered) const { return facts(bits_ + static_cast<std::uint64_t>(entered)); }
+    // Of the tenant, for its canaries: the generation, in its place.
+    [[nodiscard]] std::uint64_t tenant() const { return bits_ >> generation_at << generation_at; }
     // Bytes between the slot's place and its secret, and between the secret's end and the slot's capacity.
     [[nodiscard]] std::size_t shift() const { return (static_cast<std::uint32_t>(bits_) >> shift_at) * shift_unit; }
     [[nodiscard]] std::size_t slack() const { return static_cast<std::size_t>(bits_ >> slack_at) & most_slack; }
 
     [[nodiscard]] facts in(state entered) const { return facts((bits_ & ~state_mask) | static_cast<std::uint64_t>(entered)); }
-    // What a new tenant begins with, in a state yet to be said. Requires both within their bounds, shift a multiple of
-    // shift_unit.
+    // What a new tenant begins with that fills the slot: blank, in a state yet to be said.
+    [[nodiscard]] facts next() const { return facts(((bits_ >> generation_at) + 1) << generation_at); }
+    // The same of another size or place. Requires both within their bounds, shift a multiple of shift_unit.
     [[nodiscard]] facts next(std::size_t shift, std::size_t slack) const {
-      return facts(((generation() + 1) << generation_at) | layout_of(shift, slack));
+      return facts(next().bits_ | layout_of(shift, slack));
     }
     [[nodiscard]] facts with_slack(std::size_t slack) const {
       return facts((bits_ & ~layout_mask) | layout_of(shift(), slack));

@@ -93,8 +93,9 @@ TEST_CASE("the word in front of a secret is not the one behind it, and both diff
   const auto note = [&](const canary_key& with, std::uintptr_t place, std::uint64_t generation) {
     std::uint64_t words[2];
     auto* const at = reinterpret_cast<std::byte*>(words);
-    slot_canary(with, address(place), generation).flank(at, at + slot_canary::word_size);
-    CHECK(slot_canary(with, address(place), generation).flanks(at, at + slot_canary::word_size));
+    const std::uint64_t tenant = generation << 32;
+    slot_canary(with, address(place), tenant).flank(at, at + slot_canary::word_size);
+    CHECK(slot_canary(with, address(place), tenant).flanks(at, at + slot_canary::word_size));
     seen.insert(words[0]);
     seen.insert(words[1]);
   };
@@ -109,13 +110,19 @@ TEST_CASE("the word in front of a secret is not the one behind it, and both diff
   CHECK(seen.size() == 2004);
 }
 
-TEST_CASE("the folded product is that of 128 bits") {
-  using lockfast::platform::folded_product;
-  CHECK(folded_product(0, ~std::uint64_t{0}) == 0);
-  CHECK(folded_product(1, 0x0123456789abcdefU) == 0x0123456789abcdefU);
-  // (2^64 - 1)^2 = 2^128 - 2^65 + 1.
-  CHECK(folded_product(~std::uint64_t{0}, ~std::uint64_t{0}) == (1 ^ (~std::uint64_t{0} - 1)));
-  CHECK(folded_product(std::uint64_t{1} << 63, 6) == 3);
-  // 0xfedcba9876543210 * 0x0123456789abcdef = 0x0121fa00ad77d7422236d88fe5618cf0.
-  CHECK(folded_product(0xfedcba9876543210U, 0x0123456789abcdefU) == (0x0121fa00ad77d742U ^ 0x2236d88fe5618cf0U));
+TEST_CASE("a product has 128 bits") {
+  using lockfast::platform::product;
+  const auto check = [](std::uint64_t a, std::uint64_t b, std::uint64_t high, std::uint64_t low) {
+    for (const product& each : {product(a, b), product(b, a)}) {
+      CHECK(each.high == high);
+      CHECK(each.low == low);
+      CHECK(each.folded() == (high ^ low));
+    }
+  };
+  constexpr std::uint64_t most = ~std::uint64_t{0};
+  check(0, most, 0, 0);
+  check(1, 0x0123456789abcdefU, 0, 0x0123456789abcdefU);
+  check(most, most, most - 1, 1);  // (2^64 - 1)^2 = 2^128 - 2^65 + 1
+  check(std::uint64_t{1} << 63, 6, 3, 0);
+  check(0xfedcba9876543210U, 0x0123456789abcdefU, 0x0121fa00ad77d742U, 0x2236d88fe5618cf0U);
 }
