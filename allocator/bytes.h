@@ -24,20 +24,32 @@ inline block block_at(const std::byte* address) {
 }
 inline void put_block(std::byte* address, block written) { std::memcpy(address, &written, sizeof written); }
 
-// Writes size bytes of one value. Sixteen to sixty-four, the size of most keys, are four stores that may overlap, and no call.
+// Calls act(offset) for two, four or eight blocks, which may overlap, that cover size bytes: the size of most keys. Requires a
+// size for which blocks_cover().
+inline bool blocks_cover(std::size_t size) { return size >= 16 && size <= 128; }
+template <class Act>
+inline void for_blocks(std::size_t size, Act act) {
+  act(0);
+  act(size - 16);
+  if (size <= 32) return;
+  act(16);
+  act(size - 32);
+  if (size <= 64) return;
+  act(32);
+  act(48);
+  act(size - 64);
+  act(size - 48);
+}
+
+// Writes size bytes of one value, without a call where blocks_cover() them.
 inline void fill(void* address, int value, std::size_t size) {
-  if (size < 16 || size > 64) {
+  if (!blocks_cover(size)) {
     std::memset(address, value, size);
     return;
   }
   auto* const bytes = static_cast<std::byte*>(address);
   const block written = block{} + 0x0101010101010101U * static_cast<unsigned char>(value);
-  put_block(bytes, written);
-  if (size > 32) {
-    put_block(bytes + 16, written);
-    put_block(bytes + size - 32, written);
-  }
-  put_block(bytes + size - 16, written);
+  for_blocks(size, [&](std::size_t at) { put_block(bytes + at, written); });
 }
 
 // Writes zeros; the empty statement behind it claims to read them, so that no compiler removes the stores.
@@ -62,12 +74,10 @@ inline bool all_zero(const std::byte* address, std::size_t size) {
     for (; size != 0; --size) seen |= std::to_integer<std::uint64_t>(address[size - 1]);
     return seen == 0;
   }
-  if (size >= platform::vectors_size) return platform::all_zero(address, size);
-  const std::byte* const end = address + size;
+  if (!blocks_cover(size)) return platform::all_zero(address, size);
   block seen = {};
-  for (; end - address > 16; address += 16) seen |= block_at(address);
-  // The last block may reach back over bytes that were looked at before.
-  return is_zero(seen | block_at(end - 16));
+  for_blocks(size, [&](std::size_t at) { seen |= block_at(address + at); });
+  return is_zero(seen);
 }
 
 // Whether the bytes are equal, in a time that depends on size alone: every byte is read, and the sum of differences is

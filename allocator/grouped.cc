@@ -61,26 +61,6 @@ front& grouped::front_of_thread() {
   return *taken;
 }
 
-std::byte* grouped::allocate_ready(std::size_t size, int value) {
-  if (size > size_class::most_capacity) return nullptr;
-  front& mine = *platform::of_thread(thread_fronts)[family_];
-  front_list& list = mine.list(size_class::of(size));
-  if (!list.any_chosen()) return nullptr;
-  const slot_ref taken = list.chosen();
-  list.choose(mine.random);
-  return taken.in->admit(taken.index, size, 0, value);
-}
-
-bool grouped::deallocate_to_front(slab& in, const std::byte* secret) {
-  if (in.front_index == no_family) return false;
-  front_list& list = platform::of_thread(thread_fronts)[in.front_index]->list(in.class_index);
-  if (!list.has_room()) return false;
-  const std::size_t index = in.index_of(secret);
-  if (!in.evict(index, secret)) return false;
-  list.rest({&in, index});
-  return true;
-}
-
 std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
                                 slab_list::growth allowed, platform::error& refusal) {
   std::size_t taken = lists_[arena][class_index].take(out, most, allowed, refusal);

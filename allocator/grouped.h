@@ -59,7 +59,7 @@ class grouped {
   // size is not one that slab::admit_quick takes.
   [[nodiscard]] static std::byte* allocate_quick(std::uint8_t family, std::size_t size, int value);
   // The same for every size.
-  [[nodiscard]] std::byte* allocate_ready(std::size_t size, int value);
+  [[nodiscard]] static std::byte* allocate_ready(std::uint8_t family, std::size_t size, int value);
   // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
   // more pages to be opened. Requires takes().
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
@@ -70,8 +70,8 @@ class grouped {
   // Frees one of a family's into this thread's front; false, and nothing, when that has no room, the address is no live
   // secret's in sound canaries, or its size is not one that slab::evict_quick takes.
   [[nodiscard]] static bool deallocate_quick(std::uint8_t family, std::byte* secret);
-  // The same for every size and family; a breach when the canaries are not sound.
-  [[nodiscard]] static bool deallocate_to_front(slab& in, const std::byte* secret);
+  // The same for every size, of a secret that was not moved to its alignment.
+  [[nodiscard]] static bool deallocate_ready(std::uint8_t family, std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
   [[nodiscard]] static platform::error check(const slab& in, const void* secret);  // EINVAL, EFAULT
@@ -116,6 +116,8 @@ class grouped {
   // This thread's front; no_front when it can have none.
   [[nodiscard]] front& front_of_thread();
   void place_copies_in_child();
+  // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
+  [[nodiscard]] static slab* slab_near(front& mine, const std::byte* secret);
   static void give_back(const slot_ref* freed, std::size_t count);
   static void drain(front& drained);
 
@@ -145,20 +147,48 @@ inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size,
   return made;
 }
 
-inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
-  front& mine = *platform::of_thread(thread_fronts)[family];
+inline slab* grouped::slab_near(front& mine, const std::byte* secret) {
   if (!mine.recent->begins_unit_of(secret)) {
     region* const in = region_map::at(secret);
-    if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_front) return false;
+    if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_front) return nullptr;
     mine.recent = static_cast<slab_region*>(in);
   }
-  slab& in = mine.recent->near(secret);
-  if (in.quick_index != family) return false;
-  front_list& list = mine.list(in.class_index);
+  return &mine.recent->near(secret);
+}
+
+inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
+  front& mine = *platform::of_thread(thread_fronts)[family];
+  slab* const in = slab_near(mine, secret);
+  if (in == nullptr || in->quick_index != family) return false;
+  front_list& list = mine.list(in->class_index);
   if (!list.has_room()) return false;
   std::size_t index;
-  if (!in.evict_quick(secret, index)) return false;
-  list.rest({&in, index});
+  if (!in->evict_quick(secret, index)) return false;
+  list.rest({in, index});
+  return true;
+}
+
+// The next best: any size.
+
+inline std::byte* grouped::allocate_ready(std::uint8_t family, std::size_t size, int value) {
+  if (size > size_class::most_capacity) return nullptr;
+  front& mine = *platform::of_thread(thread_fronts)[family];
+  front_list& list = mine.list(size_class::of(size));
+  if (!list.any_chosen()) return nullptr;
+  const slot_ref taken = list.chosen();
+  list.choose(mine.random);
+  return taken.in->admit(taken.index, size, value);
+}
+
+inline bool grouped::deallocate_ready(std::uint8_t family, std::byte* secret) {
+  front& mine = *platform::of_thread(thread_fronts)[family];
+  slab* const in = slab_near(mine, secret);
+  if (in == nullptr || in->front_index != family) return false;
+  front_list& list = mine.list(in->class_index);
+  if (!list.has_room()) return false;
+  std::size_t index;
+  if (!in->evict(secret, index)) return false;
+  list.rest({in, index});
   return true;
 }
 

@@ -140,7 +140,7 @@ allocated pool::make(std::size_t size, std::size_t alignment, int value) {
 }
 
 void* pool::allocate_slowly(std::size_t size, int value) {
-  std::byte* const made = grouped_.allocate_ready(size, value);
+  std::byte* const made = grouped::allocate_ready(grouped_.family(), size, value);
   return made != nullptr ? made : allocate_anywhere(size, 1, value);
 }
 
@@ -175,12 +175,11 @@ span& pool::require_span(region& in, const void* secret) const {
 pool& pool::pool_of(const slab& one) { return *every_pool[one.family]; }
 
 void pool::deallocate_slowly(void* secret) {
-  if (secret == nullptr) return;
+  if (grouped::deallocate_ready(grouped_.family(), static_cast<std::byte*>(secret)) || secret == nullptr) return;
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
     if (at == nullptr) end_process(breach::inner_pointer, signal_);
-    if (grouped::deallocate_to_front(*at, static_cast<const std::byte*>(secret))) return;
     pool_of(*at).grouped_.deallocate(*at, static_cast<const std::byte*>(secret));
     return;
   }

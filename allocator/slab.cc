@@ -209,16 +209,53 @@ std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, i
   return secret;
 }
 
-bool slab::evict(std::size_t index, const std::byte* secret) {
-  if (index >= slot_count()) return false;
+std::byte* slab::admit(std::size_t index, std::size_t size, int value) {
+  slot& entered = slots_[index];
+  const slot::facts before = entered.read();
+  std::byte* const secret = place(index);
+  std::byte* const end_of_room = secret + capacity_;
+  if (!before.is_free()) end(breach::double_free);
+  const bool untouched = slot_canary::words_beside(secret - margin, end_of_room) == 0 && all_zero(secret, capacity_);
+  if (!untouched) end(breach::write_after_free);
+  const slot::facts known = before.next(0, capacity_ - size);
+  enter(entered, known.in(slot::state::entering));
+  const slot_canary beside(key_, secret, known.tenant());
+  if (size == capacity_) {
+    beside.flank(secret - margin, end_of_room);
+  } else {
+    beside.surround(secret - margin, secret, size, end_of_room + margin);
+  }
+  fill(secret, value, size);
+  entered.write(known.in(slot::state::live));
+  return secret;
+}
+
+bool slab::evict(std::byte* secret, std::size_t& index) {
+  const auto [number, past] = quotient_of(secret - margin - begin_);
+  if (number >= slot_count() || past >= reciprocal_) return false;
+  index = static_cast<std::size_t>(number);
+  slot& left = slots_[index];
+  const slot::facts known = left.read();
+  if (!known.is_live() || known.shift() != 0) return false;
+  std::byte* const end_of_room = secret + capacity_;
+  const slot_canary beside(key_, secret, known.tenant());
+  const bool sound = known.is_live_and_full()
+                         ? beside.flanks(secret - margin, end_of_room)
+                         : beside.surrounds(secret - margin, secret, capacity_ - known.slack(), end_of_room + margin);
+  if (!sound) return false;
+  left.write(known.in(slot::state::free));
+  std::atomic_thread_fence(std::memory_order_release);  // as in evict_quick
+  slot_canary::wipe(secret - margin, end_of_room);
+  wipe(secret, capacity_);
+  return true;
+}
+
+void slab::evict(std::size_t index) {
   const slot::facts known = facts(index);
-  std::byte* const begin = place(index) - margin;
-  if (!known.is_live() || begin + margin + known.shift() != secret) return false;
   if (!whole(index, known)) end(breach::broken_canary);
   slots_[index].write(known.in(slot::state::free));
   std::atomic_thread_fence(std::memory_order_release);  // as in evict_quick
-  wipe(begin, stride_);
-  return true;
+  wipe(place(index) - margin, stride_);
 }
 
 bool slab::whole(std::size_t index) const { return whole(index, facts(index)); }
@@ -239,8 +276,6 @@ std::size_t slab::damaged_count() const {
   for (std::size_t index = 0; index < slot_count(); ++index) damaged += !whole_or_gone(index);
   return damaged;
 }
-
-void slab::evict(std::size_t index) { (void)evict(index, secret(index)); }
 
 void slab::resize(std::size_t index, std::size_t size) {
   const slot::facts before = facts(index);

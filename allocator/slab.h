@@ -102,16 +102,18 @@ class alignas(64) slab {
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
   std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
+  // The same without a shift.
+  std::byte* admit(std::size_t index, std::size_t size, int value);
   // The same for a size that is the slot's capacity and no more than most_quick: what most keys are.
   static constexpr std::size_t most_quick = 32;
   // Null, and nothing, where that would be a breach.
   [[nodiscard]] std::byte* admit_quick(std::size_t index, std::size_t size, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
   void evict(std::size_t index);
-  // The same for the address of a secret; false, and nothing, when none begins there.
-  [[nodiscard]] bool evict(std::size_t index, const std::byte* secret);
-  // The same, where the capacity is at most most_quick, and which slot it was; false, and nothing, when no secret begins there
-  // that is whole and fills its slot.
+  // The same for the address of a secret without a shift, and which slot it was; false, and nothing, when none begins there that
+  // is whole.
+  [[nodiscard]] bool evict(std::byte* secret, std::size_t& index);
+  // The same, where the capacity is at most most_quick, for a secret that fills its slot.
   [[nodiscard]] bool evict_quick(std::byte* secret, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool whole(std::size_t index) const;
