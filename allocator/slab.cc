@@ -1,19 +1,13 @@
-// slab.cc - a slab's pages, and what is seldom done to its slots.
+// slab.cc - what is done to a slab's slots, but for the quickest of it; slab_pages.cc has its pages, slab_in_child.cc what a fork
+// makes of both.
 #include "allocator/slab.h"
 
-#include <cerrno>
-#include <cstring>
 #include <new>
 
-#include "allocator/family.h"
-#include "allocator/hiding.h"
 #include "allocator/metadata.h"
-#include "allocator/slab_region.h"
 
 namespace lockfast::internal {
 namespace {
-
-using platform::access;
 
 // Reads a word that its owner may be wiping: the reader finds out by the slot's state, and no sanitizer can know that.
 [[gnu::noinline]] __attribute__((no_sanitize("thread"))) std::uint64_t racing_word(const std::byte* at) {
@@ -65,111 +59,6 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   reciprocal_ = most == 1 ? 0 : ~std::uint64_t{0} / stride + 1;
   key_ = canary_key::make();
   pages_.store(held_by::nobody, std::memory_order_release);
-  return true;
-}
-
-platform::error slab::open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how) {
-  if (const auto refusal = hiding::hide(held, begin, bytes, home.policy()); refusal != 0) return refusal;
-  if (how.protection_key == platform::default_key) return 0;
-  const auto refusal = platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
-  if (refusal != 0) (void)hiding::unhide(held, begin, bytes, home.policy());
-  return refusal;
-}
-
-platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const opening& how) {
-  const auto refusal = how.protection_key == platform::default_key
-                           ? platform::protect(begin, bytes, access::read_write)
-                           : platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
-  if (refusal != 0) return refusal;
-  // Pages behind one that is not locked are not locked either: what is locked stays one piece.
-  platform::error lock_refusal = lock_refusal_;
-  if (lock_refusal == 0) lock_refusal = platform::lock(begin, bytes);
-  if (lock_refusal != 0 && how.wanted == opening::lock::always) {
-    close(begin, bytes);
-    platform::discard(begin, bytes);
-    return lock_refusal;
-  }
-  lock_refusal_ = lock_refusal;
-  return 0;
-}
-
-platform::error slab::open_more(const opening& how) {
-  const std::size_t page = platform::page_size();
-  const std::size_t opened = opened_;
-  const std::size_t least = (margin + (slot_count() + 1) * stride_ + page - 1) & ~(page - 1);
-  if (least > run_size_) return ENOSPC;
-  std::byte* const begin = run_ + opened;
-  if (opened == 0) hide_error_ = how.hide_error;
-  protection_key_ = how.protection_key;
-
-  const hiding::scope held;
-  std::size_t wanted = least;
-  bool done = false;
-  if (hide_error_ == 0) {
-    // Each piece of hidden memory is a map of its own, so they grow; the last may be as small as it must be.
-    if (2 * opened > least) wanted = 2 * opened < run_size_ ? 2 * opened : run_size_;
-    auto refusal = open_hidden(held, begin, wanted - opened, how);
-    if (refusal != 0 && wanted != least) {
-      wanted = least;
-      refusal = open_hidden(held, begin, wanted - opened, how);
-    }
-    done = refusal == 0;
-    if (!done && opened != 0) return ENOSPC;
-    hide_error_ = refusal;
-  }
-  if (!done) {
-    if (const auto refusal = open_locked(begin, wanted - opened, how); refusal != 0) return refusal;
-  }
-  if (lock_refusal_ == 0) locked_ = wanted;
-  const std::size_t before = slot_count();
-  const std::size_t after = slots_in(wanted);
-  opened_ = wanted;
-  for (std::size_t index = before; index < after; ++index) put_free(index);
-  slot_count_.store(after, std::memory_order_release);
-  return 0;
-}
-
-platform::error slab::lock_after_closing(opening::lock wanted) {
-  if (hidden() || locked_ == 0) return 0;
-  const auto refusal = platform::lock(run_, locked_);
-  if (refusal == 0 || wanted == opening::lock::always) return refusal;
-  locked_ = 0;
-  lock_refusal_ = refusal;
-  return 0;
-}
-
-void slab::close(std::byte* begin, std::size_t bytes) const {
-  // A key stays with its pages, which may be another's next.
-  if (protection_key_ != platform::default_key) {
-    (void)platform::protect_by_key(begin, bytes, access::none, platform::default_key);
-  } else {
-    (void)platform::protect(begin, bytes, access::none);
-  }
-}
-
-bool slab::retire() {
-  for (held_by seen = held_by::nobody;
-       !pages_.compare_exchange_weak(seen, held_by::retire, std::memory_order_acquire, std::memory_order_relaxed);
-       seen = held_by::nobody) {
-    platform::yield();
-  }
-  bool untouched = true;
-  for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, stride_);
-  if (!untouched) end(breach::write_after_free);
-  wipe(run_, opened_);
-  const hiding::scope held;
-  if (hidden()) {
-    if (hiding::unhide(held, run_, opened_, home.policy()) != 0) return false;
-  } else {
-    if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
-    close(run_, opened_);
-    platform::discard(run_, opened_);
-  }
-  slot_count_.store(0, std::memory_order_release);
-  free_count_ = 0;
-  opened_ = 0;
-  locked_ = 0;
-  lock_refusal_ = 0;
   return true;
 }
 
@@ -319,109 +208,6 @@ void slab::overwrite_on_signal() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
     if (!facts(index).is_free()) platform::overwrite({secret(index), size(index)});
   }
-}
-
-bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
-  std::byte* const begin = run_ + kept;
-  const std::size_t bytes = opened_ - kept;
-  const opening how = {opening::lock::if_possible, 0, protection_key_};
-  if (open_hidden(hiding::scope(), begin, bytes, how) == 0) return true;
-  // Not hidden as a whole any more, and told so of all of it.
-  (void)platform::reserve_again(begin, bytes, policy);
-  hide_error_ = ENOMEM;
-  return open_locked(begin, bytes, how) == 0;
-}
-
-std::size_t slab::facts_bytes() const {
-  const std::size_t page = platform::page_size();
-  return (slots_in(opened_) * sizeof(std::uint64_t) + page - 1) & ~(page - 1);
-}
-
-// A slot that is not known yet reads as 0, which no slot with a tenant is.
-void slab::copy_facts(std::byte* to) const {
-  for (std::size_t index = 0; index < slot_count(); ++index) {
-    const std::uint64_t bits = facts(index).bits();
-    std::memcpy(to + index * sizeof bits, &bits, sizeof bits);
-  }
-}
-
-void slab::renew_in_child(const std::byte* known_then) {
-  for (std::size_t index = 0; index < slot_count(); ++index) {
-    const slot::facts known = facts(index);
-    std::uint64_t then = 0;
-    if (known_then != nullptr && (index + 1) * sizeof then <= facts_bytes()) {
-      std::memcpy(&then, known_then + index * sizeof then, sizeof then);
-    }
-    if (known.is_free() || then == known.bits()) continue;
-    std::byte* const begin = place(index) - margin;
-    std::byte* const secret = begin + margin + known.shift();
-    wipe(begin, stride_);
-    slot_canary(key_, secret, known.tenant()).surround(begin, secret, size_of(known), begin + stride_);
-  }
-}
-
-bool slab::restore_key_in_child() const {
-  return protection_key_ == platform::default_key ||
-         platform::protect_by_key(run_, opened_, access::read_write, protection_key_) == 0;
-}
-
-void slab::settle_in_child(contents found) {
-  pages_.store(held_by::nobody, std::memory_order_relaxed);
-  if (!hidden()) {
-    const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_ : opened_);
-    if (locked_ != 0 && refusal != 0) {
-      locked_ = 0;
-      lock_refusal_ = refusal;
-    }
-  }
-  const canary_key renewed = canary_key::make();
-  free_count_ = 0;
-  for (std::size_t index = 0; index < slot_count(); ++index) {
-    const slot::facts known = facts(index);
-    std::byte* const begin = place(index) - margin;
-    if (known.is_free() || known.current_state() == slot::state::entering) {
-      // A thread of the parent may have been taking a tenant in or out.
-      slots_[index].write(known.in(slot::state::free));
-      wipe(begin, stride_);
-      put_free(index);
-      continue;
-    }
-    // Where the system gave a copy, the zeros are ours to make.
-    if (found == contents::lost && home.fork_error() != 0) wipe(begin, stride_);
-    const bool intact = found == contents::lost || !known.is_live() || whole(index, known);
-    slots_[index].write(known.in(slot::state::live));
-    std::byte* const secret = begin + margin + known.shift();
-    // What was damaged stays so: under the new key its old canary is as wrong.
-    if (intact) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + stride_);
-  }
-  key_ = renewed;
-}
-
-std::size_t slab::leave_absent() {
-  pages_.store(held_by::nobody, std::memory_order_relaxed);
-  std::size_t live = 0;
-  free_count_ = 0;
-  front_index = quick_index = no_family;
-  for (std::size_t index = 0; index < slot_count(); ++index) {
-    const slot::facts known = facts(index);
-    if (known.is_free()) continue;
-    const bool held = known.current_state() != slot::state::entering;
-    slots_[index].write(known.in(held ? slot::state::live : slot::state::free));
-    live += held;
-  }
-  opened_ = 0;
-  locked_ = 0;
-  lock_refusal_ = 0;
-  absent_count = live;
-  if (live == 0) slot_count_.store(0, std::memory_order_release);
-  return live;
-}
-
-bool slab::evict_absent(std::size_t index) {
-  slots_[index].write(facts(index).in(slot::state::free));
-  if (--absent_count != 0) return false;
-  slot_count_.store(0, std::memory_order_release);
-  return true;
 }
 
 }  // namespace lockfast::internal

@@ -1,0 +1,118 @@
+// slab_pages.cc - a slab's pages: opened one after the other, hidden or locked, and closed all at once.
+#include "allocator/slab.h"
+
+#include <cerrno>
+
+#include "allocator/hiding.h"
+#include "allocator/slab_region.h"
+
+namespace lockfast::internal {
+
+using platform::access;
+
+platform::error slab::open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how) {
+  if (const auto refusal = hiding::hide(held, begin, bytes, home.policy()); refusal != 0) return refusal;
+  if (how.protection_key == platform::default_key) return 0;
+  const auto refusal = platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
+  if (refusal != 0) (void)hiding::unhide(held, begin, bytes, home.policy());
+  return refusal;
+}
+
+platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const opening& how) {
+  const auto refusal = how.protection_key == platform::default_key
+                           ? platform::protect(begin, bytes, access::read_write)
+                           : platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
+  if (refusal != 0) return refusal;
+  // Pages behind one that is not locked are not locked either: what is locked stays one piece.
+  platform::error lock_refusal = lock_refusal_;
+  if (lock_refusal == 0) lock_refusal = platform::lock(begin, bytes);
+  if (lock_refusal != 0 && how.wanted == opening::lock::always) {
+    close(begin, bytes);
+    platform::discard(begin, bytes);
+    return lock_refusal;
+  }
+  lock_refusal_ = lock_refusal;
+  return 0;
+}
+
+platform::error slab::open_more(const opening& how) {
+  const std::size_t page = platform::page_size();
+  const std::size_t opened = opened_;
+  const std::size_t least = (margin + (slot_count() + 1) * stride_ + page - 1) & ~(page - 1);
+  if (least > run_size_) return ENOSPC;
+  std::byte* const begin = run_ + opened;
+  if (opened == 0) hide_error_ = how.hide_error;
+  protection_key_ = how.protection_key;
+
+  const hiding::scope held;
+  std::size_t wanted = least;
+  bool done = false;
+  if (hide_error_ == 0) {
+    // Each piece of hidden memory is a map of its own, so they grow; the last may be as small as it must be.
+    if (2 * opened > least) wanted = 2 * opened < run_size_ ? 2 * opened : run_size_;
+    auto refusal = open_hidden(held, begin, wanted - opened, how);
+    if (refusal != 0 && wanted != least) {
+      wanted = least;
+      refusal = open_hidden(held, begin, wanted - opened, how);
+    }
+    done = refusal == 0;
+    if (!done && opened != 0) return ENOSPC;
+    hide_error_ = refusal;
+  }
+  if (!done) {
+    if (const auto refusal = open_locked(begin, wanted - opened, how); refusal != 0) return refusal;
+  }
+  if (lock_refusal_ == 0) locked_ = wanted;
+  const std::size_t before = slot_count();
+  const std::size_t after = slots_in(wanted);
+  opened_ = wanted;
+  for (std::size_t index = before; index < after; ++index) put_free(index);
+  slot_count_.store(after, std::memory_order_release);
+  return 0;
+}
+
+platform::error slab::lock_after_closing(opening::lock wanted) {
+  if (hidden() || locked_ == 0) return 0;
+  const auto refusal = platform::lock(run_, locked_);
+  if (refusal == 0 || wanted == opening::lock::always) return refusal;
+  locked_ = 0;
+  lock_refusal_ = refusal;
+  return 0;
+}
+
+void slab::close(std::byte* begin, std::size_t bytes) const {
+  // A key stays with its pages, which may be another's next.
+  if (protection_key_ != platform::default_key) {
+    (void)platform::protect_by_key(begin, bytes, access::none, platform::default_key);
+  } else {
+    (void)platform::protect(begin, bytes, access::none);
+  }
+}
+
+bool slab::retire() {
+  for (held_by seen = held_by::nobody;
+       !pages_.compare_exchange_weak(seen, held_by::retire, std::memory_order_acquire, std::memory_order_relaxed);
+       seen = held_by::nobody) {
+    platform::yield();
+  }
+  bool untouched = true;
+  for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, stride_);
+  if (!untouched) end(breach::write_after_free);
+  wipe(run_, opened_);
+  const hiding::scope held;
+  if (hidden()) {
+    if (hiding::unhide(held, run_, opened_, home.policy()) != 0) return false;
+  } else {
+    if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
+    close(run_, opened_);
+    platform::discard(run_, opened_);
+  }
+  slot_count_.store(0, std::memory_order_release);
+  free_count_ = 0;
+  opened_ = 0;
+  locked_ = 0;
+  lock_refusal_ = 0;
+  return true;
+}
+
+}  // namespace lockfast::internal
