@@ -34,7 +34,17 @@ template <class T>
 
 }  // namespace lockfast::platform
 #else
+#if defined(__linux__) && __has_include(<features.h>)
+#include <features.h>
+#endif
+
+// musl gives a library that is loaded later no room in what threads have already, and allocates for all of them when it loads it:
+// there a variable is reached by a call, which takes no memory.
+#if defined(__linux__) && !defined(__GLIBC__)
+#define LOCKFAST_OF_THREAD constinit thread_local
+#else
 #define LOCKFAST_OF_THREAD [[gnu::tls_model("initial-exec")]] constinit thread_local
+#endif
 
 namespace lockfast::platform {
 
