@@ -178,7 +178,7 @@ void raise_access_violation();
 [[nodiscard]] error on_fatal_signal(void (*call)());
 
 // Has each thread that called expect_thread_exit call this when it ends, in that thread, while its thread-local storage still
-// exists. One call for the process; returns the errno of a refusal.
+// exists. One call for the process; returns the errno of a refusal. The library that has the call is not unloaded any more.
 [[nodiscard]] error at_thread_exit(void (*call)());
 // Nothing where that was refused.
 void expect_thread_exit();
