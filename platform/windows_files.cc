@@ -7,9 +7,7 @@
 
 #include <winternl.h>
 
-#include <aclapi.h>
 #include <ntstatus.h>
-#include <sddl.h>
 
 #include <array>
 #include <cerrno>
@@ -20,6 +18,7 @@
 #include "platform/errno_kept.h"
 #include "platform/files.h"
 #include "platform/platform.h"
+#include "platform/windows_access_list.h"
 #include "platform/windows_error.h"
 
 namespace lockfast::platform {
@@ -69,89 +68,6 @@ class wide_text {
   std::size_t length_ = 0;
   error refusal_ = 0;
 };
-
-// ---- Who may open it --------------------------------------------------------------------------------------------------------
-
-class token_user {
- public:
-  token_user() {
-    HANDLE token = nullptr;
-    if (OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token) == 0) return;
-    DWORD length = 0;
-    known_ = GetTokenInformation(token, TokenUser, bytes_.data(), static_cast<DWORD>(bytes_.size()), &length) != 0;
-    (void)CloseHandle(token);
-  }
-
-  [[nodiscard]] bool known() const { return known_; }
-  [[nodiscard]] PSID id() { return reinterpret_cast<TOKEN_USER*>(bytes_.data())->User.Sid; }
-
- private:
-  alignas(TOKEN_USER) std::array<std::byte, sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE> bytes_ = {};
-  bool known_ = false;
-};
-
-// All rights for this user, here and on what is created below, and none for anybody else; nothing of the folder above.
-class ours_only {
- public:
-  explicit ours_only(token_user& user) {
-    if (!user.known()) return;
-    const DWORD size = sizeof(ACL) + sizeof(ACCESS_ALLOWED_ACE) + GetLengthSid(user.id());
-    auto* const list = reinterpret_cast<ACL*>(bytes_.data());
-    made_ = size <= bytes_.size() && InitializeAcl(list, size, ACL_REVISION) != 0 &&
-            AddAccessAllowedAceEx(list, ACL_REVISION, OBJECT_INHERIT_ACE | CONTAINER_INHERIT_ACE, FILE_ALL_ACCESS, user.id()) !=
-                0 &&
-            InitializeSecurityDescriptor(&descriptor_, SECURITY_DESCRIPTOR_REVISION) != 0 &&
-            SetSecurityDescriptorDacl(&descriptor_, TRUE, list, FALSE) != 0 &&
-            SetSecurityDescriptorControl(&descriptor_, SE_DACL_PROTECTED, SE_DACL_PROTECTED) != 0;
-  }
-
-  [[nodiscard]] bool made() const { return made_; }
-  [[nodiscard]] SECURITY_DESCRIPTOR* descriptor() { return &descriptor_; }
-
- private:
-  alignas(ACL) std::array<std::byte, sizeof(ACL) + sizeof(ACCESS_ALLOWED_ACE) + SECURITY_MAX_SID_SIZE> bytes_ = {};
-  SECURITY_DESCRIPTOR descriptor_ = {};
-  bool made_ = false;
-};
-
-// The system's own accounts, which no list keeps out.
-bool is_of_the_system(PSID who) {
-  return IsWellKnownSid(who, WinLocalSystemSid) != 0 || IsWellKnownSid(who, WinBuiltinAdministratorsSid) != 0;
-}
-
-// Whether an entry of a list gives nobody anything, whatever else it says.
-bool only_denies(const ACE_HEADER& entry) {
-  return entry.AceType == ACCESS_DENIED_ACE_TYPE || entry.AceType == ACCESS_DENIED_OBJECT_ACE_TYPE ||
-         entry.AceType == ACCESS_DENIED_CALLBACK_ACE_TYPE || entry.AceType == ACCESS_DENIED_CALLBACK_OBJECT_ACE_TYPE;
-}
-
-// Owned by this user, or by the administrators that it is one of, and nobody else may do anything with it. What gives access in
-// another way than by a plain entry (for an object, on a condition) may give it to anybody.
-bool is_ours(directory one) {
-  token_user user;
-  PSID owner = nullptr;
-  ACL* list = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  constexpr SECURITY_INFORMATION wanted = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
-  if (!user.known() ||
-      GetSecurityInfo(native(one), SE_FILE_OBJECT, wanted, &owner, nullptr, &list, nullptr, &descriptor) != ERROR_SUCCESS) {
-    return false;
-  }
-  bool ours = (EqualSid(owner, user.id()) != 0 || IsWellKnownSid(owner, WinBuiltinAdministratorsSid) != 0) && list != nullptr;
-  for (DWORD index = 0; ours && index < list->AceCount; ++index) {
-    void* entry = nullptr;
-    ours = GetAce(list, index, &entry) != 0;
-    if (!ours || only_denies(*static_cast<ACE_HEADER*>(entry))) continue;
-    ours = static_cast<ACE_HEADER*>(entry)->AceType == ACCESS_ALLOWED_ACE_TYPE;
-    if (!ours) continue;
-    auto* const allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
-    PSID const who = &allowed->SidStart;
-    ours = allowed->Mask == 0 || EqualSid(who, user.id()) != 0 || is_of_the_system(who) ||
-           IsWellKnownSid(who, WinCreatorOwnerRightsSid) != 0;
-  }
-  (void)LocalFree(descriptor);
-  return ours;
-}
 
 // ---- Opening ----------------------------------------------------------------------------------------------------------------
 
@@ -293,7 +209,7 @@ error open_ours(const char* path, missing policy, directory& out) {
     if (CreateDirectoryW(wide.data(), &attributes) == 0 && GetLastError() != ERROR_ALREADY_EXISTS) return last_error();
   }
   if (const error refusal = open_path(wide.data(), links::refuse, out); refusal != 0) return refusal;
-  if (is_ours(out)) return 0;
+  if (is_ours(native(out))) return 0;
   close(out);
   out = directory::none;
   return EPERM;
