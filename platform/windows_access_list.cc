@@ -2,7 +2,6 @@
 #include "platform/windows_access_list.h"
 
 #include <aclapi.h>
-#include <sddl.h>
 
 namespace lockfast::platform {
 namespace {

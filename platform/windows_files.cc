@@ -8,6 +8,7 @@
 #include <winternl.h>
 
 #include <ntstatus.h>
+#include <sddl.h>
 
 #include <array>
 #include <cerrno>
