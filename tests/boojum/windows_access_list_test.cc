@@ -14,7 +14,7 @@ namespace {
 class well_known {
  public:
   explicit well_known(WELL_KNOWN_SID_TYPE which) {
-    DWORD size = bytes_.size();
+    auto size = static_cast<DWORD>(bytes_.size());
     REQUIRE(CreateWellKnownSid(which, nullptr, bytes_.data(), &size) != 0);
   }
   PSID id() { return bytes_.data(); }
@@ -25,7 +25,7 @@ class well_known {
 
 class list_of_rights {
  public:
-  list_of_rights() { REQUIRE(InitializeAcl(acl(), bytes_.size(), ACL_REVISION) != 0); }
+  list_of_rights() { REQUIRE(InitializeAcl(acl(), static_cast<DWORD>(bytes_.size()), ACL_REVISION) != 0); }
 
   list_of_rights& allow(PSID who, DWORD rights = FILE_GENERIC_READ) {
     REQUIRE(AddAccessAllowedAce(acl(), ACL_REVISION, rights, who) != 0);
@@ -36,10 +36,10 @@ class list_of_rights {
     return *this;
   }
   // The last entry, of another type: as far as they are read, entries of all types are alike.
-  list_of_rights& of_type(BYTE type) {
+  list_of_rights& of_type(int type) {
     void* last = nullptr;
     REQUIRE(GetAce(acl(), acl()->AceCount - 1U, &last) != 0);
-    static_cast<ACE_HEADER*>(last)->AceType = type;
+    static_cast<ACE_HEADER*>(last)->AceType = static_cast<BYTE>(type);
     return *this;
   }
   ACL* acl() { return reinterpret_cast<ACL*>(bytes_.data()); }
@@ -73,15 +73,15 @@ TEST_CASE("a list is for the user alone when its plain entries are the user's an
 TEST_CASE("an entry for an object or on a condition may give access to anybody, and one that denies gives none") {
   token_user user;
   REQUIRE(user.known());
-  for (const BYTE type : {ACCESS_ALLOWED_COMPOUND_ACE_TYPE, ACCESS_ALLOWED_OBJECT_ACE_TYPE, ACCESS_ALLOWED_CALLBACK_ACE_TYPE,
-                          ACCESS_ALLOWED_CALLBACK_OBJECT_ACE_TYPE}) {
+  for (const int type : {ACCESS_ALLOWED_COMPOUND_ACE_TYPE, ACCESS_ALLOWED_OBJECT_ACE_TYPE, ACCESS_ALLOWED_CALLBACK_ACE_TYPE,
+                         ACCESS_ALLOWED_CALLBACK_OBJECT_ACE_TYPE}) {
     list_of_rights list;
     list.allow(user.id()).of_type(type).allow(user.id());
     CHECK_FALSE(is_for_alone(user.id(), list.acl()));
   }
   well_known everybody(WinWorldSid);
-  for (const BYTE type : {ACCESS_DENIED_ACE_TYPE, ACCESS_DENIED_OBJECT_ACE_TYPE, ACCESS_DENIED_CALLBACK_ACE_TYPE,
-                          ACCESS_DENIED_CALLBACK_OBJECT_ACE_TYPE}) {
+  for (const int type : {ACCESS_DENIED_ACE_TYPE, ACCESS_DENIED_OBJECT_ACE_TYPE, ACCESS_DENIED_CALLBACK_ACE_TYPE,
+                         ACCESS_DENIED_CALLBACK_OBJECT_ACE_TYPE}) {
     list_of_rights list;
     list.deny(everybody.id()).of_type(type).allow(user.id());
     CHECK(is_for_alone(user.id(), list.acl()));
