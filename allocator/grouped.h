@@ -116,6 +116,9 @@ class grouped {
   // This thread's front; no_front when it can have none.
   [[nodiscard]] front& front_of_thread();
   void place_copies_in_child();
+  // Frees a secret of a slab that names this family's front, by one of a slab's ways.
+  template <std::uint8_t slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+  [[nodiscard]] static bool deallocate_by(std::uint8_t family, std::byte* secret);
   // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
   [[nodiscard]] static slab* slab_near(front& mine, const std::byte* secret);
   static void give_back(const slot_ref* freed, std::size_t count);
@@ -156,16 +159,21 @@ inline slab* grouped::slab_near(front& mine, const std::byte* secret) {
   return &mine.recent->near(secret);
 }
 
-inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
+template <std::uint8_t slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+bool grouped::deallocate_by(std::uint8_t family, std::byte* secret) {
   front& mine = *platform::of_thread(thread_fronts)[family];
   slab* const in = slab_near(mine, secret);
-  if (in == nullptr || in->quick_index != family) return false;
+  if (in == nullptr || in->*front_index != family) return false;
   front_list& list = mine.list(in->class_index);
   if (!list.has_room()) return false;
   std::size_t index;
-  if (!in->evict_quick(secret, index)) return false;
+  if (!(in->*evict)(secret, index)) return false;
   list.rest({in, index});
   return true;
+}
+
+inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
+  return deallocate_by<&slab::quick_index, &slab::evict_quick>(family, secret);
 }
 
 // The next best: any size.
@@ -181,15 +189,7 @@ inline std::byte* grouped::allocate_ready(std::uint8_t family, std::size_t size,
 }
 
 inline bool grouped::deallocate_ready(std::uint8_t family, std::byte* secret) {
-  front& mine = *platform::of_thread(thread_fronts)[family];
-  slab* const in = slab_near(mine, secret);
-  if (in == nullptr || in->front_index != family) return false;
-  front_list& list = mine.list(in->class_index);
-  if (!list.has_room()) return false;
-  std::size_t index;
-  if (!in->evict(secret, index)) return false;
-  list.rest({in, index});
-  return true;
+  return deallocate_by<&slab::front_index, &slab::evict>(family, secret);
 }
 
 inline std::size_t grouped::claim(const slab& in, const void* secret) {
