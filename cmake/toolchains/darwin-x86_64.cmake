@@ -1,0 +1,5 @@
+set(target x86_64-macos)
+set(system Darwin)
+set(processor x86_64)
+set(programs OFF)
+include(${CMAKE_CURRENT_LIST_DIR}/zig.cmake)
