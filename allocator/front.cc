@@ -9,7 +9,7 @@ namespace lockfast::internal {
 
 constinit front no_front;
 
-LOCKFAST_OF_THREAD front* thread_fronts[family_count + 1] = {&no_front, &no_front, &no_front};
+LOCKFAST_OF_THREAD front* thread_fronts[family_count] = {&no_front, &no_front};
 
 front_list* front::ensure_list(std::size_t class_index, std::size_t depth) {
   front_list* const had = &list(class_index);

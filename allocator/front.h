@@ -136,9 +136,8 @@ class alignas(64) front {
 // What a thread has that has no front: one without slots or room.
 extern constinit front no_front;
 
-// This thread's front in each family; no_front until its first use of it, and again once the thread ends, and in no_family.
-// Initial-exec: a word of static storage each, read without a call.
-LOCKFAST_OF_THREAD extern front* thread_fronts[family_count + 1];
+// This thread's front in each family; no_front until its first use of it, and again once the thread ends.
+LOCKFAST_OF_THREAD extern front* thread_fronts[family_count];
 
 }  // namespace lockfast::internal
 

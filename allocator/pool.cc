@@ -34,7 +34,7 @@ constinit bool crash_handled = false;
 // Whether the host calls us when a thread ends: without that, no thread may keep anything.
 constinit bool thread_exits_known = false;
 
-// Which arena of each pool this thread uses, given out in turn. Initial-exec: one word of static storage, read without a call.
+// Which arena of each pool this thread uses, given out in turn.
 constexpr unsigned no_arena = ~0U;
 constinit std::atomic<unsigned> threads_seen = 0;
 LOCKFAST_OF_THREAD unsigned thread_arena = no_arena;
@@ -329,7 +329,10 @@ namespace {
 // a fork, behind them in the child.
 constexpr int first_priority = 101;
 
-[[gnu::constructor(first_priority)]] void when_loaded() { pool::register_fork_handlers(); }
+[[gnu::constructor(first_priority)]] void when_loaded() {
+  platform::stay_loaded();
+  pool::register_fork_handlers();
+}
 
 // At a normal exit, behind the program's own handlers and destructors, which may use their secrets; and at dlclose.
 [[gnu::destructor(first_priority)]] void when_unloaded() {

@@ -120,8 +120,9 @@ std::byte* slab::admit(std::size_t index, std::size_t size, int value) {
 }
 
 bool slab::evict(std::byte* secret, std::size_t& index) {
-  const auto [number, past] = quotient_of(secret - margin - begin_);
-  if (number >= slot_count() || past >= reciprocal_) return false;
+  const std::size_t count = slot_count();
+  const auto [number, past] = quotient_of_place(secret);
+  if (number >= count || past >= reciprocal_) return false;
   index = static_cast<std::size_t>(number);
   slot& left = slots_[index];
   const slot::facts known = left.read();

@@ -220,15 +220,20 @@ class alignas(64) slab {
   }
 
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
-  // Which slot an offset from the first lies in. It is that of the slot's place when `past` is below reciprocal_: with that
-  // rounded up by less than 1, a place's is at most its offset, and any other offset's is a reciprocal at least.
+  // Which slot an address lies in. It is that of the slot's place when `past` is below reciprocal_: with that
+  // rounded up by less than 1, a place's is at most its offset in the slab, and any other address's is a reciprocal at least.
   struct quotient {
     std::uint64_t index;
     std::uint64_t past;
   };
-  [[nodiscard]] quotient quotient_of(std::ptrdiff_t offset) const {
+  [[nodiscard]] quotient quotient_of(std::uintptr_t address) const {
+    const auto offset = static_cast<std::intptr_t>(address - reinterpret_cast<std::uintptr_t>(begin_));
     const platform::product whole(static_cast<std::uint64_t>(offset), reciprocal_);
     return {whole.high, whole.low};
+  }
+  // That of the place of a secret without a shift.
+  [[nodiscard]] quotient quotient_of_place(const std::byte* secret) const {
+    return quotient_of(reinterpret_cast<std::uintptr_t>(secret) - margin);
   }
   [[nodiscard]] std::size_t size_of(slot::facts known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
@@ -254,7 +259,7 @@ class alignas(64) slab {
 // ---- What a warm pair of allocation and release runs through ----
 
 inline std::size_t slab::index_of(const void* address) const {
-  const std::uint64_t index = quotient_of(static_cast<const std::byte*>(address) - begin_).index;
+  const std::uint64_t index = quotient_of(reinterpret_cast<std::uintptr_t>(address)).index;
   return static_cast<std::size_t>(std::min(index, std::uint64_t{~std::size_t{0}}));
 }
 
@@ -280,14 +285,18 @@ inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int val
 }
 
 inline bool slab::evict_quick(std::byte* secret, std::size_t& index) {
-  const auto [number, past] = quotient_of(secret - margin - begin_);
-  if (number >= slot_count() || past >= reciprocal_) [[unlikely]]
+  const std::size_t count = slot_count();
+  const auto [number, past] = quotient_of_place(secret);
+  if (number >= count || past >= reciprocal_) [[unlikely]]
     return false;
   index = static_cast<std::size_t>(number);
   slot& left = slots_[index];
   const slot::facts vacated = left.read().vacated();
-  std::byte* const end = secret + capacity_;
-  if (!vacated.is_blank() || !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
+  const std::size_t size = capacity_;
+  std::byte* const end = secret + size;
+  // By a pointer that was freed before a caller may come to a slab that has been cut for other sizes since.
+  if (!vacated.is_blank() || size > most_quick ||
+      !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
     return false;
   left.write(vacated);
   // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.

@@ -1,4 +1,5 @@
-// of_thread.h - variables that each thread has of its own, reached without a call and without the heap, in a signal handler too.
+// of_thread.h - variables that each thread has of its own, reached without the heap, in a signal handler too; without a call, but
+// on musl.
 //
 //    LOCKFAST_OF_THREAD int count = 3;    // constant-initialised, trivially destroyed
 //    ++of_thread(count);                  // this thread's

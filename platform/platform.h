@@ -162,6 +162,10 @@ void overwrite(std::span<std::byte> over);
 // The value of LOCKFAST_OPTIONS; null when unset and in a program that runs with more rights than its caller.
 [[nodiscard]] const char* options_variable();
 
+// Has the library that this is in stay for as long as the process does, whoever unloads it: what the system is to call lies there.
+// For the moment when it is loaded. Where the linker says so of a library (ELF's nodelete), there is nothing to do.
+void stay_loaded();
+
 // Calls prepare before every fork, then parent and child on the two sides.
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
 
@@ -178,7 +182,7 @@ void raise_access_violation();
 [[nodiscard]] error on_fatal_signal(void (*call)());
 
 // Has each thread that called expect_thread_exit call this when it ends, in that thread, while its thread-local storage still
-// exists. One call for the process; returns the errno of a refusal. The library that has the call is not unloaded any more.
+// exists. One call for the process; returns the errno of a refusal.
 [[nodiscard]] error at_thread_exit(void (*call)());
 // Nothing where that was refused.
 void expect_thread_exit();

@@ -53,6 +53,8 @@ error on_fatal_signal(void (*call)()) {
   return 0;
 }
 
+void stay_loaded() {}
+
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) { (void)pthread_atfork(prepare, parent, child); }
 
 error at_thread_exit(void (*call)()) {

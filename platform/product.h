@@ -16,7 +16,12 @@ struct product {
   product(std::uint64_t a, std::uint64_t b) {
 #if defined(__x86_64__)
     // For a type of 128 bits the compiler reserves registers in pairs, and a warm pair of calls then saves four more of them.
+    // Where it may choose, clang puts a factor on the stack: key material, which would stay there.
+#if defined(__clang__)
+    __asm__("mulq %3" : "=a"(low), "=d"(high) : "%0"(a), "r"(b) : "cc");
+#else
     __asm__("mulq %3" : "=a"(low), "=d"(high) : "%0"(a), "rm"(b) : "cc");
+#endif
 #elif defined(__SIZEOF_INT128__)
     __extension__ using wide = unsigned __int128;
     const wide whole = static_cast<wide>(a) * b;

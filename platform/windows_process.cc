@@ -71,13 +71,6 @@ DWORD exit_index = FLS_OUT_OF_INDEXES;
 
 void WINAPI on_exit_of_thread(void*) { exit_call(); }
 
-// What the system is to call must be there for as long as the process is, whoever frees the library.
-void keep_loaded(void (*call)()) {
-  constexpr DWORD how = GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS;
-  HMODULE module;
-  (void)GetModuleHandleExW(how, reinterpret_cast<const wchar_t*>(call), &module);
-}
-
 }  // namespace
 
 void mutex::lock() { AcquireSRWLockExclusive(native(native_)); }
@@ -99,11 +92,17 @@ error on_fatal_signal(void (*call)()) {
   return 0;
 }
 
+// At any later moment a thread could hold what the system takes for this, and wait for one that wants a mutex of ours.
+void stay_loaded() {
+  constexpr DWORD how = GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS;
+  HMODULE module;
+  (void)GetModuleHandleExW(how, reinterpret_cast<const wchar_t*>(&stay_loaded), &module);
+}
+
 void at_fork(void (*)(), void (*)(), void (*)()) {}
 
 error at_thread_exit(void (*call)()) {
   exit_call = call;
-  keep_loaded(call);
   exit_index = FlsAlloc(on_exit_of_thread);
   return exit_index == FLS_OUT_OF_INDEXES ? last_error() : 0;
 }

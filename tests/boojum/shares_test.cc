@@ -163,6 +163,33 @@ TEST_CASE("every single bit of a share in RAM that is flipped is damage, until i
   CHECK(*held->join() == *value);
 }
 
+TEST_CASE("one share of before among later ones is damage; all of before together are the secret again") {
+  const auto value = buffer<std::byte>::random(20);
+  const auto held = split(*value, {.shares = {place::ram, place::ram, place::ram}, .remix = remix::on_demand});
+  const auto addresses = share_probe::addresses(*held);
+  const auto put = [&](std::size_t which, const std::vector<std::byte>& bytes) {
+    auto* const share = reinterpret_cast<std::byte*>(addresses[which]);
+    REQUIRE(lockfast_protect(share, LOCKFAST_READWRITE) == 0);
+    std::ranges::copy(bytes, share);
+    REQUIRE(lockfast_protect(share, LOCKFAST_NOACCESS) == 0);
+  };
+  const auto before = share_probe::copies(*held);
+  REQUIRE(held->refresh(address::keep));
+  REQUIRE(share_probe::addresses(*held) == addresses);
+  const auto after = share_probe::copies(*held);
+  for (std::size_t which = 0; which < addresses.size(); ++which) {
+    CAPTURE(which);
+    put(which, before[which]);
+    const auto joined = held->join();
+    REQUIRE_FALSE(joined);
+    CHECK(joined.error() == memory_error::damaged);
+    put(which, after[which]);
+  }
+  CHECK(*held->join() == *value);
+  for (std::size_t which = 0; which < addresses.size(); ++which) put(which, before[which]);
+  CHECK(*held->join() == *value);
+}
+
 TEST_CASE("a million refreshes leave the value intact") {
   constexpr int rounds = under_sanitizer ? 50'000 : 1'000'000;
   const auto value = buffer<std::byte>::random(32);

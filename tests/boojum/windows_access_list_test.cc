@@ -56,12 +56,13 @@ TEST_CASE("a list is for the user alone when its plain entries are the user's an
   well_known everybody(WinWorldSid);
   well_known system(WinLocalSystemSid);
   well_known administrators(WinBuiltinAdministratorsSid);
+  well_known owner(WinCreatorOwnerRightsSid);
   const auto alone = [&](list_of_rights& list) { return is_for_alone(user.id(), list.acl()); };
 
   list_of_rights nobody;
   CHECK(alone(nobody));
   list_of_rights usual;
-  usual.allow(user.id(), FILE_ALL_ACCESS).allow(system.id()).allow(administrators.id()).deny(everybody.id());
+  usual.allow(user.id(), FILE_ALL_ACCESS).allow(system.id()).allow(administrators.id()).allow(owner.id()).deny(everybody.id());
   CHECK(alone(usual));
   usual.allow(everybody.id(), 0);
   CHECK(alone(usual));

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <thread>
 
 #include "loading/library.h"
+#include "loading/plug_in.h"
 #include "support/child.h"
 #include "support/probe.h"
 
@@ -88,6 +90,26 @@ void closed_and_opened_again() {
   std::thread([&] { use(allocate, deallocate); }).join();
 }
 
+void ended_behind_a_plug_in() {
+  std::mutex closed;
+  std::unique_lock open(closed);
+  std::thread user;
+  {
+    const library plug_in(PLUG_IN);
+    auto* const use_it = FIND(plug_in, use_a_secret);
+    std::atomic<bool> used = false;
+    user = std::thread([&closed, &used, use_it] {
+      promised(use_it() == 0, "a secret");
+      used = true;
+      const std::lock_guard wait(closed);
+    });
+    while (!used) std::this_thread::yield();
+    plug_in.close();
+  }
+  open.unlock();
+  user.join();
+}
+
 void the_drop_in() {
   const library later(SODIUM_LIBRARY);
   auto* const secret = static_cast<unsigned char*>(FIND(later, sodium_malloc)(32));
@@ -99,6 +121,7 @@ void the_drop_in() {
 
 const scenario by_every_thread("used by every thread", used_by_every_thread);
 const scenario opened_again("closed and opened again", closed_and_opened_again);
+const scenario plugged("ended behind a plug-in", ended_behind_a_plug_in);
 const scenario by_name("the drop-in", the_drop_in);
 
 void check(const scenario& one) {
@@ -112,5 +135,7 @@ void check(const scenario& one) {
 TEST_CASE("a library that is loaded later serves the threads that there are, and those that come") { check(by_every_thread); }
 
 TEST_CASE("a library that is closed stays, and its secrets with it") { check(opened_again); }
+
+TEST_CASE("a library that has the static one in it stays too, and a thread that used it ends in peace") { check(plugged); }
 
 TEST_CASE("the drop-in may be loaded later too") { check(by_name); }

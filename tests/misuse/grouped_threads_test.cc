@@ -156,6 +156,31 @@ TEST_CASE("a thread that ends while others hold its secrets leaves them whole") 
   }));
 }
 
+TEST_CASE("threads whose first deed is a free, of a secret or of nothing, find no front and leave none to each other") {
+  check_clean(in_child([] {
+    for (int round = 0; round < 5; ++round) {
+      std::vector<char*> all;
+      for (std::size_t count = 0; count < 400; ++count) all.push_back(secret_of(count * 7 % 200));
+      std::atomic<std::size_t> next = 0;
+      std::vector<std::thread> busy;
+      for (int count = 0; count < 4; ++count) {
+        busy.emplace_back([&] {
+          lockfast_free(nullptr);
+          for (std::size_t at = next++; at < all.size(); at = next++) lockfast_free(all[at]);
+          lockfast_trim();
+          lockfast_free(nullptr);
+        });
+      }
+      for (std::thread& one : busy) one.join();
+      // The region that this thread remembers is empty now.
+      lockfast_free(secret_of(16));
+      lockfast_trim();
+      lockfast_free(nullptr);
+    }
+    promise_nothing_left();
+  }));
+}
+
 TEST_CASE("what a thread frees and allocates in its last destructors is not lost") {
   if (thread_sanitizer) {
     MESSAGE("skipped: the thread sanitizer has forgotten a thread before its last destructors run");

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -11,6 +13,7 @@
 #include "allocator/slab_region.h"
 
 using namespace lockfast::internal;
+namespace platform = lockfast::platform;
 
 namespace {
 
@@ -75,6 +78,26 @@ TEST_CASE("the slot of an address is found for every slot size, and none before 
     }
     CHECK(wrong == 0);
   }
+}
+
+TEST_CASE("a slab of larger slots does not free a secret by the path of the smallest") {
+  const std::size_t run_size = 4 * platform::page_size();
+  std::byte* const run = platform::reserve(run_size, platform::page_size(), platform::fork_policy::absent).address;
+  REQUIRE(run != nullptr);
+  slab one(slab_region::none());
+  REQUIRE(one.cut(run, run_size, 128));
+  REQUIRE(one.open_more({slab::opening::lock::if_possible, ECANCELED, platform::default_key}) == 0);
+  const std::size_t index = one.take_free(0);
+  std::byte* const secret = one.admit(index, 128, 'x');
+  std::size_t found = 0;
+  CHECK_FALSE(one.evict_quick(secret, found));
+  CHECK(std::all_of(secret, secret + 128, [](std::byte each) { return each == std::byte{'x'}; }));
+  REQUIRE(one.evict(secret, found));
+  CHECK(found == index);
+  CHECK(std::all_of(secret - slab::margin, secret + 128 + slab::margin, [](std::byte each) { return each == std::byte{0}; }));
+  one.put_free(index);
+  CHECK(one.retire());
+  platform::release(run, run_size);
 }
 
 TEST_CASE("a region of nobody's has no secret anywhere in it") {
