@@ -148,6 +148,7 @@ TEST_CASE("30,000 isolated secrets live at once on the system's default limit on
       const auto before = counted();
       if (before.lock_limit != SIZE_MAX) skip("there is a limit on locks, which is met first");
       if (before.map_limit < 65530) skip("the limit on maps is below the system's default");
+      if (static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) / 2 < count) skip("30,000 pages are more than half of the memory");
       herd all(count);
       promised(all.size_of() == count, "all of them");
       const auto now = counted();
