@@ -24,9 +24,9 @@ inline block block_at(const std::byte* address) {
 }
 inline void put_block(std::byte* address, block written) { std::memcpy(address, &written, sizeof written); }
 
-// Calls act(offset) for two, four or eight blocks, which may overlap, that cover size bytes: the size of most keys. Requires a
-// size for which blocks_cover().
+// Whether for_blocks() takes a size: that of most keys.
 inline bool blocks_cover(std::size_t size) { return size >= 16 && size <= 128; }
+// Calls act(offset) for two, four or eight blocks, which may overlap, that cover size bytes.
 template <class Act>
 inline void for_blocks(std::size_t size, Act act) {
   act(0);

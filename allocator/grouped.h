@@ -185,7 +185,7 @@ inline std::byte* grouped::allocate_ready(std::uint8_t family, std::size_t size,
   if (!list.any_chosen()) return nullptr;
   const slot_ref taken = list.chosen();
   list.choose(mine.random);
-  return taken.in->admit(taken.index, size, value);
+  return taken.in->admit(taken.index, size, 0, value);
 }
 
 inline bool grouped::deallocate_ready(std::uint8_t family, std::byte* secret) {

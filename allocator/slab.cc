@@ -81,38 +81,19 @@ bool slab::whole(std::size_t index, slot::facts known) const {
 std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
   slot& entered = slots_[index];
   const slot::facts before = entered.read();
-  std::byte* const begin = place(index) - margin;
+  std::byte* const room = place(index);
+  std::byte* const end_of_room = room + capacity_;
   if (!before.is_free()) end(breach::double_free);
-  if (!all_zero(begin, stride_)) end(breach::write_after_free);
-  std::byte* const secret = begin + margin + shift;
+  const bool untouched = slot_canary::words_beside(room - margin, end_of_room) == 0 && all_zero(room, capacity_);
+  if (!untouched) end(breach::write_after_free);
+  std::byte* const secret = room + shift;
   const slot::facts known = before.next(shift, capacity_ - shift - size);
   enter(entered, known.in(slot::state::entering));
   const slot_canary beside(key_, secret, known.tenant());
   if (size == capacity_) {
-    beside.flank(begin, begin + stride_ - margin);
+    beside.flank(room - margin, end_of_room);
   } else {
-    beside.surround(begin, secret, size, begin + stride_);
-  }
-  fill(secret, value, size);
-  entered.write(known.in(slot::state::live));
-  return secret;
-}
-
-std::byte* slab::admit(std::size_t index, std::size_t size, int value) {
-  slot& entered = slots_[index];
-  const slot::facts before = entered.read();
-  std::byte* const secret = place(index);
-  std::byte* const end_of_room = secret + capacity_;
-  if (!before.is_free()) end(breach::double_free);
-  const bool untouched = slot_canary::words_beside(secret - margin, end_of_room) == 0 && all_zero(secret, capacity_);
-  if (!untouched) end(breach::write_after_free);
-  const slot::facts known = before.next(0, capacity_ - size);
-  enter(entered, known.in(slot::state::entering));
-  const slot_canary beside(key_, secret, known.tenant());
-  if (size == capacity_) {
-    beside.flank(secret - margin, end_of_room);
-  } else {
-    beside.surround(secret - margin, secret, size, end_of_room + margin);
+    beside.surround(room - margin, secret, size, end_of_room + margin);
   }
   fill(secret, value, size);
   entered.write(known.in(slot::state::live));

@@ -102,9 +102,7 @@ class alignas(64) slab {
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
   std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
-  // The same without a shift.
-  std::byte* admit(std::size_t index, std::size_t size, int value);
-  // The same for a size that is the slot's capacity and no more than most_quick: what most keys are.
+  // The same without a shift, for a size that is the slot's capacity and no more than most_quick: what most keys are.
   static constexpr std::size_t most_quick = 32;
   // Null, and nothing, where that would be a breach.
   [[nodiscard]] std::byte* admit_quick(std::size_t index, std::size_t size, int value);
@@ -220,8 +218,8 @@ class alignas(64) slab {
   }
 
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
-  // Which slot an address lies in. It is that of the slot's place when `past` is below reciprocal_: with that
-  // rounded up by less than 1, a place's is at most its offset in the slab, and any other address's is a reciprocal at least.
+  // Which slot an address lies in. It is that slot's place when `past` is below reciprocal_: with that rounded up by less than 1,
+  // a place's is at most its offset in the slab, and any other address's is a reciprocal at least.
   struct quotient {
     std::uint64_t index;
     std::uint64_t past;
@@ -263,7 +261,7 @@ inline std::size_t slab::index_of(const void* address) const {
   return static_cast<std::size_t>(std::min(index, std::uint64_t{~std::size_t{0}}));
 }
 
-// 16 bytes are one block, 32 two: the first and the last, neither of which crosses a cache line.
+// The two quick ones: 16 bytes are one block, 32 two, the first and the last, neither of which crosses a cache line.
 
 inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int value) {
   slot& entered = slots_[index];

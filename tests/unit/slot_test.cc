@@ -88,7 +88,7 @@ TEST_CASE("a slab of larger slots does not free a secret by the path of the smal
   REQUIRE(one.cut(run, run_size, 128));
   REQUIRE(one.open_more({slab::opening::lock::if_possible, ECANCELED, platform::default_key}) == 0);
   const std::size_t index = one.take_free(0);
-  std::byte* const secret = one.admit(index, 128, 'x');
+  std::byte* const secret = one.admit(index, 128, 0, 'x');
   std::size_t found = 0;
   CHECK_FALSE(one.evict_quick(secret, found));
   CHECK(std::all_of(secret, secret + 128, [](std::byte each) { return each == std::byte{'x'}; }));
