@@ -34,10 +34,13 @@ struct holding {
 constexpr rlim_t common_lock_limit = 8U << 20U;  // what most systems give to a user
 constexpr uid_t nobody = 65534;
 
-// Gives up root's rights, among them that to lock without limit.
-void become_nobody() {
+void limit_locks() {
   const rlimit limit{.rlim_cur = common_lock_limit, .rlim_max = common_lock_limit};
   if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) give_up("a lock limit of 8 MiB");
+}
+
+// Gives up root's rights, among them that to lock without limit.
+void become_nobody() {
   if (geteuid() == 0 &&
       (setgroups(0, nullptr) != 0 || setresgid(nobody, nobody, nobody) != 0 || setresuid(nobody, nobody, nobody) != 0)) {
     give_up("another user");
@@ -49,11 +52,12 @@ void become_nobody() {
 struct population {
   const char* title;
   std::size_t count;
-  void (*become)();
+  void (*limit)();   // before the library is loaded: Botan sizes its pool by the limit then
+  void (*become)();  // after it: another user may not be able to read the folder that the library lies in
 };
 
-constexpr population as_nobody{"as an ordinary user under a lock limit of 8 MiB", 100'000, become_nobody};
-constexpr population as_root{"as root", 1'000'000, [] {}};
+constexpr population as_nobody{"as an ordinary user under a lock limit of 8 MiB", 100'000, limit_locks, become_nobody};
+constexpr population as_root{"as root", 1'000'000, [] {}, [] {}};
 
 // What the fixed pools need for count secrets: a block of OpenSSL's has 32 bytes, one of libgcrypt's 48.
 constexpr std::size_t pool_for(std::size_t count) { return count * 50 + (64U << 10U); }
@@ -85,10 +89,11 @@ std::size_t fill(const subject& of, std::vector<void*>& secrets, std::chrono::st
 // Botan does with its pool, counts.
 holding hold(subject of, const population& wanted) {
   enlarge_heap();
-  wanted.become();
+  wanted.limit();
   std::vector<void*> secrets(wanted.count);
   const double locked_before = process_footprint().locked;
   of.load(of);
+  wanted.become();
   footprint before = process_footprint();
 
   holding held{};

@@ -26,7 +26,7 @@ void* library() {
 template <class Function>
 Function symbol(const char* name) {
   void* const address = dlsym(library(), name);
-  if (address == nullptr) give_up(name);
+  if (address == nullptr) give_up_loading();
   return reinterpret_cast<Function>(address);
 }
 

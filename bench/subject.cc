@@ -31,7 +31,7 @@ void* open_libsodium() {
 template <class Function>
 Function symbol(void* library, const char* name) {
   void* address = dlsym(library, name);
-  if (address == nullptr) give_up(name);
+  if (address == nullptr) give_up_loading();
   return reinterpret_cast<Function>(address);
 }
 
@@ -63,7 +63,7 @@ void add_peer(std::vector<subject>& all, const peer_name& name, std::size_t pool
   added.promises = name.promises;
   added.load = [path, pool_size](subject& self) {
     void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (module == nullptr) give_up(path.c_str());
+    if (module == nullptr) give_up_loading();
     const auto* const exported = symbol<const peer*>(module, "lockfast_bench_peer");
     self.prepare = [exported, pool_size] {
       if (!exported->prepare(pool_size)) give_up("a peer's pool");
@@ -183,6 +183,12 @@ bool serves(const subject& of, std::size_t size) {
   const bool kept = of.promises == promise::nothing || locked_maps().hold(secret, size);
   of.deallocate(secret, size);
   return kept;
+}
+
+void give_up_loading() {
+  const char* const reason = dlerror();
+  std::fprintf(stderr, "bench: %s\n", reason != nullptr ? reason : "a library could not be loaded");
+  _exit(1);
 }
 
 void give_up(const char* what) {

@@ -65,6 +65,8 @@ inline void touch(void* secret, std::size_t size) {
 
 // Ends the process with a line on standard error: a measurement whose set-up failed is worth nothing.
 [[noreturn]] void give_up(const char* what);
+// The same for what dlopen or dlsym refused: dlerror names the file and the reason, errno says nothing of it.
+[[noreturn]] void give_up_loading();
 
 }  // namespace lockfast::bench
 
