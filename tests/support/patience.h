@@ -3,12 +3,23 @@
 #define LOCKFAST_TESTS_SUPPORT_PATIENCE_H
 
 #include <cstdlib>
+#if __has_include(<sys/sysinfo.h>)
+#include <sys/sysinfo.h>
+#endif
 
-// These seconds, or, on a machine that is slow as a whole, LOCKFAST_TEST_PATIENCE times as many.
+// These seconds, times LOCKFAST_TEST_PATIENCE where that is set. Otherwise as many times as there are threads that want to run for
+// each processor (getloadavg(3), the last minute), so that a busy machine is not taken for a hang.
 inline unsigned patience(unsigned seconds) {
-  const char* const times = std::getenv("LOCKFAST_TEST_PATIENCE");
-  const int count = times == nullptr ? 1 : std::atoi(times);
-  return seconds * static_cast<unsigned>(count < 1 ? 1 : count);
+  unsigned times = 1;
+  if (const char* const wanted = std::getenv("LOCKFAST_TEST_PATIENCE")) {
+    const int count = std::atoi(wanted);
+    times = count < 1 ? 1 : static_cast<unsigned>(count);
+#if __has_include(<sys/sysinfo.h>)
+  } else if (double load = 0; getloadavg(&load, 1) == 1) {
+    times += static_cast<unsigned>(load / get_nprocs());
+#endif
+  }
+  return seconds * times;
 }
 
 #endif
