@@ -1,9 +1,9 @@
 # package.sh - installs a build, and lets projects and a plain compiler find, build and run against what was installed.
 #
-#   package.sh BUILD LIBDIR CC CXX      LIBDIR is relative to the prefix
+#   package.sh BUILD LIBDIR CC CXX GENERATOR      LIBDIR is relative to the prefix; GENERATOR is CMake's
 set -euo pipefail
 build=$1 libdir=$2
-export CC=$3 CXX=$4
+export CC=$3 CXX=$4 CMAKE_GENERATOR=$5
 unset CFLAGS CXXFLAGS LDFLAGS LD_LIBRARY_PATH LOCKFAST_OPTIONS
 folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
