@@ -117,8 +117,11 @@ std::expected<void, memory_error> resting_file::wipe() {
   const std::scoped_lock held(closing_);
   platform::error first = overwrite(opened_);
   platform::forget(opened_);
-  // A file that could not be overwritten is not better off with its name.
-  if (name_[0] != 0) {
+  if (first == EBADF && name_[0] != 0) {
+    // Closed behind our back: it is found again by its name.
+    first = remove_left_over(directory_->opened(), name_.data());
+  } else if (name_[0] != 0) {
+    // A file that could not be overwritten is not better off with its name.
     const platform::error refusal = platform::remove(directory_->opened(), name_.data());
     if (first == 0) first = refusal;
   }

@@ -26,17 +26,9 @@ open_directories& known() {
   return *one;
 }
 
-// Removes one file that nobody holds. What cannot be removed stays for the next start.
-void remove_left_over(void* context, const char* name) {
-  const platform::directory in = *static_cast<platform::directory*>(context);
+void visit(void* context, const char* name) {
   if (std::strncmp(name, share_prefix, std::strlen(share_prefix)) != 0) return;
-  platform::file found = platform::file::none;
-  if (platform::open_named(in, name, platform::opening::read_write, found) != 0) return;
-  if (platform::take_hold(found) == 0 && overwrite(found) == 0) {
-    platform::forget(found);
-    (void)platform::remove(in, name);
-  }
-  platform::close(found);
+  (void)remove_left_over(*static_cast<platform::directory*>(context), name);
 }
 
 }  // namespace
@@ -50,6 +42,20 @@ platform::error overwrite(platform::file of) {
     if (const auto refusal = platform::write_at(of, at, std::span(zeros).first(length)); refusal != 0) return refusal;
   }
   return platform::sync(of);
+}
+
+platform::error remove_left_over(platform::directory in, const char* name) {
+  platform::file found = platform::file::none;
+  platform::error refusal = platform::open_named(in, name, platform::opening::read_write, found);
+  if (refusal != 0) return refusal;
+  refusal = platform::take_hold(found);
+  if (refusal == 0) refusal = overwrite(found);
+  if (refusal == 0) {
+    platform::forget(found);
+    refusal = platform::remove(in, name);
+  }
+  platform::close(found);
+  return refusal;
 }
 
 std::mutex& share_directory::held_over_fork() { return known().exclusion; }
@@ -68,7 +74,7 @@ std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::o
     return std::unexpected(memory_error::file_system);
   }
   if (auto there = slot.lock(); there != nullptr && platform::same(there->opened_, made->opened_)) return there;
-  if (platform::list(made->opened_, remove_left_over, &made->opened_) != 0) {
+  if (platform::list(made->opened_, visit, &made->opened_) != 0) {
     return std::unexpected(memory_error::file_system);
   }
   slot = made;

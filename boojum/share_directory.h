@@ -25,6 +25,9 @@ constexpr const char* share_prefix = "share-";
 // Writes zeros over the whole of a file and syncs it.
 [[nodiscard]] platform::error overwrite(platform::file of);
 
+// Overwrites, syncs and removes a file that nobody holds. What cannot be removed stays for the next start.
+platform::error remove_left_over(platform::directory in, const char* name);
+
 class share_directory {
  public:
   // The directory of that path, or the default one for an empty path; created where it is missing. std::bad_alloc.

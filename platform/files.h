@@ -7,9 +7,14 @@
 // The caller's duty, which the simulated host enforces: what was written to a file in a directory of ours is overwritten with
 // zeros, and synced, before the file is removed, or closed when it has no name.
 //
+// A program may close every descriptor, ours too, and open its own files under their numbers: daemons do. So a host remembers
+// what it opened, and looks before each use whether the number still stands for it.
+//
 // Invariants
 //   1. A function that refuses has changed nothing, but that write_at may have written a part.
 //   2. Nothing here copies the bytes of a file anywhere but where the caller says, and nothing changes errno.
+//   3. A file or directory that was closed by others is refused with EBADF. Whatever has its number now is neither read, written,
+//      synced, locked, listed nor closed.
 //
 // Threads: every function is safe from any number of threads, on files that its caller owns.
 #ifndef LOCKFAST_PLATFORM_FILES_H
@@ -24,9 +29,22 @@ namespace lockfast::platform {
 // 0, or the errno of a refusal.
 using error = int;
 
-// An open file or directory; none when nothing is open.
-enum class file : std::intptr_t { none = -1 };
-enum class directory : std::intptr_t { none = -1 };
+// An open file or directory; none when nothing is open. What the fields say is the host's affair.
+enum class opened_kind : unsigned char { file, directory };
+template <opened_kind>
+struct open_handle {
+  std::intptr_t number = -1;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t mark = 0;  // of this opening, where the others may come again
+
+  static const open_handle none;
+  friend bool operator==(const open_handle&, const open_handle&) = default;
+};
+template <opened_kind Kind>
+inline constexpr open_handle<Kind> open_handle<Kind>::none{};
+using file = open_handle<opened_kind::file>;
+using directory = open_handle<opened_kind::directory>;
 
 constexpr std::size_t path_capacity = 4096;
 constexpr std::size_t name_capacity = 64;

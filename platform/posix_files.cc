@@ -13,15 +13,13 @@
 
 #include "platform/errno_kept.h"
 #include "platform/files.h"
+#include "platform/posix_opened.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
 namespace {
 
 static_assert(sizeof(off_t) >= 8, "an offset of 64 bits would be cut");
-
-int native(file one) { return static_cast<int>(one); }
-int native(directory one) { return static_cast<int>(one); }
 
 constexpr int file_flags = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -37,9 +35,7 @@ const char* directory_of(const char* variable) {
 // Opens what is there, a symbolic link only where following allows it.
 error open_at(const char* path, int following, directory& out) {
   const int descriptor = ::open(path, directory_flags | following);
-  if (descriptor < 0) return errno;
-  out = static_cast<directory>(descriptor);
-  return 0;
+  return descriptor < 0 ? errno : take_over(descriptor, out);
 }
 
 // The path without what it may have behind its last part, "/" and "/.": the system would follow a link in front of that.
@@ -63,19 +59,21 @@ error bare_path(const char* path, std::span<char, path_capacity> out) {
 // Nobody else may look into it or put files there.
 bool is_ours(directory one) {
   struct stat found = {};
-  return fstat(native(one), &found) == 0 && found.st_uid == geteuid() && (found.st_mode & 077) == 0;
+  return fstat(descriptor_of(one), &found) == 0 && found.st_uid == geteuid() && (found.st_mode & 077) == 0;
 }
 
 // 0, or ENOENT when the name is another file's or nobody's.
-error is_name_of(directory in, const char* name, int descriptor) {
-  struct stat opened = {};
+error is_name_of(directory in, const char* name, const file& of) {
   struct stat named = {};
-  if (fstat(descriptor, &opened) != 0 || fstatat(native(in), name, &named, AT_SYMLINK_NOFOLLOW) != 0) return errno;
-  return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino ? 0 : ENOENT;
+  const int folder = descriptor_of(in);
+  if (folder < 0 || descriptor_of(of) < 0) return EBADF;
+  if (fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  return static_cast<std::uint64_t>(named.st_dev) == of.device && static_cast<std::uint64_t>(named.st_ino) == of.inode ? 0 : ENOENT;
 }
 
 // macOS keeps what fsync gives out in the disk's own memory, and has another call for what is to be durable.
 error make_durable(int descriptor) {
+  if (descriptor < 0) return EBADF;
 #if defined(F_FULLFSYNC)
   if (fcntl(descriptor, F_FULLFSYNC) == 0) return 0;
 #endif
@@ -114,21 +112,20 @@ error open_any(const char* path, directory& out) {
 
 bool same(directory one, directory other) {
   const errno_kept kept;
-  struct stat first = {};
-  struct stat second = {};
-  return fstat(native(one), &first) == 0 && fstat(native(other), &second) == 0 && first.st_dev == second.st_dev &&
-         first.st_ino == second.st_ino;
+  return one.device == other.device && one.inode == other.inode && descriptor_of(one) >= 0 && descriptor_of(other) >= 0;
 }
 
 void close(directory one) {
   const errno_kept kept;
-  if (one != directory::none) (void)::close(native(one));
+  if (const int descriptor = descriptor_of(one); descriptor >= 0) (void)::close(descriptor);
 }
 
 error list(directory in, void (*visit)(void* context, const char* name), void* context) {
   const errno_kept kept;
   // A descriptor of its own: the place in the directory belongs to whoever opened it.
-  const int descriptor = openat(native(in), ".", directory_flags);
+  const int folder = descriptor_of(in);
+  if (folder < 0) return EBADF;
+  const int descriptor = openat(folder, ".", directory_flags);
   if (descriptor < 0) return errno;
   DIR* const entries = fdopendir(descriptor);
   if (entries == nullptr) {
@@ -149,17 +146,16 @@ error list(directory in, void (*visit)(void* context, const char* name), void* c
 
 error sync(directory in) {
   const errno_kept kept;
-  return make_durable(native(in));
+  return make_durable(descriptor_of(in));
 }
 
 error create_nameless(directory in, file& out) {
   const errno_kept kept;
 #if defined(O_TMPFILE)
-  const int descriptor = openat(native(in), ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, ours_only);
-  if (descriptor >= 0) {
-    out = static_cast<file>(descriptor);
-    return 0;
-  }
+  const int folder = descriptor_of(in);
+  if (folder < 0) return EBADF;
+  const int descriptor = openat(folder, ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, ours_only);
+  if (descriptor >= 0) return take_over(descriptor, out);
   // A kernel that does not know the flag sees an attempt to open a directory for writing.
   return errno == EISDIR || errno == ENOENT || errno == EINVAL ? EOPNOTSUPP : errno;
 #else
@@ -173,52 +169,64 @@ error create_nameless(directory in, file& out) {
 // the name is no longer its. Either way the name is not ours to remove: it may be the next one's already.
 error create_named(directory in, const char* name, file& out) {
   const errno_kept kept;
-  const int descriptor = openat(native(in), name, O_RDWR | O_CREAT | O_EXCL | file_flags, ours_only);
+  const int folder = descriptor_of(in);
+  if (folder < 0) return EBADF;
+  const int descriptor = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | file_flags, ours_only);
   if (descriptor < 0) return errno;
-  const error refusal = result_of(flock(descriptor, LOCK_EX | LOCK_NB));
-  if (refusal == 0 && is_name_of(in, name, descriptor) == 0) {
-    out = static_cast<file>(descriptor);
+  file made = file::none;
+  error refusal = take_over(descriptor, made);
+  if (refusal != 0) {
+    (void)unlinkat(folder, name, 0);
+    return refusal;
+  }
+  refusal = take_hold(made);
+  if (refusal == 0 && is_name_of(in, name, made) == 0) {
+    out = made;
     return 0;
   }
   // A system that has no such locks has nobody who took it either.
-  if (refusal != 0 && refusal != EWOULDBLOCK) (void)unlinkat(native(in), name, 0);
-  (void)::close(descriptor);
+  if (refusal != 0 && refusal != EWOULDBLOCK) (void)unlinkat(folder, name, 0);
+  close(made);
   return EAGAIN;
 }
 
 error open_named(directory in, const char* name, opening how, file& out) {
   const errno_kept kept;
   const int access = how == opening::read ? O_RDONLY : O_RDWR;
-  const int descriptor = openat(native(in), name, access | O_NONBLOCK | file_flags);
+  const int folder = descriptor_of(in);
+  if (folder < 0) return EBADF;
+  const int descriptor = openat(folder, name, access | O_NONBLOCK | file_flags);
   if (descriptor < 0) return errno;
   struct stat found = {};
   if (fstat(descriptor, &found) != 0 || !S_ISREG(found.st_mode)) {
     (void)::close(descriptor);
     return EINVAL;
   }
-  out = static_cast<file>(descriptor);
-  return 0;
+  return take_over(descriptor, out);
 }
 
 void close(file one) {
   const errno_kept kept;
-  if (one != file::none) (void)::close(native(one));
+  if (const int descriptor = descriptor_of(one); descriptor >= 0) (void)::close(descriptor);
 }
 
 error take_hold(file of) {
   const errno_kept kept;
-  return result_of(flock(native(of), LOCK_EX | LOCK_NB));
+  const int descriptor = descriptor_of(of);
+  return descriptor < 0 ? EBADF : result_of(flock(descriptor, LOCK_EX | LOCK_NB));
 }
 
 error still_named(directory in, const char* name, file of) {
   const errno_kept kept;
-  return is_name_of(in, name, native(of));
+  return is_name_of(in, name, of);
 }
 
 error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
   const errno_kept kept;
   while (!out.empty()) {
-    const ssize_t length = pread(native(from), out.data(), out.size(), static_cast<off_t>(offset));
+    const int descriptor = descriptor_of(from);
+    if (descriptor < 0) return EBADF;
+    const ssize_t length = pread(descriptor, out.data(), out.size(), static_cast<off_t>(offset));
     if (length == 0) return ENODATA;
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return errno;
@@ -231,7 +239,9 @@ error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
 error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
   const errno_kept kept;
   while (!bytes.empty()) {
-    const ssize_t length = pwrite(native(to), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const int descriptor = descriptor_of(to);
+    if (descriptor < 0) return EBADF;
+    const ssize_t length = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (length == 0) return EIO;
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return errno;
@@ -244,20 +254,22 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
 error size_of(file of, std::uint64_t& size) {
   const errno_kept kept;
   struct stat found = {};
-  if (fstat(native(of), &found) != 0) return errno;
+  const int descriptor = descriptor_of(of);
+  if (descriptor < 0) return EBADF;
+  if (fstat(descriptor, &found) != 0) return errno;
   size = static_cast<std::uint64_t>(found.st_size);
   return 0;
 }
 
 error sync(file of) {
   const errno_kept kept;
-  return make_durable(native(of));
+  return make_durable(descriptor_of(of));
 }
 
 void forget(file of) {
   const errno_kept kept;
 #if defined(POSIX_FADV_DONTNEED)
-  (void)posix_fadvise(native(of), 0, 0, POSIX_FADV_DONTNEED);
+  if (const int descriptor = descriptor_of(of); descriptor >= 0) (void)posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
 #else
   (void)of;
 #endif
@@ -265,12 +277,14 @@ void forget(file of) {
 
 error rename_over(directory in, const char* from, const char* to) {
   const errno_kept kept;
-  return result_of(renameat(native(in), from, native(in), to));
+  const int folder = descriptor_of(in);
+  return folder < 0 ? EBADF : result_of(renameat(folder, from, folder, to));
 }
 
 error remove(directory in, const char* name) {
   const errno_kept kept;
-  return result_of(unlinkat(native(in), name, 0));
+  const int folder = descriptor_of(in);
+  return folder < 0 ? EBADF : result_of(unlinkat(folder, name, 0));
 }
 
 }  // namespace lockfast::platform

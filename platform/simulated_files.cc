@@ -59,13 +59,13 @@ void require_wiped(const contents& of, const char* what) {
 }
 
 folder& at(file_system& in, directory which) {
-  const auto found = in.open_folders.find(static_cast<std::intptr_t>(which));
+  const auto found = in.open_folders.find(which.number);
   if (found == in.open_folders.end()) fail("a directory that is not open");
   return *found->second;
 }
 
 contents& at(file_system& in, file which) {
-  const auto found = in.open_files.find(static_cast<std::intptr_t>(which));
+  const auto found = in.open_files.find(which.number);
   if (found == in.open_files.end()) fail("a file that is not open");
   return *found->second;
 }
@@ -81,14 +81,14 @@ error open_folder(const char* path, bool ours, bool create, directory& out) {
     found->ours = ours;
   }
   if (ours && !found->ours) return EPERM;
-  out = static_cast<directory>(in.next);
+  out = {.number = in.next};
   in.open_folders[in.next++] = found;
   return 0;
 }
 
 file opened(file_system& in, const std::shared_ptr<contents>& what) {
   in.open_files[in.next] = what;
-  return static_cast<file>(in.next++);
+  return {.number = in.next++};
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ bool same(directory one, directory other) {
 void close(directory one) {
   file_system& in = the_files();
   const std::scoped_lock held(in.exclusion);
-  in.open_folders.erase(static_cast<std::intptr_t>(one));
+  in.open_folders.erase(one.number);
 }
 
 error list(directory in, void (*visit)(void* context, const char* name), void* context) {
@@ -125,7 +125,7 @@ error list(directory in, void (*visit)(void* context, const char* name), void* c
   {
     const std::scoped_lock held(the_files().exclusion);
     if (simulated::refuses(call::file)) return EIO;
-    for (const auto& [name, file] : at(the_files(), in).files) names.push_back(name);
+    for (const auto& [name, each] : at(the_files(), in).files) names.push_back(name);
   }
   for (const std::string& name : names) visit(context, name.c_str());
   return 0;
@@ -154,7 +154,7 @@ error create_named(directory in, const char* name, file& out) {
   made->ours = where.ours;
   made->named = true;
   out = opened(files, made);
-  made->holder = static_cast<std::intptr_t>(out);
+  made->holder = out.number;
   return 0;
 }
 
@@ -175,8 +175,8 @@ void close(file one) {
   const std::scoped_lock held(files.exclusion);
   contents& of = at(files, one);
   if (!of.named) require_wiped(of, "a nameless file was closed that is not wiped");
-  if (of.holder == static_cast<std::intptr_t>(one)) of.holder = 0;
-  files.open_files.erase(static_cast<std::intptr_t>(one));
+  if (of.holder == one.number) of.holder = 0;
+  files.open_files.erase(one.number);
 }
 
 error take_hold(file of) {
@@ -184,7 +184,7 @@ error take_hold(file of) {
   const std::scoped_lock held(files.exclusion);
   if (simulated::refuses(call::file)) return EWOULDBLOCK;
   if (at(files, of).holder != 0) return EWOULDBLOCK;
-  at(files, of).holder = static_cast<std::intptr_t>(of);
+  at(files, of).holder = of.number;
   return 0;
 }
 
@@ -291,8 +291,8 @@ std::span<std::byte> contents(std::string_view name) {
   file_system& in = the_files();
   const std::scoped_lock held(in.exclusion);
   for (const auto& [path, each] : in.folders) {
-    for (const auto& [known, file] : each->files) {
-      if (name.empty() || known == name) return file->bytes;
+    for (const auto& [known, found] : each->files) {
+      if (name.empty() || known == name) return found->bytes;
     }
   }
   return {};

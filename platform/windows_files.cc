@@ -2,7 +2,8 @@
 //
 // A file is held by a lock on one byte far behind its end: Windows' locks keep others from reading what they cover. Who may open
 // it is written down when it is created, as a list of one: this user; and what is open is shared with everyone, as files of POSIX
-// are. There are no nameless files: one that goes when it is closed has a name until then.
+// are. There are no nameless files: one that goes when it is closed has a name until then. Handles are no numbers that a program
+// counts through to close them all: the handle alone says which file it is.
 #include <windows.h>
 
 #include <winternl.h>
@@ -25,8 +26,8 @@
 namespace lockfast::platform {
 namespace {
 
-HANDLE native(file one) { return reinterpret_cast<HANDLE>(one); }
-HANDLE native(directory one) { return reinterpret_cast<HANDLE>(one); }
+HANDLE native(file one) { return reinterpret_cast<HANDLE>(one.number); }
+HANDLE native(directory one) { return reinterpret_cast<HANDLE>(one.number); }
 
 error result_of(BOOL done) { return done != 0 ? 0 : last_error(); }
 
@@ -127,7 +128,7 @@ error open_path(const wchar_t* path, links policy, directory& out) {
     (void)CloseHandle(opened);
     return refusal;
   }
-  out = static_cast<directory>(reinterpret_cast<std::intptr_t>(opened));
+  out = {.number = reinterpret_cast<std::intptr_t>(opened)};
   return 0;
 }
 
@@ -288,7 +289,7 @@ error create_named(directory in, const char* name, file& out) {
   if (refused != 0) return refused;
   const error refusal = hold(made);
   if (refusal == 0 && is_name_of(in, name, made) == 0) {
-    out = static_cast<file>(reinterpret_cast<std::intptr_t>(made));
+    out = {.number = reinterpret_cast<std::intptr_t>(made)};
     return 0;
   }
   (void)CloseHandle(made);
@@ -310,7 +311,7 @@ error open_named(directory in, const char* name, opening how, file& out) {
     (void)CloseHandle(opened);
     return refusal;
   }
-  out = static_cast<file>(reinterpret_cast<std::intptr_t>(opened));
+  out = {.number = reinterpret_cast<std::intptr_t>(opened)};
   return 0;
 }
 

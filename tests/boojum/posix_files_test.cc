@@ -124,7 +124,7 @@ TEST_CASE("a file does not outlive an exec, and a process that is killed holds i
   const auto end = in_child([&] {
     prove(platform::create_named(in.opened, "one", one) == 0, "a file");
     prove(platform::write_at(one, 0, std::as_bytes(std::span("left over"))) == 0, "its contents");
-    promised((fcntl(static_cast<int>(one), F_GETFD) & FD_CLOEXEC) != 0, "it is closed by exec");
+    promised((fcntl(static_cast<int>(one.number), F_GETFD) & FD_CLOEXEC) != 0, "it is closed by exec");
     raise(SIGKILL);
   });
   REQUIRE(end.signal == SIGKILL);

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "boojum/nonce.h"
+#include "support/child.h"
 #include "vault/saving.h"
 
 using lockfast::internal::fresh_nonce;
@@ -52,6 +53,29 @@ TEST_CASE("what a killed save left is removed by the next; what somebody writes 
   close(other);
   REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
   CHECK(holds(**load_vault(path, key_from(), {}), id, traced(1)));
+}
+
+TEST_CASE("a save whose file was closed by the program, and whose number is another file's, writes nothing there") {
+  const own_folder folder;
+  const auto end = in_child([&] {
+    vault_state records(vault::options{});
+    (void)inserted(records, traced(1));
+    const std::string mine = folder.file("mine");
+    int opened = -1;
+    const auto close_all = [&](const vault::progress&) {
+      for (int each = 3; each < 64; ++each) (void)close(each);
+      for (int each = 0; each < 8; ++each) opened = open(mine.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+      return true;
+    };
+    const auto saved = save_vault(records, folder.file("records"), work, key_from(), close_all);
+    promised(saved.error() == memory_error::file_system, "the save is refused");
+    promised(std::filesystem::file_size(mine) == 0 && fcntl(opened, F_GETFD) >= 0, "the other file is as it was");
+    promised(!std::filesystem::exists(folder.file("records")), "nothing took the name");
+    const auto again = save_vault(records, folder.file("records"), work, key_from(), nullptr);
+    promised(again.has_value() && entries_of(folder.path()) == 2, "the next save removes what was left");
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
 }
 
 TEST_CASE("a link in the way is neither followed nor written through") {
