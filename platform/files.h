@@ -15,6 +15,7 @@
 //   2. Nothing here copies the bytes of a file anywhere but where the caller says, and nothing changes errno.
 //   3. A file or directory that was closed by others is refused with EBADF. Whatever has its number now is neither read, written,
 //      synced, locked, listed nor closed.
+//   4. No signal is raised for a refusal: a write past the limit on the size of files is EFBIG.
 //
 // Threads: every function is safe from any number of threads, on files that its caller owns.
 #ifndef LOCKFAST_PLATFORM_FILES_H

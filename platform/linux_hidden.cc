@@ -12,6 +12,7 @@
 #include "platform/linux_advice.h"
 #include "platform/linux_text.h"
 #include "platform/posix_pages.h"
+#include "platform/posix_signals.h"
 
 namespace lockfast::platform {
 namespace {
@@ -22,8 +23,13 @@ constexpr long call_memfd_secret = 447;  // 5.14; older headers do not name it (
 class secret_file {
  public:
   explicit secret_file(std::size_t size) : descriptor_(static_cast<int>(syscall(call_memfd_secret, O_CLOEXEC))) {
-    if (descriptor_ >= 0 && size != 0 && ftruncate(descriptor_, static_cast<off_t>(size)) != 0) refusal_ = errno;
-    if (descriptor_ < 0) refusal_ = errno;
+    if (descriptor_ < 0) {
+      refusal_ = errno;
+    } else if (size != 0) {
+      // The limit on the size of files counts here as well.
+      const signals_held held;
+      if (ftruncate(descriptor_, static_cast<off_t>(size)) != 0) refusal_ = errno;
+    }
   }
   ~secret_file() {
     if (descriptor_ >= 0) close(descriptor_);

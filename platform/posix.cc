@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "platform/platform.h"
+#include "platform/posix_signals.h"
 
 namespace lockfast::platform {
 namespace {
@@ -69,7 +70,9 @@ void expect_thread_exit() {
   if (has_exit_key) (void)pthread_setspecific(exit_key, &exit_key);
 }
 
+// Where nobody reads standard error, or a file of the program has reached its limit, the line is lost, and the end is as without.
 void write_line(std::span<const char> line) {
+  const signals_held held;
   while (!line.empty()) {
     const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
     if (written <= 0) return;

@@ -15,6 +15,7 @@
 #include "platform/files.h"
 #include "platform/posix_opened.h"
 #include "platform/posix_pages.h"
+#include "platform/posix_signals.h"
 
 namespace lockfast::platform {
 namespace {
@@ -238,7 +239,9 @@ error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
 
 error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
   const errno_kept kept;
+  const signals_held held;
   while (!bytes.empty()) {
+    if (offset >= size_limit()) return EFBIG;
     const int descriptor = descriptor_of(to);
     if (descriptor < 0) return EBADF;
     const ssize_t length = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,6 +74,23 @@ TEST_CASE("a save whose file was closed by the program, and whose number is anot
     promised(!std::filesystem::exists(folder.file("records")), "nothing took the name");
     const auto again = save_vault(records, folder.file("records"), work, key_from(), nullptr);
     promised(again.has_value() && entries_of(folder.path()) == 2, "the next save removes what was left");
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a save past the limit on the size of files is file_system, and raises no signal") {
+  const own_folder folder;
+  const auto end = in_child([&] {
+    vault_state records(vault::options{});
+    (void)inserted(records, traced(1));
+    for (const rlim_t most : {0U, 100U, 200U}) {
+      const rlimit limit = {.rlim_cur = most, .rlim_max = RLIM_INFINITY};
+      prove(setrlimit(RLIMIT_FSIZE, &limit) == 0, "a limit on files");
+      const auto saved = save_vault(records, folder.file("records"), work, key_from(), nullptr);
+      promised(!saved && saved.error() == memory_error::file_system, "a save is refused");
+    }
+    promised(entries_of(folder.path()) == 0, "nothing is left");
   });
   CAPTURE(end.text);
   CHECK(end.clean());
