@@ -23,6 +23,7 @@ const char* line_of(breach reason) {
     case breach::access_conflict: return "lockfast: access conflict: a writer beside other views of one secret\n";
     case breach::still_open: return "lockfast: still open: a secret was destroyed while views of it were open\n";
     case breach::empty_handle: return "lockfast: empty handle: a secret was used that was moved away\n";
+    case breach::stale_compartment: return "lockfast: stale compartment: this handle's compartment was destroyed\n";
   }
   __builtin_unreachable();
 }

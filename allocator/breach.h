@@ -19,6 +19,7 @@ enum class breach : unsigned char {
   access_conflict,
   still_open,
   empty_handle,
+  stale_compartment,
 };
 
 // How the process ends: abort at once, or, as libsodium's clients know it, SIGSEGV first and abort when a handler returns.

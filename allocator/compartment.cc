@@ -3,21 +3,15 @@
 
 #include <cerrno>
 #include <cstring>
-#include <new>
 
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/grants.h"
 #include "allocator/grouped.h"
-#include "allocator/metadata.h"
 
 namespace lockfast::internal {
 
 using platform::access;
-
-constinit platform::mutex compartment::registry_;
-constinit std::atomic<compartment*> compartment::all_ = nullptr;
-constinit compartment* compartment::unused_ = nullptr;
 
 // A grant outlives its compartment where another thread destroyed that; the record's next one has another epoch.
 bool compartment::is_stale(const grant& one) { return one.to == nullptr || one.epoch != one.to->epoch_; }
@@ -153,37 +147,12 @@ void compartment::start(grouped& family) {
   }
 }
 
-compartment* compartment::create(grouped& family, platform::error& refusal) {
-  compartment* made = nullptr;
-  {
-    const scoped_lock held(registry_);
-    if (unused_ != nullptr) {
-      made = unused_;
-      unused_ = made->next_unused_;
-    } else if (std::byte* const record = metadata::take(sizeof(compartment)); record != nullptr) {
-      made = new (record) compartment;
-      made->next_ = all_.load(std::memory_order_relaxed);
-      all_.store(made, std::memory_order_release);
-    }
-  }
-  refusal = ENOMEM;
-  if (made == nullptr) return nullptr;
-  {
-    const scoped_lock held(made->exclusion_);
-    made->start(family);
-    made->exists_ = true;
-  }
-  refusal = made->protect(access::read_write);
-  if (refusal == 0) return made;
-  made->destroy();
-  return nullptr;
-}
-
 void compartment::destroy() {
   {
     const scoped_lock held(exclusion_);
     {
       const writable opened(*this);
+      end_rest();
       for (slab_list& list : lists_) family().count_frees(list.clear());
       family().forget_absent(*this);
     }
@@ -194,22 +163,26 @@ void compartment::destroy() {
     epoch_ = epoch_ + 1;
   }
   if (keyed()) platform::set_key_access(key_, access::none);
-  const scoped_lock held(registry_);
-  next_unused_ = unused_;
-  unused_ = this;
+  give_back_record();
 }
 
 // ---- Secrets ----------------------------------------------------------------------------------------------------------------
+
+bool compartment::take_slot(slot_ref& out, std::size_t size, slab_list::growth allowed, platform::error& refusal) {
+  if (size > size_class::most_capacity) return lists_[size_class::count].take_single(out, size, allowed, refusal);
+  slab_list& list = lists_[size_class::of(size)];
+  if (list.take(&out, 1, allowed, refusal) == 1) return true;
+  if (!is_shortage(refusal) || !end_rest()) return false;
+  platform::error nothing_rested = 0;
+  return list.take(&out, 1, slab_list::growth::none, nothing_rested) == 1;
+}
 
 allocated compartment::allocate(std::size_t size, int value, slab_list::growth allowed) {
   const scoped_lock held(exclusion_);
   const writable opened(*this);
   platform::error refusal = 0;
   slot_ref got = {};
-  const bool large = size > size_class::most_capacity;
-  const bool taken = large ? lists_[size_class::count].take_single(got, size, allowed, refusal)
-                           : lists_[size_class::of(size)].take(&got, 1, allowed, refusal) == 1;
-  if (!taken) return {nullptr, refusal};
+  if (!take_slot(got, size, allowed, refusal)) return {nullptr, refusal};
   return {got.in->admit(got.index, size, 0, value), 0};
 }
 
@@ -217,9 +190,35 @@ void compartment::deallocate(slot_ref freed) {
   const scoped_lock held(exclusion_);
   const writable opened(*this);
   freed.in->evict(freed.index);
-  slab_list* const list = freed.in->list;
-  list->put(&freed, 1);
-  if (freed.in->class_index == size_class::count) (void)list->trim();
+  if (freed.in->class_index == size_class::count) {
+    lists_[size_class::count].put(&freed, 1);
+    (void)lists_[size_class::count].trim();
+  } else {
+    rest(freed);
+  }
+}
+
+void compartment::end_oldest_rest() {
+  const slot_ref rested = resting_[oldest_resting_];
+  oldest_resting_ = (oldest_resting_ + 1) % most_resting;
+  --resting_count_;
+  resting_bytes_ -= rested.in->capacity();
+  lists_[rested.in->class_index].put(&rested, 1);
+}
+
+void compartment::rest(slot_ref freed) {
+  const std::size_t size = freed.in->capacity();
+  while (resting_count_ == most_resting || (resting_count_ != 0 && resting_bytes_ + size > most_resting_bytes)) {
+    end_oldest_rest();
+  }
+  resting_[(oldest_resting_ + resting_count_++) % most_resting] = freed;
+  resting_bytes_ += size;
+}
+
+bool compartment::end_rest() {
+  const bool any = resting_count_ != 0;
+  while (resting_count_ != 0) end_oldest_rest();
+  return any;
 }
 
 allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_list::growth allowed) {
@@ -245,109 +244,6 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_list:
   deallocate(resized);
   family().count_frees(1);
   return moved;
-}
-
-// ---- Of all compartments ----------------------------------------------------------------------------------------------------
-
-std::size_t compartment::audit() {
-  std::size_t damaged = 0;
-  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    if (!one->exists()) continue;
-    damaged += one->while_writable([&] {
-      std::size_t found = 0;
-      one->for_each_slab([&](const slab& each) { found += each.damaged_count(); });
-      return found;
-    });
-  }
-  return damaged;
-}
-
-std::size_t compartment::trim() {
-  std::size_t bytes = 0;
-  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    if (!one->exists()) continue;
-    bytes += one->while_writable([&] {
-      std::size_t given = 0;
-      for (slab_list& list : one->lists_) given += list.trim();
-      return given;
-    });
-  }
-  return bytes;
-}
-
-namespace {
-
-// Of a yield each: longer than any call on a compartment takes.
-constexpr int most_waits = 1000;
-
-}  // namespace
-
-bool compartment::take_exclusion_soon() {
-  for (int waits = 0; waits < most_waits; ++waits) {
-    if (exclusion_.try_lock()) return true;
-    platform::yield();
-  }
-  return false;
-}
-
-void compartment::wipe_on_signal(slab& within) {
-  if (keyed()) {
-    const access before = current_access();
-    platform::set_key_access(key_, access::read_write);
-    within.wipe_on_signal();
-    platform::set_key_access(key_, before);
-  } else if (take_exclusion_soon()) {
-    if (within.protect(access::read_write) == 0) within.wipe_on_signal();
-    // While the process has one thread a call takes no mutex: what it opened stays open for it.
-    if (calls_ == 0) (void)within.protect(effective_);
-    wipes_on_signal_ = wipes_on_signal_ + 1;
-    exclusion_.unlock();
-  } else if (within.protect(access::read_write) == 0) {
-    // Whoever is in a call on it, this thread or another, may close it at any moment; nobody is to find it closed.
-    within.overwrite_on_signal();
-    wipes_on_signal_ = wipes_on_signal_ + 1;
-  }
-}
-
-void compartment::for_each_slab_of(const grouped& family, void (*act)(slab&, void*), void* with) {
-  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    if (!one->exists() || &one->family() != &family) continue;
-    one->while_writable([&] {
-      one->for_each_slab([&](slab& each) { act(each, with); });
-      return 0;
-    });
-  }
-}
-
-void compartment::before_fork() { registry_.lock(); }
-
-void compartment::after_fork_in_parent() { registry_.unlock(); }
-
-void compartment::reset_in_child() {
-  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    one->exclusion_.reset_in_child();
-    for (slab_list& list : one->lists_) list.reset_in_child();
-    if (one->keyed()) {
-      one->effective_ = platform::key_access(one->key_);
-      platform::set_key_access(one->key_, access::read_write);
-    }
-  }
-}
-
-void compartment::settle_in_child() {
-  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    if (one->keyed()) {
-      platform::set_key_access(one->key_, one->effective_);
-      continue;
-    }
-    // Of the parent's threads only this one is here.
-    const grant* const mine = one->find_grant(known_grants());
-    one->readers_ = 0;
-    one->writers_ = 0;
-    if (mine != nullptr) one->count(mine->access, 1);
-    one->effective_ = one->widest();
-    if (one->exists() && one->apply(one->effective_) != 0) end_process(breach::access_refused, one->family().chosen().signal);
-  }
 }
 
 }  // namespace lockfast::internal

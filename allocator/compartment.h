@@ -10,8 +10,11 @@
 //
 // Invariants
 //   1. Without a key, effective access == the widest of all threads' grants, but for the length of an operation of ours.
-//   2. A destroyed compartment holds no secret and no page, and its record serves the next one.
-//   3. Order of mutexes: registry, a compartment's, a list's.
+//   2. A destroyed compartment holds no secret and no page. Its record serves a later one, the record that has waited longest
+//      first, under another epoch: a handle names a record and the epoch that it was given in.
+//   3. A freed slot rests before it is used again: the last 16 of the compartment, or as many as have 16 KiB, but one at least.
+//      At a shortage the rest ends.
+//   4. Order of mutexes: registry, a compartment's, a list's.
 //
 // Threads: everything, from any thread.
 #ifndef LOCKFAST_ALLOCATOR_COMPARTMENT_H
@@ -19,6 +22,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "allocator/allocated.h"
 #include "allocator/grants.h"
@@ -37,9 +41,13 @@ class compartment {
   // The most that a secret of a compartment may have, in bytes.
   static constexpr std::size_t most_size = std::size_t{1} << 30;
 
-  // A new one, open for this thread to read and write, its secrets in the family's space under its policy; null, with the
-  // refusal, when there is no memory for its record.
-  [[nodiscard]] static compartment* create(grouped& family, platform::error& refusal);
+  // A new one, open for this thread to read and write, its secrets in the family's space under its policy; null when there is no
+  // memory for its record, or when this thread holds too many open already.
+  [[nodiscard]] static compartment* create(grouped& family);
+  // Its name for the program, until it is destroyed; not 0.
+  [[nodiscard]] std::uintptr_t handle() const;
+  // The compartment of a handle; null where it was destroyed, or never was.
+  [[nodiscard]] static compartment* of_handle(std::uintptr_t handle);
   // Wipes and gives back all its secrets.
   void destroy();
   [[nodiscard]] bool exists() const { return exists_; }
@@ -86,6 +94,33 @@ class compartment {
 
   // One list for each size class, and one for larger secrets, each in a slab of its own.
   static constexpr std::size_t list_count = size_class::count + 1;
+  static constexpr std::uint32_t most_resting = 16;
+  static constexpr std::size_t most_resting_bytes = std::size_t{16} * 1024;
+
+  // A handle is an epoch above the number of a record and 1; a table of tables leads from the number to the record.
+  using numbered = std::atomic<compartment*>;
+  static constexpr unsigned number_bits = sizeof(void*) == 8 ? 20 : 14;
+  static constexpr std::uint32_t most_records = (std::uint32_t{1} << number_bits) - 1;
+  static constexpr std::uint32_t table_part = 256;
+  static constexpr std::uint32_t table_count = most_records / table_part + 1;
+
+  // Records of destroyed compartments, first in, first out.
+  struct unused_queue {
+    compartment* first = nullptr;
+    compartment* last = nullptr;
+
+    void put(compartment& one);
+    [[nodiscard]] compartment* take();
+  };
+  [[nodiscard]] static compartment* make_record();
+  [[nodiscard]] static compartment* take_record();
+  void give_back_record();
+
+  [[nodiscard]] bool take_slot(slot_ref& out, std::size_t size, slab_list::growth allowed, platform::error& refusal);
+  // The quarantine; requires the mutex. end_rest: of all that rest; whether there were any.
+  void rest(slot_ref freed);
+  void end_oldest_rest();
+  bool end_rest();
 
   // Where closing took the locks off, once it is open again. A refusal is what the policy does not allow.
   [[nodiscard]] platform::error lock_after_closing();
@@ -118,12 +153,19 @@ class compartment {
   relaxed<std::uint32_t> calls_;            // of ours that have the pages writable
   relaxed<std::uint32_t> wipes_on_signal_;  // slabs that a signal handler has wiped
   slab_list lists_[list_count];
+  slot_ref resting_[most_resting] = {};
+  std::uint32_t oldest_resting_ = 0;
+  std::uint32_t resting_count_ = 0;
+  std::size_t resting_bytes_ = 0;
+  std::uint32_t number_ = 0;
   compartment* next_ = nullptr;         // in the list of all records, which only grows
-  compartment* next_unused_ = nullptr;  // in the list of destroyed ones
+  compartment* next_unused_ = nullptr;  // in its queue of destroyed ones
 
   static platform::mutex registry_;
   static std::atomic<compartment*> all_;
-  static compartment* unused_;
+  static unused_queue unused_[2];  // those with a key, those without
+  static std::uint32_t record_count_;
+  static std::atomic<numbered*> table_[table_count];
 };
 
 // Makes a compartment's pages writable for this thread, for a scope; requires its mutex.

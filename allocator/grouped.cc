@@ -212,8 +212,7 @@ std::size_t grouped::trim() {
   for (auto& arena : lists_) {
     for (slab_list& list : arena) bytes += list.trim();
   }
-  space_.release_vacant_regions();
-  return bytes;
+  return bytes + space_.release_vacant_regions();
 }
 
 void grouped::add_to(struct lockfast_statistics& out) {

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cerrno>
+#include <cstdint>
 
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
@@ -34,9 +35,15 @@ bool access_of(lockfast_access wanted, access& to) {
   return false;
 }
 
-// The C name is an opaque handle of the record.
-lockfast_compartment* handle_of(compartment* made) { return reinterpret_cast<lockfast_compartment*>(made); }
-compartment& of_handle(lockfast_compartment* handle) { return *reinterpret_cast<compartment*>(handle); }
+// The C name is an opaque handle, not the record's address: that is another compartment's one day.
+lockfast_compartment* handle_of(const compartment* made) {
+  return made == nullptr ? nullptr : reinterpret_cast<lockfast_compartment*>(made->handle());
+}
+compartment& of_handle(lockfast_compartment* handle, breach when_stale) {
+  compartment* const found = compartment::of_handle(reinterpret_cast<std::uintptr_t>(handle));
+  if (found == nullptr) end_process(when_stale, breach_signal::abort);
+  return *found;
+}
 
 }  // namespace
 
@@ -101,23 +108,24 @@ int lockfast_configure(const struct lockfast_options* options) {
 
 void lockfast_wipe_all(void) { pool::wipe_all(); }
 
-struct lockfast_compartment* lockfast_compartment_create(void) { return handle_of(pool::native().make_compartment()); }
+struct lockfast_compartment* lockfast_compartment_create(void) {
+  return handle_of(pool::native().make_compartment());
+}
 
 void lockfast_compartment_destroy(struct lockfast_compartment* compartment) {
   if (compartment == nullptr) return;
-  if (!of_handle(compartment).exists()) end_process(breach::double_free, breach_signal::abort);
-  of_handle(compartment).destroy();
+  of_handle(compartment, breach::double_free).destroy();
 }
 
 void* lockfast_compartment_malloc(struct lockfast_compartment* compartment, size_t size) {
   if (compartment == nullptr) return pool::native().refuse(EINVAL);
-  return pool::native().allocate_in(of_handle(compartment), size, fresh_byte);
+  return pool::native().allocate_in(of_handle(compartment, breach::stale_compartment), size, fresh_byte);
 }
 
 int lockfast_compartment_protect(struct lockfast_compartment* compartment, enum lockfast_access wanted) {
   lockfast::platform::access to = {};
-  if (compartment == nullptr || !of_handle(compartment).exists() || !access_of(wanted, to)) return result(EINVAL);
-  return result(of_handle(compartment).protect(to));
+  if (compartment == nullptr || !access_of(wanted, to)) return result(EINVAL);
+  return result(of_handle(compartment, breach::stale_compartment).protect(to));
 }
 
 void lockfast_breach(enum lockfast_misuse misuse) {

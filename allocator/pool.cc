@@ -263,14 +263,12 @@ platform::error pool::describe(const void* secret, lockfast_receipt& receipt) {
 
 compartment* pool::make_compartment() {
   ensure_started();
-  platform::error refusal = 0;
-  compartment* const made = compartment::create(grouped_, refusal);
-  if (made == nullptr) (void)refuse(refusal);
+  compartment* const made = compartment::create(grouped_);
+  if (made == nullptr) (void)refuse(ENOMEM);
   return made;
 }
 
 void* pool::allocate_in(compartment& within, std::size_t size, int value) {
-  if (!within.exists()) return refuse(EINVAL);
   if (size > compartment::most_size) return refuse(ENOMEM);
   return given(insist([&](slab_list::growth allowed) { return within.allocate(size, value, allowed); }));
 }

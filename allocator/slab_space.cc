@@ -94,11 +94,26 @@ void slab_space::put(slab& closed) {
   closed.list = nullptr;
   --closed.home.taken_count;
   if (which == single) {
-    release(closed.home, single);
+    rest(closed.home);
     return;
   }
   closed.next = closed_[which];
   closed_[which] = &closed;
+}
+
+void slab_space::end_oldest_rest() {
+  release(*resting_[0], single);
+  --resting_count_;
+  for (std::size_t index = 0; index < resting_count_; ++index) resting_[index] = resting_[index + 1];
+}
+
+void slab_space::rest(slab_region& emptied) {
+  if (emptied.size() > most_resting_size) {
+    release(emptied, single);
+    return;
+  }
+  if (resting_count_ == most_resting) end_oldest_rest();
+  resting_[resting_count_++] = &emptied;
 }
 
 void slab_space::release(slab_region& vacant, kind which) {
@@ -108,8 +123,10 @@ void slab_space::release(slab_region& vacant, kind which) {
   empty_[which] = &vacant;
 }
 
-void slab_space::release_vacant_regions() {
+std::size_t slab_space::release_vacant_regions() {
   const scoped_lock held(growth_);
+  std::size_t rested = 0;
+  for (; resting_count_ != 0; end_oldest_rest()) rested += resting_[0]->size();
   for (const kind which : {small, medium}) {
     for (slab** link = &closed_[which]; *link != nullptr;) {
       if ((*link)->home.taken_count == 0) {
@@ -124,6 +141,7 @@ void slab_space::release_vacant_regions() {
     if (one->empty() || one->taken_count != 0 || one->place_count() == 1) continue;
     release(*one, one->place_size() == small_size ? small : medium);
   }
+  return rested;
 }
 
 void slab_space::close_in_child(slab& unused) {

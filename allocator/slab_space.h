@@ -1,7 +1,8 @@
 // slab_space.h - a family's address space for slabs: where a list's new slabs come from and its emptied ones go.
 //
 // Small slots come in places of 64 KiB, larger ones in places of 256 KiB, so that a slab holds a dozen at least; where pages
-// are larger than 4 KiB the places grow with them. A slot of more than size_class::most_capacity has a region to itself.
+// are larger than 4 KiB the places grow with them. A slot of more than size_class::most_capacity has a region to itself, whose
+// address space rests for a while when it is empty: the next such secret is not to have the address of the last.
 //
 // Threads: everything, from any thread.
 #ifndef LOCKFAST_ALLOCATOR_SLAB_SPACE_H
@@ -28,8 +29,8 @@ class slab_space {
   // Takes back a closed slab.
   void put(slab& closed);
 
-  // Releases the regions of which nothing is in use.
-  void release_vacant_regions();
+  // Releases the regions of which nothing is in use; how many bytes of address space those have that rested.
+  std::size_t release_vacant_regions();
 
   // Calls act(const slab&) for each that has been somebody's, while none is taken or put.
   template <class Do>
@@ -57,6 +58,7 @@ class slab_space {
   template <class Settle>
   void sort_in_child(Settle settle) {
     for (slab*& chain : closed_) chain = nullptr;
+    resting_count_ = 0;
     for (slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
       if (one->empty() || (policy_ == platform::fork_policy::absent && !one->reserve_in_child())) continue;
       one->taken_count = 0;
@@ -73,12 +75,18 @@ class slab_space {
  private:
   enum kind : unsigned char { small, medium, single, kind_count };
 
+  // How many regions of single slabs rest, and of how many bytes each at most.
+  static constexpr std::size_t most_resting = 4;
+  static constexpr std::size_t most_resting_size = std::size_t{16} << 20;
+
   [[nodiscard]] static kind kind_of(std::size_t capacity);
   [[nodiscard]] static std::size_t place_size_of(kind which, std::size_t capacity);
   [[nodiscard]] slab* take_place(kind which, std::size_t capacity);
   [[nodiscard]] slab* take_closed(kind which, std::size_t capacity);
   [[nodiscard]] slab_region* take_record(kind which, std::size_t place_size, std::size_t place_count);
   void release(slab_region& vacant, kind which);
+  void rest(slab_region& emptied);
+  void end_oldest_rest();
   void close_in_child(slab& unused);
 
   platform::fork_policy policy_ = platform::fork_policy::absent;
@@ -87,6 +95,8 @@ class slab_space {
   slab_region* serving_[kind_count] = {};
   slab_region* empty_[kind_count] = {};
   slab* closed_[kind_count] = {};
+  slab_region* resting_[most_resting] = {};  // of single slabs, oldest first
+  std::size_t resting_count_ = 0;
 };
 
 }  // namespace lockfast::internal

@@ -111,19 +111,21 @@ LOCKFAST_API size_t lockfast_trim(void);
  * open too. */
 struct lockfast_compartment;
 
-/* A new compartment, open for this thread to read and write. Refusal: ENOMEM. */
+/* A new compartment, open for this thread to read and write. Refusal: ENOMEM - no memory, or this thread holds 64 compartments
+ * open and the processor has no protection keys. A handle whose compartment was destroyed ends the process, wherever it is
+ * given. */
 LOCKFAST_API LOCKFAST_NODISCARD struct lockfast_compartment *lockfast_compartment_create(void);
 
 /* Verifies, wipes and frees all its secrets, and ends it. NULL is nothing. */
 LOCKFAST_API void lockfast_compartment_destroy(struct lockfast_compartment *compartment);
 
 /* Allocates a secret of size bytes, each 0xdb, whatever the access is; lockfast_free, _realloc, _size, _check and _describe
- * work on it, whatever the access is. Refusals: EINVAL - no such compartment; ENOMEM - as for lockfast_malloc, and a size of
- * more than 2^30. */
+ * work on it, whatever the access is. Refusals: EINVAL - NULL; ENOMEM - as for lockfast_malloc, and a size of more than
+ * 2^30. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_compartment_malloc(struct lockfast_compartment *compartment, size_t size);
 
 /* Sets what this thread can do with the secrets of the compartment; lockfast_protect on one of them does the same. Refusals:
- * EINVAL - no such compartment or access; EAGAIN - this thread holds 64 compartments open and the processor has no protection
+ * EINVAL - NULL, or no such access; EAGAIN - this thread holds 64 compartments open and the processor has no protection
  * keys; ENOMEM - the system's limit on maps; and the access is as it was. */
 LOCKFAST_API int lockfast_compartment_protect(struct lockfast_compartment *compartment, enum lockfast_access access);
 
