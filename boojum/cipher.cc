@@ -1,4 +1,4 @@
-// cipher.cc - HChaCha20 in vectors of a row each, and libcrypto's ChaCha20-Poly1305 below it.
+// cipher.cc - HChaCha20, and libcrypto's ChaCha20-Poly1305 below it.
 #include "boojum/cipher.h"
 
 #include <lockfast/lockfast.h>
@@ -7,52 +7,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
-#include <cstdint>
 #include <cstring>
 
 namespace lockfast::internal {
 namespace {
-
-// A row of the state: four words that are worked on at once. Four rows and what a round needs beside them fit into the
-// vector registers of every processor that has any, so that no part of the key is spilled to the stack.
-using row = std::uint32_t __attribute__((vector_size(16)));
-
-template <int Bits>
-[[gnu::always_inline]] inline row rotl(row words) {
-  return (words << Bits) | (words >> (32 - Bits));
-}
-
-// A row of words as ChaCha20 has them, the lowest byte first, from words as the processor has them, or back.
-[[gnu::always_inline]] inline row little(row words) {
-  if constexpr (std::endian::native == std::endian::little) return words;
-  return (rotl<8>(words) & 0x00ff00ff) | (rotl<24>(words) & 0xff00ff00);
-}
-
-[[gnu::always_inline]] inline row load(const std::byte* from) {
-  row words;
-  std::memcpy(&words, from, sizeof words);
-  return little(words);
-}
-
-[[gnu::always_inline]] inline void store(std::byte* to, row words) {
-  words = little(words);
-  std::memcpy(to, &words, sizeof words);
-}
-
-template <int Places>
-[[gnu::always_inline]] inline row turn(row words) {
-  return __builtin_shufflevector(words, words, Places, (Places + 1) % 4, (Places + 2) % 4, (Places + 3) % 4);
-}
-
-[[gnu::always_inline]] inline void quarter_rounds(row& a, row& b, row& c, row& d) {
-  a += b, d = rotl<16>(d ^ a);
-  c += d, b = rotl<12>(b ^ c);
-  a += b, d = rotl<8>(d ^ a);
-  c += d, b = rotl<7>(b ^ c);
-}
-
-constexpr int double_rounds = 10;
 
 // The most of the stack that libcrypto's assembler code and the calls around it use, in bytes, with room to spare.
 constexpr std::size_t deepest_frames = 6144;
@@ -78,21 +36,6 @@ const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret
 unsigned char* unsigned_bytes(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 
 }  // namespace
-
-void hchacha20(key_view key, std::span<const std::byte, 16> input, std::span<std::byte, key_size> out) {
-  row a = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-  row b = load(key.data());
-  row c = load(key.data() + sizeof b);
-  row d = load(input.data());
-  for (int round = 0; round < double_rounds; ++round) {
-    quarter_rounds(a, b, c, d);
-    b = turn<1>(b), c = turn<2>(c), d = turn<3>(d);
-    quarter_rounds(a, b, c, d);
-    b = turn<3>(b), c = turn<2>(c), d = turn<1>(d);
-  }
-  store(out.data(), a);
-  store(out.data() + sizeof a, d);
-}
 
 [[gnu::noinline]] void wipe_stack() {
   std::byte frames[deepest_frames];

@@ -1,6 +1,6 @@
 // cipher.h - XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03): seals bytes under a key and a nonce, and opens them again.
 //
-//    key, nonce[0..16)  --HChaCha20-->  subkey        ours, in locked memory
+//    key, nonce[0..16)  --HChaCha20-->  subkey        the allocator's, in locked memory
 //    subkey, nonce[16..24)  --ChaCha20-Poly1305 (RFC 8439)-->  | as many bytes as the plain ones | tag |       libcrypto's
 //
 // A cipher is made for one call and what that call seals and opens, be it one record or a million; it keeps no key between
@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <span>
 
+#include "allocator/chacha20.h"
 #include "boojum/scratch.h"
 
 namespace lockfast::internal {
@@ -74,10 +75,6 @@ cipher_result seal(key_view key, nonce_view nonce, std::span<const std::byte> as
                    std::span<std::byte> sealed);
 cipher_result open(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
                    std::span<std::byte> plain);
-
-// HChaCha20 (draft-irtf-cfrg-xchacha-03, section 2.2): 32 bytes that are as good as a key of their own. Constant time. The
-// state stays in vector registers; on a processor without any its caller has to wipe the stack.
-void hchacha20(key_view key, std::span<const std::byte, 16> input, std::span<std::byte, key_size> out);
 
 // Overwrites the part of the stack that calls made by the caller have used, as far as it is likely to have been touched.
 void wipe_stack();

@@ -17,7 +17,7 @@ namespace lockfast::internal {
 namespace {
 
 constinit fetched<EVP_MD, EVP_MD_fetch, EVP_MD_free> blake2b("BLAKE2B-512");
-constinit fetched<EVP_CIPHER, EVP_CIPHER_fetch, EVP_CIPHER_free> chacha20("ChaCha20");
+constinit fetched<EVP_CIPHER, EVP_CIPHER_fetch, EVP_CIPHER_free> chacha20_cipher("ChaCha20");
 constinit fetched<EVP_MAC, EVP_MAC_fetch, EVP_MAC_free> poly1305("POLY1305");
 
 // Freed means cleansed: libcrypto's contexts wipe themselves.
@@ -47,7 +47,7 @@ const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret
 
 // target ^= ChaCha20 under key.
 bool add_stream(std::span<const std::byte, 32> key, std::span<std::byte> target) {
-  const EVP_CIPHER* const algorithm = chacha20.algorithm();
+  const EVP_CIPHER* const algorithm = chacha20_cipher.algorithm();
   const cipher_context context(EVP_CIPHER_CTX_new());
   constexpr unsigned char start[16] = {};
   if (algorithm == nullptr || context == nullptr ||
@@ -74,7 +74,7 @@ std::uint64_t word_at(const std::byte* bytes) {
 
 bool can_mix() {
   const error_mark mark;
-  return blake2b.algorithm() != nullptr && chacha20.algorithm() != nullptr && poly1305.algorithm() != nullptr;
+  return blake2b.algorithm() != nullptr && chacha20_cipher.algorithm() != nullptr && poly1305.algorithm() != nullptr;
 }
 
 void add(std::span<std::byte> target, std::span<const std::byte> source) {

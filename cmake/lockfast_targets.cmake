@@ -112,7 +112,7 @@ function(lockfast_boojum_library)
     string(TOLOWER ${kind} suffix)
     set(target lockfast-boojum_${suffix})
     add_library(${target} ${kind} $<TARGET_OBJECTS:lockfast_boojum_objects> $<TARGET_OBJECTS:lockfast_cipher>
-                $<TARGET_OBJECTS:lockfast_files> $<TARGET_OBJECTS:lockfast_host>)
+                $<TARGET_OBJECTS:lockfast_aead> $<TARGET_OBJECTS:lockfast_files> $<TARGET_OBJECTS:lockfast_host>)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME lockfast-boojum LINKER_LANGUAGE CXX)
     target_link_libraries(${target} PUBLIC lockfast_${suffix} PRIVATE OpenSSL::Crypto Threads::Threads ${lockfast_system_libraries}
                           ${lockfast_file_libraries})

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vault/hex.h"
+#include "support/hex.h"
 
 using lockfast::internal::cipher;
 using lockfast::internal::cipher_result;

@@ -19,7 +19,7 @@
 #include "boojum/vault_disk.h"
 #include "support/traced.h"
 #include "vault/file_key.h"
-#include "vault/hex.h"
+#include "support/hex.h"
 
 using lockfast::passphrase;
 using lockfast::vault;

@@ -1,6 +1,6 @@
 // hex.h - bytes as the papers that give test vectors write them.
-#ifndef LOCKFAST_TESTS_VAULT_HEX_H
-#define LOCKFAST_TESTS_VAULT_HEX_H
+#ifndef LOCKFAST_TESTS_SUPPORT_HEX_H
+#define LOCKFAST_TESTS_SUPPORT_HEX_H
 
 #include <cstddef>
 #include <span>
