@@ -1,10 +1,10 @@
-// ledger.cc - claims as an interval set, and the page locks that follow from it.
+// ledger.cc - claims on the caller's own memory, and the page locks that follow from them.
 #include "allocator/ledger.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "allocator/bytes.h"
-#include "allocator/metadata.h"
 #include "allocator/region.h"
 #include "allocator/scoped_lock.h"
 #include "allocator/slab_region.h"
@@ -20,43 +20,75 @@ std::uintptr_t page_floor(std::uintptr_t address) { return address & ~(platform:
 std::uintptr_t page_ceiling(std::uintptr_t address) { return page_floor(address + platform::page_size() - 1); }
 
 std::byte* as_pointer(std::uintptr_t address) { return reinterpret_cast<std::byte*>(address); }
+std::uintptr_t as_address(const std::byte* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
-bool is_ours(std::uintptr_t page) { return region::holding(as_pointer(page)) != nullptr; }
-// Why a page of our own is not locked: 0 when it is, or when the page is not ours.
-platform::error lock_error_of_ours(std::uintptr_t page) {
-  region* const in = region::holding(as_pointer(page));
-  if (in == nullptr) return 0;
-  if (in->holds() == region::kind::slabs) {
-    const slab* const at = static_cast<slab_region*>(in)->at(as_pointer(page));
-    const bool opened = at != nullptr && as_pointer(page) >= at->run() && as_pointer(page) < at->run() + at->opened_bytes();
-    return opened ? at->lock_error_at(as_pointer(page)) : ENOMEM;
+// The next multiple of a region's unit, or the end where that comes first.
+std::uintptr_t next_unit(std::uintptr_t address, std::uintptr_t end) {
+  const std::uintptr_t rest = region_unit - address % region_unit;
+  return rest < end - address ? address + rest : end;
+}
+
+// Of the pages of ours that begin at `page`: why they are not locked, or 0, and where that ends to be so.
+struct piece_of_ours {
+  platform::error lock_error;
+  std::uintptr_t end;
+};
+piece_of_ours look_at_ours(region& in, std::uintptr_t page) {
+  const piece_of_ours none = {ENOMEM, page + platform::page_size()};
+  if (in.holds() == region::kind::slabs) {
+    const slab* const at = static_cast<slab_region&>(in).at(as_pointer(page));
+    if (at == nullptr || as_pointer(page) < at->run() || as_pointer(page) >= at->run() + at->opened_bytes()) return none;
+    return {at->lock_error_at(as_pointer(page)), page + platform::page_size()};
   }
   const span* const at = span_region::find(as_pointer(page)).at;
   const bool in_run =
       at != nullptr && at->run() != nullptr && as_pointer(page) >= at->run() && as_pointer(page) < at->run() + at->run_size();
-  return in_run ? at->lock_error() : ENOMEM;
+  return in_run ? piece_of_ours{at->lock_error(), as_address(at->run() + at->run_size())} : none;
 }
 
-bool is_callers(std::uintptr_t page) { return !is_ours(page); }
-
-// Calls act(address, size) for each run of pages in [begin, end) that wanted() accepts; returns the first refusal, which ends
-// it or not.
-enum class after_refusal : unsigned char { stop, go_on };
-template <class Wanted, class Act>
-platform::error for_each_run(std::uintptr_t begin, std::uintptr_t end, after_refusal then, Wanted wanted, Act act) {
-  const std::size_t page = platform::page_size();
-  platform::error first = 0;
-  for (std::uintptr_t at = begin; at != end;) {
-    std::uintptr_t stop = at + page;
-    if (wanted(at)) {
-      while (stop != end && wanted(stop)) stop += page;
-      const platform::error refusal = act(as_pointer(at), stop - at);
-      if (first == 0) first = refusal;
-      if (refusal != 0 && then == after_refusal::stop) break;
+// Why a page of our own in [begin, end) is not locked; 0 when all are. By region, not by page: the range may be very long.
+platform::error lock_error_of_ours(std::uintptr_t begin, std::uintptr_t end) {
+  while (begin < end) {
+    region* const in = region::holding(as_pointer(begin));
+    if (in == nullptr) {
+      begin = next_unit(begin, end);
+      continue;
     }
-    at = stop;
+    const auto piece = look_at_ours(*in, begin);
+    if (piece.lock_error != 0) return piece.lock_error;
+    begin = piece.end;
   }
-  return first;
+  return 0;
+}
+
+// Calls act(begin, end) for each piece of [begin, end) that is in no region of ours, until one is refused; the refusal.
+template <class Act>
+platform::error for_each_foreign(std::uintptr_t begin, std::uintptr_t end, Act act) {
+  while (begin < end) {
+    std::uintptr_t stop = begin;
+    // A region begins at a multiple of its unit.
+    while (stop < end && region::holding(as_pointer(stop)) == nullptr) stop = next_unit(stop, end);
+    if (stop != begin) {
+      if (const auto refusal = act(begin, stop); refusal != 0) return refusal;
+    }
+    const region* const ours = stop < end ? region::holding(as_pointer(stop)) : nullptr;
+    begin = ours == nullptr ? stop : as_address(ours->base() + ours->size());
+  }
+  return 0;
+}
+
+// Calls act(begin, end) for each piece of [begin, end), whole pages, of which no page has a byte in a set, until one is refused.
+template <class Act>
+platform::error for_each_gap(const interval_set& set, std::uintptr_t begin, std::uintptr_t end, Act act) {
+  while (begin < end) {
+    const auto* const next = set.first_ending_after(begin);
+    const std::uintptr_t stop = next == nullptr ? end : std::min(page_floor(next->begin), end);
+    if (stop > begin) {
+      if (const auto refusal = act(begin, stop); refusal != 0) return refusal;
+    }
+    begin = next == nullptr ? end : page_ceiling(next->end);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -69,9 +101,9 @@ platform::error ledger::claim(void* address, std::size_t length) {
   if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
   const scoped_lock held(exclusion_);
-  if (!reserve_nodes(1)) return ENOMEM;
+  if (!claims_.reserve_nodes(1)) return ENOMEM;
   const auto refusal = hold(page_floor(begin), page_ceiling(end));
-  if (refusal == 0) add(begin, end);
+  if (refusal == 0) claims_.add(begin, end);
   return refusal;
 }
 
@@ -82,178 +114,127 @@ platform::error ledger::disclaim(void* address, std::size_t length) {
   const std::uintptr_t end = begin + length;
   const scoped_lock held(exclusion_);
   // Cutting a hole into one interval leaves two.
-  if (!reserve_nodes(1)) return ENOMEM;
+  if (!claims_.reserve_nodes(1) || !locked_before_.reserve_nodes(1) || !concealed_before_.reserve_nodes(1)) return ENOMEM;
   wipe(address, length);
-  const interval* touched = first_ending_after(begin);
+  const auto* touched = claims_.first_ending_after(begin);
   if (touched == nullptr || touched->begin >= end) return 0;
   // Only pages that held a claim before are the ledger's to unlock.
   platform::error refusal = 0;
   std::uintptr_t done = page_floor(begin);
   while (touched != nullptr && touched->begin < end) {
-    const std::uintptr_t from = page_floor(touched->begin > begin ? touched->begin : begin);
-    const std::uintptr_t claim_end = touched->end;
-    const std::uintptr_t to = page_ceiling(claim_end < end ? claim_end : end);
-    remove(from > begin ? from : begin, to < end ? to : end);
-    if (const auto one = let_go(from > done ? from : done, to); one != 0) refusal = one;
+    const std::uintptr_t from = page_floor(std::max(touched->begin, begin));
+    const std::uintptr_t to = page_ceiling(std::min(touched->end, end));
+    claims_.remove(std::max(from, begin), std::min(to, end));
+    if (const auto one = let_go(std::max(from, done), to, undo::lock_and_advice); one != 0) refusal = one;
     done = to;
-    touched = first_ending_after(begin);
+    touched = claims_.first_ending_after(begin);
   }
   return refusal;
 }
 
 void ledger::after_fork_in_child() {
-  random_.reseed();
+  for (interval_set* const one : {&claims_, &locked_before_, &concealed_before_}) one->reseed();
+  // A lock is not inherited, the program's own no more than ours; advice against dumps is.
+  locked_before_.clear();
   std::uintptr_t from = 0;
   for (;;) {
-    const interval* const found = first_ending_after(from);
+    const auto* const found = claims_.first_ending_after(from);
     if (found == nullptr) return;
     const std::uintptr_t begin = found->begin;
     from = found->end;
     // A refusal leaves these pages unlocked and unclaimed, as after an ordinary fork.
-    if (hold(page_floor(begin), page_ceiling(from)) == 0 || !reserve_nodes(1)) continue;
-    remove(begin, from);
-    (void)let_go(page_floor(begin), page_ceiling(from));
+    if (hold(page_floor(begin), page_ceiling(from)) == 0 || !claims_.reserve_nodes(1)) continue;
+    claims_.remove(begin, from);
+    (void)let_go(page_floor(begin), page_ceiling(from), undo::lock_and_advice);
   }
 }
 
-bool ledger::page_claimed(std::uintptr_t page) const {
-  const interval* const found = first_ending_after(page);
-  return found != nullptr && found->begin < page + platform::page_size();
+// Calls act(begin, end) for each piece of [begin, end) in which nobody claims a byte and nothing is ours, until one is refused.
+template <class Act>
+platform::error ledger::for_each_unclaimed(std::uintptr_t begin, std::uintptr_t end, Act act) const {
+  return for_each_gap(claims_, begin, end, [&](std::uintptr_t from, std::uintptr_t to) { return for_each_foreign(from, to, act); });
 }
 
 // Locks every page of the caller's in [begin, end) and leaves it out of dumps; those that are claimed already too, since their
 // memory may have been unmapped and mapped again. A refusal undoes what was done to the pages in which nobody claims a byte.
 platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end) {
-  const auto unclaimed = [&](std::uintptr_t page) { return !is_ours(page) && !page_claimed(page); };
-  for (std::uintptr_t page = begin; page != end; page += platform::page_size()) {
-    if (const auto refusal = lock_error_of_ours(page); refusal != 0) return refusal;
+  // What is claimed already may be more than could be locked now.
+  auto refusal = for_each_gap(claims_, begin, end, [](std::uintptr_t from, std::uintptr_t to) {
+    return platform::foreign_refusal(as_pointer(from), to - from);
+  });
+  if (refusal == 0) refusal = lock_error_of_ours(begin, end);
+  if (refusal == 0) refusal = note_own(begin, end);
+  if (refusal != 0) return refusal;
+
+  refusal = for_each_foreign(begin, end, [](std::uintptr_t from, std::uintptr_t to) {
+    return platform::lock_foreign(as_pointer(from), to - from);
+  });
+  if (refusal == 0) {
+    refusal = for_each_unclaimed(begin, end, [](std::uintptr_t from, std::uintptr_t to) {
+      const auto held = platform::lock_held(as_pointer(from), to - from);
+      return held == platform::hold::none || held == platform::hold::some ? ENOTSUP : 0;
+    });
   }
-  auto refusal = for_each_run(begin, end, after_refusal::stop, is_callers, platform::lock_foreign);
   if (refusal != 0) {
-    (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::unlock_foreign);
+    (void)let_go(begin, end, undo::lock);
     return refusal;
   }
-  refusal = for_each_run(begin, end, after_refusal::stop, is_callers, platform::conceal);
+  refusal = for_each_foreign(begin, end, [](std::uintptr_t from, std::uintptr_t to) {
+    return platform::conceal(as_pointer(from), to - from);
+  });
   // A system without such a thing has no dumps to be left out of, or offers no way; docs/platforms.md says which.
   if (refusal == 0 || refusal == ENOTSUP) return 0;
-  (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::reveal);
-  (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::unlock_foreign);
+  (void)let_go(begin, end, undo::lock_and_advice);
   return refusal;
 }
 
-// Undoes hold() for those pages of [begin, end) in which no byte is claimed.
-platform::error ledger::let_go(std::uintptr_t begin, std::uintptr_t end) {
-  const auto unclaimed = [&](std::uintptr_t page) { return !is_ours(page) && !page_claimed(page); };
-  (void)for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::reveal);
-  return for_each_run(begin, end, after_refusal::go_on, unclaimed, platform::unlock_foreign);
-}
-
-// ---- The interval set -----------------------------------------------------------------------------------------------------
-
-const ledger::interval* ledger::first_ending_after(std::uintptr_t address) const {
-  const interval* found = nullptr;
-  for (const interval* at = root_; at != nullptr;) {
-    if (at->end > address) {
-      found = at;
-      at = at->left;
-    } else {
-      at = at->right;
+// Writes down what the program has locked itself of those pages of [begin, end) that nobody claims, and which of these it left
+// out of dumps. A refusal has written down nothing.
+platform::error ledger::note_own(std::uintptr_t begin, std::uintptr_t end) {
+  const auto refusal = for_each_unclaimed(begin, end, [&](std::uintptr_t from, std::uintptr_t to) -> platform::error {
+    const auto held = platform::lock_held(as_pointer(from), to - from);
+    if (held == platform::hold::none || held == platform::hold::unknown) return 0;
+    while (from < to) {
+      const auto found = platform::state_of_foreign(as_pointer(from));
+      const std::uintptr_t stop = found.size < to - from ? from + found.size : to;
+      if (found.refusal != 0) return found.refusal;
+      if (!locked_before_.reserve_nodes(1) || !concealed_before_.reserve_nodes(1)) return ENOMEM;
+      if (found.locked) locked_before_.add(from, stop);
+      if (found.locked && found.concealed) concealed_before_.add(from, stop);
+      from = stop;
     }
-  }
-  return found;
+    return 0;
+  });
+  if (refusal != 0) forget_own(begin, end);
+  return refusal;
 }
 
-bool ledger::reserve_nodes(std::size_t count) {
-  constexpr std::size_t batch = 64;
-  if (free_count_ > count) return true;
-  auto* const nodes = metadata::take_array<interval>(batch);
-  if (nodes == nullptr) return false;
-  for (std::size_t index = 0; index < batch; ++index) give_node(nodes + index);
-  return true;
+void ledger::forget_own(std::uintptr_t begin, std::uintptr_t end) {
+  (void)for_each_gap(claims_, begin, end, [&](std::uintptr_t from, std::uintptr_t to) {
+    if (locked_before_.reserve_nodes(1)) locked_before_.remove(from, to);
+    if (concealed_before_.reserve_nodes(1)) concealed_before_.remove(from, to);
+    return 0;
+  });
 }
 
-ledger::interval* ledger::take_node(std::uintptr_t begin, std::uintptr_t end) {
-  interval* const node = free_;
-  free_ = node->right;
-  --free_count_;
-  *node = {begin, end, static_cast<std::uint32_t>(random_.below(65536) << 16 | random_.below(65536)), nullptr, nullptr};
-  return node;
-}
-
-void ledger::give_node(interval* node) {
-  node->right = free_;
-  free_ = node;
-  ++free_count_;
-}
-
-void ledger::give_nodes(interval* tree) {
-  while (tree != nullptr) {
-    give_nodes(tree->left);
-    interval* const right = tree->right;
-    give_node(tree);
-    tree = right;
-  }
-}
-
-// Intervals that begin below `at`, and the others.
-void ledger::split(interval* tree, std::uintptr_t at, interval*& below, interval*& above) {
-  if (tree == nullptr) {
-    below = above = nullptr;
-  } else if (tree->begin < at) {
-    split(tree->right, at, tree->right, above);
-    below = tree;
-  } else {
-    split(tree->left, at, below, tree->left);
-    above = tree;
-  }
-}
-
-ledger::interval* ledger::merge(interval* below, interval* above) {
-  if (below == nullptr) return above;
-  if (above == nullptr) return below;
-  if (below->rank >= above->rank) {
-    below->right = merge(below->right, above);
-    return below;
-  }
-  above->left = merge(below, above->left);
-  return above;
-}
-
-// Makes [begin, end) one interval with all that it overlaps or touches. Requires one node in reserve.
-void ledger::add(std::uintptr_t begin, std::uintptr_t end) {
-  const interval* const first = first_ending_after(begin - 1);
-  if (first != nullptr && first->begin < begin) begin = first->begin;
-  interval* below = nullptr;
-  interval* rest = nullptr;
-  split(root_, begin, below, rest);
-  interval* touched = nullptr;
-  interval* above = nullptr;
-  split(rest, end + 1, touched, above);
-  const interval* last = touched;
-  while (last != nullptr && last->right != nullptr) last = last->right;
-  if (last != nullptr && last->end > end) end = last->end;
-  give_nodes(touched);
-  root_ = merge(merge(below, take_node(begin, end)), above);
-}
-
-// Takes [begin, end) out of the set. Requires one node in reserve.
-void ledger::remove(std::uintptr_t begin, std::uintptr_t end) {
-  const interval* const first = first_ending_after(begin);
-  if (first == nullptr || first->begin >= end) return;
-  const std::uintptr_t front = first->begin < begin ? first->begin : begin;
-  interval* below = nullptr;
-  interval* rest = nullptr;
-  split(root_, front, below, rest);
-  interval* touched = nullptr;
-  interval* above = nullptr;
-  split(rest, end, touched, above);
-  const interval* last = touched;
-  while (last->right != nullptr) last = last->right;
-  const std::uintptr_t back = last->end > end ? last->end : end;
-  give_nodes(touched);
-  if (front < begin) below = merge(below, take_node(front, begin));
-  if (back > end) above = merge(take_node(end, back), above);
-  root_ = merge(below, above);
+// Undoes hold() for those pages of [begin, end) in which no byte is claimed.
+platform::error ledger::let_go(std::uintptr_t begin, std::uintptr_t end, undo what) {
+  platform::error refusal = 0;
+  (void)for_each_unclaimed(begin, end, [&](std::uintptr_t from, std::uintptr_t to) {
+    if (what == undo::lock_and_advice) {
+      (void)for_each_gap(concealed_before_, from, to, [](std::uintptr_t first, std::uintptr_t last) {
+        (void)platform::reveal(as_pointer(first), last - first);
+        return 0;
+      });
+    }
+    (void)for_each_gap(locked_before_, from, to, [&](std::uintptr_t first, std::uintptr_t last) {
+      if (const auto one = platform::unlock_foreign(as_pointer(first), last - first); one != 0 && refusal == 0) refusal = one;
+      return 0;
+    });
+    return 0;
+  });
+  forget_own(begin, end);
+  return refusal;
 }
 
 }  // namespace lockfast::internal

@@ -4,12 +4,10 @@
 //    claims      [==)     [===============)
 //    locked   |########|########|########|        |       a page is locked while any byte of it is claimed
 //
-// Claims are kept as disjoint, non-adjacent intervals in a treap (Seidel and Aragon 1996) of out-of-line nodes, so that a
-// claim costs the logarithm of their number.
-//
 // Invariants
-//   1. A page that holds a claimed byte is locked and left out of core dumps; the ledger locked it.
-//   2. Intervals are not empty, do not overlap and do not touch.
+//   1. A page that holds a claimed byte is locked and left out of core dumps.
+//   2. What the program had locked before the first claim stays locked after the last; what was left out of core dumps besides
+//      stays so. A refusal changes neither.
 //   3. Pages of the allocator's own regions are never locked or unlocked from here: their lock is their secret's.
 //
 // Threads: one mutex, held across the system calls, so that two claims of one page are never half made.
@@ -19,7 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "allocator/random.h"
+#include "allocator/interval_set.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -31,8 +29,8 @@ class ledger {
   // The process's one.
   [[nodiscard]] static ledger& of_process();
 
-  // Claims length bytes at address; the system's errno, or ENOMEM when they pass the end of the address space, with nothing
-  // changed.
+  // Claims length bytes at address; the system's errno, ENOMEM when they pass the end of the address space, or ENOTSUP where the
+  // system takes a lock and does not hold the pages by it, with nothing changed.
   [[nodiscard]] platform::error claim(void* address, std::size_t length);
 
   // Wipes length bytes at address, which must be writable, and gives up the claim on them; ENOMEM with nothing changed. Any
@@ -45,32 +43,20 @@ class ledger {
   void after_fork_in_child();
 
  private:
-  struct interval {
-    std::uintptr_t begin;
-    std::uintptr_t end;
-    std::uint32_t rank;
-    interval* left;
-    interval* right;
-  };
+  enum class undo : unsigned char { lock, lock_and_advice };
 
-  [[nodiscard]] const interval* first_ending_after(std::uintptr_t address) const;
-  [[nodiscard]] bool page_claimed(std::uintptr_t page) const;
+  template <class Act>
+  platform::error for_each_unclaimed(std::uintptr_t begin, std::uintptr_t end, Act act) const;
   [[nodiscard]] platform::error hold(std::uintptr_t begin, std::uintptr_t end);
-  platform::error let_go(std::uintptr_t begin, std::uintptr_t end);
-  [[nodiscard]] bool reserve_nodes(std::size_t count);
-  void add(std::uintptr_t begin, std::uintptr_t end);
-  void remove(std::uintptr_t begin, std::uintptr_t end);
-  [[nodiscard]] interval* take_node(std::uintptr_t begin, std::uintptr_t end);
-  void give_node(interval* node);
-  void give_nodes(interval* tree);
-  static void split(interval* tree, std::uintptr_t at, interval*& below, interval*& above);
-  [[nodiscard]] static interval* merge(interval* below, interval* above);
+  [[nodiscard]] platform::error note_own(std::uintptr_t begin, std::uintptr_t end);
+  void forget_own(std::uintptr_t begin, std::uintptr_t end);
+  platform::error let_go(std::uintptr_t begin, std::uintptr_t end, undo what);
 
   platform::mutex exclusion_;
-  random_choice random_;
-  interval* root_ = nullptr;
-  interval* free_ = nullptr;
-  std::size_t free_count_ = 0;
+  interval_set claims_;
+  // Whole pages, each with a claimed byte: what the program had asked for them itself.
+  interval_set locked_before_;
+  interval_set concealed_before_;
 };
 
 }  // namespace lockfast::internal

@@ -1,4 +1,5 @@
-// not_had.cc - the answers of a host that has neither hidden memory nor guard markers, protection keys or permanent pages.
+// not_had.cc - the answers of a host that has neither hidden memory nor guard markers, protection keys or permanent pages, and
+// that does not tell which pages are locked.
 //
 // What asks is answered; nobody calls the rest after such an answer, and it refuses.
 #include <cerrno>
@@ -26,5 +27,9 @@ void set_key_access(key, access) {}
 access key_access(key) { return access::read_write; }
 
 void seal(std::byte*, std::size_t) {}
+
+hold lock_held(const std::byte*, std::size_t) { return hold::unknown; }
+error foreign_refusal(const std::byte*, std::size_t) { return 0; }
+foreign_pages state_of_foreign(const std::byte*) { return {page_size(), false, false, 0}; }
 
 }  // namespace lockfast::platform

@@ -61,6 +61,11 @@ void release(std::byte* address, std::size_t size);
 // Where not, whoever opens them locks them again.
 [[nodiscard]] error closed_lock_error();
 
+// How many of some pages the system holds in RAM by a lock, whoever asked for the lock and whatever took it off since. Asks the
+// system; of more than 512 pages, of 512 that lie evenly apart. unknown where the system does not tell. Changes nothing.
+enum class hold : unsigned char { none, some, all, unknown };
+[[nodiscard]] hold lock_held(const std::byte* address, std::size_t size);
+
 // Gives the frames of unlocked pages back: zeros when they are touched again.
 void discard(std::byte* address, std::size_t size);
 
@@ -129,6 +134,18 @@ void seal(std::byte* address, std::size_t size);
 
 // ---- The caller's own memory: whole pages that it mapped itself ---------------------------------------------------------
 
+// Why pages cannot all be locked, as far as that shows before one of them is: ENOMEM where they are not all mapped, ENOMEM or
+// EPERM where `size` of them alone is over the limit; 0 where there is nothing against it. Takes no longer for more pages.
+[[nodiscard]] error foreign_refusal(const std::byte* address, std::size_t size);
+// What the program has asked for the pages that begin at address, the same for the next `size` bytes: their lock, and their
+// absence from core dumps. A refusal, ENOTSUP, where the system takes a lock of such memory and does not hold it in RAM.
+struct foreign_pages {
+  std::size_t size;  // a page at least
+  bool locked;
+  bool concealed;
+  error refusal;
+};
+[[nodiscard]] foreign_pages state_of_foreign(const std::byte* address);
 // Locks pages; ENOMEM for what is not mapped. A refusal may leave some of the pages locked: the caller unlocks those that
 // nobody claims.
 [[nodiscard]] error lock_foreign(std::byte* address, std::size_t size);

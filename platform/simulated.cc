@@ -40,6 +40,7 @@ struct host {
   std::map<std::byte*, reserved_block> blocks;
   std::set<std::uintptr_t> foreign_locked;
   std::set<std::uintptr_t> foreign_concealed;
+  std::set<std::uintptr_t> foreign_unlockable;
   std::size_t counts[static_cast<std::size_t>(call::count_of_calls)] = {};
   std::size_t until_refusal = 0;
   bool refused = false;
@@ -62,6 +63,11 @@ host& the_host() {
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "simulated: %s\n", what);
   std::abort();
+}
+
+std::uintptr_t page_of(const void* address) {
+  const std::size_t page = the_host().page;
+  return reinterpret_cast<std::uintptr_t>(address) / page * page;
 }
 
 void counted(host& in, call which) { ++in.counts[static_cast<std::size_t>(which)]; }
@@ -101,6 +107,15 @@ void for_each_page(host& in, std::byte* address, std::size_t size, Visit visit) 
   if (offset % in.page != 0 || size % in.page != 0 || size == 0) fail("address or size that is no multiple of a page");
   if (offset + size > block.pages.size() * in.page) fail("pages that are not reserved");
   for (std::size_t at = 0; at < size; at += in.page) visit(pages[(offset + at) / in.page], address + at);
+}
+
+// Null where nothing is reserved.
+const page_state* state_at(const host& in, const std::byte* page) {
+  auto after = in.blocks.upper_bound(const_cast<std::byte*>(page));
+  if (after == in.blocks.begin()) return nullptr;
+  const auto& [base, block] = *std::prev(after);
+  const auto index = static_cast<std::size_t>(page - base) / in.page;
+  return index < block.pages.size() ? &block.pages[index] : nullptr;
 }
 
 void require_wiped(const host& in, const std::byte* page, const char* what) {
@@ -185,6 +200,17 @@ error lock(std::byte* address, std::size_t size) {
 }
 
 error closed_lock_error() { return the_host().closing_unlocks ? ENOTSUP : 0; }
+
+hold lock_held(const std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  std::size_t locked = 0;
+  for (std::size_t at = 0; at < size; at += in.page) {
+    const page_state* const reserved = state_at(in, address + at);
+    locked += reserved != nullptr ? reserved->locked : in.foreign_locked.contains(reinterpret_cast<std::uintptr_t>(address + at));
+  }
+  return locked == 0 ? hold::none : locked * in.page == size ? hold::all : hold::some;
+}
 
 error unlock(std::byte* address, std::size_t size) {
   host& in = the_host();
@@ -291,12 +317,26 @@ reservation reserve_again(std::byte* address, std::size_t, fork_policy) {
   return made;
 }
 
+error foreign_refusal(const std::byte*, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  return size > in.lock_limit ? ENOMEM : 0;
+}
+
+foreign_pages state_of_foreign(const std::byte* address) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  const auto page = reinterpret_cast<std::uintptr_t>(address);
+  return {in.page, in.foreign_locked.contains(page), in.foreign_concealed.contains(page), 0};
+}
+
 error lock_foreign(std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   if (refuses(in, call::lock_foreign)) return ENOMEM;
   for (std::size_t at = 0; at < size; at += in.page) {
     const auto page = reinterpret_cast<std::uintptr_t>(address + at);
+    if (in.foreign_unlockable.contains(page)) continue;
     // As the system's, a refusal half-way leaves the first pages locked.
     if (!in.foreign_locked.contains(page) && locked_bytes(in) + in.page > in.lock_limit) return ENOMEM;
     in.foreign_locked.insert(page);
@@ -373,6 +413,7 @@ void reset() {
   in.fork_error = 0;
   in.guard_markers = false;
   in.closing_unlocks = false;
+  in.foreign_unlockable.clear();
 }
 
 void refuse_nth(std::size_t n) {
@@ -447,16 +488,27 @@ std::size_t bytes_marked() {
   return pages_that(in, &page_state::marked) * in.page;
 }
 
+void lock_as_program(const void* address) { the_host().foreign_locked.insert(page_of(address)); }
+void conceal_as_program(const void* address) { the_host().foreign_concealed.insert(page_of(address)); }
+void set_unlockable(const void* address) { the_host().foreign_unlockable.insert(page_of(address)); }
+
+void unlock_everything() {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  in.foreign_locked.clear();
+  for (auto& [base, block] : in.blocks) {
+    for (page_state& page : block.pages) page.locked = false;
+  }
+}
+
 bool foreign_locked(const void* address) {
   host& in = the_host();
-  const auto page = reinterpret_cast<std::uintptr_t>(address) / in.page * in.page;
-  return in.foreign_locked.contains(page);
+  return in.foreign_locked.contains(page_of(address));
 }
 
 bool foreign_concealed(const void* address) {
   host& in = the_host();
-  const auto page = reinterpret_cast<std::uintptr_t>(address) / in.page * in.page;
-  return in.foreign_concealed.contains(page);
+  return in.foreign_concealed.contains(page_of(address));
 }
 
 }  // namespace simulated

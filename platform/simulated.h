@@ -74,6 +74,12 @@ void set_closing_unlocks(bool does);
 // Pages of the caller's own memory that are locked.
 [[nodiscard]] bool foreign_locked(const void* address);
 [[nodiscard]] bool foreign_concealed(const void* address);
+// What a program does to its own page by itself, and memory whose lock the system takes without holding it in RAM.
+void lock_as_program(const void* address);
+void conceal_as_program(const void* address);
+void set_unlockable(const void* address);
+// Takes every lock off, as munlockall does: pages that are reserved and pages of the caller's own.
+void unlock_everything();
 
 // Files of directories of ours that were not removed, or not closed.
 [[nodiscard]] std::size_t files_left();

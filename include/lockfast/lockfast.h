@@ -132,8 +132,11 @@ LOCKFAST_API int lockfast_compartment_protect(struct lockfast_compartment *compa
 /* ---- The caller's own memory ----------------------------------------------------------------------------------------- */
 
 /* Claims length bytes at address, aligned or not: a page is locked in RAM, and kept out of core dumps, while any byte of it
- * is claimed. Claims are a set: claiming twice changes nothing. Refusals, all of which change nothing: ENOMEM - over
- * RLIMIT_MEMLOCK, not mapped, or past the end of the address space; EPERM - a limit of 0; else the system's errno. */
+ * is claimed. Claims are a set: claiming twice changes nothing. What the program locked itself before the first claim stays
+ * locked after the last one, and stays out of core dumps if the program asked for that as well. Refusals, all of which
+ * change nothing: ENOMEM - over RLIMIT_MEMLOCK, not mapped, or past the end of the address space; EPERM - a limit of 0;
+ * ENOTSUP - memory that the system does not hold in RAM, although it takes a lock of it (on Linux MAP_DROPPABLE, hugetlb and
+ * maps of devices); else the system's errno. */
 LOCKFAST_API int lockfast_mlock(void *address, size_t length);
 
 /* Wipes length bytes at address, claimed or not, and gives up the claim on them; a page whose last claimed byte this was is

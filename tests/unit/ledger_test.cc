@@ -128,6 +128,55 @@ TEST_CASE("pages that can't be left out of dumps are not locked either") {
   c.agrees();
 }
 
+TEST_CASE("what the program locked itself stays locked, through a claim and its end, and through a refusal") {
+  client c;
+  simulated::lock_as_program(c.memory.get() + 2 * page);
+  simulated::lock_as_program(c.memory.get() + 3 * page);
+  simulated::conceal_as_program(c.memory.get() + 3 * page);
+  const auto program_has_its_own = [&] {
+    for (std::size_t which = 0; which < page_count; ++which) {
+      CAPTURE(which);
+      CHECK(simulated::foreign_locked(c.memory.get() + which * page) == (which == 2 || which == 3));
+      CHECK(simulated::foreign_concealed(c.memory.get() + which * page) == (which == 3));
+    }
+  };
+  SUBCASE("a claim and its end") {
+    c.claim(page + 100, 4 * page);
+    CHECK(simulated::foreign_concealed(c.memory.get() + 2 * page));
+    c.disclaim(page + 100, 4 * page);
+    program_has_its_own();
+  }
+  SUBCASE("two claims of one page") {
+    c.claim(3 * page + 10, 10);
+    c.claim(3 * page + 30, 10);
+    c.disclaim(3 * page + 10, 10);
+    c.disclaim(3 * page + 30, 10);
+    program_has_its_own();
+  }
+  SUBCASE("a lock that is refused half-way") {
+    simulated::set_lock_limit(simulated::bytes_locked() + page);
+    CHECK(ledger::of_process().claim(c.memory.get(), page * page_count) == ENOMEM);
+    program_has_its_own();
+  }
+  SUBCASE("advice that is refused") {
+    simulated::refuse_nth(2);
+    CHECK(ledger::of_process().claim(c.memory.get(), page * page_count) == EINVAL);
+    program_has_its_own();
+  }
+  simulated::reset();
+  simulated::unlock_everything();
+  REQUIRE(lockfast::platform::reveal(reinterpret_cast<std::byte*>(c.memory.get()), page * page_count) == 0);
+}
+
+TEST_CASE("memory that the system takes a lock of and does not hold is refused with ENOTSUP") {
+  client c;
+  simulated::set_unlockable(c.memory.get() + 5 * page);
+  CHECK(ledger::of_process().claim(c.memory.get() + 4 * page, 3 * page) == ENOTSUP);
+  c.agrees();
+  c.claim(4 * page, page);
+  c.agrees();
+}
+
 TEST_CASE("a range past the end of the address space is refused") {
   CHECK(ledger::of_process().claim(reinterpret_cast<void*>(UINTPTR_MAX - 100), 200) == ENOMEM);
   CHECK(ledger::of_process().disclaim(reinterpret_cast<void*>(UINTPTR_MAX - 100), 200) == ENOMEM);
