@@ -74,6 +74,15 @@ function(lockfast_exports target objects)
   target_sources(${target} PRIVATE ${list})
 endfunction()
 
+# lockfast_public_headers(target): those of the C interface, and those of C++ that are on top of it alone.
+function(lockfast_public_headers target)
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp)
+endfunction()
+
 # lockfast_library(name EXPORT_NAME export OBJECTS ...): a shared and a static library of the same objects, installed and
 # exported as lockfast::export and lockfast::export_static. Linked as C, so that a C++ run-time library cannot slip in.
 function(lockfast_library name)
@@ -85,11 +94,7 @@ function(lockfast_library name)
     add_library(${target} ${kind} ${objects})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C)
     target_link_libraries(${target} PRIVATE ${lockfast_system_libraries})
-    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
-                   ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h
-                   ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
-                   ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp
-                   ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp)
+    lockfast_public_headers(${target})
     install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
   endforeach()
   set_target_properties(${name}_shared PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME} VERSION ${PROJECT_VERSION}
@@ -103,6 +108,45 @@ function(lockfast_library name)
   target_link_options(${name}_shared PRIVATE $<$<C_COMPILER_ID:GNU>:-static-libgcc>)
   add_library(lockfast::${arg_EXPORT_NAME} ALIAS ${name}_shared)
   add_library(lockfast::${arg_EXPORT_NAME}_static ALIAS ${name}_static)
+endfunction()
+
+# The functions that the drop-in has in libsodium's place.
+set(lockfast_sodium_functions malloc allocarray free mprotect_noaccess mprotect_readonly mprotect_readwrite mlock munlock memzero
+                              memcmp stackzero)
+
+# lockfast_sodium_wrap_library(OBJECTS ...): the drop-in for a program that links libsodium.a (docs/sodium.md), in which calls go to
+# __wrap_sodium_malloc and so on. lockfast::sodium_wrap is the shared drop-in, which has these names too; lockfast::sodium_wrap_static
+# is an archive without the others, of which a linker would take a second definition. Both bring the linker's options, which a file
+# has for those who call it by hand.
+function(lockfast_sodium_wrap_library)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "OBJECTS")
+  list(TRANSFORM arg_OBJECTS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+  list(TRANSFORM lockfast_sodium_functions PREPEND --wrap=sodium_ OUTPUT_VARIABLE lines)
+  list(TRANSFORM lines PREPEND LINKER: OUTPUT_VARIABLE options)
+
+  target_sources(lockfast-sodium_shared PRIVATE $<TARGET_OBJECTS:lockfast_sodium_wrap>)
+  add_library(lockfast-sodium-wrap_shared INTERFACE)
+  target_link_libraries(lockfast-sodium-wrap_shared INTERFACE lockfast-sodium_shared)
+
+  add_library(lockfast-sodium-wrap_static STATIC ${objects})
+  set_target_properties(lockfast-sodium-wrap_static PROPERTIES OUTPUT_NAME lockfast-sodium-wrap LINKER_LANGUAGE C)
+  lockfast_public_headers(lockfast-sodium-wrap_static)
+  lockfast_static_link(lockfast-sodium-wrap_static)
+
+  foreach(kind shared static)
+    target_link_options(lockfast-sodium-wrap_${kind} INTERFACE ${options})
+  endforeach()
+  set_target_properties(lockfast-sodium-wrap_shared PROPERTIES EXPORT_NAME sodium_wrap)
+  set_target_properties(lockfast-sodium-wrap_static PROPERTIES EXPORT_NAME sodium_wrap_static)
+  add_library(lockfast::sodium_wrap ALIAS lockfast-sodium-wrap_shared)
+  add_library(lockfast::sodium_wrap_static ALIAS lockfast-sodium-wrap_static)
+  install(TARGETS lockfast-sodium-wrap_shared EXPORT lockfast)
+  install(TARGETS lockfast-sodium-wrap_static EXPORT lockfast FILE_SET HEADERS)
+
+  list(JOIN lines "\n" text)
+  file(WRITE ${CMAKE_BINARY_DIR}/sodium.wrap "${text}\n")
+  install(PROGRAMS ${PROJECT_SOURCE_DIR}/compat/lockfast-served DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${CMAKE_BINARY_DIR}/sodium.wrap DESTINATION ${CMAKE_INSTALL_LIBDIR}/lockfast)
 endfunction()
 
 # lockfast_boojum_library(): lockfast::boojum and lockfast::boojum_static, on liblockfast of the same kind and on libcrypto.

@@ -39,6 +39,10 @@ plain drop_in drop_in.c -llockfast-sodium
 plain drop_in_static drop_in.c -l:liblockfast-sodium.a
 plain standalone drop_in.c -DSTANDALONE -llockfast-sodium-standalone
 plain standalone_static drop_in.c -DSTANDALONE -l:liblockfast-sodium-standalone.a
+if [[ -f $($CC -print-file-name=libsodium.a) ]]; then
+  plain beside_archive static_sodium.c "-Wl,@$prefix/$libdir/lockfast/sodium.wrap" -l:libsodium.a -l:liblockfast-sodium-wrap.a
+  "$prefix/bin/lockfast-served" "$scratch/beside_archive"
+fi
 
 for program in native_static drop_in_static standalone_static; do
   ! readelf -d "$scratch/$program" | grep -q 'NEEDED.*lockfast' || fail "$program is not static"
