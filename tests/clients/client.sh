@@ -4,6 +4,7 @@
 #   needs PROGRAM PACKAGE            skips the test where the program is not installed
 #   served PROGRAM ARGUMENT...       runs it with the drop-in in libsodium's place, without a terminal
 #   fails COMMAND...                 succeeds when the command fails by its own choice
+#   by_name PROGRAM ARGUMENT...      runs one that looks libsodium's functions up and checks itself whose they are
 #   was_served PROGRAM SYMBOL...     checks that its calls of these symbols were bound to the drop-in, and were made
 set -euo pipefail
 
@@ -33,6 +34,14 @@ needs() {
 served() {
   setsid --wait timeout 120 env LD_PRELOAD="$drop_in:$report" LOCKFAST_REPORT="$scratch/served" LOCKFAST_OPTIONS= \
     LD_DEBUG=bindings LD_DEBUG_OUTPUT="$scratch/bindings" "$@"
+}
+
+by_name() {
+  local status=0
+  served "$@" || status=$?
+  ((status != skipped)) || exit "$skipped"
+  ((status == 0)) || fail "$*: status $status"
+  grep -qE '^[^ ]+ allocations=[1-9]' "$scratch/served" || fail "$1 allocated nothing from the drop-in"
 }
 
 fails() {

@@ -1,9 +1,9 @@
 # exports.sh - checks that a shared library exports what the headers declare, unversioned and no more, and needs libc alone.
 #
-#   exports.sh LIBRARY HEADERS native|drop_in|standalone
+#   exports.sh LIBRARY HEADERS native|drop_in|standalone BY_NAME      BY_NAME: 1 where the drop-in has a dlsym, else 0
 set -euo pipefail
 export LC_ALL=C
-library=$1 headers=$2 kind=$3
+library=$1 headers=$2 kind=$3 by_name=$4
 
 # declared HEADER PREFIX: the functions that a header declares.
 declared() { sed -nE "s/^LOCKFAST_API [^(]*[ *]($2_[a-z_0-9]+)\(.*/\1/p" "$headers/$1"; }
@@ -12,10 +12,11 @@ expected() {
   declared lockfast.h lockfast
   case $kind in
     native) ;;
-    # Under the names of --wrap too.
+    # Under the names of --wrap too; and dlsym, where the system's can be found behind it.
     drop_in)
       declared sodium.h sodium | grep -vx sodium_init
       declared sodium.h sodium | grep -vx sodium_init | sed 's/^/__wrap_/'
+      if ((by_name)); then echo dlsym; fi
       ;;
     standalone) declared sodium.h sodium ;;
   esac
