@@ -17,7 +17,6 @@ const char* line_of(breach reason) {
     case breach::write_after_free: return "lockfast: write after free: a freed secret's bytes were changed\n";
     case breach::access_refused:
       return "lockfast: access refused: the system would not change the access of a secret's pages\n";
-    case breach::lock_not_given_up: return "lockfast: lock not given up: the system would not unlock wiped pages\n";
     case breach::bad_options: return "lockfast: bad options: LOCKFAST_OPTIONS has an unknown key or value\n";
     case breach::no_crash_handler: return "lockfast: no crash handler: the system would not install what crash=wipe asks for\n";
     case breach::access_conflict: return "lockfast: access conflict: a writer beside other views of one secret\n";

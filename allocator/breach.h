@@ -13,7 +13,6 @@ enum class breach : unsigned char {
   inner_pointer,
   write_after_free,
   access_refused,
-  lock_not_given_up,
   bad_options,
   no_crash_handler,
   access_conflict,

@@ -45,6 +45,7 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
   span_list& list = lists_[page_count - 1];
   if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true};
+  if (span* const kept = list.take_kept(); kept != nullptr) return {kept, true};
   if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
   return {grow(page_count, refusal), false};
 }

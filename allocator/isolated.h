@@ -93,7 +93,9 @@ class isolated_arena {
   void put_back(span& unopened);
   void keep_idle(span& freed);
   void keep_large_idle(span& freed);
-  void retire(span& idle);
+  // Gives an idle span's pages back, or keeps them where the system does not take them; how many bytes went back.
+  std::size_t retire(span& idle);
+  [[nodiscard]] span* take_kept_large();
   void release_large(span_region& emptied);
   void release_vacant_regions();
   void release(span_region& vacant);
@@ -116,6 +118,7 @@ class isolated_arena {
   span_region* empty_[small_pages] = {};           // records of released regions, by their spans' page count
   span_region* empty_large_ = nullptr;             // the same, of one span each
   span_region* large_idle_[most_large_idle] = {};  // oldest first
+  span* kept_large_ = nullptr;                     // whose pages the system did not take back
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
   fork_copy copy_;

@@ -82,6 +82,13 @@ isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool ex
     kept->begin()->set(span::state::busy);
     return {kept->begin(), true};
   }
+  for (span** link = &kept_large_; exact && *link != nullptr; link = &(*link)->next) {
+    span* const kept = *link;
+    if (kept->home.place_pages() != page_count || kept->run_size() != page_count * page_) continue;
+    *link = kept->next;
+    kept->set(span::state::busy);
+    return {kept, true};
+  }
   span_region* const record = take_record(page_count, empty_large_, 1);
   if (record == nullptr) {
     refusal = ENOMEM;
@@ -130,16 +137,33 @@ void isolated_arena::keep_large_idle(span& freed) {
   for (std::size_t index = 0; index < surplus_count; ++index) retire(*surplus[index]->begin());
 }
 
-void isolated_arena::retire(span& idle) {
+std::size_t isolated_arena::retire(span& idle) {
   if (!policy_.trap_freed && idle.run() != nullptr && !idle.untouched()) {
     end_process(breach::write_after_free, policy_.signal);
   }
-  if (idle.run() != nullptr && !idle.retire()) end_process(breach::lock_not_given_up, policy_.signal);
-  if (is_large(idle.home)) {
+  const std::size_t bytes = idle.run_size();
+  const bool given_back = idle.run() == nullptr || idle.retire();
+  if (!is_large(idle.home)) {
+    span_list& list = lists_[idle.home.place_pages() - 1];
+    given_back ? list.put_fresh(idle) : list.keep(idle);
+  } else if (given_back) {
     release_large(idle.home);
   } else {
-    lists_[idle.home.place_pages() - 1].put_fresh(idle);
+    const scoped_lock held(growth_);
+    idle.next = kept_large_;
+    kept_large_ = &idle;
+    idle.set(span::state::idle);
   }
+  return given_back ? bytes : 0;
+}
+
+span* isolated_arena::take_kept_large() {
+  const scoped_lock held(growth_);
+  span* const taken = kept_large_;
+  if (taken == nullptr) return nullptr;
+  kept_large_ = taken->next;
+  taken->set(span::state::busy);
+  return taken;
 }
 
 void isolated_arena::release_large(span_region& emptied) {
@@ -167,12 +191,24 @@ void isolated_arena::release_vacant_regions() {
 
 std::size_t isolated_arena::trim() {
   std::size_t bytes = 0;
-  for (span_list& list : lists_) {
-    for (span* idle = list.take_any_idle(); idle != nullptr; idle = list.take_any_idle()) {
-      bytes += idle->run_size();
-      retire(*idle);
+  // What was kept before may go now; what is not, comes back to its list.
+  const auto retire_kept = [&](auto take) {
+    span* all = nullptr;
+    for (span* one = take(); one != nullptr; one = take()) {
+      one->next = all;
+      all = one;
     }
+    while (all != nullptr) {
+      span& one = *all;
+      all = one.next;
+      bytes += retire(one);
+    }
+  };
+  for (span_list& list : lists_) {
+    retire_kept([&] { return list.take_kept(); });
+    for (span* idle = list.take_any_idle(); idle != nullptr; idle = list.take_any_idle()) bytes += retire(*idle);
   }
+  retire_kept([&] { return take_kept_large(); });
   for (;;) {
     span_region* kept = nullptr;
     {
@@ -182,8 +218,7 @@ std::size_t isolated_arena::trim() {
       large_idle_pages_ -= kept->begin()->run_size() / platform::page_size();
       kept->begin()->set(span::state::busy);
     }
-    bytes += kept->begin()->run_size();
-    retire(*kept->begin());
+    bytes += retire(*kept->begin());
   }
   release_vacant_regions();
   return bytes;
@@ -254,6 +289,7 @@ void isolated_arena::after_fork_in_child() {
   for (span_list& list : lists_) list.reset_in_child();
   large_idle_count_ = 0;
   large_idle_pages_ = 0;
+  kept_large_ = nullptr;
 
   const bool absent = policy_.fork == platform::fork_policy::absent;
   place_copies_in_child();

@@ -157,7 +157,7 @@ class alignas(64) slab {
   // Refused when they can't be had so, or with ENOSPC when there are no more in this slab; with nothing changed.
   [[nodiscard]] platform::error open_more(const opening& how);
   // Unlocks and closes every page and gives their frames back; requires every slot free, in free_slots. False when the system
-  // does not take the lock off; the pages are wiped.
+  // does not take them back; the pages are wiped, and otherwise as before.
   [[nodiscard]] bool retire();
   [[nodiscard]] platform::error protect(platform::access to) { return platform::protect(run_, opened_, to); }
   // Locks again, where closing took the lock off, what is locked while it is open. A refusal is returned, or kept in lock_error()

@@ -93,7 +93,7 @@ void slab_list::put(const slot_ref* freed, std::size_t count) {
     const bool linked = to.free_count() != 0;
     to.put_free(freed[at].index);
     if (!serves(to)) {
-      if (to.all_free()) retire(to);
+      if (to.all_free() && to.retire()) give_up(to);
       continue;
     }
     if (linked && !to.all_free()) continue;
@@ -102,14 +102,13 @@ void slab_list::put(const slot_ref* freed, std::size_t count) {
   }
 }
 
-void slab_list::retire(slab& empty) {
+void slab_list::give_up(slab& empty) {
   for (slab** link = &all_; *link != nullptr; link = &(*link)->next_of_list) {
     if (*link != &empty) continue;
     *link = empty.next_of_list;
     break;
   }
   if (growing_ == &empty) growing_ = nullptr;
-  if (!empty.retire()) end_process(breach::lock_not_given_up, settings_.signal);
   settings_.space->put(empty);
 }
 
@@ -119,10 +118,11 @@ std::size_t slab_list::trim() {
   for (slab* one = first_; one != nullptr;) {
     slab* const empty = one;
     one = one->next;
-    if (!empty->all_free()) continue;
-    bytes += empty->opened_bytes();
+    const std::size_t opened = empty->opened_bytes();
+    if (!empty->all_free() || !empty->retire()) continue;
+    bytes += opened;
     unlink(*empty);
-    retire(*empty);
+    give_up(*empty);
   }
   return bytes;
 }
@@ -137,10 +137,17 @@ std::size_t slab_list::clear() {
       one.evict(index);
       ++evicted;
     }
-    retire(one);
+    if (one.retire()) {
+      give_up(one);
+    } else {
+      all_ = one.next_of_list;
+      one.list = nullptr;
+      one.within = nullptr;
+    }
   }
   first_ = nullptr;
   last_ = nullptr;
+  growing_ = nullptr;
   return evicted;
 }
 

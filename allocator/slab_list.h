@@ -51,9 +51,10 @@ class slab_list {
   // Puts free slots back, all of this list's slabs. The caller counts them.
   void put(const slot_ref* freed, std::size_t count);
 
-  // Retires the slabs of which every slot waits here; how many bytes.
+  // Retires the slabs of which every slot waits here, but for those whose pages the system does not take back; how many bytes.
   std::size_t trim();
-  // Wipes and frees every live secret, and retires every slab; how many secrets. Requires that no slot is in a front.
+  // Wipes and frees every live secret, and retires every slab; how many secrets. A slab whose pages the system does not take
+  // back is nobody's from then on, wiped. Requires that no slot is in a front.
   std::size_t clear();
 
   // Calls act(slab&) for each slab while none can be retired.
@@ -76,7 +77,8 @@ class slab_list {
   void link(slab& one);
   void unlink(slab& one);
   void enlist(slab& one);
-  void retire(slab& empty);
+  // Hands a slab that gave its pages back to the space.
+  void give_up(slab& closed);
 
   settings settings_ = {};
   platform::mutex exclusion_;

@@ -100,10 +100,14 @@ bool slab::retire() {
   if (!untouched) end(breach::write_after_free);
   wipe(run_, opened_);
   const hiding::scope held;
-  if (hidden()) {
-    if (hiding::unhide(held, run_, opened_, home.policy()) != 0) return false;
-  } else {
-    if (locked_ != 0 && platform::unlock(run_, locked_) != 0) return false;
+  const auto refusal = hidden()       ? hiding::unhide(held, run_, opened_, home.policy())
+                       : locked_ != 0 ? platform::unlock(run_, locked_)
+                                      : 0;
+  if (refusal != 0) {
+    pages_.store(held_by::nobody, std::memory_order_release);
+    return false;
+  }
+  if (!hidden()) {
     close(run_, opened_);
     platform::discard(run_, opened_);
   }

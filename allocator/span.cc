@@ -41,16 +41,23 @@ bool span::whole(const canary_key& key) const {
 }
 
 bool span::retire() {
+  const access before = access_;
   // An idle run is zero, but for what a stray write left in front of the canary.
   if (protect(access::read_write) == 0) wipe_run();
   const hiding::scope held;
   if (hidden()) {
-    if (hiding::unhide(held, run_, run_size_, home.policy()) != 0) return false;
+    if (hiding::unhide(held, run_, run_size_, home.policy()) != 0) {
+      (void)protect(before);
+      return false;
+    }
   } else if (home.marked()) {
     // At the limit on maps it may be refused; the pages then stay as they are, wiped and locked, for the next tenant.
     (void)platform::mark_again(run_, run_size_);
   } else {
-    if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) return false;
+    if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) {
+      (void)protect(before);
+      return false;
+    }
     (void)protect(access::none);
     platform::discard(run_, run_size_);
   }

@@ -117,7 +117,7 @@ class alignas(64) span {
   void wipe_run();
 
   // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
-  // not take the lock off, and then nothing has changed.
+  // not take them back, and then the run is idle as before, and wiped.
   [[nodiscard]] bool retire();
 
   // In a forked child, where no other thread runs. fill_gap: has an empty run where a hidden one stayed with the parent; false

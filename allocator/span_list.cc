@@ -19,6 +19,22 @@ void span_list::put_fresh(span& retired) {
   retired.set(span::state::fresh);
 }
 
+void span_list::keep(span& idle) {
+  const scoped_lock held(exclusion_);
+  idle.next = kept_;
+  kept_ = &idle;
+  idle.set(span::state::idle);
+}
+
+span* span_list::take_kept() {
+  const scoped_lock held(exclusion_);
+  span* const taken = kept_;
+  if (taken == nullptr) return nullptr;
+  kept_ = taken->next;
+  taken->set(span::state::busy);
+  return taken;
+}
+
 bool span_list::withdraw(span_region& vacant) {
   const scoped_lock held(exclusion_);
   for (const span* at = vacant.begin(); at < vacant.end(); ++at) {
@@ -53,6 +69,7 @@ void span_list::reset_in_child() {
   oldest_ = 0;
   ready_count_ = 0;
   fresh_ = nullptr;
+  kept_ = nullptr;
 }
 
 }  // namespace lockfast::internal

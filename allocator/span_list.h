@@ -4,13 +4,14 @@
 //                                                     | full, or over the pool's idle budget
 //                                                     v
 //                                                   fresh (no pages) <-- never used
+//                                                     ^ refused: kept, idle, with its pages
 //
 // A freed span is not used again before as many others have been freed as the quarantine holds, unless a shortage leaves no
 // other.
 //
 // Invariants
-//   1. Quarantined and ready spans are idle: wiped and, where the system allows it, locked. Fresh spans own no pages.
-//   2. live + quarantined + ready + fresh + never used == places, but for the spans that somebody is busy with.
+//   1. Quarantined, ready and kept spans are idle: wiped and, where the system allows it, locked. Fresh spans own no pages.
+//   2. live + quarantined + ready + kept + fresh + never used == places, but for the spans that somebody is busy with.
 //
 // Threads: everything under its mutex, which is held across no system call but the one that seeds the choices.
 #ifndef LOCKFAST_ALLOCATOR_SPAN_LIST_H
@@ -51,10 +52,15 @@ class alignas(64) span_list {
   [[nodiscard]] span* put_idle(span& freed);
   void put_fresh(span& retired);
 
+  // Keeps an idle span, busy with the caller, whose pages the system does not take back: it serves like a fresh one.
+  void keep(span& idle);
+  // One of those, else null; busy with the caller.
+  [[nodiscard]] span* take_kept();
+
   // Takes every span of a region out of the fresh ones, when all that were ever used are fresh; else false, and nothing.
   [[nodiscard]] bool withdraw(span_region& vacant);
 
-  // Any idle span, ready or quarantined, else null; busy with the caller.
+  // Any span that is ready or quarantined, else null; busy with the caller.
   [[nodiscard]] span* take_any_idle();
 
   // Empties the list, for a forked child, which sorts every span anew and chooses by a seed of its own.
@@ -74,6 +80,7 @@ class alignas(64) span_list {
   std::uint32_t ready_limit_ = most_ready;
   std::uint64_t frees_ = 0;
   span* fresh_ = nullptr;
+  span* kept_ = nullptr;
   random_choice random_;
   span* quarantined_[most_quarantined] = {};
   span* ready_[most_ready] = {};

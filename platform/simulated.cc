@@ -50,6 +50,7 @@ struct host {
   error fork_error = 0;
   bool guard_markers = false;
   bool closing_unlocks = false;
+  bool keeps_pages = false;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
   void (*unlock_observer)(const std::byte* address, std::size_t size) = nullptr;
@@ -216,6 +217,7 @@ error unlock(std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   counted(in, call::unlock);
+  if (in.keeps_pages) return ENOMEM;
   if (in.unlock_observer != nullptr) in.unlock_observer(address, size);
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
     require_wiped(in, at, "unlock of pages that are not wiped");
@@ -256,6 +258,7 @@ error unhide(std::byte* address, std::size_t size, fork_policy) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   counted(in, call::unhide);
+  if (in.keeps_pages) return EAGAIN;
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
     if (!page.hidden) fail("unhiding of pages that are not hidden");
     require_wiped(in, at, "unhiding of pages that are not wiped");
@@ -413,6 +416,7 @@ void reset() {
   in.fork_error = 0;
   in.guard_markers = false;
   in.closing_unlocks = false;
+  in.keeps_pages = false;
   in.foreign_unlockable.clear();
 }
 
@@ -450,6 +454,7 @@ void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
 void set_fork_error(int error) { the_host().fork_error = error; }
+void set_keeps_pages(bool does) { the_host().keeps_pages = does; }
 void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }
 
 std::size_t bytes_reserved() {

@@ -63,6 +63,8 @@ void set_guard_markers(bool has);
 void set_map_limit(std::size_t maps);
 // Why a fork policy is not in force, 0 at the start. A forked child has a copy of what is reserved, whatever the policy.
 void set_fork_error(int error);
+// Whether pages can't be unlocked nor hidden ones given back; no, at the start.
+void set_keeps_pages(bool does);
 // Whether closing pages takes their lock off; no, at the start.
 void set_closing_unlocks(bool does);
 

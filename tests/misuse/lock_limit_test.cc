@@ -1,6 +1,7 @@
 // lock_limit_test.cc - RLIMIT_MEMLOCK on the real host: the soft limit, the hard one, and what happens at it.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -60,6 +61,38 @@ TEST_CASE("over the lock limit a required lock is refused with ENOMEM, and a pre
     const ending end = in_child([&] {
       options(preferred ? "lock=preferred" : "lock=required");
       fill(preferred);
+    });
+    CAPTURE(end.text);
+    if (end.skipped()) {
+      MESSAGE("skipped: " << end.text);
+    } else {
+      CHECK(end.clean());
+    }
+  }
+}
+
+TEST_CASE("a secret is freed at the lock limit under mlockall(MCL_FUTURE), and its pages serve again") {
+  for (const bool in_group : {false, true}) {
+    CAPTURE(in_group);
+    const ending end = in_child([=] {
+      options("lock=required");
+      become_ordinary(256 * 1024);
+      const auto make = [=] { return in_group ? lockfast_malloc(4000) : lockfast_malloc_isolated(4000); };
+      std::vector<void*> held;
+      for (void* made = make(); made != nullptr; made = make()) held.push_back(made);
+      prove(held.size() > 20, "secrets up to the limit");
+      if (mlockall(MCL_FUTURE) != 0) skip("mlockall is refused");
+      const std::size_t count = held.size();
+      for (void* const secret : held) lockfast_free(secret);
+      (void)lockfast_trim();
+      held.clear();
+      while (held.size() < count / 2) {
+        held.push_back(make());
+        promised(held.back() != nullptr, "a secret in the pages of those");
+      }
+      struct lockfast_statistics counted;
+      lockfast_statistics(&counted);
+      promised(counted.live == count / 2 && counted.live_unlocked == 0, "all of them locked");
     });
     CAPTURE(end.text);
     if (end.skipped()) {

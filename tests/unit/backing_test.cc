@@ -128,6 +128,43 @@ TEST_CASE("trim gives back the hidden pages of what was freed, while another sec
   }
 }
 
+TEST_CASE("pages that the system does not take back are kept, wiped, counted, and serve again; and go when it takes them") {
+  const auto all_kept = [](const char* hidden, bool in_group, std::size_t size) {
+    check_clean(in_child([=] {
+      options(hidden);
+      simulated::set_hidden_limit(SIZE_MAX);
+      constexpr std::size_t count = 700;
+      held first(in_group, size, count);
+      promised(first.count() == count, "secrets");
+      simulated::set_keeps_pages(true);
+      first.free_all();
+      (void)lockfast_trim();
+      promised(lockfast_trim() == 0, "nothing goes back");
+      struct lockfast_statistics counted;
+      lockfast_statistics(&counted);
+      promised(counted.live == 0 && counted.frees == count, "every secret is freed");
+      promised(counted.bytes_locked == simulated::bytes_hidden() + simulated::bytes_locked(), "what is kept is counted");
+      promised(counted.bytes_locked >= count * 32, "and is there");
+      const std::size_t before = counted.bytes_locked;
+      held second(in_group, size, count);
+      promised(second.count() == count, "secrets again");
+      lockfast_statistics(&counted);
+      promised(counted.bytes_locked <= before + 16 * page, "in the same pages");
+      second.free_all();
+      simulated::set_keeps_pages(false);
+      promised(lockfast_trim() != 0, "they go back");
+      promised(simulated::bytes_hidden() + simulated::bytes_locked() == 0, "all of them");
+    }));
+  };
+  for (const char* const hidden : {"hidden=on", "hidden=off"}) {
+    CAPTURE(hidden);
+    for (const bool in_group : {false, true}) {
+      for (const std::size_t size : {32U, 5000U}) all_kept(hidden, in_group, size);
+    }
+    all_kept(hidden, false, 100000);
+  }
+}
+
 TEST_CASE("with hidden and locked pages used up a required lock is refused, and a preferred one is served with both reasons") {
   for (const bool in_group : {false, true}) {
     for (const bool preferred : {false, true}) {
