@@ -137,6 +137,7 @@ void compartment::start(grouped& family) {
   for (std::size_t index = 0; index < list_count; ++index) {
     lists_[index].start({.space = &family.space(),
                          .capacity = index < size_class::count ? size_class::capacity(index) : 0,
+                         .alignment = slab::alignment,
                          .class_index = static_cast<std::uint8_t>(index),
                          .family = family.family(),
                          .signal = family.chosen().signal,

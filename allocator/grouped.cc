@@ -18,6 +18,13 @@ LOCKFAST_OF_THREAD bool thread_is_ending[family_count] = {};
 
 }  // namespace
 
+// A size class begins where the one below it ends, and is divided by every power of two that divides a size in between: so the
+// alignment of its capacity is one that suits each size of the class.
+std::size_t grouped::natural_alignment(std::size_t capacity) const {
+  const std::size_t divisor = capacity & (0 - capacity);
+  return divisor < policy_.natural_alignment ? divisor : policy_.natural_alignment;
+}
+
 void grouped::start(const policy& chosen) {
   policy_ = chosen;
   space_.start(chosen.fork);
@@ -25,6 +32,7 @@ void grouped::start(const policy& chosen) {
     for (std::size_t index = 0; index < size_class::count; ++index) {
       arena[index].start({.space = &space_,
                           .capacity = size_class::capacity(index),
+                          .alignment = natural_alignment(size_class::capacity(index)),
                           .class_index = static_cast<std::uint8_t>(index),
                           .family = family_,
                           .signal = chosen.signal,

@@ -42,6 +42,8 @@ class grouped {
     bool lock_required = false;              // by the policy
     bool fronts = false;                     // whether threads may have them
     std::size_t front_bytes = 0;             // of each size class, that a thread may keep
+    // A secret lies at a multiple of the largest power of two that divides its size, up to this.
+    std::size_t natural_alignment = slab::alignment;
     platform::error hide_error = ECANCELED;  // why no secret of this family is to be hidden, or 0
   };
 
@@ -112,6 +114,7 @@ class grouped {
                                        slab_list::growth allowed, platform::error& refusal);
   void deallocate_unfronted(slab& in, std::size_t index);
   void keep(slot_ref freed);
+  [[nodiscard]] std::size_t natural_alignment(std::size_t capacity) const;
   [[nodiscard]] std::size_t depth_of(std::size_t class_index) const;
   // This thread's front; no_front when it can have none.
   [[nodiscard]] front& front_of_thread();

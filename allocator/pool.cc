@@ -86,7 +86,9 @@ void pool::start() {
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
   options_ = policy();
-  const policies chosen = policies_of(options_, signal_, arena_count, thread_exits_known);
+  policies chosen = policies_of(options_, signal_, arena_count, thread_exits_known);
+  // What is built for libsodium counts on this, up to a cache line, which is the widest vector too.
+  if (grouped_.family() == drop_in_family) chosen.of_grouped.natural_alignment = 64;
   for (isolated_arena& arena : isolated_) arena.start(chosen.of_isolated);
   grouped_.start(chosen.of_grouped);
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {

@@ -31,11 +31,14 @@ constexpr int most_waits = 1000;
 
 }  // namespace
 
-std::size_t slab::slots_in(std::size_t bytes) const { return (bytes - margin) / stride_; }
+std::size_t slab::slots_in(std::size_t bytes) const { return (bytes - lead()) / stride_; }
 
-bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
-  const std::size_t stride = capacity + overhead;
-  const std::size_t most = (run_size - margin) / stride;
+bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::size_t place_alignment) {
+  const std::size_t before_first = place_alignment - margin;
+  // Without more alignment the capacity says where the next slot begins: of many a multiple of 16, of a single one any number.
+  const std::size_t gap = place_alignment == alignment ? 0 : (0 - (capacity + overhead)) & (place_alignment - 1);
+  const std::size_t stride = capacity + overhead + gap;
+  const std::size_t most = (run_size - before_first) / stride;
   if (most > record_count_) {
     auto* const slots = metadata::take_array<slot>(most);
     auto* const waiting = metadata::take_array<std::uint16_t>(most);
@@ -55,7 +58,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity) {
   run_size_ = run_size;
   stride_ = stride;
   capacity_ = capacity;
-  begin_ = run + margin;
+  begin_ = run + before_first;
   reciprocal_ = most == 1 ? 0 : ~std::uint64_t{0} / stride + 1;
   key_ = canary_key::make();
   pages_.store(held_by::nobody, std::memory_order_release);
@@ -74,8 +77,8 @@ bool slab::whole(std::size_t index, slot::facts known) const {
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + known.shift();
   const slot_canary beside(key_, secret, known.tenant());
-  if (known.is_live_and_full()) return beside.flanks(begin, begin + stride_ - margin);
-  return beside.surrounds(begin, secret, size_of(known), begin + stride_);
+  if (known.is_live_and_full()) return beside.flanks(begin, begin + margin + capacity_);
+  return beside.surrounds(begin, secret, size_of(known), begin + slot_size());
 }
 
 std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
@@ -126,7 +129,7 @@ void slab::evict(std::size_t index) {
   if (!whole(index, known)) end(breach::broken_canary);
   slots_[index].write(known.in(slot::state::free));
   std::atomic_thread_fence(std::memory_order_release);  // as in evict_quick
-  wipe(place(index) - margin, stride_);
+  wipe(place(index) - margin, slot_size());
 }
 
 bool slab::whole(std::size_t index) const { return whole(index, facts(index)); }
@@ -137,7 +140,7 @@ bool slab::whole_or_gone(std::size_t index) const {
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + before.shift();
   const slot_canary beside(key_, secret, before.tenant());
-  const bool same = beside.surrounds(begin, secret, size_of(before), begin + stride_, racing_word);
+  const bool same = beside.surrounds(begin, secret, size_of(before), begin + slot_size(), racing_word);
   std::atomic_thread_fence(std::memory_order_acquire);
   return same || facts(index) != before;
 }
@@ -157,7 +160,7 @@ void slab::resize(std::size_t index, std::size_t size) {
   slots_[index].write(before.in(slot::state::busy));
   std::atomic_thread_fence(std::memory_order_release);
   if (size < size_before) wipe(secret + size, size_before - size);
-  slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + stride_);
+  slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + slot_size());
   if (size > size_before) fill(secret + size_before, fresh_byte, size - size_before);
   slots_[index].write(after.in(slot::state::live));
 }
@@ -178,8 +181,8 @@ void slab::wipe_on_signal() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
     // A free slot that is not zero is being wiped, by whoever may be stopped for good.
     std::byte* const begin = place(index) - margin;
-    for (int waits = 0; facts(index).is_free() && !racing_zero(begin, stride_); ++waits) {
-      if (waits == most_waits) racing_wipe(begin, stride_);
+    for (int waits = 0; facts(index).is_free() && !racing_zero(begin, slot_size()); ++waits) {
+      if (waits == most_waits) racing_wipe(begin, slot_size());
       platform::yield();
     }
     if (!facts(index).is_free()) racing_wipe(secret(index), size(index));

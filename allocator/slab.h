@@ -3,7 +3,8 @@
 //    +-------+---------------------------------------------------------+------------+-------+
 //    | guard | | canary secret canary | canary secret canary |   ...   | not opened | guard |
 //    +-------+---------------------------------------------------------+------------+-------+
-//             ^ 8 bytes of nothing, so that every secret lies at a multiple of 16
+//             ^ a gap, so that every secret lies at a multiple of the slab's alignment; where that is more than 16, one behind
+//               each slot, too. What is written into a gap does not matter.
 //
 //    a slot:   | front: 8 or more | secret: size bytes | rear: 8 or more, up to the slot's end |
 //
@@ -72,7 +73,7 @@ class alignas(64) slab {
   // Bytes of canary in front of a secret and behind it, at least.
   static constexpr std::size_t margin = 8;
   static constexpr std::size_t overhead = 2 * margin;
-  // Every secret's address is a multiple of this.
+  // Every secret's address is a multiple of this, at least.
   static constexpr std::size_t alignment = 16;
 
   explicit slab(slab_region& holder) : home(holder) {}
@@ -144,9 +145,9 @@ class alignas(64) slab {
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
   [[nodiscard]] bool hidden() const { return hide_error_ == 0 && opened_ != 0; }
 
-  // Gives the slab a run and cuts it into slots of a capacity, none of them opened yet; false when there is no memory for the
-  // records of its slots.
-  [[nodiscard]] bool cut(std::byte* run, std::size_t run_size, std::size_t capacity);
+  // Gives the slab a run and cuts it into slots of a capacity, none of them opened yet, whose places are multiples of an
+  // alignment: a power of two from `alignment` to a page. False when there is no memory for the records of its slots.
+  [[nodiscard]] bool cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::size_t place_alignment = alignment);
 
   struct opening {
     enum class lock : std::uint8_t { always, if_possible } wanted;
@@ -218,6 +219,10 @@ class alignas(64) slab {
   }
 
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
+  // Bytes in front of the first slot.
+  [[nodiscard]] std::size_t lead() const { return static_cast<std::size_t>(begin_ - run_); }
+  // Bytes of a slot, the canaries included; stride_ has the gap, too.
+  [[nodiscard]] std::size_t slot_size() const { return capacity_ + overhead; }
   // Which slot an address lies in. It is that slot's place when `past` is below reciprocal_: with that rounded up by less than 1,
   // a place's is at most its offset in the slab, and any other address's is a reciprocal at least.
   struct quotient {

@@ -44,8 +44,8 @@ void slab::renew_in_child(const std::byte* known_then) {
     if (known.is_free() || then == known.bits()) continue;
     std::byte* const begin = place(index) - margin;
     std::byte* const secret = begin + margin + known.shift();
-    wipe(begin, stride_);
-    slot_canary(key_, secret, known.tenant()).surround(begin, secret, size_of(known), begin + stride_);
+    wipe(begin, slot_size());
+    slot_canary(key_, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
   }
 }
 
@@ -71,17 +71,17 @@ void slab::settle_in_child(contents found) {
     if (known.is_free() || known.current_state() == slot::state::entering) {
       // A thread of the parent may have been taking a tenant in or out.
       slots_[index].write(known.in(slot::state::free));
-      wipe(begin, stride_);
+      wipe(begin, slot_size());
       put_free(index);
       continue;
     }
     // Where the system gave a copy, the zeros are ours to make.
-    if (found == contents::lost && home.fork_error() != 0) wipe(begin, stride_);
+    if (found == contents::lost && home.fork_error() != 0) wipe(begin, slot_size());
     const bool intact = found == contents::lost || !known.is_live() || whole(index, known);
     slots_[index].write(known.in(slot::state::live));
     std::byte* const secret = begin + margin + known.shift();
     // What was damaged stays so: under the new key its old canary is as wrong.
-    if (intact) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + stride_);
+    if (intact) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
   }
   key_ = renewed;
 }

@@ -31,7 +31,7 @@ slab::opening slab_list::opening_of(growth allowed) const {
 }
 
 platform::error slab_list::open_new(const slab::opening& how, std::size_t capacity) {
-  slab* const fresh = settings_.space->take(capacity, *this);
+  slab* const fresh = settings_.space->take(capacity, settings_.alignment, *this);
   if (fresh == nullptr) return ENOMEM;
   fresh->class_index = settings_.class_index;
   fresh->family = settings_.family;

@@ -27,6 +27,7 @@ class slab_list {
   struct settings {
     slab_space* space;
     std::size_t capacity;
+    std::size_t alignment;  // of every secret, as of slab::cut
     std::uint8_t class_index;
     std::uint8_t family;
     breach_signal signal;

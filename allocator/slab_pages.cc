@@ -38,7 +38,7 @@ platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const ope
 platform::error slab::open_more(const opening& how) {
   const std::size_t page = platform::page_size();
   const std::size_t opened = opened_;
-  const std::size_t least = (margin + (slot_count() + 1) * stride_ + page - 1) & ~(page - 1);
+  const std::size_t least = (lead() + (slot_count() + 1) * stride_ + page - 1) & ~(page - 1);
   if (least > run_size_) return ENOSPC;
   std::byte* const begin = run_ + opened;
   if (opened == 0) hide_error_ = how.hide_error;
@@ -96,7 +96,7 @@ bool slab::retire() {
     platform::yield();
   }
   bool untouched = true;
-  for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, stride_);
+  for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, slot_size());
   if (!untouched) end(breach::write_after_free);
   wipe(run_, opened_);
   const hiding::scope held;

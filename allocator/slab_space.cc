@@ -63,7 +63,7 @@ slab* slab_space::take_place(kind which, std::size_t capacity) {
   return serving == nullptr ? nullptr : serving->take_unused();
 }
 
-slab* slab_space::take(std::size_t capacity, slab_list& owner) {
+slab* slab_space::take(std::size_t capacity, std::size_t alignment, slab_list& owner) {
   const scoped_lock held(growth_);
   const kind which = kind_of(capacity);
   slab* const taken = take_place(which, capacity);
@@ -73,7 +73,7 @@ slab* slab_space::take(std::size_t capacity, slab_list& owner) {
   taken->previous = nullptr;
   const std::size_t run_size = taken->home.run_size();
   if (which == single) capacity = run_size - slab::overhead - slab::margin;
-  if (!taken->cut(taken->home.run_of(*taken), run_size, capacity)) {
+  if (!taken->cut(taken->home.run_of(*taken), run_size, capacity, alignment)) {
     --taken->home.taken_count;
     // The place of a single one has a size of its own.
     if (which == single) {

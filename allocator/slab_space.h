@@ -25,7 +25,7 @@ class slab_space {
   void start(platform::fork_policy policy) { policy_ = policy; }
 
   // A slab cut for slots of a capacity, all of it closed, that belongs to `owner` from now on; null when it is refused.
-  [[nodiscard]] slab* take(std::size_t capacity, slab_list& owner);
+  [[nodiscard]] slab* take(std::size_t capacity, std::size_t alignment, slab_list& owner);
   // Takes back a closed slab.
   void put(slab& closed);
 

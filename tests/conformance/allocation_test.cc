@@ -13,18 +13,18 @@
 
 namespace {
 
-constexpr std::size_t grouped_alignment = 16;
 constexpr std::size_t largest_size = std::numeric_limits<std::size_t>::max();
 
 // The largest power of two that divides size, up to a page.
 std::size_t natural_alignment(std::size_t size) { return size == 0 ? page_size() : std::min(size & ~(size - 1), page_size()); }
+std::size_t grouped_alignment(std::size_t size) { return std::clamp(size & (0 - size), 16uz, 64uz); }
 
 void require_whole(const block& whole) {
   CAPTURE(whole.size());
   const bool isolated = whole.isolated();
   REQUIRE(isolated == (blocks_are_isolated() || whole.size() > most_grouped));
   REQUIRE(whole.filled_with(fresh_byte));
-  REQUIRE(address_of(whole.data()) % (isolated ? natural_alignment(whole.size()) : grouped_alignment) == 0);
+  REQUIRE(address_of(whole.data()) % (isolated ? natural_alignment(whole.size()) : grouped_alignment(whole.size())) == 0);
   if (!isolated) {
     whole.fill(fresh_byte);
     return;
@@ -49,7 +49,7 @@ void check_refused(std::size_t size, int expected = ENOMEM) {
 }  // namespace
 
 TEST_CASE("a block of any size up to two pages and more is 0xdb between traps, naturally aligned") {
-  (void)asked_of_placement("traps, and more alignment than 16, up to 16 KiB");
+  (void)asked_of_placement("traps, and more alignment than 64, up to 16 KiB");
   for (std::size_t size = 0; size <= 9000; ++size) require_whole(block(size));
 }
 

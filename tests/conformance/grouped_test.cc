@@ -1,8 +1,10 @@
 // grouped_test.cc - what blocks under Lockfast's placement=grouped are, beside what they share with those of their own pages.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 
@@ -42,6 +44,50 @@ TEST_CASE("a block of up to 16 KiB is grouped by its receipt, locked, and out of
     CHECK(state_of(secret.data()).undumpable == advice_is_followed());
   }
 }
+
+TEST_CASE("a grouped block of any size lies at a multiple of the largest power of two that divides the size, up to 64") {
+  if (!grouped()) return;
+  constexpr std::size_t most_alignment = 64;
+  std::size_t wrong = 0;
+  for (std::size_t size = 1; size <= most_grouped; ++size) {
+    const std::size_t alignment = std::min(size & (0 - size), most_alignment);
+    // Neighbours of one slab, whose places differ.
+    const block secrets[] = {block(size), block(size), block(size)};
+    for (const block& each : secrets) wrong += reinterpret_cast<std::uintptr_t>(each.data()) % alignment != 0;
+  }
+  CHECK(wrong == 0);
+}
+
+#if defined(__x86_64__)
+namespace {
+
+// As long and as aligned as libsodium's crypto_generichash_state.
+struct alignas(64) wide_state {
+  typedef unsigned char lane __attribute__((vector_size(32)));
+  lane lanes[12];
+};
+static_assert(sizeof(wide_state) == 384);
+
+// The compiler takes the aligned instructions of wide vectors here.
+[[gnu::target("avx"), gnu::noinline]] void fill_wide(wide_state* state) {
+  for (volatile wide_state::lane& each : state->lanes) each = wide_state::lane{} + 'a';
+}
+
+}  // namespace
+
+TEST_CASE("a state of a hash that wants an alignment of 64 is used where it was allocated by its size, with wide vectors") {
+  if (!grouped()) return;
+  if (!__builtin_cpu_supports("avx")) {
+    MESSAGE("skipped: the processor has no AVX");
+    return;
+  }
+  for (int round = 0; round < 64; ++round) {
+    const block state(sizeof(wide_state));
+    fill_wide(reinterpret_cast<wide_state*>(state.data()));
+    CHECK(state.filled_with('a'));
+  }
+}
+#endif
 
 TEST_CASE("the access of a grouped block is refused with ENOTSUP, and nothing is changed; that of a larger one changes") {
   if (!grouped()) return;
