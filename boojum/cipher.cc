@@ -2,12 +2,12 @@
 #include "boojum/cipher.h"
 
 #include <lockfast/lockfast.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
+
+#include "boojum/openssl_algorithms.h"
 
 namespace lockfast::internal {
 namespace {
@@ -20,17 +20,6 @@ constexpr std::size_t most_at_once = std::size_t{1} << 30;
 
 constexpr int encrypt = 1;
 constexpr int decrypt = 0;
-
-// Fetched once and kept for the life of the process; null when libcrypto has no memory, or no such cipher.
-const EVP_CIPHER* chacha20_poly1305() {
-  static std::atomic<EVP_CIPHER*> fetched = nullptr;
-  EVP_CIPHER* known = fetched.load(std::memory_order_acquire);
-  if (known != nullptr) return known;
-  EVP_CIPHER* const mine = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
-  if (mine == nullptr || fetched.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) return mine;
-  EVP_CIPHER_free(mine);
-  return known;
-}
 
 const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
 unsigned char* unsigned_bytes(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
@@ -52,8 +41,12 @@ cipher::~cipher() {
 
 bool cipher::begin(key_view key, nonce_view nonce, std::span<const std::byte> associated, int direction) {
   if (context_ == nullptr || subkey_.refused()) return false;
-  const EVP_CIPHER* const wanted = keyed_ ? nullptr : chacha20_poly1305();
-  if (!keyed_ && wanted == nullptr) return false;
+  const EVP_CIPHER* wanted = nullptr;
+  if (!keyed_) {
+    const openssl_algorithms* const all = algorithms();
+    if (all == nullptr) return false;
+    wanted = all->chacha20_poly1305;
+  }
   hchacha20(key, nonce.first<16>(), subkey_.bytes().first<key_size>());
   // Four zeros in front of what HChaCha20 has left of the nonce make the 12 bytes of RFC 8439.
   unsigned char rest[12] = {};

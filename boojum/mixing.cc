@@ -11,14 +11,10 @@
 #include <memory>
 
 #include "boojum/cipher.h"
-#include "boojum/fetched.h"
+#include "boojum/openssl_algorithms.h"
 
 namespace lockfast::internal {
 namespace {
-
-constinit fetched<EVP_MD, EVP_MD_fetch, EVP_MD_free> blake2b("BLAKE2B-512");
-constinit fetched<EVP_CIPHER, EVP_CIPHER_fetch, EVP_CIPHER_free> chacha20_cipher("ChaCha20");
-constinit fetched<EVP_MAC, EVP_MAC_fetch, EVP_MAC_free> poly1305("POLY1305");
 
 // Freed means cleansed: libcrypto's contexts wipe themselves.
 template <auto Free>
@@ -47,11 +43,11 @@ const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret
 
 // target ^= ChaCha20 under key.
 bool add_stream(std::span<const std::byte, 32> key, std::span<std::byte> target) {
-  const EVP_CIPHER* const algorithm = chacha20_cipher.algorithm();
+  const openssl_algorithms* const all = algorithms();
   const cipher_context context(EVP_CIPHER_CTX_new());
   constexpr unsigned char start[16] = {};
-  if (algorithm == nullptr || context == nullptr ||
-      EVP_EncryptInit_ex2(context.get(), algorithm, unsigned_bytes(key.data()), start, nullptr) != 1) {
+  if (all == nullptr || context == nullptr ||
+      EVP_EncryptInit_ex2(context.get(), all->chacha20, unsigned_bytes(key.data()), start, nullptr) != 1) {
     return false;
   }
   while (!target.empty()) {
@@ -72,10 +68,7 @@ std::uint64_t word_at(const std::byte* bytes) {
 
 }  // namespace
 
-bool can_mix() {
-  const error_mark mark;
-  return blake2b.algorithm() != nullptr && chacha20_cipher.algorithm() != nullptr && poly1305.algorithm() != nullptr;
-}
+bool can_mix() { return algorithms() != nullptr; }
 
 void add(std::span<std::byte> target, std::span<const std::byte> source) {
   std::size_t at = 0;
@@ -101,10 +94,10 @@ bool draw(std::span<std::byte> out, mixing_room room) {
 
 bool add_mask(std::span<const std::byte> prekey, unsigned index, std::span<std::byte> target, mixing_room room) {
   const error_mark mark;
-  const EVP_MD* const algorithm = blake2b.algorithm();
+  const openssl_algorithms* const all = algorithms();
   const digest_context context(EVP_MD_CTX_new());
   const std::array<std::uint64_t, 2> which = {index, target.size()};
-  if (algorithm == nullptr || context == nullptr || EVP_DigestInit_ex2(context.get(), algorithm, nullptr) != 1 ||
+  if (all == nullptr || context == nullptr || EVP_DigestInit_ex2(context.get(), all->blake2b, nullptr) != 1 ||
       EVP_DigestUpdate(context.get(), mask_label.data(), mask_label.size()) != 1 ||
       EVP_DigestUpdate(context.get(), which.data(), sizeof which) != 1 ||
       EVP_DigestUpdate(context.get(), prekey.data(), prekey.size()) != 1 ||
@@ -135,8 +128,8 @@ bool tag_of(std::span<const std::byte, mac_key_size> key, std::span<const std::b
   if (whole != size) std::memcpy(room.tail.data(), secret.data() + whole, size - whole);
   std::memcpy(room.tail.data() + block_size, &size, sizeof size);
 
-  EVP_MAC* const algorithm = poly1305.algorithm();
-  const mac_context context(algorithm == nullptr ? nullptr : EVP_MAC_CTX_new(algorithm));
+  const openssl_algorithms* const all = algorithms();
+  const mac_context context(all == nullptr ? nullptr : EVP_MAC_CTX_new(all->poly1305));
   std::size_t written = 0;
   const bool done = context != nullptr &&
                     EVP_MAC_init(context.get(), unsigned_bytes(room.key.data()), room.key.size(), nullptr) == 1 &&

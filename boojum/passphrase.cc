@@ -20,8 +20,8 @@
 #include <utility>
 
 #include "boojum/cipher.h"
-#include "boojum/fetched.h"
 #include "boojum/little_endian.h"
+#include "boojum/openssl_algorithms.h"
 #include "boojum/refusing.h"
 #include "boojum/rounds.h"
 #include "boojum/scratch.h"
@@ -31,9 +31,6 @@ namespace internal {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-constinit fetched<EVP_KDF, EVP_KDF_fetch, EVP_KDF_free> scrypt("SCRYPT");
-constinit fetched<EVP_MD, EVP_MD_fetch, EVP_MD_free> blake2b("BLAKE2B-512");
 
 constexpr std::string_view salt_label = "lockfast passphrase 1";
 constexpr std::uint64_t most_scrypt_memory = std::uint64_t{4} << 30;  // bytes
@@ -45,9 +42,9 @@ constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);
 // k_0: what the salt gives, so that k_last serves this salt alone.
 bool start_from(std::span<const std::byte> salt, std::span<std::byte, 64> out) {
   const error_mark mark;
-  const EVP_MD* const algorithm = blake2b.algorithm();
+  const openssl_algorithms* const all = algorithms();
   EVP_MD_CTX* const context = EVP_MD_CTX_new();
-  const bool done = algorithm != nullptr && context != nullptr && EVP_DigestInit_ex2(context, algorithm, nullptr) == 1 &&
+  const bool done = all != nullptr && context != nullptr && EVP_DigestInit_ex2(context, all->blake2b, nullptr) == 1 &&
                     EVP_DigestUpdate(context, salt_label.data(), salt_label.size()) == 1 &&
                     EVP_DigestUpdate(context, salt.data(), salt.size()) == 1 &&
                     EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(out.data()), nullptr) == 1;
@@ -74,7 +71,7 @@ void absorb(std::span<const std::byte> phrase, std::span<std::byte, 64> room) {
 bool run_scrypt(std::span<const std::byte> password, std::span<const std::byte> salt, scrypt_cost cost,
                 std::span<std::byte> out) {
   const error_mark mark;
-  EVP_KDF* const algorithm = scrypt.algorithm();
+  EVP_KDF* const algorithm = scrypt_algorithm();
   EVP_KDF_CTX* const context = algorithm == nullptr ? nullptr : EVP_KDF_CTX_new(algorithm);
   std::uint64_t blocks = std::uint64_t{1} << cost.work;
   std::uint64_t memory = most_scrypt_memory;
@@ -249,9 +246,7 @@ std::expected<buffer<std::byte>, memory_error> passphrase::derive(std::span<cons
       size > internal::longest_key) {
     return std::unexpected(memory_error::limit);
   }
-  if (internal::scrypt.algorithm() == nullptr || internal::blake2b.algorithm() == nullptr) {
-    return std::unexpected(memory_error::unsupported);
-  }
+  if (internal::scrypt_algorithm() == nullptr) return std::unexpected(memory_error::unsupported);
   const internal::scratch room(64);
   if (room.refused()) return std::unexpected(memory_error::refused);
   const std::span<std::byte, 64> work(room.bytes().first<64>());
