@@ -79,7 +79,7 @@ function(lockfast_public_headers target)
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
                  ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h
                  ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
-                 ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp)
 endfunction()
 
@@ -162,8 +162,10 @@ function(lockfast_boojum_library)
                           ${lockfast_file_libraries})
     target_compile_features(${target} INTERFACE cxx_std_23)
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARGN})
-    install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
   endforeach()
+  # The static one needs OpenSSL's development files of whoever links it, the shared one does not: two exports.
+  install(TARGETS lockfast-boojum_shared EXPORT lockfast-boojum FILE_SET HEADERS)
+  install(TARGETS lockfast-boojum_static EXPORT lockfast-boojum-static FILE_SET HEADERS)
   set_target_properties(lockfast-boojum_shared PROPERTIES EXPORT_NAME boojum VERSION ${PROJECT_VERSION}
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(lockfast-boojum_static PROPERTIES EXPORT_NAME boojum_static)

@@ -24,6 +24,18 @@ for language in c cxx; do
   ctest --test-dir "$scratch/$language" --output-on-failure --no-tests=error
 done
 
+# What find_package says of components.
+finds() {
+  printf 'cmake_minimum_required(VERSION 3.25)\nproject(finds LANGUAGES C)\nfind_package(lockfast 0.1 %s)\nmessage(STATUS "found: ${lockfast_FOUND}")\n' \
+    "$1" >"$scratch/CMakeLists.txt"
+  rm -rf "$scratch/finds"
+  cmake -S "$scratch" -B "$scratch/finds" -DCMAKE_PREFIX_PATH="$prefix" "${@:2}" 2>&1 || true
+}
+grep -q 'found: 1' <<<"$(finds 'REQUIRED COMPONENTS core sodium')" || fail "core and sodium are not found"
+grep -q 'no component heap, but: core' <<<"$(finds 'REQUIRED COMPONENTS heap')" || fail "an unknown component is taken"
+# A C program needs nothing of OpenSSL's.
+grep -q 'found: 1' <<<"$(finds 'REQUIRED COMPONENTS core' -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON)" || fail "core needs OpenSSL"
+
 # plain NAME SOURCE ARGUMENT...: compiles one C program without CMake, and runs it.
 plain() {
   local name=$scratch/$1 source=$folder/c/$2
@@ -43,6 +55,30 @@ if [[ -f $($CC -print-file-name=libsodium.a) ]]; then
   plain beside_archive static_sodium.c "-Wl,@$prefix/$libdir/lockfast/sodium.wrap" -l:libsodium.a -l:liblockfast-sodium-wrap.a
   "$prefix/bin/lockfast-served" "$scratch/beside_archive"
 fi
+
+if command -v pkg-config >/dev/null; then
+  # After the installation was moved.
+  mv "$prefix" "$prefix.moved"
+  prefix=$prefix.moved
+  export PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
+  read -ra flags < <(pkg-config --cflags --libs lockfast)
+  $CC -std=c99 "$folder/c/native.c" "${flags[@]}" -Wl,-rpath,"$prefix/$libdir" -o "$scratch/by_pkg_config"
+  "$scratch/by_pkg_config"
+  if [[ -f $prefix/$libdir/pkgconfig/lockfast-boojum.pc ]]; then
+    read -ra flags < <(pkg-config --cflags --libs lockfast-boojum)
+    $CXX "$folder/cxx/boojum.cc" "${flags[@]}" -Wl,-rpath,"$prefix/$libdir" -o "$scratch/boojum_by_pkg_config"
+    "$scratch/boojum_by_pkg_config"
+  fi
+fi
+
+echo "An older language standard is told so first"
+printf '#include <lockfast/lockfast.hpp>\nint main() {}\n' >"$scratch/old.cc"
+said=$($CXX -std=c++20 -I"$prefix/include" -fsyntax-only "$scratch/old.cc" 2>&1 || true)
+grep -m1 'error' <<<"$said" | grep -q 'C++23' || fail "the first error does not name C++23"
+
+for file in share/doc/lockfast/LICENSE share/doc/lockfast/docs/design.md; do
+  [[ -f $prefix/$file ]] || fail "$file is not installed"
+done
 
 for program in native_static drop_in_static standalone_static; do
   ! readelf -d "$scratch/$program" | grep -q 'NEEDED.*lockfast' || fail "$program is not static"

@@ -14,6 +14,11 @@
 #ifndef LOCKFAST_DETAIL_CELL_HPP
 #define LOCKFAST_DETAIL_CELL_HPP
 
+#include <version>
+#ifndef __cpp_lib_expected
+#error "Lockfast's boxed, buffer, memories, passphrase and vault need C++23 (-std=c++23, of GCC 12 or clang 16 or newer)"
+#endif
+
 #include <lockfast/lockfast.h>
 #include <lockfast/memory_error.hpp>
 
