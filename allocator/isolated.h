@@ -100,7 +100,10 @@ class isolated_arena {
   void release_vacant_regions();
   void release(span_region& vacant);
   void place_copies_in_child();
-  [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties, std::size_t place_count);
+  [[nodiscard]] static span_region* take_empty(span_region*& empties, std::size_t place_count);
+  [[nodiscard]] span_region* reserve_region(std::size_t page_count, std::size_t place_count, region_map::place where,
+                                            span_region*& empties);
+  [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties);
   void claim(const std::byte* secret, span& at) const;
   // Locks a span that was opened, where closing it took the lock off; closes it again when the policy does not allow it unlocked.
   [[nodiscard]] platform::error lock_after_closing(span& at) const;

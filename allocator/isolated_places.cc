@@ -23,19 +23,54 @@ void isolated_arena::enlist(span_region& made) {
   regions_.store(&made, std::memory_order_release);
 }
 
-// A region with address space of its own, in a record that was released before or in a new one; null when the system refuses.
-span_region* isolated_arena::take_record(std::size_t page_count, span_region*& empties, std::size_t place_count) {
-  span_region* record = empties;
-  if (record != nullptr) {
-    empties = record->next_empty;
-    (void)record->refill(page_count, policy_.fork);
-  } else if (record = span_region::make(*this, page_count, place_count, policy_.fork); record != nullptr) {
-    enlist(*record);
+// The first empty record with spans for so many places, taken out of its list; null if none.
+span_region* isolated_arena::take_empty(span_region*& empties, std::size_t place_count) {
+  for (span_region** link = &empties; *link != nullptr; link = &(*link)->next_empty) {
+    span_region* const found = *link;
+    if (found->most_places() < place_count) continue;
+    *link = found->next_empty;
+    return found;
   }
-  if (record != nullptr && record->empty()) {
-    record->next_empty = empties;
-    empties = record;
-    record = nullptr;
+  return nullptr;
+}
+
+// A region with address space of its own, in a record that was released before or in a new one; null when the system refuses.
+span_region* isolated_arena::reserve_region(std::size_t page_count, std::size_t place_count, region_map::place where,
+                                            span_region*& empties) {
+  const std::size_t size = span_region::size_of(page_count, place_count);
+  const auto space = platform::reserve(size, where == region_map::place::unit ? region_unit : page_, policy_.fork);
+  if (space.address == nullptr) return nullptr;
+  span_region* record = take_empty(empties, place_count);
+  if (record == nullptr) {
+    record = span_region::make(*this, place_count);
+    if (record != nullptr) enlist(*record);
+  }
+  if (record == nullptr) {
+    platform::release(space.address, size);
+    return nullptr;
+  }
+  if (record->refill(page_count, place_count, space, where, policy_.fork)) return record;
+  record->next_empty = empties;
+  empties = record;
+  return nullptr;
+}
+
+// The same of the largest size that the system has room for, which the records of its spans take as well. A region of many units is
+// never without its alignment, since each unit would need a table.
+span_region* isolated_arena::take_record(std::size_t page_count, span_region*& empties) {
+  constexpr std::size_t most_unaligned = 16 * region_unit;
+  const bool single = page_count > small_pages;
+  span_region* record = nullptr;
+  std::size_t tried = 0;
+  for (const std::size_t extent : region::extents) {
+    const std::size_t place_count = single ? 1 : span_region::places_in(extent, page_count);
+    if (extent == region_unit) {
+      record = reserve_region(page_count, place_count, region_map::place::unit, empties);
+    } else if (place_count != tried && page_count <= most_unaligned / page_) {
+      tried = place_count;
+      record = reserve_region(page_count, place_count, region_map::place::page, empties);
+    }
+    if (record != nullptr) break;
   }
   if (record == nullptr) return nullptr;
   // Markers keep the number of maps down, but an access that changes then splits a map and joins it again: so from a point on.
@@ -55,7 +90,7 @@ span* isolated_arena::grow(std::size_t page_count, platform::error& refusal) {
   span_region*& serving = current_[page_count - 1];
   span* taken = serving == nullptr ? nullptr : serving->take_unused();
   if (taken == nullptr) {
-    if (span_region* const next = take_record(page_count, empty_[page_count - 1], span_region::fill_unit); next != nullptr) {
+    if (span_region* const next = take_record(page_count, empty_[page_count - 1]); next != nullptr) {
       serving = next;
       taken = serving->take_unused();
     }
@@ -89,7 +124,7 @@ isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool ex
     kept->set(span::state::busy);
     return {kept, true};
   }
-  span_region* const record = take_record(page_count, empty_large_, 1);
+  span_region* const record = take_record(page_count, empty_large_);
   if (record == nullptr) {
     refusal = ENOMEM;
     return {nullptr, false};

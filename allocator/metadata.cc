@@ -5,7 +5,8 @@ namespace lockfast::internal {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t least_chunk = std::size_t{256} * 1024;
+constexpr std::size_t most_chunk = std::size_t{256} * 1024;
+constexpr std::size_t least_chunk = std::size_t{4} * 1024;
 
 struct chunk {
   std::byte* next = nullptr;
@@ -16,9 +17,9 @@ struct chunk {
 constinit chunk current;
 constinit platform::mutex current_exclusion;
 
-bool refill(std::size_t size) {
+bool refill(std::size_t size, std::size_t chunk_size) {
   const std::size_t page = platform::page_size();
-  const std::size_t wanted = size > least_chunk ? size : least_chunk;
+  const std::size_t wanted = size > chunk_size ? size : chunk_size;
   const std::size_t usable = (wanted + page - 1) / page * page;
   const auto made = platform::reserve(usable + 2 * page, page, platform::fork_policy::inherit);
   if (made.address == nullptr) return false;
@@ -31,6 +32,14 @@ bool refill(std::size_t size) {
   current.left = usable;
   current.reserved += usable + 2 * page;
   return true;
+}
+
+// A chunk that the system has room for.
+bool refill(std::size_t size) {
+  for (std::size_t chunk_size = most_chunk; chunk_size >= least_chunk; chunk_size /= 4) {
+    if (refill(size, chunk_size)) return true;
+  }
+  return false;
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 // region.h - reserved address space of ours, and who it belongs to.
 //
-// Every region begins at a multiple of region_unit, so that the unit of an address names its region. There are two kinds: one
+// A region begins at a multiple of region_unit, so that the unit of an address names its region. Where the system has no room for
+// that, a region is smaller and begins at any page; the units that it lies in are shared (shared_unit.h). There are two kinds: one
 // is cut into places for spans, the other into places for slabs; the classes of those names say how.
 //
 // Invariants
 //   1. The first page of a region and its last are inaccessible for as long as it lives.
 //   2. The map holds a region from before its first place is used until after its last is given up.
+//   3. A region of slabs that is a unit's entry in the map begins that unit, or has one place.
 //
 // Threads: holding() and the queries from any thread; the rest belongs to whoever holds the mutex of the region's owner.
 #ifndef LOCKFAST_ALLOCATOR_REGION_H
@@ -22,7 +24,11 @@ namespace lockfast::internal {
 
 class alignas(64) region {
  public:
-  enum class kind : std::uint8_t { spans, slabs };
+  enum class kind : std::uint8_t { spans, slabs, shared_unit };
+
+  // How much address space a region is to have, the largest first: a unit, at a multiple of it, for which the system must have two;
+  // a part of one, at any page; at last what a single place needs, which is 0 here.
+  static constexpr std::size_t extents[] = {region_unit, std::size_t{64} << 10, 0};
 
   // The region that the address lies in; null if none.
   [[nodiscard]] static region* holding(const void* address);
@@ -37,8 +43,9 @@ class alignas(64) region {
  protected:
   constexpr explicit region(kind held) : holds_(held) {}
 
-  // Reserves address space for an empty record and enters it in the map; false, still empty, when either is refused.
-  [[nodiscard]] bool reserve(std::size_t size, platform::fork_policy policy);
+  // Gives address space to an empty record and enters it in the map; false when that is refused: it is released, and the record is
+  // empty.
+  [[nodiscard]] bool take(const platform::reservation& space, std::size_t size, region_map::place where);
   // Gives the address space back: the record is empty.
   void release();
   // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place, also in
@@ -47,6 +54,9 @@ class alignas(64) region {
   [[nodiscard]] bool reserve_again();
 
  private:
+  // The region in a shared unit that the address lies in; null if none, and where the unit is not shared.
+  [[nodiscard, gnu::cold]] static region* holding_in_shared(region& unit, const void* address);
+
   relaxed<std::byte*> base_;
   relaxed<std::size_t> size_;
   kind holds_;
@@ -56,10 +66,10 @@ class alignas(64) region {
 
 inline region* region::holding(const void* address) {
   region* const in = region_map::at(address);
-  // A unit may hold memory of others behind the region's end. An empty record's base is null and its size 0.
-  if (in == nullptr || static_cast<std::size_t>(static_cast<const std::byte*>(address) - in->base()) >= in->size())
-    return nullptr;
-  return in;
+  // A unit may hold memory of others behind the region's end. An empty record's base is null and its size 0, as a shared unit's.
+  if (in == nullptr) return nullptr;
+  const bool within = static_cast<std::size_t>(static_cast<const std::byte*>(address) - in->base()) < in->size();
+  return within ? in : holding_in_shared(*in, address);
 }
 
 }  // namespace lockfast::internal

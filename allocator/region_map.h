@@ -2,6 +2,8 @@
 //
 //    address:  | outer index | inner index | offset in a unit |      a table of tables of regions, each made when needed
 //
+// A unit that is not one region's alone has a table of its own for its pages, in a third step: shared_unit.h.
+//
 // Threads: at() from any thread; set() and clear() under the map's own mutex.
 #ifndef LOCKFAST_ALLOCATOR_REGION_MAP_H
 #define LOCKFAST_ALLOCATOR_REGION_MAP_H
@@ -25,10 +27,13 @@ class region_map {
  public:
   [[nodiscard]] static region* at(const void* address);
 
+  // Where a region begins: at a multiple of the unit, or at any page, in units that may hold others.
+  enum class place : unsigned char { unit, page };
+
   // Enters a region for each unit that [base, base + size) touches; false, with nothing entered, when there is no memory for
   // a table or the address is beyond what the map covers.
-  [[nodiscard]] static bool set(std::byte* base, std::size_t size, region& holder);
-  static void clear(std::byte* base, std::size_t size);
+  [[nodiscard]] static bool set(std::byte* base, std::size_t size, region& holder, place where);
+  static void clear(std::byte* base, std::size_t size, const region& holder);
 
   static platform::mutex& exclusion();
 
@@ -45,6 +50,8 @@ class region_map {
   // Null where no table has been made.
   [[nodiscard]] static slot* entry(std::uintptr_t unit);
   [[nodiscard]] static bool make_table(std::uintptr_t unit);
+  // Has a unit be shared by whatever region it has and others; false when there is no memory for its table.
+  [[nodiscard]] static bool share(slot& entered, std::uintptr_t unit);
 
   static std::atomic<slot*> outer_[outer_count];
 };

@@ -17,28 +17,27 @@ constinit slab slab_of_none(slab_region::none(), no_family);
 
 constinit slab_region slab_region::none_(slab_of_none);
 
-slab_region* slab_region::make(std::size_t place_size, std::size_t place_count, platform::fork_policy policy) {
+slab_region* slab_region::make(std::size_t most_slabs) {
   std::byte* const record = metadata::take(sizeof(slab_region));
-  // One for each place size in a unit: near() may come to any of them.
-  const std::size_t record_count = place_count == 1 ? 1 : (region_unit + place_size - 1) / place_size;
-  slab* const slabs = metadata::take_array<slab>(record_count);
+  slab* const slabs = metadata::take_array<slab>(most_slabs);
   if (record == nullptr || slabs == nullptr) return nullptr;
   auto* const made = new (record) slab_region;
-  for (std::size_t place = 0; place < record_count; ++place) new (slabs + place) slab(*made);
+  for (std::size_t place = 0; place < most_slabs; ++place) new (slabs + place) slab(*made);
   made->slabs_ = slabs;
-  made->place_count_ = place_count;
-  (void)made->refill(place_size, policy);
+  made->most_slabs_ = most_slabs;
   return made;
 }
 
-bool slab_region::refill(std::size_t place_size, platform::fork_policy policy) {
+bool slab_region::refill(std::size_t place_size, std::size_t place_count, const platform::reservation& space,
+                         region_map::place where, platform::fork_policy policy) {
   place_size_ = place_size;
+  place_count_ = place_count;
   policy_ = policy;
   // A single place fills its region: every address within has place number 0.
-  place_shift_ = place_count_ == 1 ? whole_unit : static_cast<unsigned>(std::countr_zero(place_size));
+  place_shift_ = place_count == 1 ? whole_unit : static_cast<unsigned>(std::countr_zero(place_size));
   used_.store(0, std::memory_order_relaxed);
   taken_count = 0;
-  return reserve(place_size * place_count_ + platform::page_size(), policy);
+  return take(space, size_of(place_size, place_count), where);
 }
 
 void slab_region::release() {

@@ -23,15 +23,24 @@ class slab_region : public region {
  public:
   // An empty record of one slab without slots.
   [[nodiscard]] static constexpr slab_region& none() { return none_; }
-  // Reserves address space for place_count places of place_size bytes, guard page included: a power of two, or whatever
-  // number of pages a single place needs. Null when there is no memory for the record; an empty record when the address space
-  // was refused.
-  [[nodiscard]] static slab_region* make(std::size_t place_size, std::size_t place_count, platform::fork_policy policy);
+  // How many records of slabs a region of a whole unit needs: one for each place size in it, since near() may come to any of
+  // them; one where the place is single.
+  [[nodiscard]] static std::size_t records_for_unit(std::size_t place_size, std::size_t place_count) {
+    return place_count == 1 ? 1 : (region_unit + place_size - 1) / place_size;
+  }
+  [[nodiscard]] static std::size_t size_of(std::size_t place_size, std::size_t place_count) {
+    return place_size * place_count + platform::page_size();
+  }
+
+  // An empty record with records for so many slabs; null when there is no memory for it.
+  [[nodiscard]] static slab_region* make(std::size_t most_slabs);
 
   // Gives the address space back; the record keeps its slabs and is empty until refill().
   void release();
-  // Reserves anew in an empty record, for places of a new size when there is one.
-  [[nodiscard]] bool refill(std::size_t place_size, platform::fork_policy policy);
+  // Has address space of size_of() those places be an empty record's, which has records enough: places of a power of two in
+  // bytes, guard page included, or a single one of whatever number of pages. False when the map refuses: then it is released.
+  [[nodiscard]] bool refill(std::size_t place_size, std::size_t place_count, const platform::reservation& space,
+                            region_map::place where, platform::fork_policy policy);
   // In a forked child whose parent's region was fork_policy::absent.
   [[nodiscard]] bool reserve_in_child();
 
@@ -46,7 +55,8 @@ class slab_region : public region {
   [[nodiscard]] bool begins_unit_of(const void* address) const {
     return base() == reinterpret_cast<const std::byte*>(reinterpret_cast<std::uintptr_t>(address) & ~(region_unit - 1));
   }
-  // The same as at() for any address in the region's units, quickly: one that is nobody's comes to a slab without slots.
+  // The same as at() for any address in the units of a region that the map has by itself, quickly: one that is nobody's comes to
+  // a slab without slots.
   [[nodiscard]] slab& near(const void* address) const {
     return slabs_[(reinterpret_cast<std::uintptr_t>(address) & (region_unit - 1)) >> place_shift_];
   }
@@ -55,7 +65,8 @@ class slab_region : public region {
   [[nodiscard]] std::size_t run_size() const;
   [[nodiscard]] platform::fork_policy policy() const { return policy_; }
   [[nodiscard]] std::size_t place_size() const { return place_size_; }
-  [[nodiscard]] std::size_t place_count() const { return place_count_; }
+  // The most slabs that it has records for.
+  [[nodiscard]] std::size_t most_slabs() const { return most_slabs_; }
 
   // The next slab that has never been used; null when there is none left.
   [[nodiscard]] slab* take_unused();
@@ -76,10 +87,12 @@ class slab_region : public region {
   platform::fork_policy policy_ = platform::fork_policy::absent;
   std::size_t place_size_ = 0;
   std::size_t place_count_ = 0;
+  std::size_t most_slabs_ = 0;
   std::atomic<std::size_t> used_ = 0;
   slab* slabs_ = nullptr;
 
  public:
+  std::uint8_t place_kind = 0;        // which of its space's kinds of places it has
   std::size_t taken_count = 0;        // slabs that are somebody's
   slab_region* next = nullptr;        // in its space's list of all records, which only grows
   slab_region* next_empty = nullptr;  // in its space's list of empty records

@@ -24,42 +24,80 @@ std::size_t slab_space::place_size_of(kind which, std::size_t capacity) {
   return least < 2 * page ? 2 * page : least;
 }
 
-slab_region* slab_space::take_record(kind which, std::size_t place_size, std::size_t place_count) {
-  slab_region* record = empty_[which];
-  if (record != nullptr) {
-    empty_[which] = record->next_empty;
-    (void)record->refill(place_size, policy_);
-  } else if (record = slab_region::make(place_size, place_count, policy_); record != nullptr) {
-    record->next = regions_.load(std::memory_order_relaxed);
-    regions_.store(record, std::memory_order_release);
-  }
-  if (record != nullptr && record->empty()) {
-    record->next_empty = empty_[which];
-    empty_[which] = record;
-    record = nullptr;
-  }
-  return record;
-}
-
-slab* slab_space::take_closed(kind which, std::size_t capacity) {
-  // One that was cut for slots as small has records for as many.
-  for (slab** link = &closed_[which]; *link != nullptr; link = &(*link)->next) {
-    slab* const found = *link;
-    if (found->capacity() > capacity && found->next != nullptr) continue;
-    *link = found->next;
+slab_region* slab_space::take_empty(kind which, std::size_t slab_count) {
+  for (slab_region** link = &empty_[which]; *link != nullptr; link = &(*link)->next_empty) {
+    slab_region* const found = *link;
+    if (found->most_slabs() < slab_count) continue;
+    *link = found->next_empty;
     return found;
   }
   return nullptr;
 }
 
+slab_region* slab_space::reserve_region(kind which, std::size_t place_size, std::size_t place_count, region_map::place where) {
+  const bool whole = where == region_map::place::unit;
+  const std::size_t size = slab_region::size_of(place_size, place_count);
+  const auto space = platform::reserve(size, whole ? region_unit : platform::page_size(), policy_);
+  if (space.address == nullptr) return nullptr;
+  const std::size_t slab_count = whole ? slab_region::records_for_unit(place_size, place_count) : place_count;
+  slab_region* record = take_empty(which, slab_count);
+  if (record == nullptr) {
+    record = slab_region::make(slab_count);
+    if (record == nullptr) {
+      platform::release(space.address, size);
+      return nullptr;
+    }
+    record->place_kind = which;
+    record->next = regions_.load(std::memory_order_relaxed);
+    regions_.store(record, std::memory_order_release);
+  }
+  if (record->refill(place_size, place_count, space, where, policy_)) return record;
+  record->next_empty = empty_[which];
+  empty_[which] = record;
+  return nullptr;
+}
+
+slab_region* slab_space::take_record(kind which, std::size_t capacity) {
+  const std::size_t page = platform::page_size();
+  const std::size_t one_slot = place_size_of(single, capacity);
+  std::size_t tried = 0;
+  for (const std::size_t extent : region::extents) {
+    const bool whole = extent == region_unit;
+    // Of a part of a unit it is one place, as large as the part or as one slot.
+    std::size_t size = place_size_of(which, capacity);
+    if (!whole && size > extent) size = extent > one_slot ? extent : one_slot;
+    if (size == tried) continue;
+    const std::size_t fitting = whole && which != single ? (extent - page) / size : 1;
+    if (!whole) tried = size;
+    const auto where = whole ? region_map::place::unit : region_map::place::page;
+    slab_region* const record = reserve_region(which, size, fitting == 0 ? 1 : fitting, where);
+    if (record != nullptr) return record;
+  }
+  return nullptr;
+}
+
+// One that was cut for slots as small has records for as many. Places for one slot do not fit every capacity.
+slab* slab_space::take_closed(kind which, std::size_t capacity) {
+  slab** chosen = nullptr;
+  for (slab** link = &closed_[which]; *link != nullptr; link = &(*link)->next) {
+    const slab& found = **link;
+    if (found.home.run_size() < capacity + slab::overhead + slab::margin) continue;
+    chosen = link;
+    if (found.capacity() <= capacity) break;
+  }
+  if (chosen == nullptr) return nullptr;
+  slab* const taken = *chosen;
+  *chosen = taken->next;
+  return taken;
+}
+
 slab* slab_space::take_place(kind which, std::size_t capacity) {
   if (slab* const closed = take_closed(which, capacity); closed != nullptr) return closed;
   slab_region*& serving = serving_[which];
-  slab* taken = serving == nullptr ? nullptr : serving->take_unused();
+  const bool fits = serving != nullptr && serving->run_size() >= capacity + slab::overhead + slab::margin;
+  slab* const taken = fits ? serving->take_unused() : nullptr;
   if (taken != nullptr) return taken;
-  const std::size_t place_size = place_size_of(which, capacity);
-  const std::size_t fitting = (region_unit - platform::page_size()) / place_size;
-  serving = take_record(which, place_size, which == single || fitting == 0 ? 1 : fitting);
+  serving = take_record(which, capacity);
   return serving == nullptr ? nullptr : serving->take_unused();
 }
 
@@ -90,7 +128,7 @@ slab* slab_space::take(std::size_t capacity, std::size_t alignment, slab_list& o
 
 void slab_space::put(slab& closed) {
   const scoped_lock held(growth_);
-  const kind which = kind_of(closed.capacity());
+  const auto which = static_cast<kind>(closed.home.place_kind);
   closed.list = nullptr;
   --closed.home.taken_count;
   if (which == single) {
@@ -136,17 +174,16 @@ std::size_t slab_space::release_vacant_regions() {
       }
     }
   }
-  const std::size_t small_size = place_size_of(small, 0);
   for (slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (one->empty() || one->taken_count != 0 || one->place_count() == 1) continue;
-    release(*one, one->place_size() == small_size ? small : medium);
+    const auto which = static_cast<kind>(one->place_kind);
+    if (!one->empty() && one->taken_count == 0 && which != single) release(*one, which);
   }
   return rested;
 }
 
 void slab_space::close_in_child(slab& unused) {
   unused.list = nullptr;
-  const kind which = kind_of(unused.capacity());
+  const auto which = static_cast<kind>(unused.home.place_kind);
   if (which == single) {
     release(unused.home, single);
     return;

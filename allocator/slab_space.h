@@ -83,7 +83,11 @@ class slab_space {
   [[nodiscard]] static std::size_t place_size_of(kind which, std::size_t capacity);
   [[nodiscard]] slab* take_place(kind which, std::size_t capacity);
   [[nodiscard]] slab* take_closed(kind which, std::size_t capacity);
-  [[nodiscard]] slab_region* take_record(kind which, std::size_t place_size, std::size_t place_count);
+  // A region with places for slots of a capacity, of the largest size that the system has room for; null when it has none.
+  [[nodiscard]] slab_region* take_record(kind which, std::size_t capacity);
+  [[nodiscard]] slab_region* reserve_region(kind which, std::size_t place_size, std::size_t place_count,
+                                            region_map::place where);
+  [[nodiscard]] slab_region* take_empty(kind which, std::size_t slab_count);
   void release(slab_region& vacant, kind which);
   void rest(slab_region& emptied);
   void end_oldest_rest();

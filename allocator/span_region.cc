@@ -8,34 +8,40 @@
 
 namespace lockfast::internal {
 
-span_region* span_region::make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count,
-                               platform::fork_policy policy) {
-  const std::size_t page = platform::page_size();
-  if (place_count == fill_unit) place_count = (region_unit / page - 1) / (place_pages + 1);
-  // Where pages are large and units small, one place may be longer than a unit.
-  if (place_count == 0) place_count = 1;
+std::size_t span_region::places_in(std::size_t size, std::size_t place_pages) {
+  const std::size_t page_count = size / platform::page_size();
+  const std::size_t fitting = page_count == 0 ? 0 : (page_count - 1) / (place_pages + 1);
+  return fitting == 0 ? 1 : fitting;
+}
+
+std::size_t span_region::size_of(std::size_t place_pages, std::size_t place_count) {
+  return (place_count * (place_pages + 1) + 1) * platform::page_size();
+}
+
+span_region* span_region::make(isolated_arena& owner, std::size_t most_places) {
   std::byte* const record = metadata::take(sizeof(span_region));
-  span* const spans = metadata::take_array<span>(place_count);
+  span* const spans = metadata::take_array<span>(most_places);
   if (record == nullptr || spans == nullptr) return nullptr;
   auto* const made = new (record) span_region;
-  for (std::size_t place = 0; place < place_count; ++place) new (spans + place) span(*made);
+  for (std::size_t place = 0; place < most_places; ++place) new (spans + place) span(*made);
   made->owner_ = &owner;
   made->spans_ = spans;
-  made->place_count_ = place_count;
-  (void)made->refill(place_pages, policy);
+  made->most_places_ = most_places;
   return made;
 }
 
-bool span_region::refill(std::size_t place_pages, platform::fork_policy policy) {
+bool span_region::refill(std::size_t place_pages, std::size_t place_count, const platform::reservation& space,
+                         region_map::place where, platform::fork_policy policy) {
   const std::size_t page = platform::page_size();
   key_ = canary_key::make();
   place_pages_ = place_pages;
+  place_count_ = place_count;
   page_ = static_cast<std::uint32_t>(page);
   page_shift_ = static_cast<std::uint32_t>(std::countr_zero(page));
   policy_ = policy;
   marked_ = false;
   used_.store(0, std::memory_order_relaxed);
-  return reserve((place_count_ * (place_pages + 1) + 1) * page, policy);
+  return take(space, size_of(place_pages, place_count), where);
 }
 
 void span_region::release() {

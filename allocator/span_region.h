@@ -29,16 +29,19 @@ class isolated_arena;
 
 class span_region : public region {
  public:
-  // Reserves address space for `place_count` places of `place_pages` pages, or for as many as fit one unit when the count is
-  // fill_unit, in a record taken from metadata. Null when there is no record; an empty one when the address space was refused.
-  static constexpr std::size_t fill_unit = 0;
-  [[nodiscard]] static span_region* make(isolated_arena& owner, std::size_t place_pages, std::size_t place_count,
-                                         platform::fork_policy policy);
+  // How many places of `place_pages` pages fit a size in bytes, one at least; and what so many places take.
+  [[nodiscard]] static std::size_t places_in(std::size_t size, std::size_t place_pages);
+  [[nodiscard]] static std::size_t size_of(std::size_t place_pages, std::size_t place_count);
+
+  // An empty record with spans for so many places, taken from metadata; null when there is no memory for it.
+  [[nodiscard]] static span_region* make(isolated_arena& owner, std::size_t most_places);
 
   // Gives the address space back; the record keeps its spans and is empty until refill().
   void release();
-  // Reserves anew in an empty record, for as many places as it has spans; false when the system refuses.
-  [[nodiscard]] bool refill(std::size_t place_pages, platform::fork_policy policy);
+  // Has address space of size_of() those places be an empty record's, which has as many spans at least; false when the map
+  // refuses: then it is released.
+  [[nodiscard]] bool refill(std::size_t place_pages, std::size_t place_count, const platform::reservation& space,
+                            region_map::place where, platform::fork_policy policy);
 
   // The region that holds address, and the span whose place, or the guard page behind it, address lies in; nulls if none.
   struct found {
@@ -54,6 +57,8 @@ class span_region : public region {
   [[nodiscard]] const canary_key& key() const { return key_; }
   [[nodiscard]] std::size_t place_pages() const { return place_pages_; }
   [[nodiscard]] std::size_t place_count() const { return place_count_; }
+  // The most places that the record has spans for.
+  [[nodiscard]] std::size_t most_places() const { return most_places_; }
   [[nodiscard]] platform::fork_policy policy() const { return policy_; }
   // Whether its inaccessible pages are so by guard markers, in one map.
   [[nodiscard]] bool marked() const { return marked_; }
@@ -81,6 +86,7 @@ class span_region : public region {
 
   relaxed<std::size_t> place_pages_;
   std::size_t place_count_ = 0;
+  std::size_t most_places_ = 0;
   std::atomic<std::size_t> used_ = 0;
   span* spans_ = nullptr;
   std::uint32_t page_ = 0;  // bytes; constant from the first map on, like its logarithm
@@ -109,7 +115,7 @@ inline span_region::found span_region::find(const void* address) {
   if (offset < in->page_) return {in, nullptr};
   std::size_t place = 0;
   if (in->place_count_ > 1) {
-    // A region of many places is one unit long: its page numbers fit 32 bits, which divide faster.
+    // A region of many places is one unit long at most: its page numbers fit 32 bits, which divide faster.
     const auto page_number = static_cast<std::uint32_t>((offset >> in->page_shift_) - 1);
     place = page_number / static_cast<std::uint32_t>(in->place_pages_ + 1);
   }

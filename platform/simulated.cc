@@ -47,6 +47,7 @@ struct host {
   std::size_t lock_limit = SIZE_MAX;
   std::size_t hidden_limit = 0;
   std::size_t map_limit = SIZE_MAX;
+  std::size_t address_limit = SIZE_MAX;
   error fork_error = 0;
   bool guard_markers = false;
   bool closing_unlocks = false;
@@ -89,7 +90,13 @@ std::size_t locked_bytes(const host& in) {
   return locked * in.page;
 }
 
-std::size_t pages_that(const host& in, bool page_state::* are) {
+std::size_t reserved_bytes(const host& in) {
+  std::size_t pages = 0;
+  for (const auto& [base, block] : in.blocks) pages += block.pages.size();
+  return pages * in.page;
+}
+
+std::size_t pages_that(const host& in, bool page_state::*are) {
   std::size_t count = 0;
   for (const auto& [base, block] : in.blocks) {
     for (const page_state& page : block.pages) count += page.*are;
@@ -135,7 +142,9 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy)
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   reservation made;
-  if (refuses(in, call::reserve)) {
+  // As the real hosts', an alignment takes room for as much again.
+  const std::size_t surplus = alignment > in.page ? alignment : 0;
+  if (refuses(in, call::reserve) || reserved_bytes(in) + size + surplus > in.address_limit) {
     made.refusal = ENOMEM;
     return made;
   }
@@ -413,6 +422,7 @@ void reset() {
   in.lock_limit = SIZE_MAX;
   in.hidden_limit = 0;
   in.map_limit = SIZE_MAX;
+  in.address_limit = SIZE_MAX;
   in.fork_error = 0;
   in.guard_markers = false;
   in.closing_unlocks = false;
@@ -453,6 +463,7 @@ void set_page_size(std::size_t bytes) { the_host().page = bytes; }
 void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
+void set_address_limit(std::size_t bytes) { the_host().address_limit = bytes; }
 void set_fork_error(int error) { the_host().fork_error = error; }
 void set_keeps_pages(bool does) { the_host().keeps_pages = does; }
 void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }
@@ -460,9 +471,7 @@ void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }
 std::size_t bytes_reserved() {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
-  std::size_t pages = 0;
-  for (const auto& [base, block] : in.blocks) pages += block.pages.size();
-  return pages * in.page;
+  return reserved_bytes(in);
 }
 
 std::size_t bytes_accessible() {

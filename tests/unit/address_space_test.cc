@@ -1,0 +1,112 @@
+// address_space_test.cc - little address space, over the simulated host: regions as large as there is room for.
+//
+// Each test runs in a child, whose pools start afresh.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "platform/simulated.h"
+#include "support/child.h"
+
+namespace simulated = lockfast::simulated;
+
+namespace {
+
+using compartment = struct lockfast_compartment;
+
+constexpr std::size_t kibibyte = 1024;
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
+struct held {
+  unsigned char* secret;
+  std::size_t size;
+  unsigned char value;
+};
+
+void* make(compartment* keys, unsigned kind, std::size_t size) {
+  if (kind == 0) return lockfast_malloc_isolated(size);
+  return kind == 1 ? lockfast_malloc(size) : lockfast_compartment_malloc(keys, size);
+}
+
+bool intact(const held& one) {
+  for (std::size_t at = 0; at < one.size; ++at) {
+    if (one.secret[at] != one.value) return false;
+  }
+  return lockfast_check(one.secret) == 0 && lockfast_size(one.secret) == one.size;
+}
+
+}  // namespace
+
+TEST_CASE("one secret of each placement fits a few hundred kilobytes of address space") {
+  for (const std::size_t room : {200 * kibibyte, 400 * kibibyte, 1024 * kibibyte, 8192 * kibibyte - 1}) {
+    for (unsigned kind = 0; kind < 3; ++kind) {
+      CAPTURE(room);
+      CAPTURE(kind);
+      check_clean(in_child([&] {
+        simulated::set_address_limit(room);
+        compartment* const keys = kind == 2 ? lockfast_compartment_create() : nullptr;
+        promised(make(keys, kind, 32) != nullptr, "a secret");
+        promised(simulated::bytes_reserved() <= room, "within the room");
+      }));
+    }
+  }
+}
+
+TEST_CASE("a churn of secrets in little address space keeps every one of them whole, and refuses with ENOMEM") {
+  for (const std::size_t room : {1024 * kibibyte, 2048 * kibibyte, 5000 * kibibyte}) {
+    CAPTURE(room);
+    check_clean(in_child([&] {
+      simulated::set_address_limit(room);
+      compartment* const keys = lockfast_compartment_create();
+      std::mt19937 random(11);
+      std::vector<held> live;
+      std::size_t refused = 0;
+      std::size_t made = 0;
+      for (int round = 0; round < 9000; ++round) {
+        // It fills up, then empties, and again.
+        const bool grows = round / 1500 % 2 == 0 ? random() % 4 != 0 : random() % 4 == 0;
+        if (grows) {
+          static constexpr std::size_t sizes[] = {1, 16, 32, 100, 500, 2000, 4096, 9000, 16384, 40000};
+          const std::size_t size = sizes[random() % (sizeof sizes / sizeof *sizes)];
+          auto* const secret = static_cast<unsigned char*>(make(keys, static_cast<unsigned>(random() % 3), size));
+          if (secret == nullptr) {
+            promised(errno == ENOMEM, "ENOMEM");
+            ++refused;
+            continue;
+          }
+          ++made;
+          live.push_back({secret, size, static_cast<unsigned char>(random())});
+          std::memset(secret, live.back().value, size);
+        } else if (!live.empty()) {
+          std::swap(live[random() % live.size()], live.back());
+          promised(intact(live.back()), "whole");
+          lockfast_free(live.back().secret);
+          live.pop_back();
+        }
+        if (round % 100 == 0) promised(lockfast_audit() == 0, "no damage");
+        promised(simulated::bytes_reserved() <= room, "within the room");
+      }
+      promised(made > 500 && refused > 0, "both happened");
+      for (const held& one : live) {
+        promised(intact(one), "whole");
+        lockfast_free(one.secret);
+      }
+      // With room again, regions are whole again, and all that was made in the small ones is found still.
+      void* const small = lockfast_malloc(32);
+      prove(small != nullptr, "a secret");
+      simulated::set_address_limit(SIZE_MAX);
+      for (int count = 0; count < 3000; ++count) prove(lockfast_malloc_isolated(32) != nullptr, "a secret");
+      promised(lockfast_size(small) == 32 && lockfast_audit() == 0, "found");
+    }));
+  }
+}
