@@ -216,6 +216,19 @@ void compartment::rest(slot_ref freed) {
   resting_bytes_ += size;
 }
 
+void compartment::forget_closed() {
+  const std::uint32_t count = resting_count_;
+  const std::uint32_t oldest = oldest_resting_;
+  resting_count_ = 0;
+  resting_bytes_ = 0;
+  for (std::uint32_t at = 0; at < count; ++at) {
+    const slot_ref kept = resting_[(oldest + at) % most_resting];
+    if (kept.in->absent_count != 0) continue;
+    resting_[(oldest + resting_count_++) % most_resting] = kept;
+    resting_bytes_ += kept.in->capacity();
+  }
+}
+
 bool compartment::end_rest() {
   const bool any = resting_count_ != 0;
   while (resting_count_ != 0) end_oldest_rest();

@@ -171,6 +171,7 @@ void compartment::reset_in_child() {
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
     one->exclusion_.reset_in_child();
     one->resting_count_ = 0;
+    one->calls_ = 0;
     for (slab_list& list : one->lists_) list.reset_in_child();
     if (one->keyed()) {
       one->effective_ = platform::key_access(one->key_);

@@ -65,4 +65,9 @@ void fork_copy::end() {
   count_ = 0;
 }
 
+// By the system: the thread that forks may unmap it meanwhile.
+void fork_copy::wipe_on_signal() const {
+  if (std::byte* const copy = base_; copy != nullptr) platform::overwrite({copy, size_});
+}
+
 }  // namespace lockfast::internal

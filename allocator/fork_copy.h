@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/relaxed.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -57,10 +58,12 @@ class fork_copy {
   [[nodiscard]] bool hidden() const { return hidden_; }
   // In either: unmaps what is left.
   void end();
+  // For a signal handler, in any thread: overwrites what there is of a copy.
+  void wipe_on_signal() const;
 
  private:
-  std::byte* base_ = nullptr;
-  std::size_t size_ = 0;
+  relaxed<std::byte*> base_ = nullptr;
+  relaxed<std::size_t> size_ = 0;
   std::size_t count_ = 0;
   std::size_t room_ = 0;  // entries
   std::size_t next_ = 0;  // offset of the next run

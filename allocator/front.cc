@@ -34,4 +34,12 @@ void front::forget_in_child() {
   for (const auto& one : lists_) one.at.load(std::memory_order_relaxed)->forget();
 }
 
+// What waits in them lies in closed pages, and goes with its slab. A list that its thread is using at this moment is that
+// thread's to finish with; nobody comes to it again.
+std::uint64_t front::drop_lists() {
+  std::uint64_t sum = 0;
+  for (auto& one : lists_) sum += one.at.exchange(&no_front_list, std::memory_order_acq_rel)->frees();
+  return sum;
+}
+
 }  // namespace lockfast::internal

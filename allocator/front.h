@@ -108,7 +108,7 @@ inline constinit front_list no_front_list;
 class alignas(64) front {
  private:
   struct list_of_class {
-    std::atomic<front_list*> at = &no_front_list;  // written by the thread alone
+    std::atomic<front_list*> at = &no_front_list;  // written by the thread, and by drop_lists()
   };
   list_of_class lists_[size_class::count];
 
@@ -131,6 +131,8 @@ class alignas(64) front {
   front* next_unused = nullptr;                // in the list of those without a thread
 
   void forget_in_child();
+  // For a signal handler, in any thread: has the front begin without lists; how many frees those had counted.
+  std::uint64_t drop_lists();
 };
 
 // What a thread has that has no front: one without slots or room.

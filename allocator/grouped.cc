@@ -131,7 +131,7 @@ void grouped::deallocate_unfronted(slab& in, std::size_t index) {
     in.evict(index);
     const slot_ref freed = {&in, index};
     give_back(&freed, 1);
-  } else if (in.evict_absent(index)) {
+  } else if (in.evict_absent(index) && in.retire_closed()) {
     space_.put(in);
   }
 }
@@ -251,25 +251,35 @@ void grouped::forget_absent(const compartment& within) {
   space_.for_each([&](slab& one) {
     if (one.absent_count == 0 || one.within != &within) return;
     bool last = false;
-    for (std::size_t index = 0; !last; ++index) {
+    for (std::size_t index = 0; !last && index < one.slot_count(); ++index) {
       if (one.facts(index).is_free()) continue;
       last = one.evict_absent(index);
       count_frees(1);
     }
-    space_.put(one);
+    if (last && one.retire_closed()) space_.put(one);
   });
 }
 
-void grouped::wipe_on_signal() {
-  space_.for_each([](slab& one) {
-    if (one.opened_bytes() == 0 || !one.begin_wipe()) return;
+bool grouped::wipe_on_signal(platform::after_wipe leaves) {
+  const bool closes = leaves == platform::after_wipe::closed;
+  bool done = true;
+  for (front* one = closes ? fronts_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_lists());
+  space_.for_each([&](slab& one) {
+    if (one.opened_bytes() == 0 || one.absent_count != 0 || !one.begin_wipe()) return;
     if (one.within == nullptr) {
       one.wipe_on_signal();
     } else {
       one.within->wipe_on_signal(one);
     }
+    if (closes) done &= one.leave_closed();
     one.end_wipe();
   });
+  copy_.wipe_on_signal();
+  return done;
+}
+
+void grouped::close_absent() {
+  space_.for_each([](slab& one) { one.close_absent(); });
 }
 
 // ---- Fork -------------------------------------------------------------------------------------------------------------------
@@ -358,7 +368,7 @@ void grouped::after_fork_in_child() {
   const bool absent = policy_.fork == platform::fork_policy::absent;
   place_copies_in_child();
   space_.sort_in_child([&](slab& one) {
-    if (one.absent_count != 0) return true;
+    if (one.absent_count != 0) return one.forget_closed_in_child(policy_.fork);
     if (one.opened_bytes() == 0 || one.slot_count() == 0 || one.list == nullptr) return false;
     if (absent) return one.leave_absent() != 0;
     auto found = policy_.fork == platform::fork_policy::wipe ? slab::contents::lost : slab::contents::inherited;

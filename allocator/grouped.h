@@ -88,7 +88,10 @@ class grouped {
   // Frees the secrets of a compartment that stayed with the parent of a fork.
   void forget_absent(const compartment& within);
   // For a signal handler: wipes every secret, whatever its access.
-  void wipe_on_signal();
+  // With after_wipe::closed they are absent from then on: false when the system would not close one. Then the same as for
+  // isolated secrets.
+  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
+  void close_absent();
 
   [[nodiscard]] slab_space& space() { return space_; }
   [[nodiscard]] const policy& chosen() const { return policy_; }
@@ -132,7 +135,7 @@ class grouped {
   slab_space space_;
   slab_list lists_[arena_count][size_class::count];
   platform::mutex fronts_exclusion_;
-  front* fronts_ = nullptr;
+  std::atomic<front*> fronts_ = nullptr;
   front* unused_fronts_ = nullptr;
   fork_copy copy_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the fronts count

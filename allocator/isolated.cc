@@ -109,6 +109,8 @@ void isolated_arena::keep_idle(span& freed) {
 [[gnu::flatten]] void isolated_arena::deallocate(const std::byte* secret, span& at) {
   if (at.address() == secret && at.claim_absent()) {
     other_frees_.fetch_add(1, std::memory_order_relaxed);
+    // After a fork there are no pages; after a crash there are, with canaries in them.
+    if (at.run() != nullptr && at.protect(access::read_write) == 0) at.wipe_run();
     retire(at);
     return;
   }
@@ -131,7 +133,10 @@ void isolated_arena::keep_idle(span& freed) {
 }
 
 platform::error isolated_arena::protect(const std::byte* secret, span& at, access to) {
-  if (at.current_state() == span::state::absent && at.address() == secret) return ENOMEM;
+  if (at.current_state() == span::state::absent && at.address() == secret) {
+    // The program's own handler may look at what a crash has wiped.
+    return platform::in_crash_handler() && at.show_absent() ? 0 : ENOMEM;
+  }
   claim(secret, at);
   const auto verify = [&] {
     if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
@@ -222,9 +227,23 @@ std::size_t isolated_arena::audit() {
   return damaged;
 }
 
-void isolated_arena::wipe_on_signal() {
+bool isolated_arena::wipe_on_signal(platform::after_wipe leaves) {
+  bool done = true;
   for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) at->wipe_on_signal();
+    for (span* at = one->begin(); at < one->end(); ++at) done &= at->wipe_on_signal(leaves);
+  }
+  copy_.wipe_on_signal();
+  return done;
+}
+
+bool isolated_arena::show_absent(span& at, const void* address) {
+  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - at.run());
+  return offset < at.run_size() && at.show_absent();
+}
+
+void isolated_arena::close_absent() {
+  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    for (span* at = one->begin(); at < one->end(); ++at) at->close_absent();
   }
 }
 

@@ -67,7 +67,11 @@ class isolated_arena {
   std::size_t trim();
   void add_to(struct lockfast_statistics& out);
 
-  void wipe_on_signal();
+  // For a signal handler: wipes every secret; with after_wipe::closed they are absent from then on, false when one would not
+  // close. The rest is for those: opens one at an address, false when there is none; closes all such.
+  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
+  [[nodiscard]] static bool show_absent(span& at, const void* address);
+  void close_absent();
   // In front of a fork, with no mutex held that a thread busy with a span may wait for: copies what a child is to inherit and
   // would not have, for which it waits until those threads are done.
   void copy_for_child();

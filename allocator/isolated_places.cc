@@ -336,7 +336,11 @@ void isolated_arena::after_fork_in_child() {
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       const bool in_use = seen == span::state::live || seen == span::state::busy;
-      if (seen == span::state::absent) continue;
+      if (seen == span::state::absent) {
+        // Since a crash it may have a run still.
+        at->forget_in_child(policy_.fork);
+        continue;
+      }
       using enum span::settled;
       const bool has_tenant = in_use && at->has_tenant();
       const auto outcome = !in_use  ? empty

@@ -92,7 +92,7 @@ void pool::start() {
   for (isolated_arena& arena : isolated_) arena.start(chosen.of_isolated);
   grouped_.start(chosen.of_grouped);
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {
-    if (platform::on_fatal_signal(wipe_all) != 0) end_process(breach::no_crash_handler, signal_);
+    if (platform::on_fatal_signal({wipe_on_crash, show_wiped, close_shown}) != 0) end_process(breach::no_crash_handler, signal_);
     crash_handled = true;
   }
   started_.store(true, std::memory_order_release);
@@ -311,9 +311,36 @@ void pool::statistics(struct lockfast_statistics& out) {
   out.map_limit = platform::map_limit();
 }
 
-void pool::wipe_all() {
-  for_each_arena([](isolated_arena& arena) { arena.wipe_on_signal(); });
-  for (pool* const one : every_pool) one->grouped_.wipe_on_signal();
+void pool::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
+
+bool pool::wipe_on_crash(platform::after_wipe leaves) {
+  bool done = true;
+  for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
+  for (pool* const one : every_pool) done &= one->grouped_.wipe_on_signal(leaves);
+  if (leaves == platform::after_wipe::closed) crash_survived_ = true;
+  return done;
+}
+
+bool pool::show_wiped(const void* address) {
+  region* const in = region::holding(address);
+  if (in == nullptr) return false;
+  if (in->holds() == region::kind::slabs) {
+    slab* const at = slab_at(*in, address);
+    return at != nullptr && at->show_absent(address);
+  }
+  span* const at = span_region::find(address).at;
+  return at != nullptr && isolated_arena::show_absent(*at, address);
+}
+
+void pool::close_shown() {
+  for_each_arena([](isolated_arena& arena) { arena.close_absent(); });
+  for (pool* const one : every_pool) one->grouped_.close_absent();
+  crash_survived_ = true;
+}
+
+void pool::renew_crash_handler() {
+  const scoped_lock held(start_exclusion);
+  if (crash_survived_.exchange(false)) platform::renew_fatal_signals();
 }
 
 // ---- Fork -------------------------------------------------------------------------------------------------------------------
@@ -336,7 +363,7 @@ constexpr int first_priority = 101;
 
 // At a normal exit, behind the program's own handlers and destructors, which may use their secrets; and at dlclose.
 [[gnu::destructor(first_priority)]] void when_unloaded() {
-  if (crash_handled) pool::wipe_all();
+  if (crash_handled) platform::call_last(pool::wipe_all);
 }
 
 }  // namespace
@@ -369,6 +396,7 @@ void pool::after_fork_in_parent() {
 
 // The child is alone: no mutex is needed while the arenas put themselves in order.
 void pool::after_fork_in_child() {
+  platform::forget_fatal_signal_in_child();
   metadata::exclusion().unlock();
   grants_exclusion().unlock();
   region_map::exclusion().unlock();

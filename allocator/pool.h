@@ -97,6 +97,12 @@ class pool {
   static void statistics(struct lockfast_statistics& out);
   static void wipe_all();
 
+  // ---- For fatal signals (platform::crash_calls) ----
+
+  [[nodiscard]] static bool wipe_on_crash(platform::after_wipe leaves);
+  [[nodiscard]] static bool show_wiped(const void* address);
+  static void close_shown();
+
  private:
   static constexpr std::size_t arena_count = grouped::arena_count;
 
@@ -122,7 +128,9 @@ class pool {
   void start();
   void ensure_started() {
     if (!started_.load(std::memory_order_acquire)) start();
+    if (crash_survived_.load(std::memory_order_relaxed)) renew_crash_handler();
   }
+  static void renew_crash_handler();
   [[nodiscard]] void* given(const allocated& made) { return made.address != nullptr ? made.address : refuse(made.refusal); }
   [[nodiscard]] lockfast_options policy() const;
 
@@ -132,6 +140,8 @@ class pool {
   static void after_fork_in_parent();
   static void after_fork_in_child();
 
+  // Whether a crash has been survived since the handlers were last looked at.
+  inline static std::atomic<bool> crash_survived_ = false;
   static pool native_;
   static pool drop_in_;
 

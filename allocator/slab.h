@@ -183,6 +183,21 @@ class alignas(64) slab {
   void wipe_on_signal();
   // Overwrites what every live secret holds, where another thread may close the pages meanwhile.
   void overwrite_on_signal();
+  // Leaves its secrets absent, its pages closed until the last of them is freed; its list gives up its hold later. Between the
+  // two as well; requires wiped secrets. False when the system would not close the pages.
+  [[nodiscard]] bool leave_closed();
+  // How often that happened, to any slab.
+  [[nodiscard]] static std::size_t closings() { return closings_; }
+  // Its list lets go of one that was left so: whether there is no absent secret, either.
+  [[nodiscard]] bool leave_list();
+  // Unlocks and gives back the pages of one left so, of which no secret is left. False when the system does not take them back:
+  // then the slab is nobody's from then on.
+  [[nodiscard]] bool retire_closed();
+  // Opens the pages of one left so where an address lies in them and they are not open; closes them again.
+  [[nodiscard]] bool show_absent(const void* address);
+  void close_absent();
+  // In a forked child, of one left so: it is in no list, and its pages are as never opened. Whether it has absent secrets.
+  [[nodiscard]] bool forget_closed_in_child(platform::fork_policy policy);
   // In a forked child: has empty pages behind the first `kept` bytes, which are there, in place of hidden ones that stayed with
   // the parent; false when that is refused.
   [[nodiscard]] bool fill_gap_in_child(std::size_t kept, platform::fork_policy policy);
@@ -199,7 +214,7 @@ class alignas(64) slab {
   void settle_in_child(contents found);
   // In a forked child that does not have the pages: the live secrets are absent. How many those are.
   std::size_t leave_absent();
-  // Frees a live secret that is absent; whether it was the last one.
+  // Frees a live secret that is absent; whether it was the last one, and no list holds the slab.
   [[nodiscard]] bool evict_absent(std::size_t index);
 
   slab_region& home;
@@ -208,7 +223,8 @@ class alignas(64) slab {
   slab* previous = nullptr;                   // in its list's chain
   slab* next_of_list = nullptr;               // in its list's chain of all slabs
   compartment* within = nullptr;              // the compartment that it belongs to, or null
-  std::atomic<std::size_t> absent_count = 0;  // live secrets that stayed with the parent of a fork
+  // Live secrets that stayed with the parent of a fork, or that a crash wiped; then one more while a list holds the slab.
+  std::atomic<std::size_t> absent_count = 0;
   breach_signal signal = breach_signal::abort;
 
  private:
@@ -243,6 +259,8 @@ class alignas(64) slab {
   [[nodiscard]] platform::error open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
   void close(std::byte* begin, std::size_t bytes) const;
+  void take_pages();
+  [[nodiscard]] bool give_back();
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
 
   std::byte* run_ = nullptr;
@@ -257,6 +275,9 @@ class alignas(64) slab {
   std::size_t record_count_ = 0;  // of slots_ and free_
   enum class held_by : std::uint8_t { nobody, retire, wipe };
   std::atomic<held_by> pages_ = held_by::nobody;
+  relaxed<bool> shown_;
+
+  inline static std::atomic<std::size_t> closings_ = 0;
 };
 
 // ---- What a warm pair of allocation and release runs through ----

@@ -106,6 +106,25 @@ std::size_t slab::leave_absent() {
   return live;
 }
 
+bool slab::forget_closed_in_child(platform::fork_policy policy) {
+  if (opened_ != 0) {
+    if (list != nullptr) (void)leave_list();
+    // Under absent the address space is reserved again already.
+    if (policy != platform::fork_policy::absent && hidden()) {
+      (void)platform::reserve_again(run_, opened_, policy);
+    } else if (policy != platform::fork_policy::absent && protect(platform::access::read_write) == 0) {
+      wipe(run_, opened_);
+      close(run_, opened_);
+      platform::discard(run_, opened_);
+    }
+    opened_ = 0;
+    locked_ = 0;
+    pages_.store(held_by::nobody, std::memory_order_relaxed);
+    if (absent_count == 0) slot_count_.store(0, std::memory_order_release);
+  }
+  return absent_count != 0;
+}
+
 bool slab::evict_absent(std::size_t index) {
   slots_[index].write(facts(index).in(slot::state::free));
   if (--absent_count != 0) return false;

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "allocator/compartment.h"
 #include "allocator/family.h"
 
 namespace lockfast::internal {
@@ -62,6 +63,7 @@ platform::error slab_list::grow(growth allowed) {
 
 bool slab_list::take_single(slot_ref& out, std::size_t size, growth allowed, platform::error& refusal) {
   const scoped_lock held(exclusion_);
+  drop_closed();
   refusal = open_new(opening_of(allowed), size);
   if (refusal != 0) return false;
   slab& made = *last_;
@@ -72,6 +74,7 @@ bool slab_list::take_single(slot_ref& out, std::size_t size, growth allowed, pla
 
 std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, platform::error& refusal) {
   const scoped_lock held(exclusion_);
+  drop_closed();
   if (first_ == nullptr) {
     refusal = allowed == growth::none ? ENOMEM : grow(allowed);
     if (refusal != 0) return 0;
@@ -88,8 +91,10 @@ std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, pla
 
 void slab_list::put(const slot_ref* freed, std::size_t count) {
   const scoped_lock held(exclusion_);
+  drop_closed();
   for (std::size_t at = 0; at < count; ++at) {
     slab& to = *freed[at].in;
+    if (to.list != this) continue;  // a crash has left the slab closed
     const bool linked = to.free_count() != 0;
     to.put_free(freed[at].index);
     if (!serves(to)) {
@@ -112,8 +117,29 @@ void slab_list::give_up(slab& empty) {
   settings_.space->put(empty);
 }
 
+void slab_list::drop_closed_slowly() {
+  closings_seen_ = slab::closings();
+  if (settings_.within != nullptr) settings_.within->forget_closed();
+  first_ = nullptr;
+  last_ = nullptr;
+  slab* kept = nullptr;
+  for (slab *one = all_, *next = nullptr; one != nullptr; one = next) {
+    next = one->next_of_list;
+    if (one->absent_count == 0) {
+      one->next_of_list = kept;
+      kept = one;
+      if (one->free_count() != 0 && serves(*one)) link(*one);
+      continue;
+    }
+    if (growing_ == one) growing_ = nullptr;
+    if (one->leave_list() && one->retire_closed()) settings_.space->put(*one);
+  }
+  all_ = kept;
+}
+
 std::size_t slab_list::trim() {
   const scoped_lock held(exclusion_);
+  drop_closed();
   std::size_t bytes = 0;
   for (slab* one = first_; one != nullptr;) {
     slab* const empty = one;
@@ -129,6 +155,7 @@ std::size_t slab_list::trim() {
 
 std::size_t slab_list::clear() {
   const scoped_lock held(exclusion_);
+  drop_closed();
   std::size_t evicted = 0;
   while (all_ != nullptr) {
     slab& one = *all_;
@@ -153,6 +180,7 @@ std::size_t slab_list::clear() {
 
 void slab_list::reset_in_child() {
   exclusion_.reset_in_child();
+  closings_seen_ = slab::closings();
   random_.reseed();
   first_ = nullptr;
   last_ = nullptr;

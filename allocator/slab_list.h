@@ -62,6 +62,7 @@ class slab_list {
   template <class Do>
   void for_each(Do act) {
     const scoped_lock held(exclusion_);
+    drop_closed();
     for (slab* one = all_; one != nullptr; one = one->next_of_list) act(*one);
   }
 
@@ -80,6 +81,11 @@ class slab_list {
   void enlist(slab& one);
   // Hands a slab that gave its pages back to the space.
   void give_up(slab& closed);
+  // Lets go of the slabs that a crash has left closed; requires the mutex, and is done before anything else under it.
+  void drop_closed() {
+    if (closings_seen_ != slab::closings()) drop_closed_slowly();
+  }
+  void drop_closed_slowly();
 
   settings settings_ = {};
   platform::mutex exclusion_;
@@ -88,6 +94,7 @@ class slab_list {
   slab* all_ = nullptr;
   slab* growing_ = nullptr;  // the one that may have pages left to open
   random_choice random_;
+  std::size_t closings_seen_ = 0;
 };
 
 }  // namespace lockfast::internal

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "allocator/family.h"
 #include "allocator/hiding.h"
 #include "allocator/slab_region.h"
 
@@ -89,15 +90,33 @@ void slab::close(std::byte* begin, std::size_t bytes) const {
   }
 }
 
-bool slab::retire() {
+void slab::take_pages() {
   for (held_by seen = held_by::nobody;
        !pages_.compare_exchange_weak(seen, held_by::retire, std::memory_order_acquire, std::memory_order_relaxed);
        seen = held_by::nobody) {
     platform::yield();
   }
+}
+
+bool slab::retire() {
+  take_pages();
   bool untouched = true;
   for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, slot_size());
   if (!untouched) end(breach::write_after_free);
+  return give_back();
+}
+
+bool slab::retire_closed() {
+  // In the child of a fork there are none.
+  if (opened_ == 0) return true;
+  take_pages();
+  const auto refusal = protection_key_ == platform::default_key
+                           ? protect(access::read_write)
+                           : platform::protect_by_key(run_, opened_, access::read_write, platform::default_key);
+  return refusal == 0 && give_back();
+}
+
+bool slab::give_back() {
   wipe(run_, opened_);
   const hiding::scope held;
   const auto refusal = hidden()       ? hiding::unhide(held, run_, opened_, home.policy())
@@ -117,6 +136,41 @@ bool slab::retire() {
   locked_ = 0;
   lock_refusal_ = 0;
   return true;
+}
+
+// ---- After a crash that the program survives ---------------------------------------------------------------------------------
+
+bool slab::leave_closed() {
+  // Nothing is freed into a front from now on.
+  __atomic_store_n(&front_index, no_family, __ATOMIC_RELAXED);
+  __atomic_store_n(&quick_index, no_family, __ATOMIC_RELAXED);
+  std::size_t live = 0;
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    const slot::facts known = facts(index);
+    live += !known.is_free() && known.current_state() != slot::state::entering;
+  }
+  absent_count = live + 1;
+  closings_.fetch_add(1, std::memory_order_release);
+  return protect(access::none) == 0;
+}
+
+bool slab::leave_list() {
+  list = nullptr;
+  return --absent_count == 0;
+}
+
+bool slab::show_absent(const void* address) {
+  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - run_);
+  // A handler has no rights to a key.
+  if (absent_count == 0 || offset >= opened_ || shown_ || protection_key_ != platform::default_key) return false;
+  shown_ = true;
+  return protect(access::read_write) == 0;
+}
+
+void slab::close_absent() {
+  if (!shown_) return;
+  shown_ = false;
+  (void)protect(access::none);
 }
 
 }  // namespace lockfast::internal

@@ -158,23 +158,38 @@ bool span::claim_for_copy() {
   return false;
 }
 
-void span::wipe_on_signal() {
+bool span::wipe_on_signal(platform::after_wipe leaves) {
+  const bool closes = leaves == platform::after_wipe::closed;
   for (int waits = 0; waits < most_waits; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {
       const access before = access_;
       if (protect(access::read_write) == 0) wipe(address_, size_);
-      (void)protect(before);
-      set(state::live);
-      return;
+      const auto refusal = protect(closes ? access::none : before);
+      set(closes ? state::absent : state::live);
+      return !closes || refusal == 0;
     }
-    if (seen != state::busy) return;
+    if (seen != state::busy) return true;
     platform::yield();
   }
   std::byte* const begin = address_;
   const bool in_run = (has_tenant_ || is_wiping_) && begin > run_ && begin + size_ <= run_ + run_size_;
   // Whoever has it busy, this thread or another, may close it at any moment.
   if (in_run && platform::protect(run_, run_size_, access::read_write) == 0) platform::overwrite({begin, size_});
+  return !in_run || !closes || platform::protect(run_, run_size_, access::none) == 0;
+}
+
+bool span::show_absent() {
+  if (!claim_absent()) return false;
+  const bool shown = run_ != nullptr && access_ != access::read_write && protect(access::read_write) == 0;
+  set(state::absent);
+  return shown;
+}
+
+void span::close_absent() {
+  if (!claim_absent()) return;
+  if (run_ != nullptr) (void)protect(access::none);
+  set(state::absent);
 }
 
 }  // namespace lockfast::internal

@@ -131,9 +131,13 @@ class alignas(64) span {
   [[nodiscard]] settled settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy);
   void forget_in_child(platform::fork_policy policy);
 
-  // Wipes a tenant's secret, whatever its access, and leaves access and canaries as they were. For a signal handler: a span
-  // that stays busy, perhaps with the very thread that the signal interrupted, is opened and wiped all the same.
-  void wipe_on_signal();
+  // Wipes a tenant's secret, whatever its access, and leaves canaries as they were; the access too, or the secret is absent from
+  // then on, its run closed: false when that is refused. For a signal handler: a span that stays busy, perhaps with the very
+  // thread that the signal interrupted, is opened and wiped all the same.
+  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
+  // Opens the run of a secret that is absent since then; false when it is open already, or has none. And closes it again.
+  [[nodiscard]] bool show_absent();
+  void close_absent();
 
   span_region& home;     // the region that its place is in
   span* next = nullptr;  // in its list's chain of fresh spans

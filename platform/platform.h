@@ -194,9 +194,31 @@ void write_line(std::span<const char> line);
 // Raises what an access to forbidden memory raises; returns only if a handler returned.
 void raise_access_violation();
 
-// Has a fatal signal (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) call this, once, before whatever action there was; that then
-// takes its course. What is called is async-signal-safe. Returns the errno of a refusal.
-[[nodiscard]] error on_fatal_signal(void (*call)());
+// What a fatal signal calls; all of it is async-signal-safe.
+enum class after_wipe : unsigned char { as_before, closed };
+struct crash_calls {
+  // Wipes every secret, and closes it where asked: a touch traps from then on. False when the system would not close one.
+  bool (*wipe)(after_wipe leaves);
+  // Opens wiped, closed pages at an address; false when there are none.
+  bool (*show)(const void* address);
+  // Closes what show() opened.
+  void (*close)();
+};
+
+// Has a fatal signal (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, and, unless the program handles them, SIGTRAP and SIGSYS) call
+// wipe() before whatever action there was, which then takes its course. One thread wipes; others whose signals come meanwhile wait.
+// Where that action is a handler, which may let the program go on, what is wiped is closed; only the thread that the handler runs
+// on is shown zeros, until it leaves the handler (POSIX). Returns the errno of a refusal.
+[[nodiscard]] error on_fatal_signal(const crash_calls& calls);
+// After a handler let the program go on: takes the signals again that this handler took for itself, or gave up.
+void renew_fatal_signals();
+// In a forked child.
+void forget_fatal_signal_in_child();
+// Whether this thread runs a handler that on_fatal_signal() called.
+[[nodiscard]] bool in_crash_handler();
+
+// While the process ends by exit(): calls this behind everything that exit() calls, as far as the system allows that.
+void call_last(void (*call)());
 
 // Has each thread that called expect_thread_exit call this when it ends, in that thread, while its thread-local storage still
 // exists. One call for the process; returns the errno of a refusal.

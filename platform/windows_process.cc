@@ -21,16 +21,24 @@ using signal_action = void (*)(int);
 
 bool is_function(signal_action action) { return action != SIG_DFL && action != SIG_IGN && action != SIG_ERR; }
 
-void (*fatal_call)();
-std::atomic<bool> fatal_called = false;
+crash_calls calls;
+// The thread that wipes; 0: none.
+std::atomic<DWORD> wiper = 0;
 LPTOP_LEVEL_EXCEPTION_FILTER earlier_filter;
 
 constexpr int fatal_signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGABRT};
 constexpr std::size_t fatal_count = sizeof fatal_signals / sizeof *fatal_signals;
 signal_action earlier_actions[fatal_count];
 
-void call_once() {
-  if (!fatal_called.exchange(true)) fatal_call();
+// Others wait; a fault within the wipe goes its way.
+void wipe(after_wipe leaves) {
+  const DWORD me = GetCurrentThreadId();
+  for (DWORD other = 0; !wiper.compare_exchange_strong(other, me); other = 0) {
+    if (other == me) return;
+    Sleep(1);
+  }
+  (void)calls.wipe(leaves);
+  wiper = 0;
 }
 
 // The exceptions that stand for the signals of platform.h.
@@ -39,6 +47,7 @@ bool is_fatal(DWORD code) {
     case EXCEPTION_ACCESS_VIOLATION:
     case EXCEPTION_IN_PAGE_ERROR:
     case EXCEPTION_GUARD_PAGE:
+    case EXCEPTION_BREAKPOINT:
     case EXCEPTION_STACK_OVERFLOW:
     case EXCEPTION_DATATYPE_MISALIGNMENT:
     case EXCEPTION_ILLEGAL_INSTRUCTION:
@@ -54,15 +63,19 @@ bool is_fatal(DWORD code) {
 
 // Last of all: what a program handles itself does not come here.
 LONG CALLBACK on_unhandled(EXCEPTION_POINTERS* raised) {
-  if (is_fatal(raised->ExceptionRecord->ExceptionCode)) call_once();
+  if (is_fatal(raised->ExceptionRecord->ExceptionCode)) wipe(after_wipe::as_before);
   return earlier_filter == nullptr ? EXCEPTION_CONTINUE_SEARCH : earlier_filter(raised);
 }
 
-// The C library calls the program's handlers of signals before that, from a frame around main: these are called by way of us.
+// The C library calls the program's handlers of signals before that, from a frame around main: these are called by way of us. It
+// has put the default back by then, so a handler that goes on is called once: renew_fatal_signals() takes the next one.
 void on_signal(int number) {
-  call_once();
+  wipe(after_wipe::as_before);
   for (std::size_t which = 0; which < fatal_count; ++which) {
-    if (fatal_signals[which] == number && is_function(earlier_actions[which])) earlier_actions[which](number);
+    if (fatal_signals[which] != number || !is_function(earlier_actions[which])) continue;
+    earlier_actions[which](number);
+    // It returned: what is zeros now is out of reach from here on.
+    wipe(after_wipe::closed);
   }
 }
 
@@ -79,18 +92,26 @@ bool mutex::try_lock() { return TryAcquireSRWLockExclusive(native(native_)) != 0
 
 // Where the program has no handler the signal keeps its default, which for a fault is to be an exception that nobody handles;
 // but abort() asks for nothing else than a handler.
-error on_fatal_signal(void (*call)()) {
+error on_fatal_signal(const crash_calls& chosen) {
   const errno_kept kept;
-  fatal_call = call;
+  calls = chosen;
   for (std::size_t which = 0; which < fatal_count; ++which) {
-    earlier_actions[which] = std::signal(fatal_signals[which], on_signal);
-    if (earlier_actions[which] == SIG_ERR) return EINVAL;
+    const signal_action now = std::signal(fatal_signals[which], on_signal);
+    if (now == SIG_ERR) return EINVAL;
+    if (now != on_signal) earlier_actions[which] = now;
     const bool wanted = is_function(earlier_actions[which]) || fatal_signals[which] == SIGABRT;
     if (!wanted) (void)std::signal(fatal_signals[which], earlier_actions[which]);
   }
-  earlier_filter = SetUnhandledExceptionFilter(on_unhandled);
+  const LPTOP_LEVEL_EXCEPTION_FILTER filter = SetUnhandledExceptionFilter(on_unhandled);
+  if (filter != on_unhandled) earlier_filter = filter;
   return 0;
 }
+
+void renew_fatal_signals() { (void)on_fatal_signal(crash_calls(calls)); }
+void forget_fatal_signal_in_child() {}
+bool in_crash_handler() { return false; }
+
+void call_last(void (*call)()) { call(); }
 
 // At any later moment a thread could hold what the system takes for this, and wait for one that wants a mutex of ours.
 void stay_loaded() {

@@ -214,7 +214,8 @@ enum lockfast_drop_in_placement { LOCKFAST_PLACEMENT_DEFAULT, LOCKFAST_PLACEMENT
 enum lockfast_crash {
   LOCKFAST_CRASH_DEFAULT,
   LOCKFAST_CRASH_NONE, /* the default */
-  LOCKFAST_CRASH_WIPE  /* SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT wipe every pool first, then take their course */
+  LOCKFAST_CRASH_WIPE  /* fatal signals wipe every pool, then take their course; if a handler of the program lets it go on, what
+                          was wiped is absent: a touch traps */
 };
 
 struct lockfast_options {
