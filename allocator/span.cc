@@ -79,7 +79,6 @@ bool span::fill_gap_in_child(platform::fork_policy policy) {
     lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
   }
   hide_error_ = static_cast<std::int16_t>(hide_refusal);
-  access_ = access::read_write;
   return true;
 }
 
@@ -114,8 +113,10 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
     beside.write(tenant());
     beside.write_gap(address_ + size_, gap_);
   }
-  (void)protect(wanted);
-  return settled::kept;
+  // What cannot be closed is not left open.
+  if (protect(wanted) == 0) return settled::kept;
+  wipe_run();
+  return settled::lost;
 }
 
 void span::forget_in_child(platform::fork_policy policy) {

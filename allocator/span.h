@@ -120,8 +120,8 @@ class alignas(64) span {
   // not take them back, and then the run is idle as before, and wiped.
   [[nodiscard]] bool retire();
 
-  // In a forked child, where no other thread runs. fill_gap: has an empty run where a hidden one stayed with the parent; false
-  // when that is refused. settle: makes a tenant's run the child's own, locked, its canaries those of the renewed key;
+  // In a forked child, where no other thread runs. fill_gap: has an empty, writable run where a hidden one stayed with the parent,
+  // of which the access that is to be is still on record; false when that is refused. settle: makes a tenant's run the child's own, locked, its canaries those of the renewed key;
   // empty, its run wiped, when the span has no tenant; lost when there are no pages for it. forget: the run is gone, or holds
   // nothing.
   [[nodiscard]] bool fill_gap_in_child(platform::fork_policy policy);

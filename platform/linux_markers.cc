@@ -43,16 +43,19 @@ error mark(std::byte* address, std::size_t size) {
   return refusal;
 }
 
+// The access of the pages is that of the map in both: a run that was closed by its access would trap without a marker, too.
 error unmark(std::byte* address, std::size_t size) {
   const errno_kept kept;
-  const error refusal = advise(address, size, advice_guard_remove);
+  error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
+  if (refusal == 0) refusal = advise(address, size, advice_guard_remove);
   if (refusal == 0) touch(address, size);
   return refusal;
 }
 
 error mark_again(std::byte* address, std::size_t size) {
   const errno_kept kept;
-  error refusal = unlock_pages(address, size);
+  error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
+  if (refusal == 0) refusal = unlock_pages(address, size);
   if (refusal == 0) refusal = advise(address, size, advice_guard_install);
   if (refusal == 0) refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
   return refusal;

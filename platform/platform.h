@@ -95,9 +95,9 @@ void discard(std::byte* address, std::size_t size);
 // Turns a fresh reservation into one map that is writable and locked, every page of it inaccessible behind a marker; all of it
 // counts against the lock limit. ENOMEM, EAGAIN or EPERM over that, and it is as it was.
 [[nodiscard]] error mark(std::byte* address, std::size_t size);
-// Takes the markers off pages: zero, resident and locked.
+// Takes the markers off pages, where there are any: writable, resident and locked; zero where there was one.
 [[nodiscard]] error unmark(std::byte* address, std::size_t size);
-// Puts markers on wiped pages again and gives their frames back.
+// Puts markers on wiped pages again, whatever their access, and gives their frames back.
 [[nodiscard]] error mark_again(std::byte* address, std::size_t size);
 // In a forked child, whose locks are gone: locks a marked reservation again; pages that are copies stay so until lock_again.
 [[nodiscard]] error lock_marked_again(std::byte* address, std::size_t size);
