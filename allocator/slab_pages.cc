@@ -84,7 +84,10 @@ platform::error slab::lock_after_closing(opening::lock wanted) {
 void slab::close(std::byte* begin, std::size_t bytes) const {
   // A key stays with its pages, which may be another's next.
   if (protection_key_ != platform::default_key) {
-    (void)platform::protect_by_key(begin, bytes, access::none, platform::default_key);
+    // Where a sandbox has taken keys away since, fresh pages take the place of those.
+    if (platform::protect_by_key(begin, bytes, access::none, platform::default_key) != 0) {
+      (void)platform::unhide(begin, bytes, home.policy());
+    }
   } else {
     (void)platform::protect(begin, bytes, access::none);
   }

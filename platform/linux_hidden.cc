@@ -10,6 +10,8 @@
 
 #include "platform/errno_kept.h"
 #include "platform/linux_advice.h"
+#include "platform/linux_calls.h"
+#include "platform/linux_filter.h"
 #include "platform/linux_text.h"
 #include "platform/posix_pages.h"
 #include "platform/posix_signals.h"
@@ -17,18 +19,19 @@
 namespace lockfast::platform {
 namespace {
 
-constexpr long call_memfd_secret = 447;  // 5.14; older headers do not name it (asm/unistd.h)
-
 // The descriptor of memfd_secret(2): whoever takes it (pidfd_getfd) has the pages too, so it lives for as few calls as can be.
 class secret_file {
  public:
-  explicit secret_file(std::size_t size) : descriptor_(static_cast<int>(syscall(call_memfd_secret, O_CLOEXEC))) {
+  explicit secret_file(std::size_t size) {
+    refusal_ = forbidden(risky_call::memfd_secret);
+    if (refusal_ != 0) return;
+    descriptor_ = static_cast<int>(syscall(call_memfd_secret, O_CLOEXEC));
     if (descriptor_ < 0) {
       refusal_ = errno;
-    } else if (size != 0) {
-      // The limit on the size of files counts here as well.
-      const signals_held held;
-      if (ftruncate(descriptor_, static_cast<off_t>(size)) != 0) refusal_ = errno;
+    } else if (size > size_limit()) {
+      refusal_ = EFBIG;  // and SIGXFSZ otherwise
+    } else if (size != 0 && ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
+      refusal_ = errno;
     }
   }
   ~secret_file() {
@@ -43,7 +46,7 @@ class secret_file {
   }
 
  private:
-  int descriptor_;
+  int descriptor_ = -1;
   error refusal_ = 0;
 };
 
@@ -142,6 +145,7 @@ std::byte* map_shared_hidden(std::size_t size) {
 
 error move_hidden(std::byte* from, std::byte* to, std::size_t size) {
   const errno_kept kept;
+  if (const error refusal = forbidden(risky_call::move_map); refusal != 0) return refusal;
   if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) return errno;
   return advise(to, size, MADV_DONTFORK);
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "platform/errno_kept.h"
+#include "platform/linux_filter.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
@@ -27,12 +28,15 @@ void set_key_rights(unsigned rights) { __asm__ volatile("wrpkru" : : "a"(rights)
 
 key take_key() {
   const errno_kept kept;
+  // A key is of no use to a process that may not give it to pages.
+  if (forbidden(risky_call::take_key) != 0 || forbidden(risky_call::give_key) != 0) return no_key;
   const long taken = syscall(SYS_pkey_alloc, 0, 0);
   return taken > 0 ? static_cast<key>(taken) : no_key;
 }
 
 error protect_by_key(std::byte* address, std::size_t size, access to, key through) {
   const errno_kept kept;
+  if (const error refusal = forbidden(risky_call::give_key); refusal != 0) return refusal;
   return result_of(syscall(SYS_pkey_mprotect, address, size, protection_of(to), through));
 }
 

@@ -1,10 +1,9 @@
 // linux_markers.cc - guard markers: MADV_GUARD_INSTALL, Linux 6.13.
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "platform/errno_kept.h"
 #include "platform/linux_advice.h"
+#include "platform/linux_lock.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
@@ -35,7 +34,7 @@ error mark(std::byte* address, std::size_t size) {
   error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
   // Markers first, then the lock: a locked map takes none, and mlock without ONFAULT fails at the first of them.
   if (refusal == 0) refusal = advise(address, size, advice_guard_install);
-  if (refusal == 0) refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  if (refusal == 0) refusal = lock_on_fault(address, size);
   if (refusal == 0) return 0;
   (void)unlock_pages(address, size);
   (void)advise(address, size, advice_guard_remove);
@@ -57,13 +56,13 @@ error mark_again(std::byte* address, std::size_t size) {
   error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
   if (refusal == 0) refusal = unlock_pages(address, size);
   if (refusal == 0) refusal = advise(address, size, advice_guard_install);
-  if (refusal == 0) refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  if (refusal == 0) refusal = lock_on_fault(address, size);
   return refusal;
 }
 
 error lock_marked_again(std::byte* address, std::size_t size) {
   const errno_kept kept;
-  return result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
+  return lock_on_fault(address, size);
 }
 
 }  // namespace lockfast::platform

@@ -6,18 +6,34 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "platform/errno_kept.h"
 #include "platform/linux_advice.h"
+#include "platform/linux_calls.h"
+#include "platform/linux_filter.h"
+#include "platform/linux_lock.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
 namespace {
 
-// What older headers do not name (linux/prctl.h, asm/unistd.h).
-constexpr long call_mseal = 462;  // 6.10
 constexpr int advice_of_nobody = -1;
-constexpr int prctl_set_vma = 0x53564d41;
-constexpr unsigned long prctl_set_vma_name = 0;  // 5.17, where the kernel was built with it
+
+// A call that the kernel does not know: some emulators (valgrind) write a line for each time that it is made.
+class unknown_call {
+ public:
+  [[nodiscard]] bool known() const { return known_.load(std::memory_order_relaxed); }
+  void remember(long result) {
+    if (result < 0 && errno == ENOSYS) known_.store(true, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<bool> known_ = false;
+};
+
+constinit unknown_call unknown_mlock2;
+constinit unknown_call unknown_mseal;
 
 }  // namespace
 
@@ -54,15 +70,23 @@ void settle_reservation(reservation& made, std::byte* address, std::size_t size,
   // Kernels without huge pages or merging refuse these with EINVAL, and then there is nothing to turn off.
   (void)advise(address, size, MADV_NOHUGEPAGE);
   (void)advise(address, size, MADV_UNMERGEABLE);
-  (void)prctl(prctl_set_vma, prctl_set_vma_name, address, size, "lockfast");
+  if (forbidden(risky_call::name_map) == 0) (void)prctl(prctl_set_vma, prctl_set_vma_name, address, size, "lockfast");
+}
+
+error lock_on_fault(std::byte* address, std::size_t size) {
+  if (unknown_mlock2.known()) return ENOSYS;
+  if (const error refusal = forbidden(risky_call::lock_on_fault); refusal != 0) return refusal;
+  const long result = syscall(SYS_mlock2, address, size, MLOCK_ONFAULT);
+  unknown_mlock2.remember(result);
+  return result_of(result);
 }
 
 // MLOCK_ONFAULT, then a touch: the pages are as resident as mlock leaves them, and later changes of access cost less, since
 // the kernel (mm/mprotect.c) walks a fully locked map again whenever it becomes writable.
 error lock(std::byte* address, std::size_t size) {
   const errno_kept kept;
-  error refusal = result_of(syscall(SYS_mlock2, address, size, MLOCK_ONFAULT));
-  // Older kernels, emulators and system call filters may not know mlock2.
+  error refusal = lock_on_fault(address, size);
+  // Emulators and system call filters may not know mlock2.
   if (refusal != 0 && refusal != ENOMEM && refusal != EAGAIN) refusal = lock_pages(address, size);
   if (refusal == 0) {
     touch(address, size);
@@ -79,7 +103,8 @@ void discard(std::byte* address, std::size_t size) {
 
 void seal(std::byte* address, std::size_t size) {
   const errno_kept kept;
-  (void)syscall(call_mseal, address, size, 0);
+  if (unknown_mseal.known() || forbidden(risky_call::seal) != 0) return;
+  unknown_mseal.remember(syscall(call_mseal, address, size, 0));
 }
 
 error conceal(std::byte* address, std::size_t size) {

@@ -1,7 +1,6 @@
 // posix.cc - what every POSIX host does alike: fork handlers, messages, the end of the process.
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -49,7 +48,5 @@ void write_line(std::span<const char> line) {
 void terminate() { abort(); }
 
 void raise_access_violation() { (void)raise(SIGSEGV); }
-
-void yield() { (void)sched_yield(); }
 
 }  // namespace lockfast::platform

@@ -98,8 +98,11 @@ error unlock(std::byte* address, std::size_t size) {
   return unlock_pages(address, size);
 }
 
+// mlock, which makes the pages the child's own where it may write to them: of many secrets, each a call as short as can be.
 error lock_again(std::byte* address, std::size_t size) {
-  const error refusal = lock(address, size);
+  const errno_kept kept;
+  const error refusal = lock_pages(address, size);
+  if (refusal != 0) (void)unlock_pages(address, size);  // it can leave the map charged
   touch(address, size);
   return refusal;
 }
