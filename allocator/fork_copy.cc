@@ -2,6 +2,7 @@
 #include "allocator/fork_copy.h"
 
 #include "allocator/bytes.h"
+#include "allocator/room.h"
 
 namespace lockfast::internal {
 namespace {
@@ -22,6 +23,8 @@ void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
   const std::size_t page = platform::page_size();
   const std::size_t table = (run_count * sizeof(entry) + page - 1) / page * page;
   size_ = table + bytes;
+  // Without a copy the child's secrets are absent, which is better than a machine without memory.
+  if (!has_room_for(size_)) return;
   base_ = platform::map_shared_hidden(size_);
   hidden_ = base_ != nullptr;
   if (!hidden_) {

@@ -5,6 +5,7 @@
 
 #include "allocator/family.h"
 #include "allocator/hiding.h"
+#include "allocator/room.h"
 #include "allocator/slab_region.h"
 
 namespace lockfast::internal {
@@ -42,6 +43,7 @@ platform::error slab::open_more(const opening& how) {
   const std::size_t least = (lead() + (slot_count() + 1) * stride_ + page - 1) & ~(page - 1);
   if (least > run_size_) return ENOSPC;
   std::byte* const begin = run_ + opened;
+  if (!has_room_for(least - opened)) return ENOMEM;
   if (opened == 0) hide_error_ = how.hide_error;
   protection_key_ = how.protection_key;
 

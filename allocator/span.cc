@@ -1,8 +1,11 @@
 // span.cc - what is done to the pages of one isolated secret.
 #include "allocator/span.h"
 
+#include <cerrno>
+
 #include "allocator/bytes.h"
 #include "allocator/hiding.h"
+#include "allocator/room.h"
 #include "allocator/span_region.h"
 
 namespace lockfast::internal {
@@ -13,6 +16,7 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   platform::error lock_refusal = 0;
+  if (!has_room_for(bytes)) return ENOMEM;
   const hiding::scope held;
   if (home.marked()) {
     if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) return refusal;

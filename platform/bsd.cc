@@ -44,6 +44,14 @@ void discard(std::byte* address, std::size_t size) {
 std::size_t maps_used() { return 0; }
 std::size_t map_limit() { return SIZE_MAX; }
 
+// What is free is not told alike; what the machine has as a whole is.
+std::size_t memory_available() {
+  const errno_kept kept;
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  if (pages <= 0 || static_cast<std::size_t>(pages) > SIZE_MAX / page_size()) return SIZE_MAX;
+  return static_cast<std::size_t>(pages) * page_size();
+}
+
 // No emulator of these systems is known that answers mlock without locking.
 bool locks_are_real() {
   const errno_kept kept;

@@ -164,6 +164,9 @@ void raise_lock_limit();
 // Maps in use and how many the process may have; 0 and SIZE_MAX where the system does not count them.
 [[nodiscard]] std::size_t maps_used();
 [[nodiscard]] std::size_t map_limit();
+// About how many bytes more can be held in RAM: what the machine has, or could have by giving up caches and by swapping others,
+// within the limits of its containers; SIZE_MAX where the system does not tell. Others may take it meanwhile.
+[[nodiscard]] std::size_t memory_available();
 // False under emulators whose lock succeeds without effect: a test of a lock asks this first.
 [[nodiscard]] bool locks_are_real();
 

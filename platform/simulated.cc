@@ -48,6 +48,7 @@ struct host {
   std::size_t hidden_limit = 0;
   std::size_t map_limit = SIZE_MAX;
   std::size_t address_limit = SIZE_MAX;
+  std::size_t memory_available = SIZE_MAX;
   error fork_error = 0;
   bool guard_markers = false;
   bool closing_unlocks = false;
@@ -386,6 +387,7 @@ error reveal(std::byte* address, std::size_t size) {
 
 void raise_lock_limit() {}
 std::size_t lock_limit() { return the_host().lock_limit; }
+std::size_t memory_available() { return the_host().memory_available; }
 std::size_t maps_used() { return 0; }
 std::size_t map_limit() { return the_host().map_limit; }
 bool locks_are_real() { return true; }
@@ -423,6 +425,7 @@ void reset() {
   in.hidden_limit = 0;
   in.map_limit = SIZE_MAX;
   in.address_limit = SIZE_MAX;
+  in.memory_available = SIZE_MAX;
   in.fork_error = 0;
   in.guard_markers = false;
   in.closing_unlocks = false;
@@ -464,6 +467,7 @@ void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
 void set_address_limit(std::size_t bytes) { the_host().address_limit = bytes; }
+void set_memory_available(std::size_t bytes) { the_host().memory_available = bytes; }
 void set_fork_error(int error) { the_host().fork_error = error; }
 void set_keeps_pages(bool does) { the_host().keeps_pages = does; }
 void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }

@@ -63,6 +63,8 @@ void set_guard_markers(bool has);
 void set_map_limit(std::size_t maps);
 // How many bytes may be reserved, alignment included; SIZE_MAX at the start.
 void set_address_limit(std::size_t bytes);
+// How much memory the machine has left; SIZE_MAX at the start.
+void set_memory_available(std::size_t bytes);
 // Why a fork policy is not in force, 0 at the start. A forked child has a copy of what is reserved, whatever the policy.
 void set_fork_error(int error);
 // Whether pages can't be unlocked nor hidden ones given back; no, at the start.

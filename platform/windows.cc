@@ -233,6 +233,16 @@ std::size_t lock_limit() {
   return GlobalMemoryStatusEx(&machine) != 0 ? static_cast<std::size_t>(machine.ullTotalPhys) : SIZE_MAX;
 }
 
+// Of memory and page files what may be committed, but no more than the machine's memory.
+std::size_t memory_available() {
+  const errno_kept kept;
+  MEMORYSTATUSEX machine = {};
+  machine.dwLength = sizeof machine;
+  if (GlobalMemoryStatusEx(&machine) == 0) return SIZE_MAX;
+  const auto most = machine.ullAvailPageFile < machine.ullTotalPhys ? machine.ullAvailPageFile : machine.ullTotalPhys;
+  return static_cast<std::size_t>(most);
+}
+
 std::size_t maps_used() { return 0; }
 std::size_t map_limit() { return SIZE_MAX; }
 

@@ -1,4 +1,5 @@
-// address_space_test.cc - little address space, over the simulated host: regions as large as there is room for.
+// address_space_test.cc - little address space, or little memory, over the simulated host: regions as large as there is room for,
+// and no page opened of a secret that there is no memory for.
 //
 // Each test runs in a child, whose pools start afresh.
 #include <doctest/doctest.h>
@@ -108,5 +109,31 @@ TEST_CASE("a churn of secrets in little address space keeps every one of them wh
       for (int count = 0; count < 3000; ++count) prove(lockfast_malloc_isolated(32) != nullptr, "a secret");
       promised(lockfast_size(small) == 32 && lockfast_audit() == 0, "found");
     }));
+  }
+}
+
+TEST_CASE("a large secret that the machine has no memory for is refused before a page of it is opened, hidden or locked") {
+  constexpr std::size_t size = 64 * 1024 * kibibyte;
+  for (const bool hides : {false, true}) {
+    for (unsigned kind = 0; kind < 3; ++kind) {
+      CAPTURE(hides);
+      CAPTURE(kind);
+      check_clean(in_child([&] {
+        prove(set_variable("LOCKFAST_OPTIONS", "lock=preferred"), "the variable");
+        if (hides) simulated::set_hidden_limit(SIZE_MAX);
+        compartment* const keys = kind == 2 ? lockfast_compartment_create() : nullptr;
+        void* const small = make(keys, kind, 32);
+        promised(small != nullptr, "a small one");
+        simulated::set_memory_available(size);
+        const std::size_t before = simulated::bytes_accessible();
+        promised(make(keys, kind, size) == nullptr && errno == ENOMEM, "ENOMEM");
+        promised(simulated::bytes_accessible() == before, "nothing opened");
+        // Small ones are not weighed.
+        simulated::set_memory_available(0);
+        promised(make(keys, kind, 4096) != nullptr, "a small one");
+        simulated::set_memory_available(2 * size);
+        promised(make(keys, kind, size) != nullptr, "a large one");
+      }));
+    }
   }
 }
