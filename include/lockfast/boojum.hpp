@@ -19,6 +19,7 @@
 #ifndef LOCKFAST_BOOJUM_HPP
 #define LOCKFAST_BOOJUM_HPP
 
+#include <lockfast/detail/standard_library.hpp>
 #include <lockfast/secret.hpp>
 
 #include <chrono>
@@ -30,6 +31,13 @@
 #include <vector>
 
 namespace lockfast {
+
+namespace internal {
+class sealed_file;
+class split_secret;
+}  // namespace internal
+
+inline namespace LOCKFAST_STANDARD_LIBRARY {
 
 // One isolated secret in RAM.
 class LOCKFAST_API ram_memory {
@@ -55,11 +63,6 @@ class LOCKFAST_API ram_memory {
 
   buffer<std::byte> secret_;
 };
-
-namespace internal {
-class sealed_file;
-class split_secret;
-}  // namespace internal
 
 // A file of mode 0600 in a directory of ours of mode 0700, nameless where the system can; its contents are sealed by
 // XChaCha20-Poly1305 under a key that is split in RAM. The file is overwritten, synced and removed when the object goes.
@@ -172,6 +175,7 @@ class LOCKFAST_API refresher {
   [[nodiscard]] static std::uint64_t rounds();
 };
 
+}  // namespace LOCKFAST_STANDARD_LIBRARY
 }  // namespace lockfast
 
 #endif

@@ -36,6 +36,8 @@ struct scrypt_cost {
   std::uint32_t parallel = 1;  // p: 1 to 64
 };
 
+inline namespace LOCKFAST_STANDARD_LIBRARY {
+
 class LOCKFAST_API passphrase {
  public:
   struct options {
@@ -103,6 +105,7 @@ class LOCKFAST_API passphrase {
   std::shared_ptr<internal::passphrase_state> state_;
 };
 
+}  // namespace LOCKFAST_STANDARD_LIBRARY
 }  // namespace lockfast
 
 #endif

@@ -27,6 +27,7 @@
 #ifndef LOCKFAST_VAULT_HPP
 #define LOCKFAST_VAULT_HPP
 
+#include <lockfast/detail/standard_library.hpp>
 #include <lockfast/memory_error.hpp>
 #include <lockfast/secret.hpp>
 
@@ -46,11 +47,13 @@
 
 namespace lockfast {
 
-class passphrase;
-
 namespace internal {
 class vault_state;
 }
+
+inline namespace LOCKFAST_STANDARD_LIBRARY {
+
+class passphrase;
 
 class LOCKFAST_API vault {
  public:
@@ -286,6 +289,8 @@ class LOCKFAST_API vault::id_range {
 
   const internal::vault_state* of_;
 };
+
+}  // namespace LOCKFAST_STANDARD_LIBRARY
 
 namespace detail {
 

@@ -22,7 +22,7 @@ expected() {
 # Of C++ names the class is what is declared.
 exported() {
   "$objdump" -p "$dll" | sed -nE '/^\[Ordinal\/Name Pointer\] Table/,/^$/s/^[[:space:]]*\[ *[0-9]+\].* ([^ ]+)$/\1/p' |
-    if [[ $library == lockfast-boojum ]]; then c++filt | sed -E 's/^lockfast::([a-z_]+)::.*/\1/'; else cat; fi
+    if [[ $library == lockfast-boojum ]]; then c++filt | sed -E 's/^lockfast::lib[a-z0-9_]+::([a-z_]+)::.*/\1/'; else cat; fi
 }
 
 if (($(expected | sort -u | wc -l) < 6)); then
