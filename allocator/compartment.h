@@ -79,6 +79,7 @@ class compartment {
 
   [[nodiscard]] static std::size_t audit();
   static std::size_t trim();
+  static void renew_locks();
   // Gives up what this thread holds open, at its end.
   static void close_at_exit();
 

@@ -119,6 +119,17 @@ std::size_t compartment::trim() {
   return bytes;
 }
 
+void compartment::renew_locks() {
+  for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
+    if (!one->exists()) continue;
+    one->while_writable([&] {
+      one->end_rest();
+      for (slab_list& list : one->lists_) list.renew_locks();
+      return 0;
+    });
+  }
+}
+
 namespace {
 
 // Of a yield each: longer than any call on a compartment takes.

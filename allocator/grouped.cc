@@ -188,7 +188,7 @@ platform::error grouped::check(const slab& in, const void* secret) {
   return in.within == nullptr ? verdict() : in.within->while_writable(verdict);
 }
 
-platform::error grouped::describe(const slab& in, const void* secret, lockfast_receipt& receipt) const {
+platform::error grouped::describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
   receipt.size = in.size(index);
@@ -199,6 +199,7 @@ platform::error grouped::describe(const slab& in, const void* secret, lockfast_r
   if (receipt.access == LOCKFAST_NOACCESS && receipt.lock_error == 0 && !in.hidden()) {
     receipt.lock_error = platform::closed_lock_error();
   }
+  if (receipt.lock_error == 0 && by == account::system) receipt.lock_error = in.lock_error_now(index);
   receipt.backing = in.hidden() ? LOCKFAST_HIDDEN : receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
   receipt.dump_error = in.hidden() ? 0 : in.home.dump_error();
   receipt.hide_error = in.hide_error();
@@ -212,6 +213,13 @@ std::size_t grouped::audit() {
     for (slab_list& list : arena) list.for_each([&](const slab& one) { damaged += one.damaged_count(); });
   }
   return damaged;
+}
+
+void grouped::renew_locks() {
+  drain(*platform::of_thread(thread_fronts)[family_]);
+  for (auto& arena : lists_) {
+    for (slab_list& list : arena) list.renew_locks();
+  }
 }
 
 std::size_t grouped::trim() {

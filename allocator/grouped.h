@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/account.h"
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
 #include "allocator/fork_copy.h"
@@ -77,13 +78,15 @@ class grouped {
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
   [[nodiscard]] static platform::error check(const slab& in, const void* secret);  // EINVAL, EFAULT
-  [[nodiscard]] platform::error describe(const slab& in, const void* secret, lockfast_receipt& receipt) const;  // EINVAL
+  [[nodiscard]] platform::error describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const;  // EINVAL
 
   // How many live secrets of the arenas are damaged.
   [[nodiscard]] std::size_t audit();
   // Gives back what this thread keeps at hand, then every empty slab; how many bytes.
   std::size_t trim();
   void add_to(struct lockfast_statistics& out);
+  // Where something took the locks off: locks the arenas' slabs again.
+  void renew_locks();
   void count_frees(std::size_t count) { other_frees_.fetch_add(count, std::memory_order_relaxed); }
   // Frees the secrets of a compartment that stayed with the parent of a fork.
   void forget_absent(const compartment& within);
@@ -123,7 +126,7 @@ class grouped {
   [[nodiscard]] front& front_of_thread();
   void place_copies_in_child();
   // Frees a secret of a slab that names this family's front, by one of a slab's ways.
-  template <std::uint8_t slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+  template <relaxed<std::uint8_t> slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
   [[nodiscard]] static bool deallocate_by(std::uint8_t family, std::byte* secret);
   // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
   [[nodiscard]] static slab* slab_near(front& mine, const std::byte* secret);
@@ -165,7 +168,7 @@ inline slab* grouped::slab_near(front& mine, const std::byte* secret) {
   return &mine.recent->near(secret);
 }
 
-template <std::uint8_t slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+template <relaxed<std::uint8_t> slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
 bool grouped::deallocate_by(std::uint8_t family, std::byte* secret) {
   front& mine = *platform::of_thread(thread_fronts)[family];
   slab* const in = slab_near(mine, secret);

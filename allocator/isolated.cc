@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "allocator/bytes.h"
+#include "allocator/lock_watch.h"
 
 namespace lockfast::internal {
 namespace {
@@ -45,6 +46,8 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
   span_list& list = lists_[page_count - 1];
   if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true};
+  // No place is warm: time to ask.
+  lock_watch::look();
   if (span* const kept = list.take_kept(); kept != nullptr) return {kept, true};
   if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
   return {grow(page_count, refusal), false};
@@ -174,15 +177,15 @@ platform::error isolated_arena::verify(span& at) const {
   return result;
 }
 
-platform::error isolated_arena::describe(const std::byte* secret, span& at, lockfast_receipt& receipt) {
+platform::error isolated_arena::describe(const std::byte* secret, span& at, account by, lockfast_receipt& receipt) {
   if (!at.claim_live()) return EINVAL;
   const bool found = at.address() == secret;
   if (found) {
     receipt.size = at.size();
     receipt.placement = LOCKFAST_ISOLATED;
-    receipt.backing = at.hidden() ? LOCKFAST_HIDDEN : at.lock_error() == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
+    receipt.lock_error = by == account::system ? at.lock_error_now() : at.lock_error();
+    receipt.backing = at.hidden() ? LOCKFAST_HIDDEN : receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
     receipt.access = static_cast<lockfast_access>(at.current_access());
-    receipt.lock_error = at.lock_error();
     receipt.dump_error = at.hidden() ? 0 : at.home.dump_error();
     receipt.hide_error = at.hide_error();
     receipt.fork_error = at.home.fork_error();
@@ -227,6 +230,18 @@ std::size_t isolated_arena::audit() {
   return damaged;
 }
 
+void isolated_arena::renew_locks() {
+  trim();
+  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    for (span* at = one->begin(); at < one->end(); ++at) {
+      // One that somebody is busy with, perhaps this thread, may stay without a lock; its receipt says so.
+      if (!at->claim_live_at_once()) continue;
+      at->renew_lock();
+      at->set(span::state::live);
+    }
+  }
+}
+
 bool isolated_arena::wipe_on_signal(platform::after_wipe leaves) {
   bool done = true;
   for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
@@ -257,9 +272,12 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
   std::size_t live = 0;
   for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (!one->empty()) out.bytes_reserved += one->size();
+    // Between markers the whole map is locked, and counts against the limit.
+    const bool all_locked = !one->empty() && one->marked();
+    if (all_locked) out.bytes_locked += one->size();
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
-      if (at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
+      if (!all_locked && at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
       const bool counts =
           seen == span::state::live || seen == span::state::absent || (seen == span::state::busy && at->has_tenant());
       if (!counts) continue;

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/account.h"
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
 #include "allocator/fork_copy.h"
@@ -58,7 +59,7 @@ class isolated_arena {
   void deallocate(const std::byte* secret, span& at);                                             // breach
   [[nodiscard]] platform::error protect(const std::byte* secret, span& at, platform::access to);  // breach
   [[nodiscard]] platform::error check(const std::byte* secret, span& at);                         // EINVAL, EFAULT if damaged
-  [[nodiscard]] platform::error describe(const std::byte* secret, span& at, lockfast_receipt& receipt);  // EINVAL
+  [[nodiscard]] platform::error describe(const std::byte* secret, span& at, account by, lockfast_receipt& receipt);  // EINVAL
   [[nodiscard]] allocated reallocate(const std::byte* secret, span& at, std::size_t size);               // breach
 
   // How many live secrets are damaged.
@@ -66,6 +67,8 @@ class isolated_arena {
   // Gives idle pages back; how many bytes.
   std::size_t trim();
   void add_to(struct lockfast_statistics& out);
+  // Where something took the locks off: gives idle pages back, and locks those of live secrets again.
+  void renew_locks();
 
   // For a signal handler: wipes every secret; with after_wipe::closed they are absent from then on, false when one would not
   // close. The rest is for those: opens one at an address, false when there is none; closes all such.

@@ -11,6 +11,7 @@
 
 namespace {
 
+using lockfast::internal::account;
 using lockfast::internal::breach;
 using lockfast::internal::breach_signal;
 using lockfast::internal::compartment;
@@ -72,7 +73,7 @@ void lockfast_free(void* secret) { pool::deallocate<native_family>(secret); }
 
 size_t lockfast_size(const void* secret) {
   lockfast_receipt receipt;
-  return pool::describe(secret, receipt) == 0 ? receipt.size : 0;
+  return pool::describe(secret, account::records, receipt) == 0 ? receipt.size : 0;
 }
 
 int lockfast_protect(void* secret, enum lockfast_access wanted) {
@@ -97,7 +98,7 @@ int lockfast_equal(const void* a, const void* b, size_t length) { return lockfas
 void lockfast_random(void* address, size_t length) { lockfast::platform::random({static_cast<std::byte*>(address), length}); }
 
 int lockfast_describe(const void* secret, struct lockfast_receipt* receipt) {
-  return result(receipt == nullptr ? EINVAL : pool::describe(secret, *receipt));
+  return result(receipt == nullptr ? EINVAL : pool::describe(secret, account::system, *receipt));
 }
 
 void lockfast_statistics(struct lockfast_statistics* out) { pool::statistics(*out); }

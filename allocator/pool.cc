@@ -9,6 +9,7 @@
 #include "allocator/grants.h"
 #include "allocator/hiding.h"
 #include "allocator/ledger.h"
+#include "allocator/lock_watch.h"
 #include "allocator/metadata.h"
 #include "allocator/options.h"
 #include "allocator/policies.h"
@@ -123,6 +124,8 @@ allocated pool::insist(Attempt attempt) const {
     made = attempt(slab_list::growth::if_possible);
   }
   if (made.address == nullptr) made.refusal = ENOMEM;
+  if (lock_watch::lost()) [[unlikely]]
+    renew_locks();
   return made;
 }
 
@@ -132,6 +135,8 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
   allocated made = arena.allocate(size, alignment, value);
   // The arena has given up what it keeps idle itself; the others may do.
   if (made.address == nullptr && trim() != 0) made = arena.allocate(size, alignment, value);
+  if (lock_watch::lost()) [[unlikely]]
+    renew_locks();
   return made;
 }
 
@@ -251,16 +256,22 @@ platform::error pool::check(const void* secret) {
   return found.in->owner().check(static_cast<const std::byte*>(secret), *found.at);
 }
 
-platform::error pool::describe(const void* secret, lockfast_receipt& receipt) {
+platform::error pool::describe(const void* secret, account by, lockfast_receipt& receipt) {
+  const auto refusal = describe_as(secret, by, receipt);
+  if (refusal == 0 && receipt.lock_error == ECANCELED) lock_watch::see_loss();
+  return refusal;
+}
+
+platform::error pool::describe_as(const void* secret, account by, lockfast_receipt& receipt) {
   region* const in = region::holding(secret);
   if (in == nullptr) return EINVAL;
   if (in->holds() == region::kind::slabs) {
     const slab* const at = slab_at(*in, secret);
-    return at == nullptr ? EINVAL : pool_of(*at).grouped_.describe(*at, secret, receipt);
+    return at == nullptr ? EINVAL : pool_of(*at).grouped_.describe(*at, secret, by, receipt);
   }
   const auto found = span_region::find_secret(secret);
   if (found.at == nullptr) return EINVAL;
-  return found.in->owner().describe(static_cast<const std::byte*>(secret), *found.at, receipt);
+  return found.in->owner().describe(static_cast<const std::byte*>(secret), *found.at, by, receipt);
 }
 
 compartment* pool::make_compartment() {
@@ -300,7 +311,16 @@ std::size_t pool::trim() {
   return bytes;
 }
 
+void pool::renew_locks() {
+  if (!lock_watch::take_loss()) return;
+  for_each_arena([](isolated_arena& arena) { arena.renew_locks(); });
+  compartment::renew_locks();
+  for (pool* const one : every_pool) one->grouped_.renew_locks();
+}
+
 void pool::statistics(struct lockfast_statistics& out) {
+  lock_watch::look();
+  renew_locks();
   out = {};
   for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
   for (pool* const one : every_pool) one->grouped_.add_to(out);
@@ -403,6 +423,7 @@ void pool::after_fork_in_child() {
   ledger::of_process().after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
   hiding::after_fork();
+  lock_watch::reset_in_child();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
   compartment::reset_in_child();
   for (pool* const one : every_pool) one->grouped_.after_fork_in_child();

@@ -73,7 +73,8 @@ class pool {
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);
   [[nodiscard]] platform::error protect(void* secret, platform::access to);
   [[nodiscard]] static platform::error check(const void* secret);
-  [[nodiscard]] static platform::error describe(const void* secret, lockfast_receipt& receipt);
+  // The receipt by the system's word where it tells what is locked, else by what was written down.
+  [[nodiscard]] static platform::error describe(const void* secret, account by, lockfast_receipt& receipt);
   // Whether the address lies in any pool.
   [[nodiscard]] static bool owns(const void* address);
 
@@ -95,6 +96,8 @@ class pool {
   [[nodiscard]] static std::size_t audit();
   static std::size_t trim();
   static void statistics(struct lockfast_statistics& out);
+  // Where something took the locks off: takes them again.
+  static void renew_locks();
   static void wipe_all();
 
   // ---- For fatal signals (platform::crash_calls) ----
@@ -112,6 +115,7 @@ class pool {
   [[nodiscard]] static slab* slab_at(region& in, const void* address) { return static_cast<slab_region&>(in).at(address); }
   [[nodiscard]] static pool& pool_of(const slab& one);
 
+  [[nodiscard]] static platform::error describe_as(const void* secret, account by, lockfast_receipt& receipt);
   [[nodiscard]] allocated make(std::size_t size, std::size_t alignment, int value);
   [[nodiscard]] allocated make_isolated(std::size_t size, std::size_t alignment, int value);
   // Calls attempt(growth), once more after giving idle pages back, and once more without a lock where the policy allows it.

@@ -2,6 +2,8 @@
 // makes of both.
 #include "allocator/slab.h"
 
+#include <cerrno>
+
 #include <new>
 
 #include "allocator/metadata.h"
@@ -168,6 +170,16 @@ void slab::resize(std::size_t index, std::size_t size) {
 platform::error slab::lock_error(std::size_t index) const {
   const auto end = static_cast<std::size_t>(place(index) + capacity_ + margin - run_);
   return end <= locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
+}
+
+platform::error slab::lock_error_now(std::size_t index) const {
+  const auto written = lock_error(index);
+  if (written != 0 || hidden()) return written;
+  const std::uintptr_t page = platform::page_size();
+  const std::byte* const begin = place(index) - margin;
+  const std::size_t before = reinterpret_cast<std::uintptr_t>(begin) % page;
+  const auto held = platform::lock_held(begin - before, (before + stride_ + page - 1) / page * page);
+  return held == platform::hold::none || held == platform::hold::some ? ECANCELED : 0;
 }
 
 bool slab::begin_wipe() {

@@ -63,8 +63,8 @@ class alignas(64) slab {
  public:
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
-  std::uint8_t front_index = 0;  // of the thread's front that freed slots may wait in: the family's, or no_family
-  std::uint8_t quick_index = 0;  // the same where evict_quick takes the slab's secrets; else no_family
+  relaxed<std::uint8_t> front_index;  // of the thread's front that freed slots may wait in: the family's, or no_family
+  relaxed<std::uint8_t> quick_index;  // the same where evict_quick takes the slab's secrets; else no_family
 
  private:
   canary_key key_ = {};
@@ -127,8 +127,10 @@ class alignas(64) slab {
   [[nodiscard]] bool can_be_cut_to(std::size_t index, std::size_t size) const {
     return capacity_ - facts(index).shift() - size <= slot::most_slack;
   }
-  // Why the pages of a slot, or of an address in opened pages, are not locked, or 0.
+  // Why the pages of a slot, or of an address in opened pages, are not locked, or 0; lock_error_now: or ECANCELED where the system
+  // says that something took the lock off.
   [[nodiscard]] platform::error lock_error(std::size_t index) const;
+  [[nodiscard]] platform::error lock_error_now(std::size_t index) const;
   [[nodiscard]] platform::error lock_error_at(const std::byte* address) const {
     return address < run_ + locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
   }
@@ -164,6 +166,8 @@ class alignas(64) slab {
   // Locks again, where closing took the lock off, what is locked while it is open. A refusal is returned, or kept in lock_error()
   // under lock::if_possible.
   [[nodiscard]] platform::error lock_after_closing(opening::lock wanted);
+  // Locks the pages again where something took their lock off; a refusal stays in lock_error().
+  void renew_lock();
 
   // ---- Free slots that wait here ----
 

@@ -90,7 +90,8 @@ std::size_t slab::leave_absent() {
   pages_.store(held_by::nobody, std::memory_order_relaxed);
   std::size_t live = 0;
   free_count_ = 0;
-  front_index = quick_index = no_family;
+  front_index = no_family;
+  quick_index = no_family;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     if (known.is_free()) continue;

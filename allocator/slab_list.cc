@@ -5,6 +5,7 @@
 
 #include "allocator/compartment.h"
 #include "allocator/family.h"
+#include "allocator/lock_watch.h"
 
 namespace lockfast::internal {
 
@@ -38,8 +39,9 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   fresh->family = settings_.family;
   fresh->signal = settings_.signal;
   fresh->within = settings_.within;
-  fresh->front_index = settings_.within == nullptr ? settings_.family : no_family;
-  fresh->quick_index = capacity <= slab::most_quick ? fresh->front_index : no_family;
+  const std::uint8_t front = settings_.within == nullptr ? settings_.family : no_family;
+  fresh->front_index = front;
+  fresh->quick_index = capacity <= slab::most_quick ? front : no_family;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
@@ -51,6 +53,7 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
 }
 
 platform::error slab_list::grow(growth allowed) {
+  lock_watch::look();
   const slab::opening how = opening_of(allowed);
   if (growing_ != nullptr) {
     const auto refusal = growing_->open_more(how);
@@ -153,6 +156,26 @@ std::size_t slab_list::trim() {
   return bytes;
 }
 
+void slab_list::withdraw(slab& unserving) {
+  if (unserving.free_count() != 0) unlink(unserving);
+  unserving.front_index = no_family;
+  unserving.quick_index = no_family;
+  if (growing_ == &unserving) growing_ = nullptr;
+}
+
+void slab_list::renew_locks() {
+  const scoped_lock held(exclusion_);
+  for (slab* one = all_; one != nullptr;) {
+    slab& renewed = *one;
+    one = one->next_of_list;
+    const bool served = serves(renewed);
+    renewed.renew_lock();
+    if (!served || serves(renewed)) continue;
+    withdraw(renewed);
+    if (renewed.all_free() && renewed.retire()) give_up(renewed);
+  }
+}
+
 std::size_t slab_list::clear() {
   const scoped_lock held(exclusion_);
   drop_closed();
@@ -191,7 +214,8 @@ void slab_list::reset_in_child() {
 void slab_list::admit_in_child(slab& settled) {
   enlist(settled);
   if (!serves(settled)) {
-    settled.front_index = settled.quick_index = no_family;
+    settled.front_index = no_family;
+    settled.quick_index = no_family;
     return;
   }
   if (settled.free_count() != 0) link(settled);

@@ -58,6 +58,10 @@ class slab_list {
   // back is nobody's from then on, wiped. Requires that no slot is in a front.
   std::size_t clear();
 
+  // Where something took the locks off: locks the slabs' pages again. A slab for which that is refused, where the policy requires
+  // the lock, serves no more.
+  void renew_locks();
+
   // Calls act(slab&) for each slab while none can be retired.
   template <class Do>
   void for_each(Do act) {
@@ -74,10 +78,11 @@ class slab_list {
   [[nodiscard]] platform::error grow(growth allowed);
   [[nodiscard]] platform::error open_new(const slab::opening& how, std::size_t capacity);
   [[nodiscard]] slab::opening opening_of(growth allowed) const;
-  // Whether its free slots may be taken: not in a child that was refused the lock that is required.
+  // Whether its free slots may be taken: not where the lock that is required was lost and is refused.
   [[nodiscard]] bool serves(const slab& one) const { return !settings_.lock_required || one.lock_refusal() == 0; }
   void link(slab& one);
   void unlink(slab& one);
+  void withdraw(slab& unserving);
   void enlist(slab& one);
   // Hands a slab that gave its pages back to the space.
   void give_up(slab& closed);

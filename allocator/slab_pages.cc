@@ -5,6 +5,7 @@
 
 #include "allocator/family.h"
 #include "allocator/hiding.h"
+#include "allocator/lock_watch.h"
 #include "allocator/room.h"
 #include "allocator/slab_region.h"
 
@@ -34,6 +35,7 @@ platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const ope
     return lock_refusal;
   }
   lock_refusal_ = lock_refusal;
+  if (lock_refusal == 0) lock_watch::see_locked(begin);
   return 0;
 }
 
@@ -83,6 +85,16 @@ platform::error slab::lock_after_closing(opening::lock wanted) {
   return 0;
 }
 
+void slab::renew_lock() {
+  if (hidden() || locked_ == 0) return;
+  const auto held = platform::lock_held(run_, locked_);
+  if (held == platform::hold::all || held == platform::hold::unknown) return;
+  const auto refusal = platform::renew_lock(run_, locked_);
+  if (refusal == 0) return;
+  locked_ = 0;
+  lock_refusal_ = refusal;
+}
+
 void slab::close(std::byte* begin, std::size_t bytes) const {
   // A key stays with its pages, which may be another's next.
   if (protection_key_ != platform::default_key) {
@@ -123,6 +135,7 @@ bool slab::retire_closed() {
 
 bool slab::give_back() {
   wipe(run_, opened_);
+  lock_watch::forget(run_, opened_);
   const hiding::scope held;
   const auto refusal = hidden()       ? hiding::unhide(held, run_, opened_, home.policy())
                        : locked_ != 0 ? platform::unlock(run_, locked_)
@@ -147,8 +160,8 @@ bool slab::give_back() {
 
 bool slab::leave_closed() {
   // Nothing is freed into a front from now on.
-  __atomic_store_n(&front_index, no_family, __ATOMIC_RELAXED);
-  __atomic_store_n(&quick_index, no_family, __ATOMIC_RELAXED);
+  front_index = no_family;
+  quick_index = no_family;
   std::size_t live = 0;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);

@@ -5,6 +5,7 @@
 
 #include "allocator/bytes.h"
 #include "allocator/hiding.h"
+#include "allocator/lock_watch.h"
 #include "allocator/room.h"
 #include "allocator/span_region.h"
 
@@ -19,6 +20,8 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   if (!has_room_for(bytes)) return ENOMEM;
   const hiding::scope held;
   if (home.marked()) {
+    lock_refusal = platform::renew_lock(begin, bytes);
+    if (lock_refusal != 0 && lock == lock_wanted::always) return lock_refusal;
     if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) return refusal;
   } else {
     if (hide_error == 0) hide_error = hiding::hide(held, begin, bytes, home.policy());
@@ -32,6 +35,7 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
     platform::discard(begin, bytes);
     return lock_refusal;
   }
+  if (lock_refusal == 0 && hide_error != 0) lock_watch::see_locked(begin);
   run_ = begin;
   run_size_ = bytes;
   lock_error_ = static_cast<std::int16_t>(lock_refusal);
@@ -40,12 +44,23 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   return 0;
 }
 
+platform::error span::lock_error_now() const {
+  if (lock_error_ != 0 || hidden() || run_ == nullptr) return lock_error_;
+  const auto held = platform::lock_held(run_, run_size_);
+  return held == platform::hold::none || held == platform::hold::some ? ECANCELED : 0;
+}
+
+void span::renew_lock() {
+  if (lock_error_ == 0 && lock_error_now() != 0) lock_error_ = static_cast<std::int16_t>(platform::renew_lock(run_, run_size_));
+}
+
 bool span::whole(const canary_key& key) const {
   return canaries_whole(key) && all_zero(run_, static_cast<std::size_t>(tenant() - run_));
 }
 
 bool span::retire() {
   const access before = access_;
+  lock_watch::forget(run_, run_size_);
   // An idle run is zero, but for what a stray write left in front of the canary.
   if (protect(access::read_write) == 0) wipe_run();
   const hiding::scope held;
@@ -55,8 +70,11 @@ bool span::retire() {
       return false;
     }
   } else if (home.marked()) {
-    // At the limit on maps it may be refused; the pages then stay as they are, wiped and locked, for the next tenant.
-    (void)platform::mark_again(run_, run_size_);
+    // At the limit on maps it may be refused.
+    if (platform::mark_again(run_, run_size_) != 0) {
+      (void)protect(before);
+      return false;
+    }
   } else {
     if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) {
       (void)protect(before);

@@ -60,6 +60,11 @@ class alignas(64) span {
   // Has claim_live() wait, in every thread and for every span, until it is let go: a thread that opens and closes a span without
   // a pause would hardly leave it to a fork that is to copy it.
   static void hold_back(bool held) { held_back_ = held; }
+  // claim_live() without waiting; false while hold_back() holds, too.
+  [[nodiscard]] bool claim_live_at_once() {
+    state seen = state::live;
+    return !held_back_ && state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed);
+  }
   // True when it was absent, and is now busy with the caller.
   [[nodiscard]] bool claim_absent() {
     state seen = state::absent;
@@ -78,6 +83,8 @@ class alignas(64) span {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] platform::access current_access() const { return access_; }
   [[nodiscard]] platform::error lock_error() const { return lock_error_; }
+  // The same, and ECANCELED where the system says that something took the lock off.
+  [[nodiscard]] platform::error lock_error_now() const;
   // Why the run is not hidden; 0 when it is.
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
   [[nodiscard]] bool hidden() const { return hide_error_ == 0; }
@@ -97,6 +104,8 @@ class alignas(64) span {
   [[nodiscard]] platform::error reopen();
   // Asks again for the lock that an open, idle run was refused, if it was.
   void lock_if_unlocked();
+  // Locks the run again where something took the lock off; a refusal stays in lock_error().
+  void renew_lock();
   // Whether every byte that an open, idle run's last tenant had is still zero.
   [[nodiscard]] bool untouched() const;
 

@@ -131,6 +131,14 @@ hold lock_held(const std::byte* address, std::size_t size) {
   return hold::all;
 }
 
+error renew_lock(std::byte* address, std::size_t size) {
+  const errno_kept kept;
+  error refusal = lock_marked_again(address, size);
+  if (refusal != 0 && refusal != ENOMEM && refusal != EAGAIN) refusal = lock_pages(address, size);
+  // Over the limit the kernel refuses what is locked already, too.
+  return refusal != 0 && lock_held(address, size) == hold::all ? 0 : refusal;
+}
+
 error foreign_refusal(const std::byte* address, std::size_t size) {
   const errno_kept kept;
   if (size <= small_claim) return 0;

@@ -28,6 +28,7 @@ access key_access(key) { return access::read_write; }
 
 void seal(std::byte*, std::size_t) {}
 
+error renew_lock(std::byte*, std::size_t) { return ENOTSUP; }
 hold lock_held(const std::byte*, std::size_t) { return hold::unknown; }
 error foreign_refusal(const std::byte*, std::size_t) { return 0; }
 foreign_pages state_of_foreign(const std::byte*) { return {page_size(), false, false, 0}; }

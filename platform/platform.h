@@ -66,6 +66,11 @@ void release(std::byte* address, std::size_t size);
 enum class hold : unsigned char { none, some, all, unknown };
 [[nodiscard]] hold lock_held(const std::byte* address, std::size_t size);
 
+// Locks again, whatever their access, pages whose lock something else took off; quick where they are locked still. Where the
+// system moved their contents out of RAM meanwhile, they are locked from the next touch on. A refusal changes nothing; 0 where it
+// refuses and holds them all the same.
+[[nodiscard]] error renew_lock(std::byte* address, std::size_t size);
+
 // Gives the frames of unlocked pages back: zeros when they are touched again.
 void discard(std::byte* address, std::size_t size);
 
@@ -95,9 +100,11 @@ void discard(std::byte* address, std::size_t size);
 // Turns a fresh reservation into one map that is writable and locked, every page of it inaccessible behind a marker; all of it
 // counts against the lock limit. ENOMEM, EAGAIN or EPERM over that, and it is as it was.
 [[nodiscard]] error mark(std::byte* address, std::size_t size);
-// Takes the markers off pages, where there are any: writable, resident and locked; zero where there was one.
+// Takes the markers off pages, where there are any: writable, resident, and locked where the map is (renew_lock); zero where there
+// was one.
 [[nodiscard]] error unmark(std::byte* address, std::size_t size);
-// Puts markers on wiped pages again, whatever their access, and gives their frames back.
+// Puts markers on wiped pages again, whatever their access, and gives their frames back. The map may be without its lock from then
+// on, where the process may not lock as much any more.
 [[nodiscard]] error mark_again(std::byte* address, std::size_t size);
 // In a forked child, whose locks are gone: locks a marked reservation again; pages that are copies stay so until lock_again.
 [[nodiscard]] error lock_marked_again(std::byte* address, std::size_t size);

@@ -212,9 +212,25 @@ error lock(std::byte* address, std::size_t size) {
 
 error closed_lock_error() { return the_host().closing_unlocks ? ENOTSUP : 0; }
 
+error renew_lock(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  std::size_t missing = 0;
+  for_each_page(in, address, size, [&](const page_state& page, const std::byte*) { missing += page.locked ? 0 : in.page; });
+  if (refuses(in, call::renew_lock) || (missing != 0 && locked_bytes(in) + missing > in.lock_limit)) {
+    return missing == 0 ? 0 : ENOMEM;
+  }
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
+    if (page.hidden) fail("lock of hidden pages");
+    page.locked = true;
+  });
+  return 0;
+}
+
 hold lock_held(const std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
+  counted(in, call::lock_held);
   std::size_t locked = 0;
   for (std::size_t at = 0; at < size; at += in.page) {
     const page_state* const reserved = state_at(in, address + at);
@@ -301,7 +317,7 @@ error unmark(std::byte* address, std::size_t size) {
   for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
     if (!page.marked) fail("no marker to take off");
     std::memset(at, 0, in.page);
-    page = {.allowed = access::read_write, .locked = true, .opened = true, .hidden = false, .marked = false};
+    page = {.allowed = access::read_write, .locked = page.locked, .opened = true, .hidden = false, .marked = false};
   });
   return 0;
 }
@@ -311,10 +327,13 @@ error mark_again(std::byte* address, std::size_t size) {
   const std::scoped_lock held(in.exclusion);
   counted(in, call::mark_again);
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
-    if (!page.locked || page.marked) fail("markers put on pages that had none");
+    if (page.marked) fail("markers put on pages that had some");
     require_wiped(in, at, "markers on pages that are not wiped");
-    page = {.allowed = access::none, .locked = true, .opened = false, .hidden = false, .marked = true};
+    page = {.allowed = access::none, .locked = false, .opened = false, .hidden = false, .marked = true};
   });
+  // The lock is taken off first, and may be refused then.
+  const bool locks = locked_bytes(in) + size <= in.lock_limit;
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) { page.locked = locks; });
   return 0;
 }
 

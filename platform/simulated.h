@@ -27,6 +27,8 @@ enum class call : unsigned char {
   mark,
   unmark,
   mark_again,
+  lock_held,
+  renew_lock,
   lock_foreign,
   unlock_foreign,
   conceal,
@@ -84,7 +86,7 @@ void set_closing_unlocks(bool does);
 void lock_as_program(const void* address);
 void conceal_as_program(const void* address);
 void set_unlockable(const void* address);
-// Takes every lock off, as munlockall does: pages that are reserved and pages of the caller's own.
+// Takes every lock off, as munlockall does: of pages that are reserved and of the caller's own.
 void unlock_everything();
 
 // Files of directories of ours that were not removed, or not closed.

@@ -164,7 +164,7 @@ struct lockfast_receipt {
   enum lockfast_placement placement;
   enum lockfast_backing backing;
   enum lockfast_access access;
-  int lock_error; /* held in RAM (mlock, memfd_secret) */
+  int lock_error; /* held in RAM (mlock, memfd_secret), as the system says now; ECANCELED: something else took the lock off */
   int dump_error; /* left out of core dumps (MADV_DONTDUMP, memfd_secret) */
   int hide_error; /* out of the kernel's own map (memfd_secret); ECANCELED where the policy did not ask for it */
   int fork_error; /* the fork policy (MADV_DONTFORK, MADV_WIPEONFORK) */
@@ -176,7 +176,7 @@ LOCKFAST_API int lockfast_describe(const void *secret, struct lockfast_receipt *
 struct lockfast_statistics {
   size_t live, live_isolated, live_grouped, live_hidden, live_unlocked; /* secrets; live == live_isolated + live_grouped */
   size_t bytes_live;                        /* the sum of the sizes asked for */
-  size_t bytes_locked;                      /* in the pools: pages held in RAM, those of freed secrets included */
+  size_t bytes_locked;                      /* in the pools: what counts as locked, with the pages of freed secrets and markers */
   size_t bytes_reserved;                    /* address space, guard pages included */
   size_t lock_limit, maps_used, map_limit;  /* bytes; maps; SIZE_MAX = unlimited */
   uint64_t allocations, frees, refusals;    /* since the start of the process; allocations - frees == live */

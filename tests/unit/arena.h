@@ -46,7 +46,7 @@ struct by_address {
   platform::error check(const std::byte* secret) const { return arena.check(secret, span_of(secret)); }
   lockfast_receipt describe(const std::byte* secret) const {
     lockfast_receipt receipt = {};
-    (void)arena.describe(secret, span_of(secret), receipt);
+    (void)arena.describe(secret, span_of(secret), account::system, receipt);
     return receipt;
   }
 };
