@@ -17,7 +17,7 @@ const char* line_of(breach reason) {
     case breach::write_after_free: return "lockfast: write after free: a freed secret's bytes were changed\n";
     case breach::access_refused:
       return "lockfast: access refused: the system would not change the access of a secret's pages\n";
-    case breach::bad_options: return "lockfast: bad options: LOCKFAST_OPTIONS has an unknown key or value\n";
+    case breach::bad_options: return "lockfast: bad options: LOCKFAST_OPTIONS has \n";
     case breach::no_crash_handler: return "lockfast: no crash handler: the system would not install what crash=wipe asks for\n";
     case breach::access_conflict: return "lockfast: access conflict: a writer beside other views of one secret\n";
     case breach::still_open: return "lockfast: still open: a secret was destroyed while views of it were open\n";
@@ -29,13 +29,26 @@ const char* line_of(breach reason) {
 
 }  // namespace
 
-void announce(breach reason) {
-  const char* const line = line_of(reason);
-  platform::write_line({line, std::strlen(line)});
+void announce(breach reason) { announce(reason, {}); }
+
+// One write: no other thread's line comes in between.
+void announce(breach reason, std::span<const char> detail) {
+  constexpr std::size_t longest_line = 384;
+  const char* const words = line_of(reason);
+  const std::size_t size = std::strlen(words) - 1;  // without the end of the line
+  char line[longest_line];
+  std::memcpy(line, words, size);
+  const std::size_t room = sizeof line - size - 1;
+  const std::size_t added = detail.size() < room ? detail.size() : room;
+  if (added != 0) std::memcpy(line + size, detail.data(), added);
+  line[size + added] = '\n';
+  platform::write_line({line, size + added + 1});
 }
 
-void end_process(breach reason, breach_signal signal) {
-  announce(reason);
+void end_process(breach reason, breach_signal signal) { end_process(reason, {}, signal); }
+
+void end_process(breach reason, std::span<const char> detail, breach_signal signal) {
+  announce(reason, detail);
   if (signal == breach_signal::access_violation) platform::raise_access_violation();
   platform::terminate();
 }

@@ -4,6 +4,8 @@
 #ifndef LOCKFAST_ALLOCATOR_BREACH_H
 #define LOCKFAST_ALLOCATOR_BREACH_H
 
+#include <span>
+
 namespace lockfast::internal {
 
 enum class breach : unsigned char {
@@ -24,10 +26,12 @@ enum class breach : unsigned char {
 // How the process ends: abort at once, or, as libsodium's clients know it, SIGSEGV first and abort when a handler returns.
 enum class breach_signal : unsigned char { abort, access_violation };
 
-// Writes "lockfast: <reason>" on standard error.
+// Writes "lockfast: <reason><detail>" on standard error. Requires a detail of bad_options, and of no other.
 void announce(breach reason);
+void announce(breach reason, std::span<const char> detail);
 
 [[noreturn]] void end_process(breach reason, breach_signal signal);
+[[noreturn]] void end_process(breach reason, std::span<const char> detail, breach_signal signal);
 
 }  // namespace lockfast::internal
 

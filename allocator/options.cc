@@ -31,14 +31,38 @@ constexpr setting settings[] = {
     {"crash", "wipe", [](lockfast_options& to) { to.crash = LOCKFAST_CRASH_WIPE; }},
 };
 
-bool apply(std::string_view key, std::string_view value, lockfast_options& options) {
+constexpr std::size_t setting_count = std::size(settings);
+
+const setting* find(std::string_view key, std::string_view value) {
   for (const setting& one : settings) {
-    if (one.key == key && one.value == value) {
-      one.apply(options);
-      return true;
-    }
+    if (one.key == key && one.value == value) return &one;
+  }
+  return nullptr;
+}
+
+bool is_key(std::string_view word) {
+  for (const setting& one : settings) {
+    if (one.key == word) return true;
   }
   return false;
+}
+
+// The keys, or the values of one.
+void add_allowed(options_fault& fault, std::string_view key) {
+  const bool known = is_key(key);
+  fault.add(known ? std::string_view("; values of ") : std::string_view("; keys: "));
+  if (known) {
+    fault.add(key);
+    fault.add(std::string_view(": "));
+  }
+  bool first = true;
+  for (std::size_t at = 0; at < setting_count; ++at) {
+    const bool wanted = known ? settings[at].key == key : at == 0 || settings[at - 1].key != settings[at].key;
+    if (!wanted) continue;
+    if (!first) fault.add(std::string_view(", "));
+    fault.add(known ? settings[at].value : settings[at].key);
+    first = false;
+  }
 }
 
 }  // namespace
@@ -49,15 +73,50 @@ bool valid(const lockfast_options& options) {
          options.placement <= LOCKFAST_PLACEMENT_GROUPED && options.crash <= LOCKFAST_CRASH_WIPE;
 }
 
-bool parse(const char* text, lockfast_options& options) {
+void options_fault::add(std::span<const char> words) {
+  for (const char character : words) {
+    if (size_ < capacity) text_[size_++] = character;
+  }
+}
+
+void options_fault::add_quoted(std::span<const char> words) {
+  constexpr std::size_t longest = 40;
+  const bool cut = words.size() > longest;
+  add(std::string_view("'"));
+  for (const char character : cut ? words.first(longest) : words) {
+    const char shown = character >= ' ' && character <= '~' ? character : '?';
+    add({&shown, 1});
+  }
+  add(cut ? std::string_view("...'") : std::string_view("'"));
+}
+
+bool parse(const char* text, lockfast_options& options, options_fault& fault) {
   std::string_view left = text == nullptr ? std::string_view() : std::string_view(text);
+  std::string_view seen[setting_count];
+  std::size_t seen_count = 0;
   while (!left.empty()) {
     const std::size_t comma = left.find(',') == std::string_view::npos ? left.size() : left.find(',');
     const std::string_view pair(left.data(), comma);
     left.remove_prefix(comma == left.size() ? comma : comma + 1);
     const std::size_t sign = pair.find('=');
-    if (sign == std::string_view::npos) return false;
-    if (!apply({pair.data(), sign}, {pair.data() + sign + 1, pair.size() - sign - 1}, options)) return false;
+    const std::string_view key(pair.data(), sign == std::string_view::npos ? pair.size() : sign);
+    const std::string_view value =
+        sign == std::string_view::npos ? std::string_view() : std::string_view(pair.data() + sign + 1, pair.size() - sign - 1);
+    const setting* const found = find(key, value);
+    if (found == nullptr) {
+      fault.add(std::string_view("an unknown key or value: "));
+      fault.add_quoted(pair);
+      add_allowed(fault, key);
+      return false;
+    }
+    for (std::size_t at = 0; at < seen_count; ++at) {
+      if (seen[at] != key) continue;
+      fault.add(std::string_view("a key twice: "));
+      fault.add_quoted(key);
+      return false;
+    }
+    seen[seen_count++] = key;
+    found->apply(options);
   }
   return true;
 }

@@ -6,14 +6,33 @@
 
 #include <lockfast/lockfast.h>
 
+#include <cstddef>
+#include <span>
+
 namespace lockfast::internal {
 
 // Whether every field is a value of its enum; 0, the default, is one.
 [[nodiscard]] bool valid(const lockfast_options& options);
 
-// Reads "key=value,key=value" into options: a later pair wins over an earlier one; null and "" say nothing. False on an
-// unknown key or value.
-[[nodiscard]] bool parse(const char* text, lockfast_options& options);
+// What is wrong with a text of options, in words without an end of line: which pair, and what may stand there.
+class options_fault {
+ public:
+  [[nodiscard]] std::span<const char> text() const { return {text_, size_}; }
+
+  // Appends as much as there is room for.
+  void add(std::span<const char> words);
+  // The same between quotes, shortened, and with '?' for what is no printable character.
+  void add_quoted(std::span<const char> words);
+
+ private:
+  static constexpr std::size_t capacity = 192;
+  char text_[capacity];
+  std::size_t size_ = 0;
+};
+
+// Reads "key=value,key=value" into options; null and "" say nothing. False on an unknown key or value, and on a key that is given
+// twice; fault then says which.
+[[nodiscard]] bool parse(const char* text, lockfast_options& options, options_fault& fault);
 
 // Options whose unset fields are taken from fallback.
 [[nodiscard]] lockfast_options merged(lockfast_options options, const lockfast_options& fallback);

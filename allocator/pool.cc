@@ -57,7 +57,10 @@ platform::error pool::configure(const lockfast_options& asked) {
 
 lockfast_options pool::policy() const {
   lockfast_options from_environment = {};
-  if (!parse(platform::options_variable(), from_environment)) end_process(breach::bad_options, breach_signal::abort);
+  options_fault fault;
+  if (!parse(platform::options_variable(), from_environment, fault)) {
+    end_process(breach::bad_options, fault.text(), breach_signal::abort);
+  }
   return merged(merged(configured, from_environment), defaults_);
 }
 

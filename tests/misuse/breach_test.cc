@@ -151,12 +151,17 @@ TEST_CASE("a write to a freed secret is found when its pages are used again") {
   }), "write after free: a freed secret's bytes were changed");
 }
 
-TEST_CASE("options that nobody knows end the process at the first use") {
-  for (const char* const text : {"lock=always", "colour=red", "freed"}) {
+TEST_CASE("options that nobody knows, or that come twice, end the process at the first use, and the line says which") {
+  constexpr const char* lines[][2] = {
+      {"lock=always", "an unknown key or value: 'lock=always'; values of lock: required, preferred"},
+      {"colour=red", "an unknown key or value: 'colour=red'; keys: lock, hidden, fork, freed, placement, crash"},
+      {"lock=required,freed", "an unknown key or value: 'freed'; values of freed: trap, recycle"},
+      {"freed=trap,freed=recycle", "a key twice: 'freed'"}};
+  for (const auto& [text, fault] : lines) {
     check_breach(in_child([&] {
       prove(set_variable("LOCKFAST_OPTIONS", text), "the variable");
       (void)!lockfast_malloc(1);
-    }), "bad options: LOCKFAST_OPTIONS has an unknown key or value");
+    }), (std::string("bad options: LOCKFAST_OPTIONS has ") + fault).c_str());
   }
 }
 

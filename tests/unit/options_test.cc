@@ -4,9 +4,28 @@
 #include <doctest/doctest.h>
 
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 using namespace lockfast::internal;
+
+namespace {
+
+bool parse(const char* text, lockfast_options& options) {
+  options_fault fault;
+  return parse(text, options, fault);
+}
+
+// Empty where there is none.
+std::string fault_of(const char* text) {
+  lockfast_options options = {};
+  options_fault fault;
+  const bool read = parse(text, options, fault);
+  CHECK(read == fault.text().empty());
+  return {fault.text().data(), fault.text().size()};
+}
+
+}  // namespace
 
 TEST_CASE("every key takes its values") {
   lockfast_options options = {};
@@ -33,20 +52,30 @@ TEST_CASE("nothing, and an empty string, say nothing") {
   CHECK(options.lock == LOCKFAST_LOCK_DEFAULT);
 }
 
-TEST_CASE("a later pair wins over an earlier one") {
-  lockfast_options options = {};
-  REQUIRE(parse("freed=trap,freed=recycle", options));
-  CHECK(options.freed == LOCKFAST_FREED_RECYCLE);
+TEST_CASE("a key that is given twice is refused, with the same value too") {
+  for (const char* const text : {"freed=trap,freed=recycle", "freed=trap,freed=trap", "freed=trap,lock=required,freed=trap"}) {
+    CHECK(fault_of(text) == "a key twice: 'freed'");
+  }
 }
 
 TEST_CASE("an unknown key, an unknown value and a pair without a sign are refused") {
   for (const char* const text : {"lock", "lock=", "=required", "lock=always", "locks=required", "lock=required,", ",",
                                  "lock=required, freed=trap", "LOCK=required", "lock=required;freed=trap"}) {
-    lockfast_options options = {};
     CAPTURE(text);
     // One trailing comma ends the last pair and begins none.
-    CHECK(parse(text, options) == (std::string_view(text) == "lock=required,"));
+    CHECK(fault_of(text).empty() == (std::string_view(text) == "lock=required,"));
   }
+}
+
+TEST_CASE("a refusal names the pair, and what may stand there") {
+  CHECK(fault_of("lock=always") == "an unknown key or value: 'lock=always'; values of lock: required, preferred");
+  CHECK(fault_of("lock=required,hidden") == "an unknown key or value: 'hidden'; values of hidden: auto, on, off");
+  CHECK(fault_of("lock=required, freed=trap") ==
+        "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, crash");
+  CHECK(fault_of("\x1b[31m=\n,lock=required").starts_with("an unknown key or value: '?[31m=?'; keys: "));
+  const std::string long_word(1000, 'x');
+  CHECK(fault_of(long_word.c_str()).starts_with("an unknown key or value: '" + std::string(40, 'x') + "...'; keys: lock, "));
+  CHECK(fault_of(long_word.c_str()).ends_with("crash"));
 }
 
 TEST_CASE("a field that is set keeps its value, one that is not takes the fallback's") {
