@@ -34,7 +34,6 @@ namespace lockfast::internal {
 class front_list {
  public:
   static constexpr std::size_t most_depth = 64;
-  static constexpr std::size_t most_held = most_depth + 1;  // the ring's, and the chosen one
   static constexpr std::size_t least_depth = 4;
 
   // One that has neither slots nor room.

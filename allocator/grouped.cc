@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "allocator/compartment.h"
@@ -86,7 +87,7 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
   if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
   if (!list->any_chosen()) {
     if (!list->any_ready()) {
-      slot_ref batch[front_list::most_depth];
+      slot_ref batch[front_list::most_depth / 2];
       const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
       for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
       if (list->is_empty()) return false;
@@ -152,7 +153,7 @@ void grouped::keep(slot_ref freed) {
     return;
   }
   if (!list->has_room()) {
-    slot_ref surplus[front_list::most_depth];
+    slot_ref surplus[front_list::most_depth / 2];
     std::size_t count = 0;
     while (count < list->depth() / 2) surplus[count++] = list->take_oldest();
     give_back(surplus, count);
@@ -163,10 +164,12 @@ void grouped::keep(slot_ref freed) {
 void grouped::drain(front& drained) {
   for (std::size_t index = 0; index < size_class::count; ++index) {
     front_list& list = drained.list(index);
-    slot_ref given[front_list::most_held];
-    std::size_t count = 0;
-    while (!list.is_empty()) given[count++] = list.take_oldest();
-    give_back(given, count);
+    while (!list.is_empty()) {
+      slot_ref given[front_list::most_depth / 4];
+      std::size_t count = 0;
+      while (count < std::size(given) && !list.is_empty()) given[count++] = list.take_oldest();
+      give_back(given, count);
+    }
   }
 }
 
