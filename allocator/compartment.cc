@@ -2,12 +2,12 @@
 #include "allocator/compartment.h"
 
 #include <cerrno>
-#include <cstring>
 
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/grants.h"
 #include "allocator/grouped.h"
+#include "platform/vectors.h"
 
 namespace lockfast::internal {
 
@@ -252,7 +252,7 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_list:
   if (moved.address == nullptr) return size <= size_before && in.can_be_cut_to(resized.index, size) ? resize_here() : moved;
   while_writable([&] {
     if (!in.whole(resized.index)) end_process(breach::broken_canary, in.signal);
-    std::memcpy(moved.address, before, size < size_before ? size : size_before);
+    platform::copy(moved.address, before, size < size_before ? size : size_before);
     return 0;
   });
   deallocate(resized);

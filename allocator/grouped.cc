@@ -10,6 +10,7 @@
 #include "allocator/metadata.h"
 #include "allocator/scoped_lock.h"
 #include "platform/of_thread.h"
+#include "platform/vectors.h"
 
 namespace lockfast::internal {
 namespace {
@@ -347,7 +348,7 @@ void grouped::place_copies_in_child() {
         return;
       }
     } else if (one.fill_gap_in_child(0, policy_.fork)) {
-      std::memcpy(each.run, content, each.size);
+      platform::copy(each.run, content, each.size);
     } else {
       return;
     }

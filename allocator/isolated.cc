@@ -7,6 +7,7 @@
 
 #include "allocator/bytes.h"
 #include "allocator/lock_watch.h"
+#include "platform/vectors.h"
 
 namespace lockfast::internal {
 namespace {
@@ -205,7 +206,7 @@ allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::siz
     refusal = ENOMEM;
     if (span* const to = place_secret(size, 1, fresh_byte); to != nullptr) {
       moved = to->address();
-      std::memcpy(moved, secret, size < at.size() ? size : at.size());
+      platform::copy(moved, secret, size < at.size() ? size : at.size());
       refusal = to->protect(before);
       to->set(span::state::live);
       if (refusal != 0) deallocate(moved, *to);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "allocator/isolated.h"
+#include "platform/vectors.h"
 
 namespace lockfast::internal {
 
@@ -301,7 +302,7 @@ void isolated_arena::place_copies_in_child() {
     if (!at.has_tenant() || at.run() != each.run || at.run_size() != each.size) return;
     if (!copy_.hidden() || platform::move_hidden(content, each.run, each.size) != 0) {
       if (!at.fill_gap_in_child(policy_.fork)) return;
-      std::memcpy(each.run, content, each.size);
+      platform::copy(each.run, content, each.size);
     }
     // Another thread may have changed the tenant since.
     if (each.stamp != at.generation()) at.renew_in_child(at.home.key());

@@ -16,6 +16,7 @@
 #include "allocator/region_map.h"
 #include "allocator/scoped_lock.h"
 #include "platform/of_thread.h"
+#include "platform/vectors.h"
 
 namespace lockfast::internal {
 namespace {
@@ -214,7 +215,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
     return {bytes, 0};
   }
   if (moved.address == nullptr) return moved;
-  std::memcpy(moved.address, bytes, size < before ? size : before);
+  platform::copy(moved.address, bytes, size < before ? size : before);
   grouped_.deallocate(in, bytes);
   return moved;
 }

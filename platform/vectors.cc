@@ -133,4 +133,25 @@ bool all_zero(const std::byte* address, std::size_t size) {
   return none_set<words_of_16>(address, size);
 }
 
+void copy(std::byte* to, const std::byte* from, std::size_t size) {
+#if defined(__x86_64__)
+  __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+#else
+  // Word by word, which no compiler turns into vectors.
+  std::size_t word = 0;
+  for (; size >= sizeof word; size -= sizeof word, to += sizeof word, from += sizeof word) {
+    std::memcpy(&word, from, sizeof word);
+    __asm__ volatile("" : "+r"(word));
+    std::memcpy(to, &word, sizeof word);
+  }
+  for (; size != 0; --size) {
+    word = static_cast<std::size_t>(*from++);
+    __asm__ volatile("" : "+r"(word));
+    *to++ = static_cast<std::byte>(word);
+  }
+  word = 0;
+  __asm__ volatile("" : : "r"(word));
+#endif
+}
+
 }  // namespace lockfast::platform

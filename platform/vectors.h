@@ -19,6 +19,10 @@ inline constexpr std::size_t vectors_size = 128;
 // Overwrites the vector registers, where the processor is x86-64, AArch64, or ARM with NEON; does nothing elsewhere.
 void wipe_vectors();
 
+// Copies bytes that are secret: none of them stays in a register, as after memcpy, which fills the widest vectors there are. The two
+// must not overlap.
+void copy(std::byte* to, const std::byte* from, std::size_t size);
+
 }  // namespace lockfast::platform
 
 #endif
