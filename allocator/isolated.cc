@@ -46,7 +46,8 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
 isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool exact, platform::error& refusal) {
   if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
   span_list& list = lists_[page_count - 1];
-  if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true};
+  if (span* const ready = list.take_ready(); ready != nullptr)
+    return {ready, true, span_list::tally::taken_back};
   // No place is warm: time to ask.
   lock_watch::look();
   if (span* const kept = list.take_kept(); kept != nullptr) return {kept, true};
@@ -65,10 +66,11 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
     const auto wanted = span::fit(at.home.end_of(at), size, alignment, page_);
     refusal = open(taken, wanted, lock);
     if (refusal != 0) {
-      put_back(at);
+      put_back(taken);
       return nullptr;
     }
     at.admit(wanted, at.home.key());
+    if (taken.if_put_back == span_list::tally::nothing) other_allocations_.fetch_add(1, std::memory_order_relaxed);
     return &at;
   };
   using enum span::lock_wanted;
@@ -101,13 +103,13 @@ void isolated_arena::claim(const std::byte* secret, span& at) const {
   }
 }
 
-void isolated_arena::keep_idle(span& freed) {
+void isolated_arena::keep_idle(span& freed, span_list::tally as) {
   if (is_large(freed.home)) {
-    keep_large_idle(freed);
+    keep_large_idle(freed, as);
     return;
   }
   span_list& list = lists_[freed.home.place_pages() - 1];
-  if (span* const surplus = list.put_idle(freed); surplus != nullptr) retire(*surplus);
+  if (span* const surplus = list.put_idle(freed, as); surplus != nullptr) retire(*surplus);
 }
 
 [[gnu::flatten]] void isolated_arena::deallocate(const std::byte* secret, span& at) {
@@ -133,7 +135,7 @@ void isolated_arena::keep_idle(span& freed) {
   } else {
     at.wipe_tenant();
   }
-  keep_idle(at);
+  keep_idle(at, span_list::tally::freed);
 }
 
 platform::error isolated_arena::protect(const std::byte* secret, span& at, access to) {
@@ -266,9 +268,11 @@ void isolated_arena::close_absent() {
 void isolated_arena::add_to(struct lockfast_statistics& out) {
   const scoped_lock held(growth_);
   std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
+  std::uint64_t allocations = other_allocations_.load(std::memory_order_relaxed);
   for (span_list& list : lists_) {
     const scoped_lock list_held(list.exclusion());
     frees += list.frees();
+    allocations += list.taken();
   }
   std::size_t live = 0;
   for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
@@ -291,7 +295,7 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
   out.live += live;
   out.live_isolated += live;
   out.frees += frees;
-  out.allocations += frees + live;
+  out.allocations += allocations;
 }
 
 }  // namespace lockfast::internal

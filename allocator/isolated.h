@@ -89,6 +89,7 @@ class isolated_arena {
   struct place {
     span* at;
     bool idle;
+    span_list::tally if_put_back = span_list::tally::nothing;  // taken_back: its list counts it as allocated already
   };
 
   // A new secret's span, busy with the caller; null when it is refused, for want of memory, maps or locks.
@@ -97,9 +98,9 @@ class isolated_arena {
   [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
   [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] platform::error open(place taken, const span::tenancy& wanted, span::lock_wanted lock);
-  void put_back(span& unopened);
-  void keep_idle(span& freed);
-  void keep_large_idle(span& freed);
+  void put_back(place unopened);
+  void keep_idle(span& freed, span_list::tally as);
+  void keep_large_idle(span& freed, span_list::tally as);
   // Gives an idle span's pages back, or keeps them where the system does not take them; how many bytes went back.
   std::size_t retire(span& idle);
   [[nodiscard]] span* take_kept_large();
@@ -107,6 +108,7 @@ class isolated_arena {
   void release_vacant_regions();
   void release(span_region& vacant);
   void place_copies_in_child();
+  void settle_counts_in_child(std::uint64_t live);
   [[nodiscard]] static span_region* take_empty(span_region*& empties, std::size_t place_count);
   [[nodiscard]] span_region* reserve_region(std::size_t page_count, std::size_t place_count, region_map::place where,
                                             span_region*& empties);
@@ -133,6 +135,7 @@ class isolated_arena {
   std::size_t large_idle_pages_ = 0;
   fork_copy copy_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count
+  std::atomic<std::size_t> other_allocations_ = 0;
 };
 
 }  // namespace lockfast::internal

@@ -135,9 +135,10 @@ isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool ex
   return {taken, false};
 }
 
-void isolated_arena::put_back(span& unopened) {
+void isolated_arena::put_back(place taken) {
+  span& unopened = *taken.at;
   if (unopened.run() != nullptr) {
-    keep_idle(unopened);
+    keep_idle(unopened, taken.if_put_back);
   } else if (is_large(unopened.home)) {
     release_large(unopened.home);
   } else {
@@ -145,13 +146,13 @@ void isolated_arena::put_back(span& unopened) {
   }
 }
 
-void isolated_arena::keep_large_idle(span& freed) {
+void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
   const std::size_t page_count = freed.run_size() / platform::page_size();
   span_region* surplus[most_large_idle + 1];
   std::size_t surplus_count = 0;
   {
     const scoped_lock held(growth_);
-    other_frees_.fetch_add(1, std::memory_order_relaxed);
+    if (as == span_list::tally::freed) other_frees_.fetch_add(1, std::memory_order_relaxed);
     const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.large_idle_pages;
     std::size_t leaving = 0;
     while (keeps && leaving < large_idle_count_ &&
@@ -329,6 +330,7 @@ void isolated_arena::after_fork_in_child() {
 
   const bool absent = policy_.fork == platform::fork_policy::absent;
   place_copies_in_child();
+  std::uint64_t live = 0;
   for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (one->empty()) continue;
     // Without its address space the region is gone, and its secrets' addresses are foreign.
@@ -340,6 +342,7 @@ void isolated_arena::after_fork_in_child() {
       if (seen == span::state::absent) {
         // Since a crash it may have a run still.
         at->forget_in_child(policy_.fork);
+        ++live;
         continue;
       }
       using enum span::settled;
@@ -347,6 +350,7 @@ void isolated_arena::after_fork_in_child() {
       const auto outcome = !in_use  ? empty
                            : absent ? (has_tenant ? lost : empty)
                                     : at->settle_in_child(before, one->key(), policy_.fork);
+      live += outcome != empty;
       if (outcome == kept) {
         at->set(span::state::live);
       } else if (outcome == lost) {
@@ -359,6 +363,19 @@ void isolated_arena::after_fork_in_child() {
       }
     }
   }
+  settle_counts_in_child(live);
+}
+
+// What a thread of the parent was allocating or freeing, and what is gone with its region, was counted on one side only.
+void isolated_arena::settle_counts_in_child(std::uint64_t live) {
+  std::uint64_t frees = other_frees_.load(std::memory_order_relaxed) + live;
+  std::uint64_t allocations = other_allocations_.load(std::memory_order_relaxed);
+  for (const span_list& list : lists_) {
+    frees += list.frees();
+    allocations += list.taken();
+  }
+  if (allocations > frees) other_frees_.fetch_add(static_cast<std::size_t>(allocations - frees), std::memory_order_relaxed);
+  if (frees > allocations) other_allocations_.fetch_add(static_cast<std::size_t>(frees - allocations), std::memory_order_relaxed);
 }
 
 }  // namespace lockfast::internal

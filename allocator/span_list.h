@@ -47,9 +47,11 @@ class alignas(64) span_list {
   // A span without pages that has had some, else null; busy with the caller.
   [[nodiscard]] span* take_fresh();
 
+  // What a span that comes back counts as: freed, or taken and not used after all, from the ready ones or from elsewhere.
+  enum class tally : unsigned char { freed, taken_back, nothing };
   // Puts an idle span, busy with the caller, into quarantine. Returns the span that must give its pages back instead, busy
   // with the caller, or null: the one that leaves quarantine when there is no room for it among the ready.
-  [[nodiscard]] span* put_idle(span& freed);
+  [[nodiscard]] span* put_idle(span& freed, tally as = tally::freed);
   void put_fresh(span& retired);
 
   // Keeps an idle span, busy with the caller, whose pages the system does not take back: it serves like a fresh one.
@@ -65,8 +67,9 @@ class alignas(64) span_list {
 
   // Empties the list, for a forked child, which sorts every span anew and chooses by a seed of its own.
   void reset_in_child();
-  // Spans that put_idle ever took.
+  // Spans that put_idle ever took as freed, and those that take_ready gave for good.
   [[nodiscard]] std::uint64_t frees() const { return frees_; }
+  [[nodiscard]] std::uint64_t taken() const { return taken_; }
   platform::mutex& exclusion() { return exclusion_; }
 
  private:
@@ -79,6 +82,7 @@ class alignas(64) span_list {
   std::uint32_t depth_ = most_quarantined;
   std::uint32_t ready_limit_ = most_ready;
   std::uint64_t frees_ = 0;
+  std::uint64_t taken_ = 0;
   span* fresh_ = nullptr;
   span* kept_ = nullptr;
   random_choice random_;
@@ -94,6 +98,7 @@ inline span* span_list::take_ready() {
   const std::size_t chosen = random_.below(ready_count_);
   span* const taken = ready_[chosen];
   ready_[chosen] = ready_[--ready_count_];
+  ++taken_;
   taken->set(span::state::busy);
   return taken;
 }
@@ -105,9 +110,10 @@ inline span& span_list::leave_quarantine() {
   return left;
 }
 
-inline span* span_list::put_idle(span& freed) {
+inline span* span_list::put_idle(span& freed, tally as) {
   const scoped_lock held(exclusion_);
-  ++frees_;
+  frees_ += as == tally::freed;
+  taken_ -= as == tally::taken_back;
   span* surplus = nullptr;
   if (quarantined_count_ == depth_) {
     span& rested = leave_quarantine();

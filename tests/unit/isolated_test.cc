@@ -186,3 +186,39 @@ TEST_CASE("allocations less frees are the live secrets") {
   CHECK(counted.frees == 21);
   for (std::byte* const secret : held) calls.deallocate(secret);
 }
+
+TEST_CASE("what is allocated is counted, and what is refused on the way is not") {
+  const by_address calls{make_arena(trapping)};
+  struct lockfast_statistics counted = {};
+  const auto agrees = [&](std::size_t allocations, std::size_t live) {
+    counted = {};
+    calls.arena.add_to(counted);
+    CHECK(counted.allocations == allocations);
+    CHECK(counted.frees == allocations - live);
+    CHECK(counted.live == live);
+  };
+  for (const std::size_t size : {std::size_t{32}, std::size_t{100000}}) {
+    CAPTURE(size);
+    counted = {};
+    calls.arena.add_to(counted);
+    const std::size_t before = counted.allocations;
+    // Enough for places that are ready, whose opening is refused then.
+    for (int round = 0; round < 40; ++round) calls.deallocate(calls.allocate(size));
+    agrees(before + 40, 0);
+    std::size_t served = 0;
+    for (int round = 0; round < 10; ++round) {
+      simulated::refuse_nth(1);
+      std::byte* const secret = calls.allocate(size);
+      simulated::refuse_nth(0);
+      served += secret != nullptr;
+      if (secret != nullptr) calls.deallocate(secret);
+    }
+    agrees(before + 40 + served, 0);
+    std::byte* const secret = calls.allocate(size);
+    REQUIRE(secret != nullptr);
+    agrees(before + 41 + served, 1);
+    calls.deallocate(secret);
+    agrees(before + 41 + served, 0);
+  }
+  calls.arena.trim();
+}
