@@ -17,6 +17,7 @@ const char* line_of(breach reason) {
     case breach::write_after_free: return "lockfast: write after free: a freed secret's bytes were changed\n";
     case breach::access_refused:
       return "lockfast: access refused: the system would not change the access of a secret's pages\n";
+    case breach::reentered: return "lockfast: call within a call: a signal handler interrupted the allocator and called it\n";
     case breach::bad_options: return "lockfast: bad options: LOCKFAST_OPTIONS has \n";
     case breach::no_crash_handler: return "lockfast: no crash handler: the system would not install what crash=wipe asks for\n";
     case breach::access_conflict: return "lockfast: access conflict: a writer beside other views of one secret\n";

@@ -15,6 +15,7 @@ enum class breach : unsigned char {
   inner_pointer,
   write_after_free,
   access_refused,
+  reentered,
   bad_options,
   no_crash_handler,
   access_conflict,

@@ -94,9 +94,9 @@ platform::error isolated_arena::open(place taken, const span::tenancy& wanted, s
   return policy_.lock == span::lock_wanted::always ? at.lock_error() : 0;
 }
 
-void isolated_arena::claim(const std::byte* secret, span& at) const {
+void isolated_arena::claim(const std::byte* secret, span& at, const busy_scope& mine) const {
   const bool was_here = at.address() == secret;
-  if (!at.claim_live()) end_process(was_here ? breach::double_free : breach::inner_pointer, policy_.signal);
+  if (!at.claim_live(mine)) end_process(was_here ? breach::double_free : breach::inner_pointer, policy_.signal);
   if (at.address() != secret) {
     at.set(span::state::live);
     end_process(breach::inner_pointer, policy_.signal);
@@ -120,7 +120,8 @@ void isolated_arena::keep_idle(span& freed, span_list::tally as) {
     retire(at);
     return;
   }
-  claim(secret, at);
+  const busy_scope mine(&at);
+  claim(secret, at, mine);
   if (at.protect(access::read_write) != 0) end_process(breach::access_refused, policy_.signal);
   if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
   if (policy_.trap_freed) {
@@ -143,7 +144,8 @@ platform::error isolated_arena::protect(const std::byte* secret, span& at, acces
     // The program's own handler may look at what a crash has wiped.
     return platform::in_crash_handler() && at.show_absent() ? 0 : ENOMEM;
   }
-  claim(secret, at);
+  const busy_scope mine(&at);
+  claim(secret, at, mine);
   const auto verify = [&] {
     if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
   };
@@ -166,7 +168,8 @@ platform::error isolated_arena::lock_after_closing(span& at) const {
 }
 
 platform::error isolated_arena::check(const std::byte* secret, span& at) {
-  if (!at.claim_live()) return EINVAL;
+  const busy_scope mine(&at);
+  if (!at.claim_live(mine)) return EINVAL;
   const auto result = at.address() == secret ? verify(at) : EINVAL;
   at.set(span::state::live);
   return result;
@@ -181,7 +184,8 @@ platform::error isolated_arena::verify(span& at) const {
 }
 
 platform::error isolated_arena::describe(const std::byte* secret, span& at, account by, lockfast_receipt& receipt) {
-  if (!at.claim_live()) return EINVAL;
+  const busy_scope mine(&at);
+  if (!at.claim_live(mine)) return EINVAL;
   const bool found = at.address() == secret;
   if (found) {
     receipt.size = at.size();
@@ -197,12 +201,11 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, acco
   return found ? 0 : EINVAL;
 }
 
-allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::size_t size) {
-  if (at.current_state() == span::state::absent && at.address() == secret) return {nullptr, ENOMEM};
-  claim(secret, at);
+platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, std::size_t size, std::byte*& moved) {
+  const busy_scope mine(&at);
+  claim(secret, at, mine);
   const access before = at.current_access();
   platform::error refusal = before == access::none ? at.protect(access::read) : 0;
-  std::byte* moved = nullptr;
   if (refusal == 0) {
     if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
     refusal = ENOMEM;
@@ -216,7 +219,13 @@ allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::siz
     if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
   }
   at.set(span::state::live);
-  if (refusal != 0) return {nullptr, refusal};
+  return refusal;
+}
+
+allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::size_t size) {
+  if (at.current_state() == span::state::absent && at.address() == secret) return {nullptr, ENOMEM};
+  std::byte* moved = nullptr;
+  if (const auto refusal = copy_to_new(secret, at, size, moved); refusal != 0) return {nullptr, refusal};
   deallocate(secret, at);
   return {moved, 0};
 }
@@ -225,7 +234,8 @@ std::size_t isolated_arena::audit() {
   std::size_t damaged = 0;
   for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     for (span* at = one->begin(); at < one->end(); ++at) {
-      if (!at->claim_live()) continue;
+      const busy_scope mine(at);
+      if (!at->claim_live(mine)) continue;
       damaged += verify(*at) == EFAULT;
       at->set(span::state::live);
     }

@@ -26,6 +26,7 @@
 #include "allocator/bytes.h"
 #include "allocator/canary.h"
 #include "allocator/relaxed.h"
+#include "allocator/scoped_lock.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -53,8 +54,9 @@ class alignas(64) span {
 
   // ---- Exclusion ----
 
-  // Waits until nobody is busy with it; true when it is live, and now busy with the caller.
-  [[nodiscard]] bool claim_live();
+  // Waits until nobody is busy with it; true when it is live, and now busy with the caller. A breach when it is busy with a call
+  // of this thread that a signal handler has interrupted.
+  [[nodiscard]] bool claim_live(const busy_scope& mine);
   // The same while hold_back() holds, without waiting for ever: whoever is busy may be what the caller has interrupted.
   [[nodiscard]] bool claim_for_copy();
   // Has claim_live() wait, in every thread and for every span, until it is let go: a thread that opens and closes a span without
@@ -189,7 +191,7 @@ inline span::tenancy span::fit(std::byte* end, std::size_t size, std::size_t ali
           .run_size = static_cast<std::size_t>(run_end - run_begin)};
 }
 
-inline bool span::claim_live() {
+inline bool span::claim_live(const busy_scope& mine) {
   for (;;) {
     while (held_back_) platform::yield();
     state seen = state::live;
@@ -200,7 +202,9 @@ inline bool span::claim_live() {
     }
     if (state_.compare_exchange_weak(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
     if (seen != state::live && seen != state::busy) return false;
-    if (seen == state::busy) platform::yield();
+    if (seen != state::busy) continue;
+    if (mine.outer() == this) end_reentered();
+    platform::yield();
   }
 }
 
