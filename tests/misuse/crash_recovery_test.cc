@@ -289,6 +289,29 @@ TEST_CASE("a signal that the program ignores, and that somebody sends, wipes not
   }));
 }
 
+TEST_CASE("SIGTRAP and SIGSYS end the process by themselves, and belong to a program that handles them") {
+  if (skip_under_sanitizer()) return;
+  for (const int number : {SIGTRAP, SIGSYS}) {
+    const ending end = in_child([&] {
+      options("crash=wipe");
+      make_secrets();
+      struct sigaction now;
+      prove(sigaction(number, nullptr, &now) == 0, "the action");
+      promised(now.sa_handler != SIG_DFL, "a handler of ours");
+      (void)raise(number);
+    });
+    CAPTURE(end.text);
+    CHECK(end.signal == number);
+    check_clean(in_child([&] {
+      options("crash=wipe");
+      install(number, [](int) { handled = handled + 1; }, 0);
+      make_secrets();
+      (void)raise(number);
+      promised(handled == 1 && filled(alone, 32, 'x') && filled(beside, 32, 'x'), "secrets as they were");
+    }));
+  }
+}
+
 TEST_CASE("abort wipes and ends the process where the program ignores SIGABRT or its handler returns") {
   if (skip_under_sanitizer()) return;
   for (void (*const handler)(int) : {SIG_IGN, static_cast<void (*)(int)>([](int) { found_zeros = filled(alone, 32, 0); })}) {
