@@ -16,7 +16,7 @@
 namespace {
 
 constexpr unsigned char fresh = 0xdb;
-constexpr std::size_t sizes[] = {0, 1, 32, 100, 4096, most_grouped, most_grouped + 1, 100000, 3000000};
+constexpr std::size_t sizes[] = {0, 1, 32, 100, 4096, most_grouped, most_grouped + 1, 100000, 1500000};
 constexpr lockfast_access accesses[] = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE};
 
 bool gone(const char* place, std::size_t size) {
@@ -227,7 +227,7 @@ TEST_CASE("destroy wipes and frees every secret, whatever the access; of NULL it
       compartment* const keys = new_compartment();
       std::vector<std::pair<char*, std::size_t>> all;
       for (const std::size_t size : sizes) {
-        for (int count = 0; count < 5; ++count) all.emplace_back(secret_in(keys, size), size);
+        for (int count = 0; count < 3; ++count) all.emplace_back(secret_in(keys, size), size);
       }
       const std::size_t locked = statistics().bytes_locked;
       open_to(keys, access);
