@@ -112,6 +112,13 @@ void isolated_arena::keep_idle(span& freed, span_list::tally as) {
   if (span* const surplus = list.put_idle(freed, as); surplus != nullptr) retire(*surplus);
 }
 
+void isolated_arena::deallocate_closed(span& at) {
+  if (!at.hidden() || !at.retire()) end_process(breach::access_refused, policy_.signal);
+  at.leave();
+  other_frees_.fetch_add(1, std::memory_order_relaxed);
+  retire(at);
+}
+
 [[gnu::flatten]] void isolated_arena::deallocate(const std::byte* secret, span& at) {
   if (at.address() == secret && at.claim_absent()) {
     other_frees_.fetch_add(1, std::memory_order_relaxed);
@@ -122,13 +129,15 @@ void isolated_arena::keep_idle(span& freed, span_list::tally as) {
   }
   const busy_scope mine(&at);
   claim(secret, at, mine);
-  if (at.protect(access::read_write) != 0) end_process(breach::access_refused, policy_.signal);
+  if (at.protect(access::read_write) != 0) {
+    deallocate_closed(at);
+    return;
+  }
   if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
   if (policy_.trap_freed) {
     at.wipe_run();
     if (at.protect(access::none) != 0) {
-      // Only where it splits a map can closing be refused: at the limit on maps. The marker needs none.
-      if (!at.home.marked()) end_process(breach::access_refused, policy_.signal);
+      // At the limit on maps, where a marker needs none; or in a sandbox: then the run is kept as it is, open, wiped and locked.
       other_frees_.fetch_add(1, std::memory_order_relaxed);
       retire(at);
       return;

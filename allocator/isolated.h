@@ -100,6 +100,9 @@ class isolated_arena {
   [[nodiscard]] platform::error open(place taken, const span::tenancy& wanted, span::lock_wanted lock);
   void put_back(place unopened);
   void keep_idle(span& freed, span_list::tally as);
+  // Frees a closed secret that the system does not open any more, as in a sandbox without mprotect: its canaries can't be read.
+  // Hidden pages are given back, and the kernel wipes them. A locked secret could not be wiped: a breach.
+  void deallocate_closed(span& at);
   void keep_large_idle(span& freed, span_list::tally as);
   // Gives an idle span's pages back, or keeps them where the system does not take them; how many bytes went back.
   std::size_t retire(span& idle);

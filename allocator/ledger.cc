@@ -95,14 +95,14 @@ platform::error for_each_gap(const interval_set& set, std::uintptr_t begin, std:
 
 ledger& ledger::of_process() { return process_ledger; }
 
-platform::error ledger::claim(void* address, std::size_t length) {
+platform::error ledger::claim(void* address, std::size_t length, out_of_dumps wanted) {
   if (length == 0) return 0;
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
   if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
   const scoped_lock held(exclusion_);
   if (!claims_.reserve_nodes(1)) return ENOMEM;
-  const auto refusal = hold(page_floor(begin), page_ceiling(end));
+  const auto refusal = hold(page_floor(begin), page_ceiling(end), wanted);
   if (refusal == 0) claims_.add(begin, end);
   return refusal;
 }
@@ -143,7 +143,7 @@ void ledger::after_fork_in_child() {
     const std::uintptr_t begin = found->begin;
     from = found->end;
     // A refusal leaves these pages unlocked and unclaimed, as after an ordinary fork.
-    if (hold(page_floor(begin), page_ceiling(from)) == 0 || !claims_.reserve_nodes(1)) continue;
+    if (hold(page_floor(begin), page_ceiling(from), out_of_dumps::if_possible) == 0 || !claims_.reserve_nodes(1)) continue;
     claims_.remove(begin, from);
     (void)let_go(page_floor(begin), page_ceiling(from), undo::lock_and_advice);
   }
@@ -157,7 +157,7 @@ platform::error ledger::for_each_unclaimed(std::uintptr_t begin, std::uintptr_t 
 
 // Locks every page of the caller's in [begin, end) and leaves it out of dumps; those that are claimed already too, since their
 // memory may have been unmapped and mapped again. A refusal undoes what was done to the pages in which nobody claims a byte.
-platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end) {
+platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end, out_of_dumps wanted) {
   // What is claimed already may be more than could be locked now.
   auto refusal = for_each_gap(claims_, begin, end, [](std::uintptr_t from, std::uintptr_t to) {
     return platform::foreign_refusal(as_pointer(from), to - from);
@@ -183,7 +183,7 @@ platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end) {
     return platform::conceal(as_pointer(from), to - from);
   });
   // A system without such a thing has no dumps to be left out of, or offers no way; docs/platforms.md says which.
-  if (refusal == 0 || refusal == ENOTSUP) return 0;
+  if (refusal == 0 || refusal == ENOTSUP || wanted == out_of_dumps::if_possible) return 0;
   (void)let_go(begin, end, undo::lock_and_advice);
   return refusal;
 }

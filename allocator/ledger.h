@@ -26,12 +26,15 @@ class ledger {
  public:
   constexpr ledger() = default;
 
+  // Whether a claim that the system does not leave out of dumps is refused.
+  enum class out_of_dumps : unsigned char { always, if_possible };
+
   // The process's one.
   [[nodiscard]] static ledger& of_process();
 
   // Claims length bytes at address; the system's errno, ENOMEM when they pass the end of the address space, or ENOTSUP where the
   // system takes a lock and does not hold the pages by it, with nothing changed.
-  [[nodiscard]] platform::error claim(void* address, std::size_t length);
+  [[nodiscard]] platform::error claim(void* address, std::size_t length, out_of_dumps wanted = out_of_dumps::always);
 
   // Wipes length bytes at address, which must be writable, and gives up the claim on them; ENOMEM with nothing changed. Any
   // other errno is the system's refusal to unlock a page, which then stays locked and is nobody's.
@@ -47,7 +50,7 @@ class ledger {
 
   template <class Act>
   platform::error for_each_unclaimed(std::uintptr_t begin, std::uintptr_t end, Act act) const;
-  [[nodiscard]] platform::error hold(std::uintptr_t begin, std::uintptr_t end);
+  [[nodiscard]] platform::error hold(std::uintptr_t begin, std::uintptr_t end, out_of_dumps wanted);
   [[nodiscard]] platform::error note_own(std::uintptr_t begin, std::uintptr_t end);
   void forget_own(std::uintptr_t begin, std::uintptr_t end);
   platform::error let_go(std::uintptr_t begin, std::uintptr_t end, undo what);

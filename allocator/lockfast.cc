@@ -17,6 +17,7 @@ using lockfast::internal::breach_signal;
 using lockfast::internal::compartment;
 using lockfast::internal::end_process;
 using lockfast::internal::fresh_byte;
+using lockfast::internal::ledger;
 using lockfast::internal::native_family;
 using lockfast::internal::pool;
 using lockfast::platform::access;
@@ -87,7 +88,7 @@ size_t lockfast_audit(void) { return pool::audit(); }
 
 size_t lockfast_trim(void) { return pool::trim(); }
 
-int lockfast_mlock(void* address, size_t length) { return result(pool::claim(address, length)); }
+int lockfast_mlock(void* address, size_t length) { return result(pool::claim(address, length, ledger::out_of_dumps::always)); }
 
 int lockfast_munlock(void* address, size_t length) { return result(pool::disclaim(address, length)); }
 

@@ -73,15 +73,15 @@ void pool::start_process() {
   process_started.store(true, std::memory_order_release);
 }
 
-platform::error pool::claim(void* address, std::size_t length) {
+platform::error pool::claim(void* address, std::size_t length, ledger::out_of_dumps wanted) {
   if (!process_started.load(std::memory_order_acquire)) {
     const scoped_lock held(start_exclusion);
     start_process();
   }
-  const auto refusal = ledger::of_process().claim(address, length);
+  const auto refusal = ledger::of_process().claim(address, length, wanted);
   // The lock budget that idle pages hold may be all that is missing.
   if ((refusal != ENOMEM && refusal != EAGAIN) || trim() == 0) return refusal;
-  return ledger::of_process().claim(address, length);
+  return ledger::of_process().claim(address, length, wanted);
 }
 
 platform::error pool::disclaim(void* address, std::size_t length) { return ledger::of_process().disclaim(address, length); }

@@ -25,6 +25,7 @@
 #include "allocator/compartment.h"
 #include "allocator/grouped.h"
 #include "allocator/isolated.h"
+#include "allocator/ledger.h"
 #include "allocator/region.h"
 #include "allocator/slab_region.h"
 
@@ -85,7 +86,7 @@ class pool {
 
   // ---- Of the caller's own memory: the ledger's claims, under the process's raised lock limit ----
 
-  [[nodiscard]] static platform::error claim(void* address, std::size_t length);
+  [[nodiscard]] static platform::error claim(void* address, std::size_t length, ledger::out_of_dumps wanted);
   [[nodiscard]] static platform::error disclaim(void* address, std::size_t length);
 
   // Called once, when the library is loaded.

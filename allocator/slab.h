@@ -262,7 +262,7 @@ class alignas(64) slab {
   [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
   [[nodiscard]] platform::error open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
-  void close(std::byte* begin, std::size_t bytes) const;
+  [[nodiscard]] platform::error close(std::byte* begin, std::size_t bytes) const;
   void take_pages();
   [[nodiscard]] bool give_back();
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }

@@ -115,7 +115,7 @@ bool slab::forget_closed_in_child(platform::fork_policy policy) {
       (void)platform::reserve_again(run_, opened_, policy);
     } else if (policy != platform::fork_policy::absent && protect(platform::access::read_write) == 0) {
       wipe(run_, opened_);
-      close(run_, opened_);
+      (void)close(run_, opened_);
       platform::discard(run_, opened_);
     }
     opened_ = 0;

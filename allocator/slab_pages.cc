@@ -30,7 +30,7 @@ platform::error slab::open_locked(std::byte* begin, std::size_t bytes, const ope
   platform::error lock_refusal = lock_refusal_;
   if (lock_refusal == 0) lock_refusal = platform::lock(begin, bytes);
   if (lock_refusal != 0 && how.wanted == opening::lock::always) {
-    close(begin, bytes);
+    (void)close(begin, bytes);
     platform::discard(begin, bytes);
     return lock_refusal;
   }
@@ -95,16 +95,12 @@ void slab::renew_lock() {
   lock_refusal_ = refusal;
 }
 
-void slab::close(std::byte* begin, std::size_t bytes) const {
+platform::error slab::close(std::byte* begin, std::size_t bytes) const {
   // A key stays with its pages, which may be another's next.
-  if (protection_key_ != platform::default_key) {
-    // Where a sandbox has taken keys away since, fresh pages take the place of those.
-    if (platform::protect_by_key(begin, bytes, access::none, platform::default_key) != 0) {
-      (void)platform::unhide(begin, bytes, home.policy());
-    }
-  } else {
-    (void)platform::protect(begin, bytes, access::none);
-  }
+  if (protection_key_ == platform::default_key) return platform::protect(begin, bytes, access::none);
+  if (platform::protect_by_key(begin, bytes, access::none, platform::default_key) == 0) return 0;
+  // Where a sandbox has taken keys away since, fresh pages take the place of those.
+  return platform::unhide(begin, bytes, home.policy());
 }
 
 void slab::take_pages() {
@@ -145,7 +141,13 @@ bool slab::give_back() {
     return false;
   }
   if (!hidden()) {
-    close(run_, opened_);
+    if (close(run_, opened_) != 0) {
+      // They stay open, wiped, and are the slab's as before.
+      if (locked_ != 0) lock_refusal_ = platform::lock(run_, locked_);
+      if (lock_refusal_ != 0) locked_ = 0;
+      pages_.store(held_by::nobody, std::memory_order_release);
+      return false;
+    }
     platform::discard(run_, opened_);
   }
   slot_count_.store(0, std::memory_order_release);

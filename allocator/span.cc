@@ -80,7 +80,10 @@ bool span::retire() {
       (void)protect(before);
       return false;
     }
-    (void)protect(access::none);
+    if (protect(access::none) != 0) {
+      if (lock_error_ == 0) lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
+      return false;
+    }
     platform::discard(run_, run_size_);
   }
   run_ = nullptr;

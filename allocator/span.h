@@ -126,6 +126,8 @@ class alignas(64) span {
   // require a writable run.
   void wipe_tenant();
   void wipe_run();
+  // The tenant goes, and its bytes stay.
+  void leave() { has_tenant_ = false; }
 
   // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
   // not take them back, and then the run is idle as before, and wiped.

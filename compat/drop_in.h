@@ -54,7 +54,10 @@ inline int protect(void* secret, access to) {
   return result(pool::drop_in().protect(secret, to));
 }
 
-inline int claim(void* address, std::size_t length) { return result(pool::claim(address, length)); }
+// libsodium's success is the lock's: it does not look whether the advice against dumps was taken.
+inline int claim(void* address, std::size_t length) {
+  return result(pool::claim(address, length, internal::ledger::out_of_dumps::if_possible));
+}
 inline int disclaim(void* address, std::size_t length) { return result(pool::disclaim(address, length)); }
 
 inline int compare(const void* a, const void* b, std::size_t length) { return internal::equal(a, b, length) ? 0 : -1; }

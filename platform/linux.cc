@@ -1,6 +1,7 @@
 // linux.cc - the Linux host, kernel 5.10 or newer: random bytes, threads, the environment. Pages, hidden memory, guard markers,
 // protection keys and limits have files of their own, linux_*.cc.
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -8,7 +9,9 @@
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
 #endif
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "platform/errno_kept.h"
@@ -17,13 +20,38 @@
 
 namespace lockfast::platform {
 
+namespace {
+
+// The device that is the generator too (random(4)), for a process that may not call getrandom; false when it may not open that
+// either. Opened for each call: a program that closes all descriptors would have another file under a number kept.
+bool from_device(std::span<std::byte> out) {
+  const auto device = static_cast<int>(syscall(SYS_openat, AT_FDCWD, "/dev/urandom", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (device < 0) return false;
+  struct stat found = {};
+  bool filled = fstat(device, &found) == 0 && S_ISCHR(found.st_mode) && major(found.st_rdev) == 1 && minor(found.st_rdev) == 9;
+  while (filled && !out.empty()) {
+    const long length = syscall(SYS_read, device, out.data(), out.size());
+    if (length > 0) {
+      out = out.subspan(static_cast<std::size_t>(length));
+    } else {
+      filled = length < 0 && errno == EINTR;
+    }
+  }
+  (void)syscall(SYS_close, device);
+  return filled;
+}
+
+}  // namespace
+
+// By a call of its own: the C library's is a cancellation point.
 void random(std::span<std::byte> out) {
   const errno_kept kept;
   while (!out.empty()) {
-    const ssize_t length = getrandom(out.data(), out.size(), 0);
+    const long length = syscall(SYS_getrandom, out.data(), out.size(), 0);
     if (length > 0) {
       out = out.subspan(static_cast<std::size_t>(length));
     } else if (errno != EINTR) {
+      if (from_device(out)) return;
       constexpr char line[] = "lockfast: the system has no random bytes\n";
       write_line({line, sizeof line - 1});
       terminate();

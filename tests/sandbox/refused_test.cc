@@ -1,0 +1,141 @@
+// refused_test.cc - calls that libsodium makes as well, refused from some moment on: what lives is freed, and the process goes on.
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+#include <sys/syscall.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "filter.h"
+#include "lifecycle.h"
+#include "own_directory.h"
+#include "support/child.h"
+
+namespace {
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+struct named_call {
+  const char* name;
+  long number;
+};
+constexpr named_call shared_with_libsodium[] = {
+    {"mprotect", SYS_mprotect}, {"munlock", SYS_munlock}, {"mmap", SYS_mmap}, {"munmap", SYS_munmap}, {"madvise", SYS_madvise}};
+
+struct lives {
+  std::vector<void*> secrets;
+  lockfast_compartment* within = nullptr;
+};
+
+// More of each kind than rest idle, so that some are given back at once.
+lives make_secrets() {
+  lives made;
+  for (const std::size_t size : {std::size_t{32}, std::size_t{9000}, std::size_t{300000}}) {
+    for (int count = 0; count < 40; ++count) made.secrets.push_back(lockfast_malloc_isolated(size));
+  }
+  for (std::size_t size = 1; size < 16000; size += 61) made.secrets.push_back(lockfast_malloc(size));
+  made.within = lockfast_compartment_create();
+  for (int count = 0; count < 300; ++count) made.secrets.push_back(lockfast_compartment_malloc(made.within, 64));
+  for (void* const each : made.secrets) prove(each != nullptr, "secrets");
+  return made;
+}
+
+void free_all(const lives& made) {
+  for (void* const each : made.secrets) lockfast_free(each);
+  lockfast_compartment_destroy(made.within);
+  (void)lockfast_trim();
+  struct lockfast_statistics counts;
+  lockfast_statistics(&counts);
+  promised(counts.live == 0, "nothing is live");
+}
+
+}  // namespace
+
+TEST_CASE("what lives when a sandbox is entered is freed there, whichever call is refused from then on") {
+  for (const char* const options : {"hidden=auto", "hidden=off", "freed=recycle", "hidden=off,lock=preferred,freed=recycle"}) {
+    CAPTURE(options);
+    for (const named_call& one : shared_with_libsodium) {
+      CAPTURE(one.name);
+      check_clean(in_child([&] {
+        prove(set_variable("LOCKFAST_OPTIONS", options), "the options");
+        const lives made = make_secrets();
+        prove(filter_calls({&one.number, 1}, verdict::refuse(EPERM), verdict::allow()), "the filter");
+        free_all(made);
+        // What is asked for now is served, or refused.
+        void* const next = lockfast_malloc_isolated(32);
+        if (next != nullptr) std::memset(next, 'x', 32);
+        lockfast_free(next);
+      }));
+    }
+    check_clean(in_child([&] {
+      prove(set_variable("LOCKFAST_OPTIONS", options), "the options");
+      const lives made = make_secrets();
+      std::vector<long> all;
+      for (const named_call& one : shared_with_libsodium) all.push_back(one.number);
+      prove(filter_calls(all, verdict::refuse(EPERM), verdict::allow()), "the filter");
+      free_all(made);
+    }));
+  }
+}
+
+TEST_CASE("a closed hidden secret that cannot be opened any more is freed: the kernel wipes it, and a second free is a breach") {
+  const ending end = in_child([] {
+    void* const secret = lockfast_malloc_isolated(32);
+    prove(secret != nullptr && lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "a closed secret");
+    lockfast_receipt receipt;
+    prove(lockfast_describe(secret, &receipt) == 0, "a receipt");
+    if (receipt.backing != LOCKFAST_HIDDEN) skip("nothing is hidden here");
+    const long access = SYS_mprotect;
+    prove(filter_calls({&access, 1}, verdict::refuse(EPERM), verdict::allow()), "the filter");
+    promised(lockfast_protect(secret, LOCKFAST_READONLY) == -1 && errno == EPERM, "the filter's errno");
+    lockfast_free(secret);
+    struct lockfast_statistics counts;
+    lockfast_statistics(&counts);
+    promised(counts.live == 0 && counts.frees == 1 && counts.bytes_locked == 0, "freed, and its pages given back");
+    lockfast_free(secret);
+  });
+  if (end.skipped()) return;
+  CAPTURE(end.text);
+  CHECK(end.died());
+  CHECK(end.said("double free"));
+}
+
+TEST_CASE("random bytes come from the device where getrandom is refused") {
+  for (const int error : {EPERM, ENOSYS}) {
+    const own_directory own;
+    check_clean(in_child([&] {
+      const long random = SYS_getrandom;
+      prove(filter_calls({&random, 1}, verdict::refuse(error), verdict::allow()), "the filter");
+      std::array<unsigned char, 64> bytes = {};
+      lockfast_random(bytes.data(), bytes.size());
+      int zeros = 0;
+      for (const unsigned char each : bytes) zeros += each == 0;
+      promised(zeros < 8, "random bytes");
+      live_in_c();
+      live_over_a_fork();
+    }));
+  }
+}
+
+TEST_CASE("sodium_mlock says that it locked where only the advice against dumps is refused; lockfast_mlock refuses") {
+  check_clean(in_child([] {
+    void* const library = dlopen(LOCKFAST_SODIUM, RTLD_NOW | RTLD_LOCAL);
+    prove(library != nullptr, "the drop-in");
+    using call = int (*)(void*, std::size_t);
+    const auto lock = reinterpret_cast<call>(dlsym(library, "sodium_mlock"));
+    const auto unlock = reinterpret_cast<call>(dlsym(library, "sodium_munlock"));
+    prove(lock != nullptr && unlock != nullptr, "its functions");
+    const long advice = SYS_madvise;
+    prove(filter_calls({&advice, 1}, verdict::refuse(EPERM), verdict::allow()), "the filter");
+    std::array<char, 64> own = {};
+    promised(lock(own.data(), own.size()) == 0, "locked");
+    promised(unlock(own.data(), own.size()) == 0, "unlocked");
+    promised(lockfast_mlock(own.data(), own.size()) == -1 && errno == EPERM, "lockfast_mlock promises both");
+  }));
+}
