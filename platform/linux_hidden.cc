@@ -35,7 +35,7 @@ class secret_file {
     }
   }
   ~secret_file() {
-    if (descriptor_ >= 0) close(descriptor_);
+    if (descriptor_ >= 0) (void)syscall(SYS_close, descriptor_);  // close(2) of the C library is a cancellation point
   }
   secret_file(const secret_file&) = delete;
   secret_file& operator=(const secret_file&) = delete;
@@ -52,12 +52,12 @@ class secret_file {
 
 // Has the kernel write a byte of each page: where a page can't be had it fails with EFAULT, and a store of ours would be
 // SIGBUS (kernels with per-user accounting: 6.1.192, 6.12.117, 7.2).
-bool populate(std::byte* address, std::size_t size) {
+error populate(std::byte* address, std::size_t size) {
   for (std::size_t at = 0; at < size; at += page_size()) {
-    if (syscall(SYS_getrandom, address + at, 1, GRND_NONBLOCK) != 1) return false;
+    if (syscall(SYS_getrandom, address + at, 1, GRND_NONBLOCK) != 1) return errno == EFAULT ? ENOMEM : errno;
     *(address + at) = std::byte{0};
   }
-  return true;
+  return 0;
 }
 
 // A map in reserve, of its own kind, so that it never joins another. Hiding a page in the middle of a map can take the number of
@@ -115,7 +115,7 @@ error hide(std::byte* address, std::size_t size, fork_policy policy) {
   keep_map_in_reserve();
   error refusal = file.map(address, size, MAP_FIXED) == address ? 0 : errno;
   if (refusal == 0) refusal = advise(address, size, MADV_DONTFORK);
-  if (refusal == 0 && !populate(address, size)) refusal = ENOMEM;
+  if (refusal == 0) refusal = populate(address, size);
   if (refusal == 0) return 0;
   // A map over the limit is refused when what was there is gone already (mm/secretmem.c).
   reservation again;
@@ -138,7 +138,7 @@ std::byte* map_shared_hidden(std::size_t size) {
   void* const mapped = file.map(nullptr, size, 0);
   if (mapped == MAP_FAILED) return nullptr;
   auto* const pages = static_cast<std::byte*>(mapped);
-  if (populate(pages, size)) return pages;
+  if (populate(pages, size) == 0) return pages;
   munmap(mapped, size);
   return nullptr;
 }

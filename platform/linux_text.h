@@ -5,6 +5,7 @@
 #define LOCKFAST_PLATFORM_LINUX_TEXT_H
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -13,19 +14,23 @@
 
 namespace lockfast::platform {
 
+// By system calls of its own: those of the C library are cancellation points, and a thread that ended there would keep its mutexes
+// and the descriptor.
+//
 // The whole of a small file, as text; empty when it cannot be read. In /proc, lines may come in any number of pieces.
 class text_file {
  public:
-  explicit text_file(const char* path) : descriptor_(open(path, O_RDONLY | O_CLOEXEC)) {}
+  explicit text_file(const char* path)
+      : descriptor_(static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC))) {}
   ~text_file() {
-    if (descriptor_ >= 0) close(descriptor_);
+    if (descriptor_ >= 0) (void)syscall(SYS_close, descriptor_);
   }
   text_file(const text_file&) = delete;
   text_file& operator=(const text_file&) = delete;
 
   [[nodiscard]] bool opened() const { return descriptor_ >= 0; }
   [[nodiscard]] std::span<const char> next_piece() {
-    const ssize_t length = descriptor_ < 0 ? 0 : read(descriptor_, buffer_, sizeof buffer_);
+    const long length = descriptor_ < 0 ? 0 : syscall(SYS_read, descriptor_, buffer_, sizeof buffer_);
     return {buffer_, length < 0 ? 0 : static_cast<std::size_t>(length)};
   }
 

@@ -17,6 +17,15 @@ bool has_exit_key = false;
 
 void on_exit_of_thread(void*) { exit_call(); }
 
+void write_uncancelled(std::span<const char> line) {
+  const signals_held held;
+  while (!line.empty()) {
+    const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+    if (written <= 0) return;
+    line = line.subspan(static_cast<std::size_t>(written));
+  }
+}
+
 }  // namespace
 
 void stay_loaded() {}
@@ -36,13 +45,12 @@ void expect_thread_exit() {
 }
 
 // Where nobody reads standard error, or a file of the program has reached its limit, the line is lost, and the end is as without.
+// Not a cancellation point: a thread that ended there would not end the process.
 void write_line(std::span<const char> line) {
-  const signals_held held;
-  while (!line.empty()) {
-    const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
-    if (written <= 0) return;
-    line = line.subspan(static_cast<std::size_t>(written));
-  }
+  int before = PTHREAD_CANCEL_ENABLE;
+  (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  write_uncancelled(line);
+  (void)pthread_setcancelstate(before, nullptr);
 }
 
 void terminate() { abort(); }
