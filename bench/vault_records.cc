@@ -127,8 +127,7 @@ class cipher_records final : public records {
   explicit cipher_records(std::size_t size) : size_(size), plain_(size), key_(internal::key_size), all_(population(size)) {
     lockfast_random(key_.data(), internal::key_size);
     lockfast_random(plain_.data(), size);
-    internal::cipher by;
-    for (sealed& each : all_) seal(by, each);
+    for (sealed& each : all_) seal(each);
   }
 
   double run(operation what, std::uint64_t count, walk& over) override {
@@ -137,34 +136,29 @@ class cipher_records final : public records {
         case operation::insert:
         case operation::replace:
           for (; count > 0; --count) {
-            internal::cipher by;
-            seal(by, all_[over.next()]);
+            seal(all_[over.next()]);
           }
           break;
         case operation::insert_together:
           for (; count > 0; --count) {
-            internal::cipher by;
-            for (std::size_t each = 0; each < together; ++each) seal(by, all_[over.next()]);
+            for (std::size_t each = 0; each < together; ++each) seal(all_[over.next()]);
           }
           break;
         case operation::open:
           for (; count > 0; --count) {
-            internal::cipher by;
-            open(by, all_[over.next()]);
+            open(all_[over.next()]);
           }
           break;
         case operation::use_together:
           for (; count > 0; --count) {
-            internal::cipher by;
-            for (std::size_t each = 0; each < together; ++each) open(by, all_[over.next()]);
+            for (std::size_t each = 0; each < together; ++each) open(all_[over.next()]);
           }
           break;
         case operation::rekey:
           for (; count > 0; --count) {
-            internal::cipher by;
             for (sealed& each : all_) {
-              open(by, each);
-              seal(by, each);
+              open(each);
+              seal(each);
             }
           }
           break;
@@ -180,15 +174,15 @@ class cipher_records final : public records {
   };
 
   internal::key_view key() const { return internal::key_view(key_.data(), internal::key_size); }
-  void seal(internal::cipher& by, sealed& into) const {
+  void seal(sealed& into) const {
     into.once = internal::fresh_nonce();
     into.bytes.resize(size_ + internal::tag_size);
-    if (by.seal(key(), into.once, associated_, plain_.bytes(), into.bytes) != internal::cipher_result::done) give_up("seal");
+    internal::seal(key(), into.once, associated_, plain_.bytes(), into.bytes);
   }
-  void open(internal::cipher& by, const sealed& from) const {
+  void open(const sealed& from) const {
     thread_local const internal::scratch room(longest_record);
     const auto plain = room.bytes().first(size_);
-    if (by.open(key(), from.once, associated_, from.bytes, plain) != internal::cipher_result::done) give_up("open");
+    if (!internal::open(key(), from.once, associated_, from.bytes, plain)) give_up("open");
     seen = plain[0];
   }
 

@@ -41,6 +41,12 @@ class change_gate {
     return true;
   }
 
+  // Whether the caller is the one who closed it, and so the one who must not wait for it.
+  [[nodiscard]] bool closed_by_caller() {
+    const std::scoped_lock held(mutex_);
+    return closed_ && closer_ == std::this_thread::get_id();
+  }
+
   // Closes the gate only where nobody has to be waited for.
   [[nodiscard]] bool close_if_idle() {
     const std::scoped_lock held(mutex_);

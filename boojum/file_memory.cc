@@ -84,10 +84,7 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
   {
     const auto view = key->try_read();
     if (!view) return std::unexpected(memory_error::refused);
-    if (internal::seal(key_view(view->data(), key_size), once, std::as_bytes(std::span(&about, 1)), plain->span(),
-                       sealed.bytes()) != cipher_result::done) {
-      return std::unexpected(memory_error::refused);
-    }
+    internal::seal(key_view(view->data(), key_size), once, std::as_bytes(std::span(&about, 1)), plain->span(), sealed.bytes());
   }
   for (const auto& [offset, bytes] : {std::pair(std::size_t{0}, std::as_bytes(std::span(&about, 1))),
                                       std::pair(sizeof about, std::as_bytes(std::span<const std::byte>(once))),
@@ -114,12 +111,8 @@ std::expected<buffer<std::byte>, memory_error> sealed_file::open() const {
   const nonce_view once = all.subspan<sizeof(header), nonce_size>();
   return buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) -> std::expected<void, memory_error> {
     const auto sealed = all.subspan(sizeof(header) + nonce_size);
-    switch (internal::open(key_view(view->data(), key_size), once, associated(), sealed, out)) {
-      case cipher_result::done: return {};
-      case cipher_result::damaged: return std::unexpected(memory_error::damaged);
-      case cipher_result::refused: break;
-    }
-    return std::unexpected(memory_error::refused);
+    if (internal::open(key_view(view->data(), key_size), once, associated(), sealed, out)) return {};
+    return std::unexpected(memory_error::damaged);
   });
 }
 

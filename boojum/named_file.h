@@ -1,6 +1,10 @@
 // named_file.h - a file that is written under another name and takes its own when it is whole, and one that is read.
 //
 //    .NAME.saving  -- written, synced -->  renamed over NAME  -->  directory synced
+//    .NAME.hold    is there while a process has NAME to itself
+//
+// Where NAME is too long for that, a hash of it stands for it. Where the file system has no locks, .saving has a random number
+// behind it, and nothing is removed but by its owner.
 //
 // Invariants
 //   1. What has the name is whole at every moment: the file of before, or the one that was written.
@@ -17,6 +21,7 @@
 #include <string>
 #include <utility>
 
+#include "boojum/process_file.h"
 #include "platform/files.h"
 
 namespace lockfast::internal {
@@ -36,6 +41,12 @@ class named_place {
 
   [[nodiscard]] platform::directory directory() const { return directory_; }
   [[nodiscard]] const std::string& name() const { return name_; }
+  // A name beside it, for what has a purpose: ".NAME.purpose".
+  [[nodiscard]] std::string beside(const char* purpose) const;
+  // Whether both are one name in one directory.
+  [[nodiscard]] bool operator==(const named_place& other) const {
+    return name_ == other.name_ && platform::same(directory_, other.directory_);
+  }
 
  private:
   named_place(platform::directory opened, std::string name) : directory_(opened), name_(std::move(name)) {}
@@ -44,20 +55,42 @@ class named_place {
   std::string name_;
 };
 
+// A name that this process has to itself, by the file .NAME.hold.
+class name_hold {
+ public:
+  // Refuses: file_system; busy - somebody else has it; unsupported - the file system has no locks.
+  [[nodiscard]] static std::expected<name_hold, memory_error> acquire(const std::string& path);
+
+  name_hold(name_hold&&) noexcept = default;
+  name_hold& operator=(name_hold&&) = delete;
+  ~name_hold();
+
+  // Whether this process, and not the parent of a fork, holds it.
+  [[nodiscard]] bool is_held() const { return file_.opened() != platform::file::none; }
+  [[nodiscard]] const named_place& place() const { return place_; }
+
+ private:
+  name_hold(named_place&& place, std::string name, platform::file opened)
+      : place_(std::move(place)), name_(std::move(name)), file_(opened) {}
+
+  named_place place_;
+  std::string name_;
+  process_file file_;
+};
+
 // A file that is not whole yet.
 class file_to_be {
  public:
   // Refuses: file_system; busy - somebody else writes the same file now.
   [[nodiscard]] static std::expected<file_to_be, memory_error> create(const std::string& path);
 
-  file_to_be(file_to_be&& other) noexcept
-      : place_(std::move(other.place_)),
-        name_(std::move(other.name_)),
-        file_(std::exchange(other.file_, platform::file::none)) {}
+  file_to_be(file_to_be&&) noexcept = default;
   file_to_be& operator=(file_to_be&&) = delete;
   ~file_to_be();
 
-  [[nodiscard]] platform::file opened() const { return file_; }
+  // None in a child that was forked since.
+  [[nodiscard]] platform::file opened() const { return file_.opened(); }
+  [[nodiscard]] const named_place& place() const { return place_; }
 
   // Makes it durable under the name of the path. file_system: the name has what it had, or, where only the directory could
   // not be synced, the new file, which a crash may take away again.
@@ -69,14 +102,15 @@ class file_to_be {
 
   named_place place_;
   std::string name_;  // for now; empty once it has its own
-  platform::file file_;
+  process_file file_;
 };
 
 // A file that is read.
 class file_that_is {
  public:
-  // Refuses: not_found, file_system.
+  // Refuses: not_found; file_system - a symbolic link, no ordinary file, or another refusal.
   [[nodiscard]] static std::expected<file_that_is, memory_error> open(const std::string& path);
+  [[nodiscard]] static std::expected<file_that_is, memory_error> open(const named_place& place);
 
   file_that_is(file_that_is&& other) noexcept : file_(std::exchange(other.file_, platform::file::none)), size_(other.size_) {}
   file_that_is& operator=(file_that_is&&) = delete;

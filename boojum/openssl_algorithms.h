@@ -20,7 +20,6 @@ namespace lockfast::internal {
 
 struct openssl_algorithms {
   OSSL_LIB_CTX* context;
-  EVP_CIPHER* chacha20_poly1305;
   EVP_CIPHER* chacha20;
   EVP_MD* blake2b;
   EVP_MAC* poly1305;
@@ -29,8 +28,8 @@ struct openssl_algorithms {
 // Null when libcrypto has no memory, lacks one of them, or has been cleaned up before the first call.
 [[nodiscard]] const openssl_algorithms* algorithms();
 
-// Not every libcrypto has it. Null as above.
-[[nodiscard]] EVP_KDF* scrypt_algorithm();
+// From 3.2 on; fetched when it is first asked for. Null as above.
+[[nodiscard]] EVP_KDF* argon2id_algorithm();
 
 // Whether libcrypto has been cleaned up.
 [[nodiscard]] bool openssl_has_ended();

@@ -1,30 +1,14 @@
-// passphrase.cc - the state of a passphrase, its expiry, and keys made of it.
-//
-//    k_0 = BLAKE2b-512(label | salt)[0..32)
-//    k_1 = HChaCha20(k_0, |phrase|);  k_i+1 = HChaCha20(k_i, 16 bytes of the phrase, zeros behind the last)
-//    key = scrypt(password = k_last, salt, N, r, p)
-//
-// libcrypto keeps a copy of what it derives from, in ordinary memory, for as long as scrypt takes. So it is given k_last, which
-// is good for this key and nothing else, and never the passphrase.
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
+// passphrase.cc - the state of a passphrase and its expiry.
 #include <lockfast/passphrase.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <mutex>
 #include <new>
 #include <utility>
 
-#include "boojum/cipher.h"
-#include "boojum/little_endian.h"
-#include "boojum/openssl_algorithms.h"
 #include "boojum/refusing.h"
 #include "boojum/rounds.h"
-#include "boojum/scratch.h"
 
 namespace lockfast {
 namespace internal {
@@ -32,66 +16,8 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::string_view salt_label = "lockfast passphrase 1";
-constexpr std::uint64_t most_scrypt_memory = std::uint64_t{4} << 30;  // bytes
-constexpr std::size_t longest_key = 1024;                             // bytes
-
 // The longest of clocks' arithmetic is not far beyond it.
 constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);
-
-// k_0: what the salt gives, so that k_last serves this salt alone.
-bool start_from(std::span<const std::byte> salt, std::span<std::byte, 64> out) {
-  const error_mark mark;
-  const openssl_algorithms* const all = algorithms();
-  EVP_MD_CTX* const context = EVP_MD_CTX_new();
-  const bool done = all != nullptr && context != nullptr && EVP_DigestInit_ex2(context, all->blake2b, nullptr) == 1 &&
-                    EVP_DigestUpdate(context, salt_label.data(), salt_label.size()) == 1 &&
-                    EVP_DigestUpdate(context, salt.data(), salt.size()) == 1 &&
-                    EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(out.data()), nullptr) == 1;
-  EVP_MD_CTX_free(context);
-  return done;
-}
-
-// Absorbs a passphrase into the key at the start of room, whose last 16 bytes are worked in. Requires 64 bytes of room.
-void absorb(std::span<const std::byte> phrase, std::span<std::byte, 64> room) {
-  const auto key = room.first<32>();
-  const auto block = room.last<16>();
-  lockfast_wipe(block.data(), block.size());
-  store_little(block.data(), std::uint64_t{phrase.size()});
-  hchacha20(key, block, key);
-  while (!phrase.empty()) {
-    const std::size_t length = std::min(phrase.size(), block.size());
-    lockfast_wipe(block.data(), block.size());
-    std::memcpy(block.data(), phrase.data(), length);
-    hchacha20(key, block, key);
-    phrase = phrase.subspan(length);
-  }
-}
-
-bool run_scrypt(std::span<const std::byte> password, std::span<const std::byte> salt, scrypt_cost cost,
-                std::span<std::byte> out) {
-  const error_mark mark;
-  EVP_KDF* const algorithm = scrypt_algorithm();
-  EVP_KDF_CTX* const context = algorithm == nullptr ? nullptr : EVP_KDF_CTX_new(algorithm);
-  std::uint64_t blocks = std::uint64_t{1} << cost.work;
-  std::uint64_t memory = most_scrypt_memory;
-  const auto octets = [](const char* name, std::span<const std::byte> bytes) {
-    return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size());
-  };
-  std::uint32_t block = cost.block;
-  std::uint32_t parallel = cost.parallel;
-  const std::array parameters = {octets(OSSL_KDF_PARAM_PASSWORD, password),
-                                 octets(OSSL_KDF_PARAM_SALT, salt),
-                                 OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_N, &blocks),
-                                 OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_R, &block),
-                                 OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_P, &parallel),
-                                 OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &memory),
-                                 OSSL_PARAM_construct_end()};
-  const bool done = context != nullptr &&
-                    EVP_KDF_derive(context, reinterpret_cast<unsigned char*>(out.data()), out.size(), parameters.data()) == 1;
-  EVP_KDF_CTX_free(context);
-  return done;
-}
 
 }  // namespace
 
@@ -238,28 +164,6 @@ std::expected<bool, memory_error> passphrase::equals(std::span<const char> again
   const auto view = whole->try_read();
   if (!view) return std::unexpected(memory_error::refused);
   return view->size() == again.size() && lockfast_equal(view->data(), again.data(), again.size()) != 0;
-}
-
-std::expected<buffer<std::byte>, memory_error> passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost,
-                                                                  std::size_t size) const {
-  if (cost.work < 1 || cost.work > 24 || cost.block < 1 || cost.block > 64 || cost.parallel < 1 || cost.parallel > 64 ||
-      size > internal::longest_key) {
-    return std::unexpected(memory_error::limit);
-  }
-  if (internal::scrypt_algorithm() == nullptr) return std::unexpected(memory_error::unsupported);
-  const internal::scratch room(64);
-  if (room.refused()) return std::unexpected(memory_error::refused);
-  const std::span<std::byte, 64> work(room.bytes().first<64>());
-  if (!internal::start_from(salt, work)) return std::unexpected(memory_error::refused);
-  auto absorbed = use([&](std::span<const std::byte> phrase) { internal::absorb(phrase, work); });
-  internal::wipe_stack();
-  if (!absorbed) return std::unexpected(absorbed.error());
-  return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
-    const bool done = internal::run_scrypt(work.first<32>(), salt, cost, out);
-    internal::wipe_stack();
-    if (!done) return std::unexpected(memory_error::refused);
-    return {};
-  });
 }
 
 void passphrase::clear() {

@@ -25,7 +25,7 @@ scratch::scratch(std::size_t size) : bytes_(static_cast<std::byte*>(lockfast_mal
 scratch::~scratch() {
   if (bytes_ == nullptr) return;
   // Before it leaves the list: a fork behind that would find it nowhere.
-  lockfast_wipe(bytes_, size_);
+  if (!absent_) lockfast_wipe(bytes_, size_);
   leave_list();
   lockfast_free(bytes_);
 }
@@ -63,15 +63,17 @@ void scratch::after_fork_in_child() {
   scratch** link = &first;
   while (*link != nullptr) {
     scratch& each = **link;
+    struct lockfast_receipt had = {};
+    const bool here = lockfast_describe(each.bytes_, &had) == 0 && had.access == LOCKFAST_READWRITE;
     if (each.owner_ == std::this_thread::get_id()) {
+      each.absent_ = !here;
       each.link_ = link;
       link = &each.next_;
       continue;
     }
     *link = each.next_;
     each.link_ = nullptr;
-    struct lockfast_receipt had = {};
-    if (lockfast_describe(each.bytes_, &had) == 0 && had.access == LOCKFAST_READWRITE) lockfast_wipe(each.bytes_, each.size_);
+    if (here) lockfast_wipe(each.bytes_, each.size_);
   }
   exclusion.unlock();
 }

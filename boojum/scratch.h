@@ -5,7 +5,8 @@
 //
 // Invariants
 //   1. What a scratch holds is wiped before it leaves the list of all of them.
-//   2. A forked child has what its own thread was working with; what the other threads were is wiped before fork returns.
+//   2. A forked child has what its own thread was working with, where the policy gives it: otherwise the scratch is refused there.
+//      What the other threads were working with is wiped before fork returns.
 //
 // Threads: one, but for destruction.
 #ifndef LOCKFAST_BOOJUM_SCRATCH_H
@@ -31,7 +32,7 @@ class scratch {
   // that it is taken before that of the list.
   static void follow_forks();
 
-  [[nodiscard]] bool refused() const { return bytes_ == nullptr; }
+  [[nodiscard]] bool refused() const { return bytes_ == nullptr || absent_; }
   [[nodiscard]] std::span<std::byte> bytes() const { return {bytes_, refused() ? 0 : size_}; }
   [[nodiscard]] std::byte* data() const { return bytes_; }
 
@@ -44,6 +45,7 @@ class scratch {
 
   std::byte* bytes_;
   std::size_t size_;
+  bool absent_ = false;  // it stayed with the parent of a fork
   std::thread::id owner_ = std::this_thread::get_id();
   scratch* next_ = nullptr;   // in the list of all that are not refused
   scratch** link_ = nullptr;  // what points here; null outside the list

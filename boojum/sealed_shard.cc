@@ -5,6 +5,11 @@
 #include <cstring>
 
 namespace lockfast::internal {
+namespace {
+
+constexpr std::uint32_t last_generation = 0xffff'ffff;
+
+}  // namespace
 
 sealed_shard::entry* sealed_shard::live(tenancy which) const {
   if (which.slot >= slot_count_) return nullptr;
@@ -22,9 +27,10 @@ std::expected<std::uint32_t, memory_error> sealed_shard::append_slot(std::uint32
 std::expected<tenancy, memory_error> sealed_shard::reserve() {
   const std::scoped_lock held(mutex_);
   if (first_free_ == no_slot) {
-    const auto slot = append_slot(1);
+    if (floor_ == last_generation) return std::unexpected(memory_error::limit);
+    const auto slot = append_slot(floor_ + 1);
     if (!slot) return std::unexpected(slot.error());
-    return tenancy{*slot, 1};
+    return tenancy{*slot, floor_ + 1};
   }
   const std::uint32_t slot = first_free_;
   entry& taken = at(slot);
@@ -45,7 +51,7 @@ void sealed_shard::give_slot_back(std::uint32_t slot) {
   freed.size = 0;
   freed.version = 0;
   freed.position = no_slot;
-  if (freed.generation == 0xffff'ffff) return;
+  if (freed.generation == last_generation) return;
   freed.position = first_free_;
   first_free_ = slot;
 }
@@ -181,6 +187,36 @@ void sealed_shard::clear() {
   (void)log_.resize(0);
   garbage_ = 0;
   live_count_.store(0, std::memory_order_relaxed);
+  drop_free_slots();
+}
+
+void sealed_shard::trim() {
+  const std::scoped_lock held(mutex_);
+  drop_free_slots();
+}
+
+// A slot that rests stays: with its generation as the floor no slot could be appended.
+void sealed_shard::drop_free_slots() {
+  const std::uint32_t before = slot_count_;
+  while (slot_count_ != 0 && at(slot_count_ - 1).size == 0 && at(slot_count_ - 1).generation != last_generation) {
+    floor_ = std::max(floor_, at(--slot_count_).generation);
+  }
+  if (slot_count_ == before) return;
+  (void)index_.resize(std::uint64_t{slot_count_} * sizeof(entry));
+  first_free_ = no_slot;
+  for (std::uint32_t slot = slot_count_; slot-- > 0;) {
+    if (at(slot).size == 0) give_slot_back(slot);
+  }
+}
+
+std::uint32_t sealed_shard::floor() const {
+  const std::scoped_lock held(mutex_);
+  return floor_;
+}
+
+void sealed_shard::set_floor(std::uint32_t generation) {
+  const std::scoped_lock held(mutex_);
+  floor_ = generation;
 }
 
 std::uint32_t sealed_shard::slot_count() const {

@@ -10,7 +10,8 @@
 // A shard knows nothing of keys, and sees sealed bytes alone.
 //
 // Invariants
-//   1. An id is never given out twice: each tenant of a slot has a generation of its own.
+//   1. An id is never given out twice: each tenant of a slot has a generation of its own, and a slot that comes back after it
+//      was let go of begins above all that it had.
 //   2. A version is never used twice for a record under one key.
 //   3. The log is blocks from end to end: those of live records, and free ones, whose sealed bytes are wiped.
 //   4. live_count() is right whenever the mutex is free, so that a fork finds no record uncounted.
@@ -96,8 +97,13 @@ class sealed_shard {
 
   // Whether there was such a record.
   bool erase(tenancy at);
-  // Erases every record.
+  // Erases every record and lets go of all slots. Requires that no slot is reserved.
   void clear();
+  // Lets go of the free slots at the end. Requires that no slot is reserved.
+  void trim();
+  // No slot that was let go of had a later generation; a slot that is appended has the next one.
+  [[nodiscard]] std::uint32_t floor() const;
+  void set_floor(std::uint32_t generation);
 
   // Live records.
   [[nodiscard]] std::size_t live_count() const { return live_count_.load(std::memory_order_relaxed); }
@@ -148,6 +154,7 @@ class sealed_shard {
   void free_block_at(std::uint64_t offset, std::uint64_t size);
   void give_slot_back(std::uint32_t slot);
   void close_up();
+  void drop_free_slots();
   [[nodiscard]] std::uint32_t word_at(std::uint64_t offset) const;
   void put_word(std::uint64_t offset, std::uint32_t word);
 
@@ -156,6 +163,7 @@ class sealed_shard {
   chunked_bytes log_;
   std::uint32_t slot_count_ = 0;
   std::uint32_t first_free_ = no_slot;
+  std::uint32_t floor_ = 0;
   std::atomic<std::size_t> live_count_ = 0;  // changed by who has the mutex
   std::uint64_t garbage_ = 0;                // bytes of free blocks
 };

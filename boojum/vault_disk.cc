@@ -1,7 +1,9 @@
-// vault_disk.cc - the key of a file, taken out of the buffer in which it is made.
+// vault_disk.cc - what saving and loading share: the key of a file, its header, the watcher.
 #include "boojum/vault_disk.h"
 
 #include <algorithm>
+
+#include "boojum/fork.h"
 
 namespace lockfast::internal {
 
@@ -12,6 +14,24 @@ std::expected<void, memory_error> file_key::make(const file_key_maker& by, const
   const auto view = made->try_read();
   if (!view) return std::unexpected(view.error());
   std::copy_n(view->data(), key_size, bytes_.data());
+  return {};
+}
+
+std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from) {
+  stored_header stored;
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(from.size(), stored_header::max_size));
+  if (platform::read_at(from.opened(), 0, stored.room().first(size)) != 0) return std::unexpected(memory_error::file_system);
+  const auto header = stored.parse(size);
+  if (!header) return std::unexpected(header.error());
+  return std::pair(*header, stored);
+}
+
+std::expected<void, memory_error> tell(const vault::watcher& watch, const vault::progress& now) {
+  if (watch == nullptr) return {};
+  const unsigned before = fork_generation();
+  const bool goes_on = watch(now);
+  if (fork_generation() != before) return std::unexpected(memory_error::unavailable);
+  if (!goes_on) return std::unexpected(memory_error::cancelled);
   return {};
 }
 

@@ -13,7 +13,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "boojum/named_file.h"
 #include "boojum/scratch.h"
 #include "boojum/vault_file.h"
 #include "boojum/vault_state.h"
@@ -35,12 +37,28 @@ class file_key {
   scratch bytes_{key_size};
 };
 
-[[nodiscard]] std::expected<void, memory_error> save_vault(vault_state& from, const std::string& path, unsigned work,
-                                                           const file_key_maker& make_key, const vault::watcher& watch);
+// How a vault is to be saved.
+struct save_request {
+  stretching key;
+  vault::replaces over = vault::replaces::own_file;
+  const name_hold* hold = nullptr;  // of the path, by the caller; otherwise the save takes one
+};
+
+// Refuses as vault::save does.
+[[nodiscard]] std::expected<void, memory_error> save_vault(vault_state& from, const std::string& path,
+                                                           const save_request& wanted, const file_key_maker& make_key,
+                                                           const vault::watcher& watch);
 
 [[nodiscard]] std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::string& path,
                                                                                    const file_key_maker& make_key,
                                                                                    const vault::load_options& chosen);
+
+// Reads the header of a file, which nothing has verified.
+[[nodiscard]] std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from);
+
+// Calls the watcher. Refuses: cancelled - it said so; unavailable - this is a child that it has forked: then what the caller
+// holds of the parent's is gone.
+[[nodiscard]] std::expected<void, memory_error> tell(const vault::watcher& watch, const vault::progress& now);
 
 }  // namespace lockfast::internal
 

@@ -17,13 +17,19 @@ using result = std::expected<void, memory_error>;
 
 class loading {
  public:
-  loading(vault_state& into, vault_state::session& with, chunk_reader& from, const vault::watcher& watch, std::uint64_t all)
-      : into_(into), with_(with), from_(from), watch_(watch), all_(all) {}
+  loading(vault_state& into, vault_state::session& with, chunk_reader& from, const vault::watcher& watch,
+          const vault_file_header& header)
+      : into_(into), with_(with), from_(from), watch_(watch), format_(header.format), all_(header.records) {}
 
   result run() {
     for (std::size_t number = 0; number < vault_state::shard_count; ++number) {
       const auto slots = from_.take_number();
       if (!slots) return std::unexpected(slots.error());
+      if (format_ != 1) {
+        const auto floor = from_.take_number();
+        if (!floor) return std::unexpected(floor.error());
+        into_.shard(number).set_floor(*floor);
+      }
       for (std::uint32_t slot = 0; slot < *slots; ++slot) {
         if (auto done = one_slot(number); !done) return done;
       }
@@ -59,10 +65,7 @@ class loading {
     return done;
   }
 
-  result tell() {
-    if (watch_ != nullptr && !watch_({done_, all_})) return std::unexpected(memory_error::cancelled);
-    return {};
-  }
+  result tell() { return internal::tell(watch_, {done_, all_}); }
 
   static constexpr std::uint64_t told_every = 4096;  // records
 
@@ -71,48 +74,51 @@ class loading {
   chunk_reader& from_;
   const vault::watcher& watch_;
   plain_room plain_;
+  std::uint32_t format_;
   std::uint64_t done_ = 0;
   std::uint64_t all_;
 };
 
-// Memory, in bytes, and time of the stretching both grow with the product of its three parameters.
-bool asks_too_much(const vault_file_header& header, unsigned most_cost) {
+// Memory and time of the stretching grow with the product of its three parameters.
+bool asks_too_much(const stretching& key, unsigned most_cost) {
   constexpr std::uint32_t most_block = 64;
   constexpr std::uint32_t most_parallel = 64;
   constexpr unsigned most_work = 30;
-  if (header.work > most_work || header.block > most_block || header.parallel > most_parallel) return true;
-  const std::uint64_t asked = (std::uint64_t{128} << header.work) * header.block * header.parallel;
-  return asked > std::uint64_t{1024} << std::min(most_cost, most_work);
+  if (key.cost > most_work || key.block > most_block || key.parallel > most_parallel) return true;
+  const std::uint64_t most = std::uint64_t{1024} << std::min(most_cost, most_work);
+  const std::uint64_t memory = std::uint64_t{1024} << key.cost;
+  // Argon2id fills the same memory once for each pass; scrypt at r = 8 passes over it twice.
+  if (key.function == vault::kdf::argon2id) return memory > most || key.block > 16;
+  return memory / 8 * key.block * key.parallel > most;
 }
 
 bool makes_no_sense(const vault_file_header& header) {
-  return header.work == 0 || header.block == 0 || header.parallel == 0 || header.saves == 0;
+  return header.key.cost == 0 || header.key.block == 0 || header.key.parallel == 0 || header.saves == 0;
 }
 
 std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const std::string& path, const file_key_maker& make_key,
                                                                         const vault::load_options& chosen) {
   const auto found = file_that_is::open(path);
   if (!found) return std::unexpected(found.error());
-  stored_header stored;
-  if (found->size() < stored.size()) return std::unexpected(memory_error::damaged);
-  if (platform::read_at(found->opened(), 0, stored) != 0) return std::unexpected(memory_error::file_system);
-  const auto header = parse(stored);
-  if (!header) return std::unexpected(header.error());
-  if (makes_no_sense(*header)) return std::unexpected(memory_error::damaged);
-  if (asks_too_much(*header, chosen.most_cost)) return std::unexpected(memory_error::limit);
+  const auto read = read_header(*found);
+  if (!read) return std::unexpected(read.error());
+  const auto& [header, stored] = *read;
+  if (makes_no_sense(header)) return std::unexpected(memory_error::damaged);
+  if (asks_too_much(header.key, chosen.most_cost)) return std::unexpected(memory_error::limit);
 
   file_key key;
-  if (auto made = key.make(make_key, *header); !made) return std::unexpected(made.error());
-  chunk_reader from(found->opened(), key.view(), stored);
-  if (auto done = from.begin(found->size()); !done) return std::unexpected(done.error());
-  if (header->saves < chosen.least_saves) return std::unexpected(memory_error::outdated);
+  if (auto made = key.make(make_key, header); !made) return std::unexpected(made.error());
+  chunk_reader from(found->opened(), header, stored);
+  if (auto done = from.begin(key.view(), found->size()); !done) return std::unexpected(done.error());
+  if (header.saves < chosen.least_saves) return std::unexpected(memory_error::outdated);
 
-  std::unique_ptr<vault_state> into(new (std::nothrow) vault_state(chosen.vault, header->identity, header->saves));
+  std::unique_ptr<vault_state> into(new (std::nothrow) vault_state(chosen.vault, header.identity, header.saves));
   if (into == nullptr) return std::unexpected(memory_error::refused);
   auto keys = into->keys();
   if (!keys) return std::unexpected(keys.error());
   vault_state::session with(*into, std::move(*keys));
-  if (auto done = loading(*into, with, from, chosen.watch, header->records).run(); !done) return std::unexpected(done.error());
+  if (auto done = loading(*into, with, from, chosen.watch, header).run(); !done) return std::unexpected(done.error());
+  into->history().settle(path, header.once, header.key);
   return into;
 }
 

@@ -1,5 +1,6 @@
 // vault_save.cc - the records of a vault, one by one through locked memory, into a file that then takes its name.
-#include <cerrno>
+#include <algorithm>
+#include <optional>
 
 #include "boojum/named_file.h"
 #include "boojum/plain_room.h"
@@ -27,8 +28,10 @@ class saving {
  private:
   result shard(std::size_t number) {
     sealed_shard& one = from_.shard(number);
+    one.trim();
     const std::uint32_t slots = one.slot_count();
     if (auto done = into_.put(slots); !done) return done;
+    if (auto done = into_.put(one.floor()); !done) return done;
     std::uint32_t slot = 0;
     for (auto live = one.next_live(0); live; live = one.next_live(slot)) {
       for (; slot < live->slot; ++slot) {
@@ -72,10 +75,7 @@ class saving {
     return done;
   }
 
-  result tell() {
-    if (watch_ != nullptr && !watch_({done_, all_})) return std::unexpected(memory_error::cancelled);
-    return {};
-  }
+  result tell() { return internal::tell(watch_, {done_, all_}); }
 
   static constexpr std::uint64_t told_every = 4096;  // records
 
@@ -103,40 +103,77 @@ class gate_closed {
   bool closed_;
 };
 
-vault_file_header header_for(const vault_state& from, unsigned work) {
-  vault_file_header header = {.work = work, .identity = from.identity(), .saves = from.saves() + 1, .records = from.size()};
+// The part of a header that the key follows from.
+vault_file_header header_for(const vault_state& from, const stretching& key) {
+  vault_file_header header = {.key = key, .identity = from.identity()};
   lockfast_random(header.salt.data(), header.salt.size());
   const nonce drawn = fresh_nonce();
-  std::copy_n(drawn.begin(), header.file_nonce.size(), header.file_nonce.begin());
+  std::copy_n(drawn.begin(), header.once.size(), header.once.begin());
   return header;
 }
 
-result save_or_throw(vault_state& from, const std::string& path, unsigned work, const file_key_maker& make_key,
+// Whether a save may take the place of what has the name now. Requires that nobody else saves there meanwhile.
+result may_replace(const named_place& place, const vault_state& from, vault::replaces over) {
+  const auto found = file_that_is::open(place);
+  if (!found && found.error() == memory_error::not_found) return {};
+  if (!found) return std::unexpected(found.error());
+  if (found->size() == 0 || over == vault::replaces::any_file) return {};
+  const auto header = read_header(*found);
+  if (!header && header.error() == memory_error::file_system) return std::unexpected(header.error());
+  if (!header || !from.history().knows(header->first.once)) return std::unexpected(memory_error::outdated);
+  return {};
+}
+
+// A hold of the path for this save, where the caller has none and the file system has locks.
+std::expected<std::optional<name_hold>, memory_error> hold_for(const std::string& path, const name_hold* of_caller) {
+  if (of_caller != nullptr && of_caller->is_held()) {
+    const auto place = named_place::of(path);
+    if (place && *place == of_caller->place()) return std::nullopt;
+  }
+  auto held = name_hold::acquire(path);
+  if (held) return std::optional<name_hold>(std::move(*held));
+  if (held.error() == memory_error::unsupported) return std::nullopt;
+  return std::unexpected(held.error());
+}
+
+result save_or_throw(vault_state& from, const std::string& path, const save_request& wanted, const file_key_maker& make_key,
                      const vault::watcher& watch) {
-  const gate_closed still(from.gate());
-  if (!still.closed()) return std::unexpected(memory_error::busy);
-  const vault_file_header header = header_for(from, work);
+  if (from.gate().closed_by_caller()) return std::unexpected(memory_error::busy);
+  // The key first, and all that may be refused of the file: changes wait for the records alone.
+  vault_file_header header = header_for(from, wanted.key);
   file_key key;
   if (auto made = key.make(make_key, header); !made) return made;
+  const auto held = hold_for(path, wanted.hold);
+  if (!held) return std::unexpected(held.error());
+  auto beside = file_to_be::create(path);
+  if (!beside) return std::unexpected(beside.error());
+  if (auto allowed = may_replace(beside->place(), from, wanted.over); !allowed) return allowed;
+
+  const gate_closed still(from.gate());
+  if (!still.closed()) return std::unexpected(memory_error::busy);
   auto keys = from.keys();
   if (!keys) return std::unexpected(keys.error());
   vault_state::session with(from, std::move(*keys));
-
-  auto beside = file_to_be::create(path);
-  if (!beside) return std::unexpected(beside.error());
-  chunk_writer into(beside->opened(), key.view(), store(header));
-  if (auto done = into.begin(); !done) return done;
+  header.saves = from.saves() + 1;
+  header.records = from.size();
+  chunk_writer into(beside->opened(), header);
+  if (auto done = into.begin(key.view()); !done) return done;
   if (auto done = saving(from, with, into, watch).run(); !done) return done;
+  // Whoever does not know of holds may have come meanwhile.
+  if (auto allowed = may_replace(beside->place(), from, wanted.over); !allowed) return allowed;
+  from.history().expect(path, header.once);
   // Counted before it has its name, so that no two files ever have the same number.
   from.set_saves(header.saves);
-  return beside->take_its_name();
+  if (auto done = beside->take_its_name(); !done) return done;
+  from.history().settle(path, header.once, wanted.key);
+  return {};
 }
 
 }  // namespace
 
-result save_vault(vault_state& from, const std::string& path, unsigned work, const file_key_maker& make_key,
+result save_vault(vault_state& from, const std::string& path, const save_request& wanted, const file_key_maker& make_key,
                   const vault::watcher& watch) {
-  return refusing([&] { return save_or_throw(from, path, work, make_key, watch); });
+  return refusing([&] { return save_or_throw(from, path, wanted, make_key, watch); });
 }
 
 }  // namespace lockfast::internal

@@ -95,10 +95,7 @@ std::expected<void, memory_error> vault_state::session::seal(vault::id which, st
   const auto key = keys_.of(keys_.current());
   if (!key) return std::unexpected(key.error());
   head.once = fresh_nonce();
-  if (cipher_.seal(*key, head.once, binding_of(of_.identity_, which, version), plain, sealed, head.tag) !=
-      cipher_result::done) {
-    return std::unexpected(memory_error::refused);
-  }
+  internal::seal(*key, head.once, binding_of(of_.identity_, which, version), plain, sealed, head.tag);
   return {};
 }
 
@@ -118,12 +115,8 @@ std::expected<void, memory_error> vault_state::session::open_read(const location
   };
   const auto key = keys_.of(found.epoch);
   if (!key) return changed_or(key.error());
-  switch (cipher_.open(*key, head.once, binding_of(of_.identity_, id_of(where), found.version), bytes, head.tag, bytes)) {
-    case cipher_result::done: return {};
-    case cipher_result::damaged: return changed_or(memory_error::damaged);
-    case cipher_result::refused: break;
-  }
-  return std::unexpected(memory_error::refused);
+  if (internal::open(*key, head.once, binding_of(of_.identity_, id_of(where), found.version), bytes, head.tag, bytes)) return {};
+  return changed_or(memory_error::damaged);
 }
 
 // ---- Changes --------------------------------------------------------------------------------------------------------------
@@ -206,9 +199,9 @@ std::expected<void, memory_error> vault_state::erase(vault::id which) {
 }
 
 std::expected<void, memory_error> vault_state::clear() {
-  const passage change(gate_);
-  if (!change.inside()) return std::unexpected(memory_error::busy);
+  if (!gate_.close()) return std::unexpected(memory_error::busy);
   for (sealed_shard& each : shards_) each.clear();
+  gate_.open();
   hot_.drop_all();
   return {};
 }
@@ -247,11 +240,13 @@ void vault_state::before_fork() {
   gate_.before_fork();
   keys_.lock();
   hot_.lock();
+  history_.lock();
   for (sealed_shard& each : shards_) each.lock();
 }
 
 void vault_state::after_fork_in_parent() {
   for (sealed_shard& each : shards_) each.unlock();
+  history_.unlock();
   hot_.unlock();
   keys_.unlock();
   gate_.after_fork_in_parent();
@@ -259,6 +254,7 @@ void vault_state::after_fork_in_parent() {
 
 void vault_state::after_fork_in_child() {
   for (sealed_shard& each : shards_) each.unlock();
+  history_.unlock();
   hot_.drop_all_after_fork();
   keys_.forget_opened();
   hot_.unlock();

@@ -8,7 +8,7 @@
 //
 // Invariants
 //   1. Plain bytes are in isolated blocks and in locked memory alone.
-//   2. Order of mutexes: list of vaults > gate > keys > hot records > shards by number.
+//   2. Order of mutexes: list of vaults > gate > keys > hot records > save history > shards by number.
 //
 // Threads: everything from any thread, but construction, destruction and what fork calls.
 #ifndef LOCKFAST_BOOJUM_VAULT_STATE_H
@@ -28,6 +28,7 @@
 #include "boojum/cipher.h"
 #include "boojum/hot_records.h"
 #include "boojum/key_ring.h"
+#include "boojum/save_history.h"
 #include "boojum/sealed_shard.h"
 
 namespace lockfast::internal {
@@ -46,7 +47,7 @@ class vault_state {
   [[nodiscard]] static location locate(vault::id which);
   [[nodiscard]] static vault::id id_of(const location& where);
 
-  // The keys and the cipher of one call.
+  // The keys of one call.
   class session {
    public:
     explicit session(const vault_state& of, key_ring::snapshot&& keys) : of_(of), keys_(std::move(keys)) {}
@@ -74,7 +75,6 @@ class vault_state {
    private:
     const vault_state& of_;
     open_keys keys_;
-    cipher cipher_;
   };
 
   explicit vault_state(const vault::options& chosen);
@@ -106,6 +106,8 @@ class vault_state {
   // Seals a secret as the tenant of a reserved slot.
   [[nodiscard]] std::expected<void, memory_error> admit(session& with, const location& where,
                                                         std::span<const std::byte> secret);
+  [[nodiscard]] const save_history& history() const { return history_; }
+  [[nodiscard]] save_history& history() { return history_; }
   void set_saves(std::uint64_t count) { saves_.store(count, std::memory_order_relaxed); }
 
   void before_fork();
@@ -133,6 +135,7 @@ class vault_state {
   change_gate gate_;
   key_ring keys_;
   hot_records hot_;
+  save_history history_;
   std::array<sealed_shard, shard_count> shards_;
   vault_state* next_ = nullptr;  // in the list of vaults
 };

@@ -25,7 +25,6 @@
 namespace lockfast::fuzz {
 namespace {
 
-using internal::chunk_stream;
 using internal::vault_file_header;
 using internal::vault_state;
 
@@ -54,9 +53,10 @@ constinit std::array<kind, change_count> counts = {{{"changed header", 0},
                                                     {"well sealed, a vault", 0},
                                                     {"well sealed, no vault", 0}}};
 
-constexpr std::size_t header_size = vault_file_header::size;
-constexpr std::size_t stored_chunk = chunk_stream::chunk_size + internal::tag_size;
-constexpr std::size_t two_chunks = 2 * chunk_stream::chunk_size;
+constexpr std::size_t header_size = internal::stored_header::max_size;
+constexpr std::size_t chunk_size = vault_file_header{}.chunk;
+constexpr std::size_t stored_chunk = chunk_size + internal::tag_size;
+constexpr std::size_t two_chunks = 2 * chunk_size;
 constexpr std::size_t shard_count = 16;
 constexpr std::uint64_t most_stretching = std::uint64_t{1} << 30;  // bytes, as load_options have it
 
@@ -93,12 +93,14 @@ const std::string& path() {
 
 // Stands for scrypt, and sees to it that it is never asked for too much.
 std::expected<buffer<std::byte>, memory_error> key_of(const vault_file_header& header) {
-  const std::uint64_t asked = (std::uint64_t{128} << std::min<std::uint64_t>(header.work, 40)) * header.block * header.parallel;
-  if (header.work == 0 || header.work > 24 || asked == 0 || asked > most_stretching)
-    disagree("a stretching of %u", header.work);
+  const internal::stretching& asked_for = header.key;
+  const std::uint64_t memory = std::uint64_t{1024} << std::min<std::uint64_t>(asked_for.cost, 40);
+  const bool argon2id = asked_for.function == vault::kdf::argon2id;
+  const std::uint64_t asked = argon2id ? memory : memory / 8 * asked_for.block * asked_for.parallel;
+  if (asked_for.cost == 0 || asked == 0 || asked > most_stretching) disagree("a stretching of %u", asked_for.cost);
   return buffer<std::byte>::filled(internal::key_size, [&](std::span<std::byte> key) {
     std::ranges::copy(header.salt, key.begin());
-    key[0] ^= static_cast<std::byte>(header.work ^ header.block << 3 ^ header.parallel << 5);
+    key[0] ^= static_cast<std::byte>(asked_for.cost ^ asked_for.block << 3 ^ asked_for.parallel << 5);
   });
 }
 
@@ -151,7 +153,7 @@ contents save_some(bytes& input, records& model, std::size_t least_size = 1) {
     if (!all.erase(vault::id(model.begin()->first))) disagree("an erase is refused");
     model.erase(model.begin());
   }
-  if (!save_vault(all, path(), 10, key_of, nullptr)) disagree("a save is refused");
+  if (!save_vault(all, path(), {.key = {.cost = 10}, .over = vault::replaces::any_file}, key_of, nullptr)) disagree("a save is refused");
   return read_file();
 }
 
@@ -186,7 +188,7 @@ bool apply(change what, bytes& input, contents& file) {
     case raw:
       file.resize(input.below(400));
       for (auto& byte : file) byte = input.next();
-      if (input.below(2) == 0 && file.size() >= 12) std::memcpy(file.data(), "lockfast\1\0\0", 12);
+      if (input.below(2) == 0 && file.size() >= 12) std::memcpy(file.data(), input.below(2) == 0 ? "lockfast\1\0\0" : "lockfast\2\0\0", 12);
       return true;
     case restore: return true;
     default: return false;
@@ -240,6 +242,7 @@ contents decode_stream(bytes& input) {
   for (std::size_t shard = 0; shard < shard_count; ++shard) {
     const std::size_t slots = input.below(4);
     put(stream, lie(static_cast<std::uint32_t>(slots)));
+    put(stream, static_cast<std::uint32_t>(input.below(8)));
     for (std::size_t slot = 0; slot < slots; ++slot) {
       const std::size_t size = input.below(8) == 0 ? 0 : 1 + input.below(input.below(8) == 0 ? 90'000 : 60);
       put(stream, lie(input.below(8) == 0 ? 0xffff'ffff : 1 + input.next()));
@@ -263,7 +266,8 @@ std::optional<records> read_stream(const contents& stream, std::uint64_t wanted)
   records found;
   for (std::size_t shard = 0; shard < shard_count; ++shard) {
     const auto slots = number();
-    if (!slots) return std::nullopt;
+    const auto floor = number();
+    if (!slots || !floor) return std::nullopt;
     for (std::uint64_t slot = 0; slot < *slots; ++slot) {
       const auto generation = number();
       const auto size = number();
@@ -280,7 +284,7 @@ std::optional<records> read_stream(const contents& stream, std::uint64_t wanted)
 }
 
 void seal_a_file(bytes& input) {
-  vault_file_header header = {.work = 10, .saves = 1 + input.below(1000)};
+  vault_file_header header = {.key = {.cost = 10}, .saves = 1 + input.below(1000)};
   for (auto& byte : header.salt) byte = static_cast<std::byte>(input.next());
   const contents stream = decode_stream(input);
   // Most often the number that there are, so that the rest of the reader is reached.
@@ -295,8 +299,8 @@ void seal_a_file(bytes& input) {
     const auto view = key->read();
     auto file = internal::file_to_be::create(path());
     if (!file) disagree("a file is refused");
-    internal::chunk_writer out(file->opened(), internal::key_view(view.data(), internal::key_size), store(header));
-    if (!out.begin() || !out.put(std::as_bytes(std::span(stream))) || !out.end() || !file->take_its_name()) {
+    internal::chunk_writer out(file->opened(), header);
+    if (!out.begin(internal::key_view(view.data(), internal::key_size)) || !out.put(std::as_bytes(std::span(stream))) || !out.end() || !file->take_its_name()) {
       disagree("a write is refused");
     }
   }

@@ -251,7 +251,9 @@ void session::save_and_load() {
     return std::move(*made);
   }();
   ++saves_;
-  if (!records_.save(own.file(), phrase, {.cost = 10})) disagree("a save is refused");
+  // The first takes the place of what another session has left.
+  const auto over = saves_ == 1 ? vault::replaces::any_file : vault::replaces::own_file;
+  if (!records_.save(own.file(), phrase, {.cost = 10, .over = over})) disagree("a save is refused");
   auto loaded = vault::load(own.file(), phrase, {.vault = options_, .least_saves = saves_});
   if (!loaded) disagree("a load is refused: %s", message(loaded.error()).data());
   if (loaded->saves() != saves_ || loaded->identity() != records_.identity()) disagree("another vault is loaded");

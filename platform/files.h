@@ -83,8 +83,12 @@ void close(directory one);
 // A file without a name, gone when it is closed. EOPNOTSUPP where the system has none.
 [[nodiscard]] error create_nameless(directory in, file& out);
 
-// A new file, held; EEXIST when there is one of the name, EAGAIN when somebody else took it for a left-over.
+// Creates a file and holds it. EEXIST if the name is taken; EAGAIN if another process took the new file for a left-over; ENOLCK
+// if the file system has no locks: then no file is left.
 [[nodiscard]] error create_named(directory in, const char* name, file& out);
+
+// Creates a file that nobody holds, for a file system without locks. EEXIST if the name is taken.
+[[nodiscard]] error create_unheld(directory in, const char* name, file& out);
 
 enum class opening : unsigned char { read, read_write };
 
@@ -92,7 +96,7 @@ enum class opening : unsigned char { read, read_write };
 [[nodiscard]] error open_named(directory in, const char* name, opening how, file& out);
 void close(file one);
 
-// Takes hold of a file that nobody else holds; EWOULDBLOCK when somebody does. Whoever holds a file, and has seen by still_named
+// Takes hold of a file that nobody else holds; EWOULDBLOCK when somebody does, ENOLCK if the file system has no locks. Whoever holds a file, and has seen by still_named
 // that a name is its, is the only one who takes the name away: before that, others may have removed or renamed it.
 [[nodiscard]] error take_hold(file of);
 

@@ -72,13 +72,38 @@ error is_name_of(directory in, const char* name, const file& of) {
   return static_cast<std::uint64_t>(named.st_dev) == of.device && static_cast<std::uint64_t>(named.st_ino) == of.inode ? 0 : ENOENT;
 }
 
+// Calls again what a signal interrupted.
+template <class Call>
+auto uninterrupted(Call&& call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+// Creates a file and opens it. The mode does not depend on the umask of the program.
+error create_at(directory in, const char* name, int flags, file& out) {
+  const int folder = descriptor_of(in);
+  if (folder < 0) return EBADF;
+  const int descriptor = uninterrupted([&] { return openat(folder, name, O_RDWR | O_CLOEXEC | flags, ours_only); });
+  if (descriptor < 0) return errno;
+  error refusal = result_of(fchmod(descriptor, ours_only));
+  if (refusal != 0) {
+    (void)::close(descriptor);
+  } else {
+    refusal = take_over(descriptor, out);
+  }
+  if (refusal != 0 && (flags & O_CREAT) != 0) (void)unlinkat(folder, name, 0);
+  return refusal;
+}
+
 // macOS keeps what fsync gives out in the disk's own memory, and has another call for what is to be durable.
 error make_durable(int descriptor) {
   if (descriptor < 0) return EBADF;
 #if defined(F_FULLFSYNC)
-  if (fcntl(descriptor, F_FULLFSYNC) == 0) return 0;
+  if (uninterrupted([&] { return fcntl(descriptor, F_FULLFSYNC); }) == 0) return 0;
 #endif
-  return result_of(fsync(descriptor));
+  return result_of(uninterrupted([&] { return fsync(descriptor); }));
 }
 
 }  // namespace
@@ -98,7 +123,14 @@ error open_ours(const char* path, missing policy, directory& out) {
   const errno_kept kept;
   std::array<char, path_capacity> bare;
   if (const error refusal = bare_path(path, bare); refusal != 0) return refusal;
-  if (policy == missing::create && mkdir(bare.data(), ours_only_directory) != 0 && errno != EEXIST) return errno;
+  if (policy == missing::create) {
+    if (mkdir(bare.data(), ours_only_directory) == 0) {
+      // The umask may have taken a right of ours away.
+      if (fchmodat(AT_FDCWD, bare.data(), ours_only_directory, 0) != 0) return errno;
+    } else if (errno != EEXIST) {
+      return errno;
+    }
+  }
   if (const error refusal = open_at(bare.data(), O_NOFOLLOW, out); refusal != 0) return refusal;
   if (is_ours(out)) return 0;
   close(out);
@@ -153,12 +185,9 @@ error sync(directory in) {
 error create_nameless(directory in, file& out) {
   const errno_kept kept;
 #if defined(O_TMPFILE)
-  const int folder = descriptor_of(in);
-  if (folder < 0) return EBADF;
-  const int descriptor = openat(folder, ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, ours_only);
-  if (descriptor >= 0) return take_over(descriptor, out);
+  const error refusal = create_at(in, ".", O_TMPFILE | O_EXCL, out);
   // A kernel that does not know the flag sees an attempt to open a directory for writing.
-  return errno == EISDIR || errno == ENOENT || errno == EINVAL ? EOPNOTSUPP : errno;
+  return refusal == EISDIR || refusal == ENOENT || refusal == EINVAL ? EOPNOTSUPP : refusal;
 #else
   (void)in;
   (void)out;
@@ -170,25 +199,22 @@ error create_nameless(directory in, file& out) {
 // the name is no longer its. Either way the name is not ours to remove: it may be the next one's already.
 error create_named(directory in, const char* name, file& out) {
   const errno_kept kept;
-  const int folder = descriptor_of(in);
-  if (folder < 0) return EBADF;
-  const int descriptor = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | file_flags, ours_only);
-  if (descriptor < 0) return errno;
   file made = file::none;
-  error refusal = take_over(descriptor, made);
-  if (refusal != 0) {
-    (void)unlinkat(folder, name, 0);
-    return refusal;
-  }
-  refusal = take_hold(made);
+  if (const error refusal = create_at(in, name, O_CREAT | O_EXCL | file_flags, made); refusal != 0) return refusal;
+  const error refusal = take_hold(made);
   if (refusal == 0 && is_name_of(in, name, made) == 0) {
     out = made;
     return 0;
   }
-  // A system that has no such locks has nobody who took it either.
-  if (refusal != 0 && refusal != EWOULDBLOCK) (void)unlinkat(folder, name, 0);
+  // A file system that has no such locks has nobody who took it either.
+  if (refusal == ENOLCK) (void)remove(in, name);
   close(made);
-  return EAGAIN;
+  return refusal == ENOLCK ? ENOLCK : EAGAIN;
+}
+
+error create_unheld(directory in, const char* name, file& out) {
+  const errno_kept kept;
+  return create_at(in, name, O_CREAT | O_EXCL | file_flags, out);
 }
 
 error open_named(directory in, const char* name, opening how, file& out) {
@@ -196,7 +222,7 @@ error open_named(directory in, const char* name, opening how, file& out) {
   const int access = how == opening::read ? O_RDONLY : O_RDWR;
   const int folder = descriptor_of(in);
   if (folder < 0) return EBADF;
-  const int descriptor = openat(folder, name, access | O_NONBLOCK | file_flags);
+  const int descriptor = uninterrupted([&] { return openat(folder, name, access | O_NONBLOCK | file_flags); });
   if (descriptor < 0) return errno;
   struct stat found = {};
   if (fstat(descriptor, &found) != 0 || !S_ISREG(found.st_mode)) {
@@ -214,7 +240,9 @@ void close(file one) {
 error take_hold(file of) {
   const errno_kept kept;
   const int descriptor = descriptor_of(of);
-  return descriptor < 0 ? EBADF : result_of(flock(descriptor, LOCK_EX | LOCK_NB));
+  if (descriptor < 0) return EBADF;
+  const error refusal = result_of(uninterrupted([&] { return flock(descriptor, LOCK_EX | LOCK_NB); }));
+  return refusal == 0 || refusal == EWOULDBLOCK ? refusal : ENOLCK;
 }
 
 error still_named(directory in, const char* name, file of) {

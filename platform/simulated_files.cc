@@ -158,6 +158,13 @@ error create_named(directory in, const char* name, file& out) {
   return 0;
 }
 
+error create_unheld(directory in, const char* name, file& out) {
+  const error refusal = create_named(in, name, out);
+  const std::scoped_lock held(the_files().exclusion);
+  if (refusal == 0) at(the_files(), out).holder = 0;
+  return refusal;
+}
+
 error open_named(directory in, const char* name, opening, file& out) {
   file_system& files = the_files();
   const std::scoped_lock held(files.exclusion);

@@ -278,7 +278,7 @@ error sync(directory in) {
 
 error create_nameless(directory, file&) { return EOPNOTSUPP; }
 
-error create_named(directory in, const char* name, file& out) {
+error create_unheld(directory in, const char* name, file& out) {
   const errno_kept kept;
   token_user user;
   ours_only access(user);
@@ -286,16 +286,25 @@ error create_named(directory in, const char* name, file& out) {
   HANDLE made = nullptr;
   const error refused =
       open_below(native(in), name, file_rights, FILE_CREATE, FILE_NON_DIRECTORY_FILE, access.descriptor(), made);
-  if (refused != 0) return refused;
+  if (refused == 0) out = {.number = reinterpret_cast<std::intptr_t>(made)};
+  return refused;
+}
+
+error create_named(directory in, const char* name, file& out) {
+  const errno_kept kept;
+  file created = file::none;
+  if (const error refused = create_unheld(in, name, created); refused != 0) return refused;
+  HANDLE const made = native(created);
   const error refusal = hold(made);
   if (refusal == 0 && is_name_of(in, name, made) == 0) {
-    out = {.number = reinterpret_cast<std::intptr_t>(made)};
+    out = created;
     return 0;
   }
   (void)CloseHandle(made);
   // A file system that has no such locks has nobody who took it either.
-  if (refusal != 0 && refusal != EWOULDBLOCK) (void)remove(in, name);
-  return EAGAIN;
+  const bool no_locks = refusal != 0 && refusal != EWOULDBLOCK;
+  if (no_locks) (void)remove(in, name);
+  return no_locks ? ENOLCK : EAGAIN;
 }
 
 error open_named(directory in, const char* name, opening how, file& out) {

@@ -29,11 +29,19 @@ namespace internal {
 class passphrase_state;
 }
 
-// What deriving a key costs (RFC 7914): memory of 128 * block * 2^work bytes, about 32 MiB by default.
+// What deriving a key costs by scrypt (RFC 7914): memory of 128 * block * 2^work bytes, 128 MiB by default, as OWASP's Password
+// Storage Cheat Sheet recommends.
 struct scrypt_cost {
-  unsigned work = 15;          // log2 of N: 1 to 24
+  unsigned work = 17;          // log2 of N: 1 to 24, and less than 16 * block
   std::uint32_t block = 8;     // r: 1 to 64
   std::uint32_t parallel = 1;  // p: 1 to 64
+};
+
+// What deriving a key costs by Argon2id (RFC 9106, whose second recommendation these are).
+struct argon2id_cost {
+  std::uint32_t memory = 64 * 1024;  // KiB: 8 for each lane at least, 2^24 at most
+  std::uint32_t passes = 3;          // 1 to 64
+  std::uint32_t lanes = 4;           // 1 to 64
 };
 
 inline namespace LOCKFAST_STANDARD_LIBRARY {
@@ -81,9 +89,13 @@ class LOCKFAST_API passphrase {
   }
 
   // A key of size bytes for this salt, by scrypt over this passphrase (docs/boojum.md). Refusals: unsupported - libcrypto has
-  // no scrypt; limit - a cost out of its range; refused; and those of use.
+  // no BLAKE2b; limit - a cost out of its range; refused; and those of use.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> derive(std::span<const std::byte> salt, scrypt_cost cost = {},
                                                                       std::size_t size = 32) const;
+  // The same by Argon2id. unsupported - libcrypto is older than 3.2.
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> derive_argon2id(std::span<const std::byte> salt,
+                                                                               argon2id_cost cost = {},
+                                                                               std::size_t size = 32) const;
 
   // Wipes it now. Afterwards it is not available, and every use is memory_error::wiped.
   void clear();
@@ -99,6 +111,7 @@ class LOCKFAST_API passphrase {
   explicit passphrase(std::shared_ptr<internal::passphrase_state>);
 
   std::expected<buffer<std::byte>, memory_error> unlock() const;
+  std::expected<void, memory_error> absorb_into(std::span<const std::byte> salt, std::span<std::byte, 64> room) const;
   std::expected<passphrase, memory_error> prepare(std::span<const char> typed) const;
   std::expected<void, memory_error> adopt(passphrase next, std::span<char> typed);
 

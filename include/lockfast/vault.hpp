@@ -40,6 +40,7 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -49,7 +50,8 @@ namespace lockfast {
 
 namespace internal {
 class vault_state;
-}
+class name_hold;
+}  // namespace internal
 
 inline namespace LOCKFAST_STANDARD_LIBRARY {
 
@@ -161,10 +163,33 @@ class LOCKFAST_API vault {
   // Called now and then; gives false to have it stop, with memory_error::cancelled.
   using watcher = std::function<bool(const progress&)>;
 
+  // How a passphrase becomes a key.
+  enum class kdf : std::uint32_t {
+    scrypt = 1,    // RFC 7914
+    argon2id = 2,  // RFC 9106; needs libcrypto 3.2 or newer
+  };
+  // What is recommended today: OWASP's Password Storage Cheat Sheet for scrypt (N = 2^17, r = 8, p = 1), the second recommendation
+  // of RFC 9106 for Argon2id (64 MiB, 3 passes, 4 lanes). Memory is 2^cost KiB: 128 MiB and 64 MiB.
+  static constexpr unsigned default_scrypt_cost = 17;
+  static constexpr unsigned default_argon2id_cost = 16;
+
+  // Whose place a save may take.
+  enum class replaces : unsigned char {
+    own_file,  // the file that this vault loaded, or saved last, at that path; an empty file; none
+    any_file,  // whatever the file is
+  };
+
+  // Keeps other programs from saving to a path, for as long as it lives.
+  class file_hold;
+
   struct save_options {
-    // The passphrase is stretched by scrypt with N = 2^cost, r = 8, p = 1: 2^cost KiB of memory. 10 to 20.
-    unsigned cost = 15;
+    // log2 of the memory that the key takes, in KiB: 10 to 20. Without a value: that of the file that was loaded or saved last,
+    // otherwise what is recommended.
+    std::optional<unsigned> cost = std::nullopt;
     watcher watch = nullptr;
+    std::optional<kdf> function = std::nullopt;  // without a value: as for the cost
+    replaces over = replaces::own_file;
+    const file_hold* hold = nullptr;  // of the same path, if the caller has one
   };
   struct load_options {
     options vault = {};
@@ -176,16 +201,34 @@ class LOCKFAST_API vault {
   };
 
   // Writes all records to a file of mode 0600, sealed under the passphrase (docs/vault.md), which takes the place of what was
-  // there at once, when it is whole and on the disk. Changes wait meanwhile. file_system, cancelled; expired - the passphrase.
+  // there at once, when it is whole and on the disk. The key is derived first; changes wait only while the records are written.
+  // outdated - the file is not the one that was loaded or saved last: somebody else saved there. busy - somebody else saves
+  // there now, or holds the file. file_system - a symbolic link at the path, too. cancelled; expired - the passphrase;
+  // unsupported - libcrypto has no such function; unavailable - the watcher has forked, and this is the child.
   [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const passphrase& phrase);
   [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const passphrase& phrase,
                                                        const save_options& chosen);
 
-  // A vault of the same identity, ids and records. not_found, file_system; unsupported - another version of the format;
-  // wrong_passphrase - or a changed header; damaged; limit, outdated, cancelled - by the options.
+  // A vault of the same identity, ids and records. not_found, file_system; unsupported - another version of the format, or
+  // libcrypto has no such function; wrong_passphrase - or a changed header; damaged; limit, outdated, cancelled - by the options;
+  // unavailable as for save.
   [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase);
   [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase,
                                                                const load_options& chosen);
+
+  // What a file says of itself. Nothing has verified it: that takes the passphrase.
+  struct file_description {
+    std::uint32_t format;
+    kdf function;
+    std::uint32_t cost;      // as in save_options
+    std::uint32_t block;     // scrypt's r, or the passes of Argon2id
+    std::uint32_t parallel;  // scrypt's p, or the lanes of Argon2id
+    std::array<std::byte, 16> identity;
+    std::uint64_t saves;
+    std::uint64_t records;
+  };
+  // not_found, file_system, unsupported, damaged.
+  [[nodiscard]] static std::expected<file_description, memory_error> inspect(const std::string& path);
 
   // How often it was saved, by this vault and the one that it was loaded from; the number that the latest file has. A save that
   // fails at its very end counts as well.
@@ -199,6 +242,27 @@ class LOCKFAST_API vault {
   explicit vault(std::unique_ptr<internal::vault_state>&& state);
 
   std::unique_ptr<internal::vault_state> state_;
+};
+
+//    auto held = vault::file_hold::acquire(path);
+//    auto records = vault::load(path, phrase);
+//    ... records->insert(...) ...
+//    auto saved = records->save(path, phrase, {.hold = &*held});
+class LOCKFAST_API vault::file_hold {
+ public:
+  // Takes hold of a path, whether there is a file or not. busy - another process or vault has it; file_system; unsupported - the
+  // file system has no locks. A forked child does not have it.
+  [[nodiscard]] static std::expected<file_hold, memory_error> acquire(const std::string& path);
+
+  file_hold(file_hold&&) noexcept;
+  file_hold& operator=(file_hold&&) noexcept;
+  ~file_hold();
+
+ private:
+  friend class vault;
+  explicit file_hold(std::unique_ptr<internal::name_hold>&& held);
+
+  std::unique_ptr<internal::name_hold> held_;
 };
 
 class vault::view {

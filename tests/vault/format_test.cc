@@ -35,8 +35,8 @@ const std::string root = LOCKFAST_SOURCE_FOLDER;
 
 using vectors = std::map<std::string, std::string>;
 
-// The lines NAME VALUE between the fences that say vectors; a line that begins with a space goes on.
-vectors documented() {
+// The lines NAME VALUE between the fences that say vectors and a format; a line that begins with a space goes on.
+vectors documented(int format = 2) {
   std::ifstream document(root + "/docs/vault.md");
   vectors found;
   std::string line;
@@ -44,14 +44,14 @@ vectors documented() {
   bool inside = false;
   while (std::getline(document, line)) {
     if (line.starts_with("```")) {
-      inside = line == "```vectors";
+      inside = line == "```vectors-" + std::to_string(format);
     } else if (inside) {
       const std::size_t gap = line.find(' ');
       if (gap != 0) name = line.substr(0, gap);
       found[name] += line.substr(line.find_first_not_of(' ', gap));
     }
   }
-  REQUIRE(found.size() == 15);
+  REQUIRE(found.size() == (format == 1 ? 12 : 15));
   return found;
 }
 
@@ -71,12 +71,12 @@ passphrase phrase_of(std::string typed) {
 }
 
 vault_file_header header_of(const vectors& given) {
-  return {.work = static_cast<std::uint32_t>(std::stoul(given.at("work"))),
+  return {.key = {.cost = static_cast<std::uint32_t>(std::stoul(given.at("cost")))},
           .salt = bytes_of<32>(given.at("salt")),
           .identity = bytes_of<16>(given.at("identity")),
           .saves = std::stoull(given.at("saves")),
           .records = 2,
-          .file_nonce = bytes_of<16>(given.at("file-nonce"))};
+          .once = bytes_of<16>(given.at("file-nonce"))};
 }
 
 std::vector<std::byte> contents_of(const std::string& file) {
@@ -90,8 +90,8 @@ void write(const std::string& path, const vault_file_header& header, const std::
   const auto key_bytes = bytes_of<32>(key);
   auto file = file_to_be::create(path);
   REQUIRE(file.has_value());
-  chunk_writer out(file->opened(), key_bytes, store(header));
-  REQUIRE(out.begin().has_value());
+  chunk_writer out(file->opened(), header);
+  REQUIRE(out.begin(key_bytes).has_value());
   REQUIRE(out.put(plain).has_value());
   REQUIRE(out.end().has_value());
   REQUIRE(file->take_its_name().has_value());
@@ -131,7 +131,7 @@ TEST_CASE("what is written is what the document's test vectors say, byte by byte
   const std::string path = folder.file("records");
   const vectors given = documented();
   const auto header = header_of(given);
-  const auto key = phrase_of(given.at("passphrase")).derive(header.salt, {.work = header.work}, 32);
+  const auto key = phrase_of(given.at("passphrase")).derive(header.salt, {.work = header.key.cost}, 32);
   REQUIRE(key.has_value());
   CHECK(to_hex(key->read().span()) == given.at("key"));
   write(path, header, given.at("key"), from_hex(given.at("plain")));
@@ -146,12 +146,13 @@ TEST_CASE("a large record is written over chunks as the document's test vectors 
   header.saves = 1;
   header.records = 1;
   const std::size_t size = std::stoul(given.at("large-size"));
-  std::vector<std::byte> plain(12);
+  constexpr std::size_t in_front = 16;
+  std::vector<std::byte> plain(in_front);
   store_little(plain.data(), std::uint32_t{1});
-  store_little(plain.data() + 4, std::uint32_t{1});
-  store_little(plain.data() + 8, static_cast<std::uint32_t>(size));
+  store_little(plain.data() + 8, std::uint32_t{1});
+  store_little(plain.data() + 12, static_cast<std::uint32_t>(size));
   for (std::size_t at = 0; at < size; ++at) plain.push_back(static_cast<std::byte>(at * at % 251));
-  plain.resize(plain.size() + 15 * 4);
+  plain.resize(plain.size() + 15 * 8);
   write(path, header, given.at("key"), plain);
   const auto file = contents_of(path);
   CHECK(file.size() == std::stoul(given.at("large-file-size")));
@@ -159,28 +160,41 @@ TEST_CASE("a large record is written over chunks as the document's test vectors 
   const auto loaded = vault::load(path, phrase_of(given.at("passphrase")));
   REQUIRE(loaded.has_value());
   CHECK(loaded->use(vault::id(std::uint64_t{1} << 32),
-                    [&](auto secret) { return std::ranges::equal(secret, std::span(plain).subspan(12, size)); }) == true);
+                    [&](auto secret) { return std::ranges::equal(secret, std::span(plain).subspan(in_front, size)); }) == true);
 }
 
-TEST_CASE("the file of the document's test vectors loads") {
-  const own_folder folder;
-  const std::string path = folder.file("records");
-  const vectors given = documented();
-  const auto file = from_hex(given.at("header") + given.at("chunk"));
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
-  const auto loaded = vault::load(path, phrase_of(given.at("passphrase")));
-  REQUIRE(loaded.has_value());
-  CHECK(loaded->saves() == std::stoull(given.at("saves")));
-  CHECK(loaded->size() == 2);
-  CHECK(to_hex(loaded->identity()) == given.at("identity"));
-  CHECK(vault().identity() != vault().identity());
-  for (const char* const name : {"record-1", "record-2"}) {
-    std::istringstream record(given.at(name));
-    std::uint64_t id = 0;
-    std::string digits;
-    record >> id >> digits;
-    CHECK(loaded->use(vault::id(id), [](auto secret) { return to_hex(secret); }) == digits);
+TEST_CASE("the files of the document's test vectors load, in both formats, and tell what they are") {
+  for (const int format : {1, 2}) {
+    CAPTURE(format);
+    const own_folder folder;
+    const std::string path = folder.file("records");
+    const vectors given = documented(format);
+    const auto file = from_hex(given.at("header") + given.at("chunk"));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+    const auto loaded = vault::load(path, phrase_of(given.at("passphrase")));
+    REQUIRE(loaded.has_value());
+    CHECK(loaded->saves() == std::stoull(given.at("saves")));
+    CHECK(loaded->size() == 2);
+    const auto told = vault::inspect(path);
+    REQUIRE(told.has_value());
+    CHECK(told->format == static_cast<std::uint32_t>(format));
+    CHECK(told->function == vault::kdf::scrypt);
+    CHECK(told->cost == 10);
+    CHECK(told->block == 8);
+    CHECK(told->parallel == 1);
+    CHECK(told->saves == loaded->saves());
+    CHECK(told->records == 2);
+    CHECK(told->identity == loaded->identity());
+    CHECK(to_hex(loaded->identity()) == given.at("identity"));
+    CHECK(vault().identity() != vault().identity());
+    for (const char* const name : {"record-1", "record-2"}) {
+      std::istringstream record(given.at(name));
+      std::uint64_t id = 0;
+      std::string digits;
+      record >> id >> digits;
+      CHECK(loaded->use(vault::id(id), [](auto secret) { return to_hex(secret); }) == digits);
+    }
   }
 }
 
@@ -211,4 +225,24 @@ TEST_CASE("an implementation in another language reads what a vault has saved") 
   std::string digits;
   while (lines >> id >> digits) read[vault::id(id)] = digits;
   CHECK(read == model);
+}
+
+TEST_CASE("a vault loads what an implementation in another language has written") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  std::map<vault::id, std::string> model;
+  std::string lines;
+  for (std::uint64_t number = 0; number < 40; ++number) {
+    const vault::id id((number % 5 + 1) << 32 | (number / 16) << 4 | number % 16);
+    std::string digits;
+    for (std::uint64_t byte = 0; byte < (number == 7 ? 40000 : number + 1); ++byte) digits += byte % 3 == 0 ? "a7" : "0f";
+    model[id] = digits;
+    lines += std::to_string(id.value()) + " " + digits + "\n";
+  }
+  std::ofstream(folder.file("lines")) << lines;
+  if (!ask_python("--write '" + path + "' 'four words of mine' < '" + folder.file("lines") + "'")) return;
+  const auto loaded = vault::load(path, phrase_of("four words of mine"));
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->size() == model.size());
+  for (const auto& [id, digits] : model) CHECK(loaded->use(id, [](auto secret) { return to_hex(secret); }) == digits);
 }

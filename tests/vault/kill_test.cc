@@ -45,7 +45,7 @@ traced record_of(std::uint64_t save, std::size_t at) { return traced(save * reco
           save == 1 ? records.insert({&bytes, 1}, {&ids[at], 1}).has_value() : records.replace(ids[at], bytes).has_value();
       if (!done) _exit(1);
     }
-    if (!save_vault(records, path, 10, key_from(), nullptr)) _exit(2);
+    if (!save_vault(records, path, {.key = {.cost = 10}, .over = vault::replaces::any_file}, key_from(), nullptr)) _exit(2);
     if (save == 1 && write(told, "x", 1) != 1) _exit(3);
   }
 }

@@ -106,9 +106,42 @@ TEST_CASE("a link in the way is neither followed nor written through") {
   std::filesystem::remove(folder.file(".records.saving"));
   std::filesystem::create_symlink("victim", path);
   CHECK(load_vault(path, key_from(), {}).error() == memory_error::file_system);
-  REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
-  CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(path)));
+  CHECK(save_vault(records, path, work, key_from(), nullptr).error() == memory_error::file_system);
+  CHECK(std::filesystem::is_symlink(path));
   CHECK(contents_of(folder.file("victim")) == std::vector<char>{'a', 's', ' ', 'i', 't', ' ', 'w', 'a', 's'});
+  CHECK(entries_of(folder.path()) == 2);
+}
+
+TEST_CASE("the file has mode 0600 under every umask, and loads again") {
+  const own_folder folder;
+  vault_state records(vault::options{});
+  (void)inserted(records, traced(1));
+  for (const mode_t odd : {0000U, 0077U, 0177U, 0277U, 0577U, 0777U}) {
+    CAPTURE(odd);
+    const std::string path = folder.file("records") + std::to_string(odd);
+    const mode_t before = umask(odd);
+    const auto saved = save_vault(records, path, work, key_from(), nullptr);
+    umask(before);
+    REQUIRE(saved.has_value());
+    struct stat found = {};
+    REQUIRE(stat(path.c_str(), &found) == 0);
+    CHECK((found.st_mode & 07777) == 0600);
+  }
+}
+
+TEST_CASE("a name as long as the file system allows is saved, loaded and saved again") {
+  const own_folder folder;
+  vault_state records(vault::options{});
+  const auto id = inserted(records, traced(1));
+  for (const std::size_t length : {std::size_t{230}, std::size_t{247}, std::size_t{250}, std::size_t{255}}) {
+    CAPTURE(length);
+    const std::string path = folder.file(std::string(length, 'n').c_str());
+    REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
+    REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
+    CHECK(holds(**load_vault(path, key_from(), {}), id, traced(1)));
+    REQUIRE(entries_of(folder.path()) == 1);
+    std::filesystem::remove(path);
+  }
 }
 
 TEST_CASE("a forked child never draws its parent's nonce") {

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,15 +16,20 @@
 #include <utility>
 
 #include "boojum/named_file.h"
-#include "vault/file_key.h"
+#include "vault/saving.h"
 
-using lockfast::memory_error;
 using lockfast::internal::file_to_be;
 
 namespace {
 
 // Runs before the next flock of this thread.
 thread_local std::function<void()> before_hold;
+
+// As a file system without locks answers.
+bool no_locks = false;
+
+// How often fsync is still interrupted by a signal.
+int interruptions = 0;
 
 std::string text_of(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -39,7 +45,46 @@ void write(const file_to_be& to, const std::string& text) {
 // glibc declares that it does not throw, musl does not.
 extern "C" int flock(int descriptor, int operation) noexcept(noexcept(::flock(0, 0))) {
   if (before_hold) std::exchange(before_hold, nullptr)();
+  if (no_locks) {
+    errno = ENOLCK;
+    return -1;
+  }
   return static_cast<int>(syscall(SYS_flock, descriptor, operation));
+}
+
+extern "C" int fsync(int descriptor) {
+  if (interruptions > 0) {
+    --interruptions;
+    errno = EINTR;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_fsync, descriptor));
+}
+
+TEST_CASE("a file system without locks takes saves all the same, also beside what a killed one left") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  std::ofstream(folder.file(".records.saving")) << "half a file";
+  no_locks = true;
+  vault_state records(vault::options{});
+  const auto first = save_vault(records, path, work, key_from(), nullptr);
+  const auto second = save_vault(records, path, work, key_from(), nullptr);
+  const auto held = vault::file_hold::acquire(path);
+  no_locks = false;
+  CHECK(first.has_value());
+  CHECK(second.has_value());
+  REQUIRE_FALSE(held.has_value());
+  CHECK(held.error() == memory_error::unsupported);
+  CHECK(entries_of(folder.path()) == 2);
+  CHECK(load_vault(path, key_from(), {}).has_value());
+}
+
+TEST_CASE("a signal that interrupts a sync is no error") {
+  const own_folder folder;
+  vault_state records(vault::options{});
+  interruptions = 5;
+  CHECK(save_vault(records, folder.file("records"), work, key_from(), nullptr).has_value());
+  CHECK(interruptions == 0);
 }
 
 TEST_CASE("who takes a file just created for a left-over keeps the name that he then takes") {

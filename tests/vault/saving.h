@@ -20,7 +20,7 @@ using lockfast::internal::load_vault;
 using lockfast::internal::save_vault;
 using lockfast::internal::vault_state;
 
-inline constexpr unsigned work = 10;
+inline const lockfast::internal::save_request work = {.key = {.cost = 10}};
 
 inline vault::id inserted(vault_state& records, const traced& secret) {
   const auto held = secret.buffer();

@@ -141,7 +141,7 @@ TEST_CASE("threads that insert, open, replace and erase meet whole records, whil
     std::atomic<int> saves = 0;
     std::thread disk([&] {
       while (!stop) {
-        if (!save_vault(records, folder.file("records"), 10, key_from(), nullptr)) ++all.faults;
+        if (!save_vault(records, folder.file("records"), {.key = {.cost = 10}}, key_from(), nullptr)) ++all.faults;
         const auto loaded = load_vault(folder.file("records"), key_from(), {});
         if (!loaded) ++all.faults;
         for (vault::id at = loaded ? (*loaded)->next({}) : vault::id(); at != vault::id(); at = (*loaded)->next(at)) {

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Reads a saved vault by docs/vault.md alone, with the standard library of Python alone.
+"""Reads and writes saved vaults by docs/vault.md alone, with the standard library of Python alone.
 
-vault_file.py FILE PASSPHRASE     prints each record: its id, a space, its bytes in hexadecimal digits
-vault_file.py --vectors DOCUMENT  computes the document's test vectors anew: says that they hold, or leaves with 1
+vault_file.py FILE PASSPHRASE           prints each record: its id, a space, its bytes in hexadecimal digits
+vault_file.py --write FILE PASSPHRASE   writes a file of format 2 with the records that standard input has in that form
+vault_file.py --vectors DOCUMENT        computes the document's test vectors anew: says that they hold, or leaves with 1
 """
 import hashlib
+import hmac
 import os
 import struct
 import sys
@@ -12,10 +14,12 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boojum"))
 from passphrase_key import hchacha20, key_of  # noqa: E402
 
-HEADER = struct.Struct("<8sIIIIII32s16sQQ16s16s")
-CHUNK = 65536
+FIELDS = struct.Struct("<8sIIIIII32s16sQQ16s")  # what both formats begin with
+CHUNK = {1: 65536, 2: 16384}
 TAG = 16
 LAST = 1 << 63
+SCRYPT = {1: 0, 2: 1}
+SHARDS = 16
 
 
 class Damaged(Exception):
@@ -70,37 +74,53 @@ def open_sealed(key, nonce, associated, sealed):
 # ---- The file -----------------------------------------------------------------------------------------------------------
 
 
-def nonce_of(file_nonce, counter):
-    return file_nonce + struct.pack("<Q", counter)
+def nonce_of(format_, file_nonce, counter):
+    number = struct.pack("<Q", counter)
+    return file_nonce + number if format_ == 1 else number + file_nonce
+
+
+def mark_and_key(format_, key, described):
+    """What stands behind the header's fields, and the key of the chunks."""
+    if format_ == 1:
+        return seal(key, nonce_of(1, described[96:112], 0), described, b""), key
+
+    def of(text):
+        return hmac.new(key, text, hashlib.sha256).digest()
+
+    return of(b"lockfast vault 2 header" + described), of(b"lockfast vault 2 chunks")
 
 
 def stored(key, fields, plain):
-    """A file: fields are those of the header without its tag, plain is what the chunks hold."""
-    described = HEADER.pack(*fields, bytes(TAG))[:-TAG]
-    file_nonce = fields[-1]
-    tag = seal(key, nonce_of(file_nonce, 0), described, b"")
-    chunks = [plain[at:at + CHUNK] for at in range(0, len(plain), CHUNK)] or [b""]
-    file = described + tag
+    """A file: fields are those of the header without its mark, plain is what the chunks hold."""
+    described = FIELDS.pack(*fields)
+    format_, size, file_nonce = fields[1], fields[6], fields[-1]
+    mark, chunk_key = mark_and_key(format_, key, described)
+    chunks = [plain[at:at + size] for at in range(0, len(plain), size)] or [b""]
+    file = described + mark
     for at, chunk in enumerate(chunks, 1):
-        file += seal(key, nonce_of(file_nonce, at | (LAST if at == len(chunks) else 0)), tag, chunk)
+        number = at | (LAST if at == len(chunks) else 0)
+        file += seal(chunk_key, nonce_of(format_, file_nonce, number), mark, chunk)
     return file
 
 
 def plain_of(file, phrase):
-    magic, version, zero, work, block, parallel, chunk, salt, _, _, records, file_nonce, tag = HEADER.unpack(file[:HEADER.size])
-    if (magic, version, zero, block, parallel, chunk) != (b"lockfast", 1, 0, 8, 1, CHUNK):
+    described = file[:FIELDS.size]
+    magic, format_, function, cost, block, parallel, size, salt, _, _, count, file_nonce = FIELDS.unpack(described)
+    if magic != b"lockfast" or format_ not in CHUNK or (function, block, parallel) != (SCRYPT[format_], 8, 1):
         raise Damaged("not such a file")
-    key = key_of(phrase, salt, work)
-    open_sealed(key, nonce_of(file_nonce, 0), file[:HEADER.size - TAG], tag)
-    rest, plain, number = file[HEADER.size:], b"", 0
+    mark, chunk_key = mark_and_key(format_, key_of(phrase, salt, cost), described)
+    rest = file[FIELDS.size:]
+    if rest[:len(mark)] != mark:
+        raise Damaged("another passphrase")
+    rest, plain, number = rest[len(mark):], b"", 0
     while rest:
-        sealed, rest = rest[:CHUNK + TAG], rest[CHUNK + TAG:]
+        sealed, rest = rest[:size + TAG], rest[size + TAG:]
         number += 1
-        plain += open_sealed(key, nonce_of(file_nonce, number | (0 if rest else LAST)), tag, sealed)
-    return plain, records
+        plain += open_sealed(chunk_key, nonce_of(format_, file_nonce, number | (0 if rest else LAST)), mark, sealed)
+    return format_, plain, count
 
 
-def records_of(plain):
+def records_of(format_, plain):
     at = 0
 
     def number():
@@ -108,8 +128,11 @@ def records_of(plain):
         at += 4
         return struct.unpack("<I", plain[at - 4:at])[0]
 
-    for shard in range(16):
-        for slot in range(number()):
+    for shard in range(SHARDS):
+        slots = number()
+        if format_ != 1:
+            number()  # the floor of the generations
+        for slot in range(slots):
             generation, size = number(), number()
             if size != 0:
                 yield generation << 32 | slot << 4 | shard, plain[at:at + size]
@@ -118,15 +141,34 @@ def records_of(plain):
         raise Damaged("something is left over")
 
 
+def plain_from(records):
+    """The stream of format 2 for records by id."""
+    plain = b""
+    for shard in range(SHARDS):
+        slots = {id_ >> 4 & 0xFFFFFFF: (id_ >> 32, secret) for id_, secret in records.items() if id_ & 15 == shard}
+        count = max(slots, default=-1) + 1
+        plain += struct.pack("<II", count, 0)
+        for slot in range(count):
+            generation, secret = slots.get(slot, (0, b""))
+            plain += struct.pack("<II", generation, len(secret)) + secret
+    return plain
+
+
+def written(records, phrase, cost=10):
+    salt, identity, file_nonce = os.urandom(32), os.urandom(16), os.urandom(16)
+    fields = (b"lockfast", 2, SCRYPT[2], cost, 8, 1, CHUNK[2], salt, identity, 1, len(records), file_nonce)
+    return stored(key_of(phrase, salt, cost), fields, plain_from(records))
+
+
 # ---- The vectors --------------------------------------------------------------------------------------------------------
 
 
-def vectors_in(document):
-    """The lines NAME VALUE between the fences that say vectors; a line that begins with a space goes on."""
+def vectors_in(document, format_):
+    """The lines NAME VALUE between the fences that say so; a line that begins with a space goes on."""
     found, name, inside = {}, None, False
     for line in document.splitlines():
         if line.startswith("```"):
-            inside = line == "```vectors"
+            inside = line == f"```vectors-{format_}"
         elif inside and line.startswith(" "):
             found[name] += line.strip()
         elif inside:
@@ -140,30 +182,33 @@ def check(condition, what):
         sys.exit(f"the vectors are wrong: {what}")
 
 
-def check_vectors(document):
-    given = vectors_in(document)
+def check_vectors(document, format_):
+    given = vectors_in(document, format_)
     hex_of = {name: bytes.fromhex(given[name])
               for name in ("salt", "identity", "file-nonce", "key", "header", "plain", "chunk")}
-    phrase, work = given["passphrase"].encode(), int(given["work"])
-    key = key_of(phrase, hex_of["salt"], work)
+    phrase, cost = given["passphrase"].encode(), int(given["cost"])
+    key = key_of(phrase, hex_of["salt"], cost)
     check(key == hex_of["key"], "key")
 
     def fields(saves, records):
-        return (b"lockfast", 1, 0, work, 8, 1, CHUNK, hex_of["salt"], hex_of["identity"], saves, records,
-                hex_of["file-nonce"])
+        return (b"lockfast", format_, SCRYPT[format_], cost, 8, 1, CHUNK[format_], hex_of["salt"], hex_of["identity"], saves,
+                records, hex_of["file-nonce"])
 
     records = [given[f"record-{at}"].split() for at in (1, 2)]
     file = stored(key, fields(int(given["saves"]), len(records)), hex_of["plain"])
-    check(file[:HEADER.size] == hex_of["header"], "header")
-    check(file[HEADER.size:] == hex_of["chunk"], "chunk")
-    found = [[str(id_), secret.hex()] for id_, secret in records_of(hex_of["plain"])]
+    header_size = len(hex_of["header"])
+    check(file[:header_size] == hex_of["header"], "header")
+    check(file[header_size:] == hex_of["chunk"], "chunk")
+    found = [[str(id_), secret.hex()] for id_, secret in records_of(format_, hex_of["plain"])]
     check(found == records, "records")
-    check(plain_of(file, phrase) == (hex_of["plain"], len(records)), "reading")
+    check(plain_of(file, phrase) == (format_, hex_of["plain"], len(records)), "reading")
+    if format_ == 1:
+        return
 
     # The large one: a record of as many bytes, byte i is (i * i) % 251, in slot 0 of shard 0.
     size = int(given["large-size"])
     secret = bytes(i * i % 251 for i in range(size))
-    plain = struct.pack("<III", 1, 1, size) + secret + bytes(4 * 15)
+    plain = struct.pack("<IIII", 1, 0, 1, size) + secret + bytes(8 * 15)
     large = stored(key, fields(1, 1), plain)
     check(len(large) == int(given["large-file-size"]), "large-file-size")
     check(hashlib.sha256(large).hexdigest() == given["large-file-sha256"], "large-file-sha256")
@@ -172,12 +217,20 @@ def check_vectors(document):
 def main():
     if sys.argv[1] == "--vectors":
         with open(sys.argv[2], encoding="utf-8") as document:
-            check_vectors(document.read())
+            text = document.read()
+        for format_ in CHUNK:
+            check_vectors(text, format_)
         print("the vectors hold")
         return
+    if sys.argv[1] == "--write":
+        records = {int(id_): bytes.fromhex(digits) for id_, digits in (line.split() for line in sys.stdin)}
+        with open(sys.argv[2], "wb") as file:
+            file.write(written(records, sys.argv[3].encode()))
+        print(len(records), "records")
+        return
     with open(sys.argv[1], "rb") as file:
-        plain, count = plain_of(file.read(), sys.argv[2].encode())
-    found = list(records_of(plain))
+        format_, plain, count = plain_of(file.read(), sys.argv[2].encode())
+    found = list(records_of(format_, plain))
     if len(found) != count:
         raise Damaged("another number of records")
     for id_, secret in found:

@@ -62,7 +62,7 @@ struct scene {
     for (std::uint64_t seed = 0; seed < record_count; ++seed) ids.push_back(inserted(records, traced(seed, 20 + seed)));
     secret.emplace(traced(99, 700).buffer());
     view.emplace(secret->read());
-    prove(save_vault(records, path, 10, key_from(), nullptr).has_value(), "a file");
+    prove(save_vault(records, path, {.key = {.cost = 10}}, key_from(), nullptr).has_value(), "a file");
   }
 
   std::span<const std::byte> bytes() const { return {view->data(), view->size()}; }
@@ -193,7 +193,7 @@ TEST_CASE("a save that is refused leaves the file of before") {
   CHECK(refuse_each(
             [](scene& on) -> std::expected<void, memory_error> {
               prove(on.records.erase(on.ids[0]).has_value(), "an erased record");
-              return save_vault(on.records, path, 10, key_from(), nullptr);
+              return save_vault(on.records, path, {.key = {.cost = 10}}, key_from(), nullptr);
             },
             [](scene& on, bool done) {
               const auto loaded = load_vault(path, key_from(), {});

@@ -1,0 +1,167 @@
+// passphrase_key.cc - keys made of a passphrase.
+//
+//    k_0 = BLAKE2b-512(label | salt)[0..32)
+//    k_1 = HChaCha20(k_0, |phrase|);  k_i+1 = HChaCha20(k_i, 16 bytes of the phrase, zeros behind the last)
+//    scrypt:    key = scrypt(password = k_last, salt, N, r, p)
+//    Argon2id:  stretched = Argon2id(password = HChaCha20(k_last, label), salt, ...)
+//               key       = HMAC-SHA-256(k_last, label | number of the part, 4 bytes | stretched), part after part
+//
+// scrypt is ours, and k_last stays in locked memory. Argon2id is libcrypto's, which keeps its password in the ordinary heap for
+// as long as it stretches: that password and what comes of it are no key without k_last.
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <lockfast/passphrase.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "boojum/cipher.h"
+#include "boojum/little_endian.h"
+#include "boojum/openssl_algorithms.h"
+#include "boojum/scratch.h"
+#include "boojum/scrypt.h"
+#include "boojum/sha256.h"
+
+namespace lockfast {
+namespace internal {
+namespace {
+
+constexpr std::string_view salt_label = "lockfast passphrase 1";
+constexpr std::string_view argon2id_label = "lockfast argon 1";  // 16 bytes, for HChaCha20
+constexpr std::size_t longest_key = 1024;                        // bytes
+
+// k_0: what the salt gives, so that k_last serves this salt alone.
+bool start_from(std::span<const std::byte> salt, std::span<std::byte, 64> out) {
+  const error_mark mark;
+  const openssl_algorithms* const all = algorithms();
+  EVP_MD_CTX* const context = EVP_MD_CTX_new();
+  const bool done = all != nullptr && context != nullptr && EVP_DigestInit_ex2(context, all->blake2b, nullptr) == 1 &&
+                    EVP_DigestUpdate(context, salt_label.data(), salt_label.size()) == 1 &&
+                    EVP_DigestUpdate(context, salt.data(), salt.size()) == 1 &&
+                    EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(out.data()), nullptr) == 1;
+  EVP_MD_CTX_free(context);
+  return done;
+}
+
+// Absorbs a passphrase into the key at the start of room, whose last 16 bytes are worked in. Requires 64 bytes of room.
+void absorb(std::span<const std::byte> phrase, std::span<std::byte, 64> room) {
+  const auto key = room.first<32>();
+  const auto block = room.last<16>();
+  lockfast_wipe(block.data(), block.size());
+  store_little(block.data(), std::uint64_t{phrase.size()});
+  hchacha20(key, block, key);
+  while (!phrase.empty()) {
+    const std::size_t length = std::min(phrase.size(), block.size());
+    lockfast_wipe(block.data(), block.size());
+    std::memcpy(block.data(), phrase.data(), length);
+    hchacha20(key, block, key);
+    phrase = phrase.subspan(length);
+  }
+}
+
+// The names of its parameters are those of libcrypto 3.2, which the headers of an older one do not have.
+bool run_argon2id(std::span<const std::byte> password, std::span<const std::byte> salt, argon2id_cost cost,
+                  std::span<std::byte, hash_size> out) {
+  const error_mark mark;
+  EVP_KDF* const algorithm = argon2id_algorithm();
+  EVP_KDF_CTX* const context = algorithm == nullptr ? nullptr : EVP_KDF_CTX_new(algorithm);
+  const auto octets = [](const char* name, std::span<const std::byte> bytes) {
+    return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size());
+  };
+  const std::array parameters = {octets(OSSL_KDF_PARAM_PASSWORD, password),
+                                 octets(OSSL_KDF_PARAM_SALT, salt),
+                                 OSSL_PARAM_construct_uint32("memcost", &cost.memory),
+                                 OSSL_PARAM_construct_uint32("iter", &cost.passes),
+                                 OSSL_PARAM_construct_uint32("lanes", &cost.lanes),
+                                 OSSL_PARAM_construct_end()};
+  const bool done = context != nullptr &&
+                    EVP_KDF_derive(context, reinterpret_cast<unsigned char*>(out.data()), out.size(), parameters.data()) == 1;
+  EVP_KDF_CTX_free(context);
+  return done;
+}
+
+// Makes out of k_last, which is the first 32 bytes of room, and what was stretched.
+bool expand(std::span<std::byte, 64> room, std::span<std::byte> out) {
+  hmac_sha256 hash;
+  if (hash.refused()) return false;
+  hash.key(room.first<32>());
+  const auto stretched = room.last<32>();
+  const scratch part(hash_size);
+  if (part.refused()) return false;
+  for (std::uint32_t number = 1; !out.empty(); ++number) {
+    std::array<std::byte, sizeof number> counted;
+    store_little(counted.data(), number);
+    hash.begin();
+    hash.add(std::as_bytes(std::span(argon2id_label)));
+    hash.add(counted);
+    hash.add(stretched);
+    hash.finish(part.bytes().first<hash_size>());
+    const std::size_t taken = std::min(out.size(), hash_size);
+    std::memcpy(out.data(), part.data(), taken);
+    out = out.subspan(taken);
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace internal
+
+namespace {
+
+using result = std::expected<void, memory_error>;
+
+}  // namespace
+
+// k_last, at the start of room.
+result passphrase::absorb_into(std::span<const std::byte> salt, std::span<std::byte, 64> room) const {
+  if (internal::algorithms() == nullptr) return std::unexpected(memory_error::unsupported);
+  if (!internal::start_from(salt, room)) return std::unexpected(memory_error::refused);
+  auto absorbed = use([&](std::span<const std::byte> phrase) { internal::absorb(phrase, room); });
+  internal::wipe_stack();
+  return absorbed;
+}
+
+std::expected<buffer<std::byte>, memory_error> passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost,
+                                                                  std::size_t size) const {
+  if (cost.work < 1 || cost.work > 24 || cost.block < 1 || cost.block > 64 || cost.work >= 16 * cost.block || cost.parallel < 1 ||
+      cost.parallel > 64 || size > internal::longest_key) {
+    return std::unexpected(memory_error::limit);
+  }
+  const internal::scratch room(64);
+  if (room.refused()) return std::unexpected(memory_error::refused);
+  const std::span<std::byte, 64> work(room.bytes().first<64>());
+  if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
+  return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
+    if (!internal::scrypt(work.first<32>(), salt, cost.work, cost.block, cost.parallel, out)) {
+      return std::unexpected(memory_error::refused);
+    }
+    return {};
+  });
+}
+
+std::expected<buffer<std::byte>, memory_error> passphrase::derive_argon2id(std::span<const std::byte> salt, argon2id_cost cost,
+                                                                           std::size_t size) const {
+  if (cost.lanes < 1 || cost.lanes > 64 || cost.passes < 1 || cost.passes > 64 || cost.memory < 8 * cost.lanes ||
+      cost.memory > 1U << 24 || size > internal::longest_key) {
+    return std::unexpected(memory_error::limit);
+  }
+  if (internal::argon2id_algorithm() == nullptr) return std::unexpected(memory_error::unsupported);
+  const internal::scratch room(64);
+  if (room.refused()) return std::unexpected(memory_error::refused);
+  const std::span<std::byte, 64> work(room.bytes().first<64>());
+  if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
+  return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
+    const auto password = work.last<32>();
+    internal::hchacha20(work.first<32>(), std::as_bytes(std::span(internal::argon2id_label)).first<16>(), password);
+    const bool done = internal::run_argon2id(password, salt, cost, password) && internal::expand(work, out);
+    internal::wipe_stack();
+    if (!done) return std::unexpected(memory_error::refused);
+    return {};
+  });
+}
+
+}  // namespace lockfast
