@@ -46,8 +46,7 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
 isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool exact, platform::error& refusal) {
   if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
   span_list& list = lists_[page_count - 1];
-  if (span* const ready = list.take_ready(); ready != nullptr)
-    return {ready, true, span_list::tally::taken_back};
+  if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true, span_list::tally::taken_back};
   // No place is warm: time to ask.
   lock_watch::look();
   if (span* const kept = list.take_kept(); kept != nullptr) return {kept, true};

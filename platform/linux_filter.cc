@@ -139,7 +139,8 @@ bool find_fatal_calls(call_set& found) {
     if (!begun) break;
     if (*at < call_count) found |= call_set{1} << *at;
     // Where waiting kills, the dead child stays in the system's list until this process ends.
-    const bool may_wait = *at > static_cast<unsigned>(risky_call::await_child) && (found & set_of(risky_call::await_child)) == 0;
+    const bool may_wait =
+        *at > static_cast<unsigned>(risky_call::await_child) && (found & set_of(risky_call::await_child)) == 0;
     while (may_wait && syscall(SYS_wait4, child, nullptr, __WCLONE, nullptr) < 0 && errno == EINTR) {
     }
   }

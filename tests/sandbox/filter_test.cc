@@ -48,12 +48,18 @@ struct named_call {
 };
 
 // What Lockfast calls, and neither libsodium nor the C library by itself.
-constexpr named_call risky[] = {{"memfd_secret", SYS_memfd_secret}, {"ftruncate", SYS_ftruncate}, {"mlock2", SYS_mlock2},
-                                {"mseal", SYS_mseal},               {"prctl", SYS_prctl},         {"mremap", SYS_mremap},
+constexpr named_call risky[] = {{"memfd_secret", SYS_memfd_secret},
+                                {"ftruncate", SYS_ftruncate},
+                                {"mlock2", SYS_mlock2},
+                                {"mseal", SYS_mseal},
+                                {"prctl", SYS_prctl},
+                                {"mremap", SYS_mremap},
 #ifdef SYS_pkey_alloc
-                                {"pkey_alloc", SYS_pkey_alloc},     {"pkey_mprotect", SYS_pkey_mprotect},
+                                {"pkey_alloc", SYS_pkey_alloc},
+                                {"pkey_mprotect", SYS_pkey_mprotect},
 #endif
-                                {"sched_yield", SYS_sched_yield},   {"capget", SYS_capget}};
+                                {"sched_yield", SYS_sched_yield},
+                                {"capget", SYS_capget}};
 
 lockfast_receipt receipt_of_new_secret() {
   void* const secret = lockfast_malloc_isolated(32);

@@ -84,7 +84,8 @@ TEST_CASE("what lives when a sandbox is entered is freed there, whichever call i
   }
 }
 
-TEST_CASE("a closed hidden secret that cannot be opened any more is freed: the kernel wipes it, and a second free is a breach") {
+TEST_CASE(
+    "a closed hidden secret that cannot be opened any more is freed: the kernel wipes it, and a second free is a breach") {
   const ending end = in_child([] {
     void* const secret = lockfast_malloc_isolated(32);
     prove(secret != nullptr && lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "a closed secret");

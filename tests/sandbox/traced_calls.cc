@@ -7,7 +7,6 @@
 
 #include <csignal>
 
-
 namespace {
 
 constexpr long options =
