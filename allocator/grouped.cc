@@ -117,6 +117,7 @@ allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, 
 
 void grouped::deallocate(slab& in, const std::byte* secret) {
   const std::size_t index = claim(in, secret);
+  if (in.within == nullptr && in.absent_count == 0) (void)open(in, index);
   if (in.front_index == no_family) {
     deallocate_unfronted(in, index);
     return;
@@ -162,16 +163,17 @@ void grouped::keep(slot_ref freed) {
   list->rest(freed);
 }
 
-void grouped::drain(front& drained) {
-  for (std::size_t index = 0; index < size_class::count; ++index) {
-    front_list& list = drained.list(index);
-    while (!list.is_empty()) {
-      slot_ref given[front_list::most_depth / 4];
-      std::size_t count = 0;
-      while (count < std::size(given) && !list.is_empty()) given[count++] = list.take_oldest();
-      give_back(given, count);
-    }
+void grouped::drain(front_list& drained) {
+  while (!drained.is_empty()) {
+    slot_ref given[front_list::most_depth / 4];
+    std::size_t count = 0;
+    while (count < std::size(given) && !drained.is_empty()) given[count++] = drained.take_oldest();
+    give_back(given, count);
   }
+}
+
+void grouped::drain(front& drained) {
+  for (std::size_t index = 0; index < size_class::count; ++index) drain(drained.list(index));
 }
 
 void grouped::drain_at_exit() {
@@ -185,20 +187,14 @@ void grouped::drain_at_exit() {
   platform::of_thread(thread_is_ending)[family_] = true;
 }
 
-platform::error grouped::check(const slab& in, const void* secret) {
-  const std::size_t index = in.index_of(secret);
-  if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
-  const auto verdict = [&] { return in.whole(index) ? 0 : EFAULT; };
-  return in.within == nullptr ? verdict() : in.within->while_writable(verdict);
-}
-
 platform::error grouped::describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
   receipt.size = in.size(index);
   receipt.placement = LOCKFAST_GROUPED;
   receipt.access =
-      static_cast<lockfast_access>(in.within == nullptr ? platform::access::read_write : in.within->current_access());
+      static_cast<lockfast_access>(in.within == nullptr ? in.facts(index).access() : in.within->current_access());
+  receipt.access_error = in.within != nullptr || in.access_in_force(index) ? 0 : EBUSY;
   receipt.lock_error = in.lock_error(index);
   if (receipt.access == LOCKFAST_NOACCESS && receipt.lock_error == 0 && !in.hidden()) {
     receipt.lock_error = platform::closed_lock_error();
@@ -214,7 +210,11 @@ platform::error grouped::describe(const slab& in, const void* secret, account by
 std::size_t grouped::audit() {
   std::size_t damaged = 0;
   for (auto& arena : lists_) {
-    for (slab_list& list : arena) list.for_each([&](const slab& one) { damaged += one.damaged_count(); });
+    for (slab_list& list : arena) list.for_each([&](slab& one) {
+      one.open_pages();
+      damaged += one.damaged_count();
+      one.close_pages();
+    });
   }
   return damaged;
 }
@@ -326,7 +326,9 @@ void grouped::copy_for_child() {
     for_each_hidden([&](slab& one) {
       std::byte* const known = copy_.add(nullptr, nullptr, one.facts_bytes(), 0);
       if (known != nullptr) one.copy_facts(known);
+      one.open_pages();
       (void)copy_.add(&one, one.run(), one.opened_bytes(), 0);
+      one.close_pages();
     });
   });
 }

@@ -77,7 +77,12 @@ class grouped {
   [[nodiscard]] static bool deallocate_ready(std::uint8_t family, std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
-  [[nodiscard]] static platform::error check(const slab& in, const void* secret);  // EINVAL, EFAULT
+  // Sets the access of one secret of an arena's slab, as far as its pages are not shared with more open ones: 0 all the same, and
+  // the receipt says whether it is in force. Else the system's errno.
+  [[nodiscard]] platform::error protect(slab& in, const void* secret, platform::access to);  // breach
+  // Opens a live secret of an arena's slab that was closed; what it was.
+  static platform::access open(slab& in, std::size_t index);
+  [[nodiscard]] static platform::error check(slab& in, const void* secret);  // EINVAL, EFAULT
   [[nodiscard]] platform::error describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const;  // EINVAL
 
   // How many live secrets of the arenas are damaged.
@@ -131,6 +136,7 @@ class grouped {
   // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
   [[nodiscard]] static slab* slab_near(front& mine, const std::byte* secret);
   static void give_back(const slot_ref* freed, std::size_t count);
+  static void drain(front_list& drained);
   static void drain(front& drained);
 
   const std::uint8_t family_;

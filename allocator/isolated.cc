@@ -204,6 +204,7 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, acco
     receipt.dump_error = at.hidden() ? 0 : at.home.dump_error();
     receipt.hide_error = at.hide_error();
     receipt.fork_error = at.home.fork_error();
+    receipt.access_error = 0;
   }
   at.set(span::state::live);
   return found ? 0 : EINVAL;

@@ -220,12 +220,23 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
   return moved;
 }
 
+allocated pool::reallocate_with_access(slab& in, void* secret, std::size_t size) {
+  const std::size_t index = grouped::claim(in, secret);
+  const bool has_own = in.within == nullptr && in.absent_count == 0;
+  const auto kept = has_own ? grouped_.open(in, index) : platform::access::read_write;
+  const allocated made = reallocate_grouped(in, secret, size);
+  if (kept != platform::access::read_write && protect(made.address != nullptr ? made.address : secret, kept) != 0) {
+    end_process(breach::access_refused, signal_);
+  }
+  return made;
+}
+
 void* pool::reallocate(void* secret, std::size_t size) {
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
     if (at == nullptr) end_process(breach::inner_pointer, signal_);
-    return given(pool_of(*at).reallocate_grouped(*at, secret, size));
+    return given(pool_of(*at).reallocate_with_access(*at, secret, size));
   }
   span& at = require_span(in, secret);
   if (size > isolated_arena::most_size) return refuse(ENOMEM);
@@ -238,11 +249,13 @@ void* pool::reallocate(void* secret, std::size_t size) {
 platform::error pool::protect(void* secret, platform::access to) {
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
-    const slab* const at = slab_at(in, secret);
+    slab* const at = slab_at(in, secret);
     if (at == nullptr) end_process(breach::inner_pointer, signal_);
     (void)grouped::claim(*at, secret);
     if (at->absent_count != 0) return ENOMEM;
-    return at->within == nullptr ? ENOTSUP : at->within->protect(to);
+    if (at->within != nullptr) return at->within->protect(to);
+    // libsodium's clients count on it; who asks by lockfast_protect is told that it is no one secret's.
+    return this == &drop_in_ && at->family == drop_in_family ? grouped_.protect(*at, secret, to) : ENOTSUP;
   }
   span& at = require_span(in, secret);
   return at.home.owner().protect(static_cast<const std::byte*>(secret), at, to);
@@ -252,7 +265,7 @@ platform::error pool::check(const void* secret) {
   region* const in = region::holding(secret);
   if (in == nullptr) return EINVAL;
   if (in->holds() == region::kind::slabs) {
-    const slab* const at = slab_at(*in, secret);
+    slab* const at = slab_at(*in, secret);
     return at == nullptr ? EINVAL : grouped::check(*at, secret);
   }
   const auto found = span_region::find_secret(secret);

@@ -123,6 +123,8 @@ class pool {
   template <class Attempt>
   [[nodiscard]] allocated insist(Attempt attempt) const;
   [[nodiscard]] allocated reallocate_grouped(slab& in, void* secret, std::size_t size);
+  // The same, open for its length, where the secret has an access of its own.
+  [[nodiscard]] allocated reallocate_with_access(slab& in, void* secret, std::size_t size);
   // The region that an address of ours lies in; else a breach.
   [[nodiscard]] region& require_region(const void* secret) const;
   [[nodiscard]] span& require_span(region& in, const void* secret) const;

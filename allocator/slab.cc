@@ -53,6 +53,9 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::
   // A fork may have come in the middle of its retirement.
   slot_count_.store(0, std::memory_order_relaxed);
   free_count_ = 0;
+  withheld_ = 0;
+  unread_ = 0;
+  unwritten_ = 0;
   opened_ = 0;
   locked_ = 0;
   lock_refusal_ = 0;
@@ -70,10 +73,14 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::
 std::size_t slab::take_free(std::size_t chosen) {
   const std::size_t index = free_[chosen];
   free_[chosen] = free_[--free_count_];
+  free_[free_count_] = free_[free_count_ + withheld_];
   return index;
 }
 
-void slab::put_free(std::size_t index) { free_[free_count_++] = static_cast<std::uint16_t>(index); }
+void slab::put_free(std::size_t index) {
+  free_[free_count_ + withheld_] = free_[free_count_];
+  free_[free_count_++] = static_cast<std::uint16_t>(index);
+}
 
 bool slab::whole(std::size_t index, slot::facts known) const {
   const std::byte* const begin = place(index) - margin;
@@ -112,7 +119,7 @@ bool slab::evict(std::byte* secret, std::size_t& index) {
   index = static_cast<std::size_t>(number);
   slot& left = slots_[index];
   const slot::facts known = left.read();
-  if (!known.is_live() || known.shift() != 0) return false;
+  if (!known.is_live() || !known.is_plain()) return false;
   std::byte* const end_of_room = secret + capacity_;
   const slot_canary beside(key_, secret, known.tenant());
   const bool sound = known.is_live_and_full()
@@ -190,6 +197,8 @@ bool slab::begin_wipe() {
 void slab::end_wipe() { pages_.store(held_by::nobody, std::memory_order_release); }
 
 void slab::wipe_on_signal() {
+  const bool closed = unwritten_ != 0;
+  if (closed) (void)protect(platform::access::read_write);
   for (std::size_t index = 0; index < slot_count(); ++index) {
     // A free slot that is not zero is being wiped, by whoever may be stopped for good.
     std::byte* const begin = place(index) - margin;
@@ -199,6 +208,7 @@ void slab::wipe_on_signal() {
     }
     if (!facts(index).is_free()) racing_wipe(secret(index), size(index));
   }
+  if (closed) (void)close_noted_pages();
 }
 
 void slab::overwrite_on_signal() {

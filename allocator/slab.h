@@ -15,7 +15,9 @@
 //   1. A slot is handed out only when it lies in opened pages: locked, where the system allows it, before it was written.
 //   2. A free slot is zero in every byte; that is verified when it is handed out again.
 //   3. No page is unlocked before every slot of the slab is free: only retire() unlocks, all pages at once.
-//   4. free slots in free_slots() + slots in fronts + live slots == slot_count().
+//   4. free slots in free_slots() + those withheld + slots in fronts + live slots == slot_count().
+//   5. A page is closed, for writing or for both, only while every slot in it is live without that access, or waits here; slots
+//      that wait and have a part in it are withheld: none is handed out.
 //
 // Threads: a slot's own functions belong to whoever holds the slot or its secret. Where two threads misuse one secret at once,
 // by two frees, say, the slot is found live when it is to be handed out the second time. The rest belongs to whoever holds the
@@ -127,6 +129,20 @@ class alignas(64) slab {
   [[nodiscard]] bool can_be_cut_to(std::size_t index, std::size_t size) const {
     return capacity_ - facts(index).shift() - size <= slot::most_slack;
   }
+  // ---- The access of single secrets, for whoever holds the mutex of the slab's list ----
+
+  // Records what is asked for a live secret, which is verified, and opens or closes the pages that it has a part in: a page is as
+  // open as the most open of its tenants, and a free slot in a thread's front has it open for writing. A refusal leaves all as it
+  // was.
+  [[nodiscard]] platform::error set_access(std::size_t index, platform::access to);
+  // Whether no page of a live secret is more open than was asked for it.
+  [[nodiscard]] bool access_in_force(std::size_t index) const;
+  // Opens every page until close_pages(), which closes those again that were.
+  void open_pages();
+  void close_pages();
+  // Opens the pages for which slots are withheld: whether any is free now.
+  [[nodiscard]] bool end_withholding();
+
   // Why the pages of a slot, or of an address in opened pages, are not locked, or 0; lock_error_now: or ECANCELED where the system
   // says that something took the lock off.
   [[nodiscard]] platform::error lock_error(std::size_t index) const;
@@ -172,6 +188,8 @@ class alignas(64) slab {
   // ---- Free slots that wait here ----
 
   [[nodiscard]] std::size_t free_count() const { return free_count_; }
+  // Free slots that are not to be handed out as long as their page is closed.
+  [[nodiscard]] std::size_t withheld_count() const { return withheld_; }
   [[nodiscard]] bool all_free() const { return free_count_ == slot_count(); }
   [[nodiscard]] std::size_t take_free(std::size_t chosen);
   void put_free(std::size_t index);
@@ -265,6 +283,19 @@ class alignas(64) slab {
   [[nodiscard]] platform::error close(std::byte* begin, std::size_t bytes) const;
   void take_pages();
   [[nodiscard]] bool give_back();
+  // By the number of a page in the run.
+  [[nodiscard]] platform::access page_access(std::size_t page) const;
+  void note_page_access(std::size_t page, platform::access to);
+  [[nodiscard]] platform::access wanted_page_access(std::size_t page) const;
+  [[nodiscard]] platform::error settle_page(std::size_t page);
+  [[nodiscard]] bool lies_in_closed_page(std::size_t index) const;
+  void sort_waiting();
+  [[nodiscard]] platform::error close_noted_pages();
+  struct pages {
+    std::size_t first;
+    std::size_t last;
+  };
+  [[nodiscard]] pages pages_of(std::size_t index) const;
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
 
   std::byte* run_ = nullptr;
@@ -276,6 +307,9 @@ class alignas(64) slab {
   platform::key protection_key_ = platform::default_key;
   std::uint16_t* free_ = nullptr;
   std::size_t free_count_ = 0;
+  std::size_t withheld_ = 0;       // behind the free ones
+  relaxed<std::uint64_t> unread_;  // a bit for each page that cannot be read,
+  relaxed<std::uint64_t> unwritten_;  // or written
   std::size_t record_count_ = 0;  // of slots_ and free_
   enum class held_by : std::uint8_t { nobody, retire, wipe };
   std::atomic<held_by> pages_ = held_by::nobody;

@@ -63,8 +63,12 @@ void slab::settle_in_child(contents found) {
       lock_refusal_ = refusal;
     }
   }
+  bool any_closed = false;
   const canary_key renewed = canary_key::make();
   free_count_ = 0;
+  withheld_ = 0;
+  unread_ = 0;
+  unwritten_ = 0;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     std::byte* const begin = place(index) - margin;
@@ -77,6 +81,7 @@ void slab::settle_in_child(contents found) {
     }
     // Where the system gave a copy, the zeros are ours to make.
     if (found == contents::lost && home.fork_error() != 0) wipe(begin, slot_size());
+    any_closed |= known.access() != platform::access::read_write;
     const bool intact = found == contents::lost || !known.is_live() || whole(index, known);
     slots_[index].write(known.in(slot::state::live));
     std::byte* const secret = begin + margin + known.shift();
@@ -84,12 +89,17 @@ void slab::settle_in_child(contents found) {
     if (intact) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
   }
   key_ = renewed;
+  // Where a page cannot be closed again the receipts of its secrets say so.
+  for (std::size_t page = 0; any_closed && page < opened_ / platform::page_size(); ++page) (void)settle_page(page);
 }
 
 std::size_t slab::leave_absent() {
   pages_.store(held_by::nobody, std::memory_order_relaxed);
   std::size_t live = 0;
   free_count_ = 0;
+  withheld_ = 0;
+  unread_ = 0;
+  unwritten_ = 0;
   front_index = no_family;
   quick_index = no_family;
   for (std::size_t index = 0; index < slot_count(); ++index) {

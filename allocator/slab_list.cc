@@ -78,6 +78,7 @@ bool slab_list::take_single(slot_ref& out, std::size_t size, growth allowed, pla
 std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, platform::error& refusal) {
   const scoped_lock held(exclusion_);
   drop_closed();
+  if (first_ == nullptr) end_withholding();
   if (first_ == nullptr) {
     refusal = allowed == growth::none ? ENOMEM : grow(allowed);
     if (refusal != 0) return 0;
@@ -90,6 +91,24 @@ std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, pla
     if (from.free_count() == 0) unlink(from);
   }
   return taken;
+}
+
+void slab_list::end_withholding() {
+  for (slab* one = all_; one != nullptr && first_ == nullptr; one = one->next_of_list) {
+    if (one->withheld_count() != 0 && serves(*one) && one->end_withholding()) link(*one);
+  }
+}
+
+platform::error slab_list::protect(slot_ref closed, platform::access to) {
+  const scoped_lock held(exclusion_);
+  drop_closed();
+  slab& in = *closed.in;
+  if (in.absent_count != 0) return ENOMEM;
+  const bool linked = in.free_count() != 0;
+  const auto refusal = in.set_access(closed.index, to);
+  const bool to_link = in.free_count() != 0;
+  if (linked != to_link && serves(in)) to_link ? link(in) : unlink(in);
+  return refusal;
 }
 
 void slab_list::put(const slot_ref* freed, std::size_t count) {

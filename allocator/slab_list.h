@@ -52,6 +52,18 @@ class slab_list {
   // Puts free slots back, all of this list's slabs. The caller counts them.
   void put(const slot_ref* freed, std::size_t count);
 
+  // slab::set_access of one of this list's slots.
+  [[nodiscard]] platform::error protect(slot_ref closed, platform::access to);
+  // Calls act() while every page of one of this list's slabs can be read, and returns what it returns.
+  template <class Act>
+  auto while_open(slab& opened, Act act) {
+    const scoped_lock held(exclusion_);
+    opened.open_pages();
+    const auto result = act();
+    opened.close_pages();
+    return result;
+  }
+
   // Retires the slabs of which every slot waits here, but for those whose pages the system does not take back; how many bytes.
   std::size_t trim();
   // Wipes and frees every live secret, and retires every slab; how many secrets. A slab whose pages the system does not take
@@ -80,6 +92,8 @@ class slab_list {
   [[nodiscard]] slab::opening opening_of(growth allowed) const;
   // Whether its free slots may be taken: not where the lock that is required was lost and is refused.
   [[nodiscard]] bool serves(const slab& one) const { return !settings_.lock_required || one.lock_refusal() == 0; }
+  // Has slots handed out again that closed pages withhold.
+  void end_withholding();
   void link(slab& one);
   void unlink(slab& one);
   void withdraw(slab& unserving);

@@ -73,7 +73,10 @@ platform::error slab::open_more(const opening& how) {
   opened_ = wanted;
   for (std::size_t index = before; index < after; ++index) put_free(index);
   slot_count_.store(after, std::memory_order_release);
-  return 0;
+  // The first of them may begin in a page that is closed.
+  if (unwritten_ == 0) return 0;
+  sort_waiting();
+  return free_count_ != 0 || end_withholding() ? 0 : ENOMEM;
 }
 
 platform::error slab::lock_after_closing(opening::lock wanted) {
@@ -170,6 +173,8 @@ bool slab::leave_closed() {
     live += !known.is_free() && known.current_state() != slot::state::entering;
   }
   absent_count = live + 1;
+  unread_ = 0;
+  unwritten_ = 0;
   closings_.fetch_add(1, std::memory_order_release);
   return protect(access::none) == 0;
 }

@@ -4,6 +4,7 @@
 //   1. state: free --> entering --> live --> free, and live <--> busy while its owner resizes it. It is entering while its
 //      canaries are written, and free from before it is wiped.
 //   2. The generation counts the tenants; it wraps after 2^32.
+//   3. A slot that is not live has the access read_write.
 //
 // Threads: the queries from any thread; the rest belongs to whoever holds the slot or its secret.
 #ifndef LOCKFAST_ALLOCATOR_SLOT_H
@@ -13,13 +14,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "platform/platform.h"
+
 namespace lockfast::internal {
 
 class slot {
  public:
   enum class state : std::uint64_t { free, live, busy, entering };
 
-  // All that is known, in one word:  | generation: 32 | shift: 10 | slack: 20 | state: 2 |
+  // All that is known, in one word:  | generation: 32 | shift: 8 | access: 2 | slack: 20 | state: 2 |
   class facts {
    public:
     explicit facts(std::uint64_t bits) : bits_(bits) {}
@@ -27,7 +30,7 @@ class slot {
     [[nodiscard]] state current_state() const { return static_cast<state>(bits_ & state_mask); }
     [[nodiscard]] bool is_free() const { return (bits_ & state_mask) == 0; }
     [[nodiscard]] bool is_live() const { return current_state() == state::live; }
-    // Live, and its secret fills the slot.
+    // Live, and its secret fills the slot, and can be read and written.
     [[nodiscard]] bool is_live_and_full() const { return vacated().is_blank(); }
     // What one becomes when freed of which that is so. Nothing else becomes blank: free and full.
     [[nodiscard]] facts vacated() const { return facts(bits_ - static_cast<std::uint64_t>(state::live)); }
@@ -38,6 +41,14 @@ class slot {
     [[nodiscard]] facts blank_in(state entered) const { return facts(bits_ + static_cast<std::uint64_t>(entered)); }
     // Of the tenant, for its canaries: the generation, in its place.
     [[nodiscard]] std::uint64_t tenant() const { return bits_ >> generation_at << generation_at; }
+    // What was asked for it, and whether that is read_write and the secret lies at the slot's place.
+    [[nodiscard]] platform::access access() const {
+      return static_cast<platform::access>(open_access - (static_cast<unsigned>(bits_ >> access_at) & 3));
+    }
+    [[nodiscard]] bool is_plain() const { return (static_cast<std::uint32_t>(bits_) >> access_at) == 0; }
+    [[nodiscard]] facts with_access(platform::access asked) const {
+      return facts((bits_ & ~access_mask) | std::uint64_t{open_access - static_cast<unsigned>(asked)} << access_at);
+    }
     // Bytes between the slot's place and its secret, and between the secret's end and the slot's capacity.
     [[nodiscard]] std::size_t shift() const { return (static_cast<std::uint32_t>(bits_) >> shift_at) * shift_unit; }
     [[nodiscard]] std::size_t slack() const { return static_cast<std::size_t>(bits_ >> slack_at) & most_slack; }
@@ -50,7 +61,7 @@ class slot {
       return facts(next().bits_ | layout_of(shift, slack));
     }
     [[nodiscard]] facts with_slack(std::size_t slack) const {
-      return facts((bits_ & ~layout_mask) | layout_of(shift(), slack));
+      return facts((bits_ & ~slack_mask) | std::uint64_t{slack} << slack_at);
     }
     [[nodiscard]] std::uint64_t bits() const { return bits_; }
     [[nodiscard]] bool operator==(const facts&) const = default;
@@ -61,17 +72,21 @@ class slot {
     }
 
     static constexpr unsigned slack_at = 2;
-    static constexpr unsigned shift_at = 22;
+    static constexpr unsigned access_at = 22;
+    static constexpr unsigned shift_at = 24;
     static constexpr unsigned generation_at = 32;
     static constexpr std::uint64_t state_mask = 3;
-    static constexpr std::uint64_t layout_mask = 0xfffffffc;
+    static constexpr std::uint64_t slack_mask = std::uint64_t{0xfffff} << slack_at;
+    static constexpr std::uint64_t access_mask = std::uint64_t{3} << access_at;
+    // In the word it is 0, so that what most slots are is blank.
+    static constexpr unsigned open_access = static_cast<unsigned>(platform::access::read_write);
 
     std::uint64_t bits_;
   };
 
   static constexpr std::size_t shift_unit = 16;
   static constexpr std::size_t most_slack = (std::size_t{1} << 20) - 1;
-  static constexpr std::size_t most_shift = ((std::size_t{1} << 10) - 1) * shift_unit;
+  static constexpr std::size_t most_shift = ((std::size_t{1} << 8) - 1) * shift_unit;
 
   [[nodiscard]] facts read() const { return facts(bits_.load(std::memory_order_acquire)); }
   void write(facts known) { bits_.store(known.bits(), std::memory_order_release); }

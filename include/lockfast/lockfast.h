@@ -168,6 +168,7 @@ struct lockfast_receipt {
   int dump_error; /* left out of core dumps (MADV_DONTDUMP, memfd_secret) */
   int hide_error; /* out of the kernel's own map (memfd_secret); ECANCELED where the policy did not ask for it */
   int fork_error; /* the fork policy (MADV_DONTFORK, MADV_WIPEONFORK) */
+  int access_error; /* access is in force; EBUSY: a grouped block of the drop-in shares a page with one that is more open */
 };
 
 /* Refusal: EINVAL - no live secret's pointer. */

@@ -38,6 +38,30 @@ TEST_CASE("a child reads, overwrites and frees its copy, and the parent's stays"
   CHECK(holds_phrase(secret.data()));
 }
 
+TEST_CASE("a child's grouped blocks have the access that the parent's have, and are opened and freed by the child") {
+  if (blocks_are_isolated()) return;
+  const block open = phrase_block();
+  const block closed(4000);
+  closed.fill('a');
+  REQUIRE(sodium_mprotect_noaccess(closed.data()) == 0);
+  REQUIRE(traps_on_read(closed.data()));
+  const ending end = in_child([&] {
+    promised(holds_phrase(open.data()), "the child reads what was open");
+    lockfast_receipt receipt = {};
+    promised(lockfast_describe(closed.data(), &receipt) == 0 && receipt.access == LOCKFAST_NOACCESS, "closed by its receipt");
+    promised(receipt.access_error == 0 && traps_on_read(closed.data()), "closed");
+    promised(sodium_mprotect_readwrite(closed.data()) == 0 && closed.filled_with('a'), "the child opens it");
+    sodium_free(closed.data());
+    const block fresh(4000);
+    fresh.fill('b');
+  });
+  INFO(end.text);
+  CHECK(end.clean());
+  CHECK(traps_on_read(closed.data()));
+  CHECK(sodium_mprotect_readonly(closed.data()) == 0);
+  CHECK(closed.filled_with('a'));
+}
+
 TEST_CASE("a child reads, protects, overwrites and frees its copy, and the parent's stays") {
   if (!asked_of_placement("an access of its own")) return;
   const block secret = phrase_block();

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "block.h"
@@ -89,17 +90,144 @@ TEST_CASE("a state of a hash that wants an alignment of 64 is used where it was 
 }
 #endif
 
-TEST_CASE("the access of a grouped block is refused with ENOTSUP, and nothing is changed; that of a larger one changes") {
+namespace {
+
+// What is asked for a block, and whether it is in force.
+int access_error_of(const block& secret, lockfast_access asked) {
+  lockfast_receipt receipt = {};
+  REQUIRE(lockfast_describe(secret.data(), &receipt) == 0);
+  CHECK(receipt.access == asked);
+  return receipt.access_error;
+}
+
+}  // namespace
+
+TEST_CASE("a daemon closes its grouped key, opens it to read and to write, and frees it closed: each is in force") {
+  if (!grouped()) return;
+  for (const std::size_t size : {1uz, 32uz, 40uz, 4096uz, 16384uz}) {
+    CAPTURE(size);
+    const block key(size);
+    key.fill('a');
+    for (int round = 0; round < 3; ++round) {
+      REQUIRE(sodium_mprotect_noaccess(key.data()) == 0);
+      CHECK(access_error_of(key, LOCKFAST_NOACCESS) == 0);
+      CHECK(traps_on_read(key.data()));
+      CHECK(traps_on_read(key.end() - 1));
+      REQUIRE(sodium_mprotect_readonly(key.data()) == 0);
+      CHECK(access_error_of(key, LOCKFAST_READONLY) == 0);
+      CHECK(key.filled_with('a'));
+      CHECK(traps_on_write(key.data()));
+      REQUIRE(sodium_mprotect_readwrite(key.data()) == 0);
+      CHECK(access_error_of(key, LOCKFAST_READWRITE) == 0);
+      key.fill('a');
+    }
+    CHECK(sodium_mprotect_noaccess(key.data()) == 0);
+  }
+}
+
+TEST_CASE("a closed grouped block stays readable beside an open one, its receipt says so, and it is closed when that is") {
+  if (!grouped()) return;
+  const block first(48);
+  const block second(48);
+  REQUIRE(page_of(first.data()) == page_of(second.data()));
+  first.fill('a');
+  CHECK(sodium_mprotect_noaccess(first.data()) == 0);
+  CHECK(access_error_of(first, LOCKFAST_NOACCESS) == EBUSY);
+  CHECK_FALSE(traps_on_read(first.data()));
+  CHECK(access_error_of(second, LOCKFAST_READWRITE) == 0);
+  second.fill('b');
+  CHECK(sodium_mprotect_readonly(second.data()) == 0);
+  CHECK(access_error_of(second, LOCKFAST_READONLY) == 0);
+  CHECK(access_error_of(first, LOCKFAST_NOACCESS) == EBUSY);
+  CHECK(traps_on_write(first.data()));
+  CHECK(sodium_mprotect_noaccess(second.data()) == 0);
+  CHECK(access_error_of(first, LOCKFAST_NOACCESS) == 0);
+  CHECK(traps_on_read(first.data()));
+  CHECK(sodium_mprotect_readwrite(first.data()) == 0);
+  CHECK(access_error_of(second, LOCKFAST_NOACCESS) == EBUSY);
+  CHECK(first.filled_with('a'));
+}
+
+TEST_CASE("grouped blocks that rest closed share pages all the same, are whole, and are used and freed by four threads") {
+  if (!grouped() || !locks_are_real()) return;
+  const ending end = in_child([] {
+    struct lockfast_statistics before{};
+    lockfast_statistics(&before);
+    std::vector<unsigned char*> blocks(4000);
+    const auto in_threads = [&](auto act) {
+      std::vector<std::thread> threads;
+      for (std::size_t which = 0; which < 4; ++which) {
+        threads.emplace_back([&, which] {
+          for (std::size_t at = which; at < blocks.size(); at += 4) act(blocks[at], static_cast<int>(at % 251));
+        });
+      }
+      for (std::thread& each : threads) each.join();
+    };
+    in_threads([](unsigned char*& each, int value) {
+      each = proven_block(32);
+      std::memset(each, value, 32);
+      promised(sodium_mprotect_noaccess(each) == 0, "closed");
+    });
+    struct lockfast_statistics now{};
+    lockfast_statistics(&now);
+    promised(now.bytes_locked - before.bytes_locked < std::size_t{4000} * 256, "fewer than 256 locked bytes each");
+    promised(lockfast_audit() == 0, "whole");
+    in_threads([](unsigned char*& each, int value) {
+      promised(sodium_mprotect_readonly(each) == 0, "opened");
+      promised(each[0] == value && each[31] == value, "what was written");
+      promised(sodium_mprotect_noaccess(each) == 0, "closed again");
+    });
+    in_threads([](unsigned char*& each, int) { sodium_free(each); });
+    lockfast_statistics(&now);
+    promised(now.live_grouped == before.live_grouped, "all freed");
+  });
+  INFO(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a closed grouped block is closed after it was given another size, and after everything was wiped") {
+  if (!grouped()) return;
+  const ending end = in_child([] {
+    for (const std::size_t size : {50uz, 60uz, 5000uz, 20000uz}) {
+      auto* first = proven_block(50);
+      promised(sodium_mprotect_noaccess(first) == 0, "closed");
+      first = static_cast<unsigned char*>(lockfast_realloc(first, size));
+      promised(first != nullptr && traps_on_read(first), "closed with another size");
+      promised(sodium_mprotect_readonly(first) == 0 && first[0] == 'a' && first[49] == 'a', "what it held");
+      promised(sodium_mprotect_noaccess(first) == 0, "closed again");
+      lockfast_wipe_all();
+      promised(traps_on_read(first), "closed when everything was wiped");
+      promised(sodium_mprotect_readwrite(first) == 0 && first[0] == 0 && first[49] == 0, "wiped");
+      sodium_free(first);
+    }
+  });
+  INFO(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("bytes beside a closed grouped block that were changed are found by a check, and when its access changes") {
+  if (!grouped()) return;
+  const ending end = in_child([] {
+    unsigned char* const first = proven_block(33);
+    promised(sodium_mprotect_noaccess(first) == 0, "closed");
+    promised(lockfast_check(first) == 0, "whole while it is closed");
+    promised(sodium_mprotect_readwrite(first) == 0, "opened");
+    first[33] = static_cast<unsigned char>(first[33] ^ 1);
+    promised(lockfast_check(first) == -1 && errno == EFAULT, "damaged");
+    (void)sodium_mprotect_noaccess(first);
+  });
+  INFO(end.text);
+  CHECK(end.signal == SIGSEGV);
+  CHECK(end.text == "lockfast: broken canary: bytes beside a secret were changed\n");
+}
+
+TEST_CASE("the access of a grouped block is refused to lockfast_protect, and that of a larger one changes") {
   if (!grouped()) return;
   const block secret(40);
-  secret.fill('a');
-  for (auto change : {sodium_mprotect_noaccess, sodium_mprotect_readonly, sodium_mprotect_readwrite}) {
-    errno = 0;
-    CHECK(change(secret.data()) == -1);
-    CHECK(errno == ENOTSUP);
-    CHECK_FALSE(traps_on_write(secret.data()));
-    CHECK(secret.filled_with('a'));
-  }
+  errno = 0;
+  CHECK(lockfast_protect(secret.data(), LOCKFAST_NOACCESS) == -1);
+  CHECK(errno == ENOTSUP);
+  CHECK_FALSE(traps_on_write(secret.data()));
   const block large(20000);
   CHECK(sodium_mprotect_noaccess(large.data()) == 0);
   CHECK(traps_on_read(large.data()));

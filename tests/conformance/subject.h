@@ -28,6 +28,11 @@ void sodium_stackzero(std::size_t length);
 
 #pragma weak lockfast_statistics
 #pragma weak lockfast_describe
+#pragma weak lockfast_protect
+#pragma weak lockfast_check
+#pragma weak lockfast_audit
+#pragma weak lockfast_realloc
+#pragma weak lockfast_wipe_all
 
 // What Lockfast promises and libsodium 1.0.18 does not; the reasons are in subject.cc.
 enum class promise {
