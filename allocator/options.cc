@@ -27,6 +27,10 @@ constexpr setting settings[] = {
     {"freed", "recycle", [](lockfast_options& to) { to.freed = LOCKFAST_FREED_RECYCLE; }},
     {"placement", "isolated", [](lockfast_options& to) { to.placement = LOCKFAST_PLACEMENT_ISOLATED; }},
     {"placement", "grouped", [](lockfast_options& to) { to.placement = LOCKFAST_PLACEMENT_GROUPED; }},
+    {"native_placement", "isolated", [](lockfast_options& to) { to.native_placement = LOCKFAST_PLACEMENT_ISOLATED; }},
+    {"native_placement", "grouped", [](lockfast_options& to) { to.native_placement = LOCKFAST_PLACEMENT_GROUPED; }},
+    {"notice", "none", [](lockfast_options& to) { to.notice = LOCKFAST_NOTICE_NONE; }},
+    {"notice", "stderr", [](lockfast_options& to) { to.notice = LOCKFAST_NOTICE_STDERR; }},
     {"crash", "none", [](lockfast_options& to) { to.crash = LOCKFAST_CRASH_NONE; }},
     {"crash", "wipe", [](lockfast_options& to) { to.crash = LOCKFAST_CRASH_WIPE; }},
 };
@@ -70,7 +74,8 @@ void add_allowed(options_fault& fault, std::string_view key) {
 bool valid(const lockfast_options& options) {
   return options.lock <= LOCKFAST_LOCK_PREFERRED && options.hidden <= LOCKFAST_HIDDEN_OFF &&
          options.fork <= LOCKFAST_FORK_ABSENT && options.freed <= LOCKFAST_FREED_RECYCLE &&
-         options.placement <= LOCKFAST_PLACEMENT_GROUPED && options.crash <= LOCKFAST_CRASH_WIPE;
+         options.placement <= LOCKFAST_PLACEMENT_GROUPED && options.crash <= LOCKFAST_CRASH_WIPE &&
+         options.native_placement <= LOCKFAST_PLACEMENT_GROUPED && options.notice <= LOCKFAST_NOTICE_STDERR;
 }
 
 void options_fault::add(std::span<const char> words) {
@@ -128,6 +133,8 @@ lockfast_options merged(lockfast_options options, const lockfast_options& fallba
   if (options.freed == LOCKFAST_FREED_DEFAULT) options.freed = fallback.freed;
   if (options.placement == LOCKFAST_PLACEMENT_DEFAULT) options.placement = fallback.placement;
   if (options.crash == LOCKFAST_CRASH_DEFAULT) options.crash = fallback.crash;
+  if (options.native_placement == LOCKFAST_PLACEMENT_DEFAULT) options.native_placement = fallback.native_placement;
+  if (options.notice == LOCKFAST_NOTICE_DEFAULT) options.notice = fallback.notice;
   return options;
 }
 

@@ -11,6 +11,7 @@
 #include "allocator/ledger.h"
 #include "allocator/lock_watch.h"
 #include "allocator/metadata.h"
+#include "allocator/notice.h"
 #include "allocator/options.h"
 #include "allocator/policies.h"
 #include "allocator/region_map.h"
@@ -21,10 +22,20 @@
 namespace lockfast::internal {
 namespace {
 
-constexpr lockfast_options native_defaults = {LOCKFAST_LOCK_REQUIRED, LOCKFAST_HIDDEN_AUTO,        LOCKFAST_FORK_ABSENT,
-                                              LOCKFAST_FREED_TRAP,    LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_CRASH_NONE};
-constexpr lockfast_options drop_in_defaults = {LOCKFAST_LOCK_PREFERRED, LOCKFAST_HIDDEN_AUTO,        LOCKFAST_FORK_INHERIT,
-                                               LOCKFAST_FREED_TRAP,     LOCKFAST_PLACEMENT_ISOLATED, LOCKFAST_CRASH_NONE};
+constexpr lockfast_options native_defaults = {.lock = LOCKFAST_LOCK_REQUIRED,
+                                              .hidden = LOCKFAST_HIDDEN_AUTO,
+                                              .fork = LOCKFAST_FORK_ABSENT,
+                                              .freed = LOCKFAST_FREED_TRAP,
+                                              .placement = LOCKFAST_PLACEMENT_ISOLATED,
+                                              .crash = LOCKFAST_CRASH_NONE,
+                                              .native_placement = LOCKFAST_PLACEMENT_GROUPED,
+                                              .notice = LOCKFAST_NOTICE_NONE};
+constexpr lockfast_options drop_in_defaults = [] {
+  lockfast_options options = native_defaults;
+  options.lock = LOCKFAST_LOCK_PREFERRED;
+  options.fork = LOCKFAST_FORK_INHERIT;
+  return options;
+}();
 
 pool* const every_pool[] = {&pool::native(), &pool::drop_in()};
 
@@ -100,6 +111,7 @@ void pool::start() {
     if (platform::on_fatal_signal({wipe_on_crash, show_wiped, close_shown}) != 0) end_process(breach::no_crash_handler, signal_);
     crash_handled = true;
   }
+  groups_at_once_ = options_.placement == LOCKFAST_PLACEMENT_GROUPED && options_.notice == LOCKFAST_NOTICE_NONE;
   started_.store(true, std::memory_order_release);
 }
 
@@ -145,7 +157,8 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
 }
 
 allocated pool::make(std::size_t size, std::size_t alignment, int value) {
-  if (!grouped::takes(size, alignment)) return make_isolated(size, alignment, value);
+  const bool isolates = grouped_.family() == native_family && options_.native_placement == LOCKFAST_PLACEMENT_ISOLATED;
+  if (isolates || !grouped::takes(size, alignment)) return make_isolated(size, alignment, value);
   return insist(
       [&](slab_list::growth allowed) { return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed); });
 }
@@ -167,8 +180,20 @@ void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value
 
 void* pool::allocate_for_drop_in(std::size_t size, int value) {
   drop_in_.ensure_started();
-  const bool group = drop_in_.options_.placement == LOCKFAST_PLACEMENT_GROUPED;
-  return group ? allocate<drop_in_family>(size, value) : drop_in_.allocate_isolated(size, 1, value);
+  return drop_in_.groups_at_once_ ? allocate<drop_in_family>(size, value) : drop_in_.allocate_as_chosen(size, value);
+}
+
+void* pool::allocate_as_chosen(std::size_t size, int value) {
+  const bool group = options_.placement == LOCKFAST_PLACEMENT_GROUPED;
+  void* const made = group ? allocate<drop_in_family>(size, value) : allocate_isolated(size, 1, value);
+  notice(made);
+  return made;
+}
+
+void pool::notice(const void* secret) const {
+  if (options_.notice != LOCKFAST_NOTICE_STDERR || secret == nullptr) return;
+  lockfast_receipt receipt;
+  if (describe(secret, account::records, receipt) == 0) announce_weakness(receipt);
 }
 
 region& pool::require_region(const void* secret) const {
@@ -247,6 +272,12 @@ void* pool::reallocate(void* secret, std::size_t size) {
 }
 
 platform::error pool::protect(void* secret, platform::access to) {
+  const auto refusal = change_access(secret, to);
+  if (refusal == 0 && this == &drop_in_) notice(secret);
+  return refusal;
+}
+
+platform::error pool::change_access(void* secret, platform::access to) {
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);

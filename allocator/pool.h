@@ -59,6 +59,7 @@ class pool {
   [[nodiscard]] void* allocate_anywhere(std::size_t size, std::size_t alignment, int value);
   // The same, in the placement that the drop-in's policy says.
   [[nodiscard]] static void* allocate_for_drop_in(std::size_t size, int value);
+  [[nodiscard]] void* allocate_as_chosen(std::size_t size, int value);
   // The same, in pages of its own.
   [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int value);
   // Counts a request that was refused before it came to the pages; null, with errno.
@@ -73,6 +74,7 @@ class pool {
   void deallocate_slowly(void* secret);
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);
   [[nodiscard]] platform::error protect(void* secret, platform::access to);
+  [[nodiscard]] platform::error change_access(void* secret, platform::access to);
   [[nodiscard]] static platform::error check(const void* secret);
   // The receipt by the system's word where it tells what is locked, else by what was written down.
   [[nodiscard]] static platform::error describe(const void* secret, account by, lockfast_receipt& receipt);
@@ -117,6 +119,8 @@ class pool {
   [[nodiscard]] static pool& pool_of(const slab& one);
 
   [[nodiscard]] static platform::error describe_as(const void* secret, account by, lockfast_receipt& receipt);
+  // Tells, where the policy asks for it, what a secret of the drop-in did not get.
+  void notice(const void* secret) const;
   [[nodiscard]] allocated make(std::size_t size, std::size_t alignment, int value);
   [[nodiscard]] allocated make_isolated(std::size_t size, std::size_t alignment, int value);
   // Calls attempt(growth), once more after giving idle pages back, and once more without a lock where the policy allows it.
@@ -156,6 +160,7 @@ class pool {
   breach_signal signal_;
   std::atomic<bool> started_ = false;
   lockfast_options options_ = {};
+  bool groups_at_once_ = false;  // the drop-in: grouped, and nothing is to be told
   grouped grouped_;
   isolated_arena isolated_[arena_count];
   std::atomic<std::size_t> refusals_ = 0;

@@ -219,6 +219,13 @@ enum lockfast_crash {
                           was wiped is absent: a touch traps */
 };
 
+enum lockfast_notice {
+  LOCKFAST_NOTICE_DEFAULT,
+  LOCKFAST_NOTICE_NONE,  /* the default: the receipt alone says it */
+  LOCKFAST_NOTICE_STDERR /* the first secret of sodium_malloc that is not protected as asked is told of in a line on standard
+                            error, once for each protection */
+};
+
 struct lockfast_options {
   enum lockfast_lock lock;
   enum lockfast_hidden hidden;
@@ -226,6 +233,8 @@ struct lockfast_options {
   enum lockfast_freed freed;
   enum lockfast_drop_in_placement placement; /* of sodium_malloc; isolated */
   enum lockfast_crash crash;
+  enum lockfast_drop_in_placement native_placement; /* of lockfast_malloc, _calloc, _aligned_alloc; grouped */
+  enum lockfast_notice notice;                      /* of sodium_malloc and sodium_mprotect_*; none */
 };
 
 /* Sets the policy, before the first use. What it leaves at 0 comes from the environment variable LOCKFAST_OPTIONS

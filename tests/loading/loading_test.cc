@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cerrno>
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "loading/library.h"
@@ -139,3 +141,30 @@ TEST_CASE("a library that is closed stays, and its secrets with it") { check(ope
 TEST_CASE("a library that has the static one in it stays too, and a thread that used it ends in peace") { check(plugged); }
 
 TEST_CASE("the drop-in may be loaded later too") { check(by_name); }
+
+TEST_CASE("notice=stderr tells once what blocks of the drop-in did not get, and by default nothing is told") {
+  const auto close_beside_open_ones = [](const char* options) {
+    prove(set_variable("LOCKFAST_OPTIONS", options), "the variable");
+    const library later(SODIUM_LIBRARY);
+    void* const first = FIND(later, sodium_malloc)(48);
+    void* const second = FIND(later, sodium_malloc)(48);
+    prove(first != nullptr && second != nullptr, "two blocks of one page");
+    for (int round = 0; round < 3; ++round) {
+      promised(FIND(later, sodium_mprotect_noaccess)(first) == 0, "closed");
+      promised(FIND(later, sodium_mprotect_readwrite)(first) == 0, "opened");
+    }
+    lockfast_receipt receipt = {};
+    promised(FIND(later, sodium_mprotect_noaccess)(first) == 0, "closed again");
+    promised(FIND(later, lockfast_describe)(first, &receipt) == 0 && receipt.access_error == EBUSY, "not in force");
+  };
+  const ending silent = in_child([=] { close_beside_open_ones("placement=grouped"); });
+  CHECK(silent.clean());
+  CHECK(silent.text.empty());
+  const ending told = in_child([=] { close_beside_open_ones("placement=grouped,notice=stderr"); });
+  INFO(told.text);
+  CHECK(told.clean());
+  const std::string line = "lockfast: notice: a closed secret shares a page with one that is more open (errno ";
+  const std::size_t at = told.text.find(line);
+  CHECK(at != std::string::npos);
+  CHECK(told.text.find(line, at + 1) == std::string::npos);
+}

@@ -45,6 +45,12 @@ TEST_CASE("the program's word counts before the environment's, and that before t
     lockfast_options asked = {};
     asked.lock = static_cast<lockfast_lock>(3);
     promised(lockfast_configure(&asked) == -1 && errno == EINVAL, "no such value");
+    asked = {};
+    asked.native_placement = static_cast<lockfast_drop_in_placement>(3);
+    promised(lockfast_configure(&asked) == -1 && errno == EINVAL, "no such placement");
+    asked = {};
+    asked.notice = static_cast<lockfast_notice>(3);
+    promised(lockfast_configure(&asked) == -1 && errno == EINVAL, "no such notice");
     promised(lockfast_configure(nullptr) == -1 && errno == EINVAL, "no options");
   }));
 }
@@ -89,4 +95,34 @@ TEST_CASE("wipe_all wipes every secret, whatever its access, and leaves it alloc
     lockfast_free(open);
     lockfast_free(closed);
   }));
+}
+
+TEST_CASE("native_placement=isolated gives every secret pages of its own, by the program's word and by the environment's") {
+  const auto isolated = [](const void* secret) {
+    lockfast_receipt receipt = {};
+    prove(lockfast_describe(secret, &receipt) == 0, "a receipt");
+    return receipt.placement == LOCKFAST_ISOLATED;
+  };
+  const auto every_way = [=] {
+    auto* const secret = static_cast<char*>(lockfast_malloc(32));
+    prove(secret != nullptr, "a secret");
+    promised(isolated(secret) && traps_on_read(secret + 32), "malloc");
+    auto* const longer = static_cast<char*>(lockfast_realloc(secret, 48));
+    promised(isolated(longer) && traps_on_read(longer + 48), "realloc");
+    promised(lockfast_protect(longer, LOCKFAST_NOACCESS) == 0 && traps_on_read(longer), "an access of its own");
+    promised(isolated(lockfast_calloc(4, 8)), "calloc");
+    promised(isolated(lockfast_aligned_alloc(64, 100)), "aligned_alloc");
+    lockfast_free(longer);
+  };
+  check_clean(in_child([=] {
+    lockfast_options asked = {};
+    asked.native_placement = LOCKFAST_PLACEMENT_ISOLATED;
+    promised(lockfast_configure(&asked) == 0, "configure");
+    every_way();
+  }));
+  check_clean(in_child([=] {
+    options("native_placement=isolated");
+    every_way();
+  }));
+  check_clean(in_child([=] { promised(!isolated(lockfast_malloc(32)), "grouped by default"); }));
 }

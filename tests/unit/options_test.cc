@@ -29,20 +29,24 @@ std::string fault_of(const char* text) {
 
 TEST_CASE("every key takes its values") {
   lockfast_options options = {};
-  REQUIRE(parse("lock=preferred,hidden=off,fork=wipe,freed=recycle,placement=grouped,crash=wipe", options));
+  REQUIRE(parse("lock=preferred,hidden=off,fork=wipe,freed=recycle,placement=grouped,crash=wipe,native_placement=isolated,notice=stderr", options));
   CHECK(options.lock == LOCKFAST_LOCK_PREFERRED);
   CHECK(options.hidden == LOCKFAST_HIDDEN_OFF);
   CHECK(options.fork == LOCKFAST_FORK_WIPE);
   CHECK(options.freed == LOCKFAST_FREED_RECYCLE);
   CHECK(options.placement == LOCKFAST_PLACEMENT_GROUPED);
   CHECK(options.crash == LOCKFAST_CRASH_WIPE);
-  REQUIRE(parse("lock=required,hidden=auto,fork=absent,freed=trap,placement=isolated,crash=none", options));
+  CHECK(options.native_placement == LOCKFAST_PLACEMENT_ISOLATED);
+  CHECK(options.notice == LOCKFAST_NOTICE_STDERR);
+  REQUIRE(parse("lock=required,hidden=auto,fork=absent,freed=trap,placement=isolated,crash=none,native_placement=grouped,notice=none", options));
   CHECK(options.lock == LOCKFAST_LOCK_REQUIRED);
   CHECK(options.hidden == LOCKFAST_HIDDEN_AUTO);
   CHECK(options.fork == LOCKFAST_FORK_ABSENT);
   CHECK(options.freed == LOCKFAST_FREED_TRAP);
   CHECK(options.placement == LOCKFAST_PLACEMENT_ISOLATED);
   CHECK(options.crash == LOCKFAST_CRASH_NONE);
+  CHECK(options.native_placement == LOCKFAST_PLACEMENT_GROUPED);
+  CHECK(options.notice == LOCKFAST_NOTICE_NONE);
 }
 
 TEST_CASE("nothing, and an empty string, say nothing") {
@@ -71,7 +75,7 @@ TEST_CASE("a refusal names the pair, and what may stand there") {
   CHECK(fault_of("lock=always") == "an unknown key or value: 'lock=always'; values of lock: required, preferred");
   CHECK(fault_of("lock=required,hidden") == "an unknown key or value: 'hidden'; values of hidden: auto, on, off");
   CHECK(fault_of("lock=required, freed=trap") ==
-        "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, crash");
+        "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash");
   CHECK(fault_of("\x1b[31m=\n,lock=required").starts_with("an unknown key or value: '?[31m=?'; keys: "));
   const std::string long_word(1000, 'x');
   CHECK(fault_of(long_word.c_str()).starts_with("an unknown key or value: '" + std::string(40, 'x') + "...'; keys: lock, "));
