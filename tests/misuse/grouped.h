@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string>
 
 #include "support/child.h"
@@ -24,11 +25,17 @@ inline constexpr const char* late = "write after free: a freed secret's bytes we
 
 // ---- In a child ---------------------------------------------------------------------------------------------------------
 
-// What a test asks for, behind what this run of the suite has in its environment: of equal keys the later counts.
+// What a test asks for, and what this run of the suite has in its environment of other keys.
 inline void options(const std::string& text) {
+  const auto key_of = [](const std::string& option) { return option.substr(0, option.find('=') + 1); };
   const char* const of_run = std::getenv("LOCKFAST_OPTIONS");
-  const std::string before = of_run == nullptr || *of_run == '\0' ? "" : std::string(of_run) + ",";
-  prove(set_variable("LOCKFAST_OPTIONS", (before + text).c_str()), "the variable");
+  std::string all = text;
+  const std::string asked = std::string(1, ',').append(text);
+  std::istringstream given(of_run == nullptr ? "" : of_run);
+  for (std::string option; std::getline(given, option, ',');) {
+    if (asked.find(std::string(1, ',').append(key_of(option))) == std::string::npos) all.append(1, ',').append(option);
+  }
+  prove(set_variable("LOCKFAST_OPTIONS", all.c_str()), "the variable");
 }
 
 inline lockfast_receipt receipt_of(const void* secret) {
