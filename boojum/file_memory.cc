@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "boojum/cipher.h"
+#include "boojum/error_note.h"
 #include "boojum/nonce.h"
 #include "boojum/refusing.h"
 #include "boojum/resting_file.h"
@@ -133,10 +134,12 @@ file_memory& file_memory::operator=(file_memory&& other) noexcept {
 file_memory::~file_memory() { (void)wipe(); }
 
 std::expected<file_memory, memory_error> file_memory::create(buffer<std::byte> secret, options wanted) {
-  return internal::refusing([&]() -> std::expected<file_memory, memory_error> {
-    auto made = internal::sealed_file::seal(secret, wanted);
-    if (!made) return std::unexpected(made.error());
-    return file_memory(std::move(*made));
+  return internal::noting([&] {
+    return internal::refusing([&]() -> std::expected<file_memory, memory_error> {
+      auto made = internal::sealed_file::seal(secret, wanted);
+      if (!made) return std::unexpected(made.error());
+      return file_memory(std::move(*made));
+    });
   });
 }
 
@@ -149,7 +152,7 @@ std::expected<file_memory, memory_error> file_memory::update(buffer<std::byte> n
 
 std::expected<buffer<std::byte>, memory_error> file_memory::unlock() const {
   if (file_ == nullptr) return std::unexpected(memory_error::wiped);
-  return file_->open();
+  return internal::noting([&] { return file_->open(); });
 }
 
 std::expected<file_memory, memory_error> file_memory::copy() const {

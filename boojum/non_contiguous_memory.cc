@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "boojum/error_note.h"
 #include "boojum/refusing.h"
 #include "boojum/split_secret.h"
 
@@ -25,11 +26,13 @@ non_contiguous_memory& non_contiguous_memory::operator=(non_contiguous_memory&& 
 non_contiguous_memory::~non_contiguous_memory() { (void)wipe(); }
 
 std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::create(buffer<std::byte> secret, options wanted) {
-  const auto view = secret.try_read();
-  if (!view) return std::unexpected(view.error());
-  auto made = split_secret::split(view->span(), wanted);
-  if (!made) return std::unexpected(made.error());
-  return non_contiguous_memory(std::move(*made));
+  return internal::noting([&]() -> std::expected<non_contiguous_memory, memory_error> {
+    const auto view = secret.try_read();
+    if (!view) return std::unexpected(view.error());
+    auto made = split_secret::split(view->span(), wanted);
+    if (!made) return std::unexpected(made.error());
+    return non_contiguous_memory(std::move(*made));
+  });
 }
 
 // The default options name their places in a block of the ordinary heap.
@@ -46,17 +49,17 @@ std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::update
 
 std::expected<buffer<std::byte>, memory_error> non_contiguous_memory::unlock() const {
   if (split_ == nullptr) return std::unexpected(memory_error::wiped);
-  return split_->join();
+  return internal::noting([&] { return split_->join(); });
 }
 
 std::expected<void, memory_error> non_contiguous_memory::refresh(address where) const {
   if (split_ == nullptr) return std::unexpected(memory_error::wiped);
-  return split_->refresh(where);
+  return internal::noting([&] { return split_->refresh(where); });
 }
 
 std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::copy() const {
   if (split_ == nullptr) return std::unexpected(memory_error::wiped);
-  auto made = split_->copy();
+  auto made = internal::noting([&] { return split_->copy(); });
   if (!made) return std::unexpected(made.error());
   return non_contiguous_memory(std::move(*made));
 }

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "boojum/error_note.h"
 #include "boojum/refusing.h"
 #include "boojum/rounds.h"
 
@@ -89,6 +90,7 @@ using internal::passphrase_state;
 using result = std::expected<void, memory_error>;
 
 std::expected<buffer<std::byte>, memory_error> buffer_of(std::span<const char> characters) {
+  if (characters.empty()) return internal::refused_because(memory_error::zero_size, nullptr, "the passphrase is empty");
   return buffer<std::byte>::filled(characters.size(),
                                    [&](std::span<std::byte> out) { std::memcpy(out.data(), characters.data(), out.size()); });
 }
@@ -125,17 +127,21 @@ std::expected<passphrase, memory_error> passphrase::take(buffer<std::byte> typed
 }
 
 std::expected<passphrase, memory_error> passphrase::take(std::span<char> typed, options chosen) {
-  auto whole = buffer_of(typed);
-  if (!whole) return std::unexpected(whole.error());
-  auto made = take(std::move(*whole), chosen);
+  auto made = internal::noting([&]() -> std::expected<passphrase, memory_error> {
+    auto whole = buffer_of(typed);
+    if (!whole) return std::unexpected(whole.error());
+    return take(std::move(*whole), chosen);
+  });
   if (made) lockfast_wipe(typed.data(), typed.size());
   return made;
 }
 
 result passphrase::set(std::span<char> typed) {
-  auto next = prepare(typed);
-  if (!next) return std::unexpected(next.error());
-  return adopt(std::move(*next), typed);
+  return internal::noting([&]() -> result {
+    auto next = prepare(typed);
+    if (!next) return std::unexpected(next.error());
+    return adopt(std::move(*next), typed);
+  });
 }
 
 std::expected<passphrase, memory_error> passphrase::prepare(std::span<const char> typed) const {

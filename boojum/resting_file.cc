@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "boojum/error_note.h"
 #include "boojum/fork.h"
 
 namespace lockfast::internal {
@@ -17,31 +18,31 @@ namespace {
 constexpr std::array<std::byte, 16384> zeros{};
 constexpr int most_names = 16;  // that another process may take before a creation is given up
 
-std::expected<void, memory_error> result_of(platform::error refusal) {
-  if (refusal != 0) return std::unexpected(memory_error::file_system);
-  return {};
-}
-
 }  // namespace
 
 resting_file::resting_file(std::shared_ptr<share_directory> directory, std::uint64_t size)
     : directory_(std::move(directory)), size_(size), generation_(fork_generation()) {}
 
-bool resting_file::open() {
+std::expected<void, memory_error> resting_file::result_of(platform::error refusal, const char* what) const {
+  if (refusal != 0) return refused_by_system(refusal, what, directory_->path().c_str());
+  return {};
+}
+
+platform::error resting_file::open() {
   const platform::error refusal = platform::create_nameless(directory_->opened(), opened_);
-  if (refusal == 0) return true;
-  if (refusal != EOPNOTSUPP) return false;
+  if (refusal != EOPNOTSUPP) return refusal;
+  platform::error taken = 0;
   for (int attempt = 0; attempt < most_names; ++attempt) {
     std::array<std::uint64_t, 2> random{};
     lockfast_random(random.data(), sizeof random);
     std::snprintf(name_.data(), name_.size(), "%s%016llx%016llx", share_prefix, static_cast<unsigned long long>(random[0]),
                   static_cast<unsigned long long>(random[1]));
-    const platform::error taken = platform::create_named(directory_->opened(), name_.data(), opened_);
-    if (taken == 0) return true;
+    taken = platform::create_named(directory_->opened(), name_.data(), opened_);
+    if (taken == 0) return 0;
     if (taken != EEXIST && taken != EAGAIN) break;
   }
   name_[0] = 0;
-  return false;
+  return taken;
 }
 
 std::expected<std::shared_ptr<resting_file>, memory_error> resting_file::create(
@@ -52,7 +53,7 @@ std::expected<std::shared_ptr<resting_file>, memory_error> resting_file::create(
   } catch (const std::bad_alloc&) {
     return std::unexpected(memory_error::refused);
   }
-  if (!made->open()) return std::unexpected(memory_error::file_system);
+  if (auto done = made->result_of(made->open(), "cannot create a file in"); !done) return std::unexpected(done.error());
   if (auto done = made->wipe(0, size); !done) return std::unexpected(done.error());
   if (auto joined = join_rounds(made); !joined) return std::unexpected(joined.error());
   return made;
@@ -72,16 +73,16 @@ bool resting_file::is_ours() const { return opened_ != platform::file::none && g
 std::expected<void, memory_error> resting_file::read(std::uint64_t offset, std::span<std::byte> out) const {
   if (!is_ours()) return std::unexpected(memory_error::unavailable);
   std::uint64_t size = 0;
-  if (platform::size_of(opened_, size) != 0) return std::unexpected(memory_error::file_system);
+  if (auto done = result_of(platform::size_of(opened_, size), "cannot read a file in"); !done) return done;
   if (size != size_) return std::unexpected(memory_error::damaged);
   const platform::error refusal = platform::read_at(opened_, offset, out);
   if (refusal == ENODATA) return std::unexpected(memory_error::damaged);
-  return result_of(refusal);
+  return result_of(refusal, "cannot read a file in");
 }
 
 std::expected<void, memory_error> resting_file::write(std::uint64_t offset, std::span<const std::byte> bytes) {
   if (!is_ours()) return std::unexpected(memory_error::unavailable);
-  return result_of(platform::write_at(opened_, offset, bytes));
+  return result_of(platform::write_at(opened_, offset, bytes), "cannot write a file in");
 }
 
 std::expected<void, memory_error> resting_file::wipe(std::uint64_t offset, std::uint64_t size) {
@@ -90,7 +91,7 @@ std::expected<void, memory_error> resting_file::wipe(std::uint64_t offset, std::
   for (; offset < end; offset += zeros.size()) {
     const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), end - offset));
     const auto refusal = platform::write_at(opened_, offset, std::span(zeros).first(length));
-    if (refusal != 0) return result_of(refusal);
+    if (refusal != 0) return result_of(refusal, "cannot write a file in");
   }
   return {};
 }
@@ -126,7 +127,7 @@ std::expected<void, memory_error> resting_file::wipe() {
     if (first == 0) first = refusal;
   }
   platform::close(std::exchange(opened_, platform::file::none));
-  return result_of(first);
+  return result_of(first, "cannot overwrite and remove a file in");
 }
 
 }  // namespace lockfast::internal

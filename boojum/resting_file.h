@@ -54,7 +54,9 @@ class resting_file final : public at_rest {
 
  private:
   resting_file(std::shared_ptr<share_directory> directory, std::uint64_t size);
-  [[nodiscard]] bool open();
+  [[nodiscard]] platform::error open();
+  // file_system, with a note of what was tried.
+  [[nodiscard]] std::expected<void, memory_error> result_of(platform::error refusal, const char* what) const;
 
   std::shared_ptr<share_directory> directory_;
   std::uint64_t size_;

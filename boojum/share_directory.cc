@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "boojum/error_note.h"
 #include "boojum/fork.h"
 
 namespace lockfast::internal {
@@ -62,7 +63,11 @@ std::mutex& share_directory::held_over_fork() { return known().exclusion; }
 
 std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::open(const std::string& path) {
   std::array<char, platform::path_capacity> by_default{};
-  if (path.empty() && platform::default_directory(by_default) != 0) return std::unexpected(memory_error::file_system);
+  if (path.empty()) {
+    if (const auto refusal = platform::default_directory(by_default); refusal != 0) {
+      return refused_by_system(refusal, "cannot tell the folder for short-lived files", nullptr);
+    }
+  }
   const std::string wanted = path.empty() ? std::string(by_default.data()) : path;
 
   (void)fork_generation();  // registers the handlers that hold the mutex over a fork
@@ -70,12 +75,13 @@ std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::o
   const std::scoped_lock held(all.exclusion);
   std::weak_ptr<share_directory>& slot = all.by_path[wanted];
   std::shared_ptr<share_directory> made(new share_directory);
-  if (platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_) != 0) {
-    return std::unexpected(memory_error::file_system);
+  made->path_ = wanted;
+  if (const auto refusal = platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_); refusal != 0) {
+    return refused_by_system(refusal, "cannot use the folder", wanted.c_str());
   }
   if (auto there = slot.lock(); there != nullptr && platform::same(there->opened_, made->opened_)) return there;
-  if (platform::list(made->opened_, visit, &made->opened_) != 0) {
-    return std::unexpected(memory_error::file_system);
+  if (const auto refusal = platform::list(made->opened_, visit, &made->opened_); refusal != 0) {
+    return refused_by_system(refusal, "cannot list the folder", wanted.c_str());
   }
   slot = made;
   return made;

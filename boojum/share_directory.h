@@ -38,6 +38,8 @@ class share_directory {
   ~share_directory() { platform::close(opened_); }
 
   [[nodiscard]] platform::directory opened() const { return opened_; }
+  // As it was asked for.
+  [[nodiscard]] const std::string& path() const { return path_; }
 
   // Held while a directory is opened and cleaned. A fork takes it before the mutex of the rounds (boojum/rounds.h), so that no
   // child finds it held by a thread that the child does not have.
@@ -47,6 +49,7 @@ class share_directory {
   share_directory() = default;
 
   platform::directory opened_ = platform::directory::none;
+  std::string path_;
 };
 
 }  // namespace lockfast::internal

@@ -8,6 +8,7 @@
 
 #if __has_include(<lockfast/boojum.hpp>)
 #include <lockfast/boojum.hpp>
+#include <lockfast/error_detail.hpp>
 #include <lockfast/passphrase.hpp>
 #include <lockfast/vault.hpp>
 #endif

@@ -26,20 +26,20 @@ enum class memory_error : unsigned char {
 // One sentence without a full stop, for a log.
 [[nodiscard]] constexpr std::string_view message(memory_error error) {
   switch (error) {
-    case memory_error::zero_size: return "a secret has at least one byte";
-    case memory_error::refused: return "the system or the policy gave no memory, lock or access";
-    case memory_error::limit: return "a limit of the library would be exceeded";
+    case memory_error::zero_size: return "a secret needs at least one byte";
+    case memory_error::refused: return "there is no memory, no lock on it, or no access to it";
+    case memory_error::limit: return "a size, a count or a cost is out of its range";
     case memory_error::file_system: return "a file could not be created, read, written or synced";
-    case memory_error::damaged: return "what was stored has been changed";
+    case memory_error::damaged: return "the stored bytes were changed, or are not what was expected";
     case memory_error::wiped: return "the secret was wiped or moved away";
     case memory_error::not_found: return "there is no such record or file";
-    case memory_error::wrong_passphrase: return "the passphrase does not open it";
-    case memory_error::busy: return "the secret is being read or written";
-    case memory_error::unavailable: return "the secret stayed with the parent process";
-    case memory_error::expired: return "the secret was idle for too long and was wiped";
-    case memory_error::unsupported: return "the system or the cipher library cannot do it";
+    case memory_error::wrong_passphrase: return "the passphrase is wrong, or the header of the file was changed";
+    case memory_error::busy: return "another thread or process uses it now";
+    case memory_error::unavailable: return "the secret is not in this process: it stayed with the parent";
+    case memory_error::expired: return "the secret was not used for too long and was wiped";
+    case memory_error::unsupported: return "this system, this libcrypto or this version of the library cannot do it";
     case memory_error::cancelled: return "the caller stopped it";
-    case memory_error::outdated: return "it is older than the caller accepts";
+    case memory_error::outdated: return "the file has fewer saves than the caller accepts";
   }
   return "no such error";
 }

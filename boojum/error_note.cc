@@ -1,0 +1,91 @@
+// error_note.cc - the note of each thread, and the words for the system's refusals.
+#include "boojum/error_note.h"
+
+#include <lockfast/error_detail.hpp>
+#include <lockfast/lockfast.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+
+namespace lockfast {
+namespace {
+
+constinit thread_local error_detail the_note;
+
+// Not strerror, which is neither safe in threads everywhere nor says what helps.
+const char* words_of(int number) {
+  switch (number) {
+    case ENOENT: return "there is no such file or folder";
+    case EACCES: return "this user has no right to do it";
+    case EPERM: return "it belongs to another user, or others may enter it: use a folder of mode 0700 of your own";
+    case ENOSPC: return "the disk is full";
+    case EDQUOT: return "this user's share of the disk is used up";
+    case EFBIG: return "the limit on the size of files is too low (ulimit -f)";
+    case EROFS: return "the file system is read-only";
+    case ELOOP: return "it is a symbolic link, which is not followed";
+    case ENOTDIR: return "it is a symbolic link, or a part of the path is not a folder";
+    case EINVAL: return "it is not an ordinary file";
+    case EISDIR: return "it is a folder";
+    case EMFILE: return "this process has too many files open (ulimit -n)";
+    case ENFILE: return "the system has too many files open";
+    case EBADF: return "the program closed the file while the library used it";
+    case ENAMETOOLONG: return "the path is too long";
+    case ENODATA: return "the file ends too early";
+    case EIO: return "the disk failed";
+    default: return "the system refused it";
+  }
+}
+
+}  // namespace
+
+error_detail error_detail::last() noexcept { return the_note; }
+
+void error_detail::note(memory_error reason, int number, const char* text) noexcept {
+  reason_ = reason;
+  number_ = number;
+  (void)std::snprintf(text_, sizeof text_, "%s", text);
+}
+
+namespace internal {
+
+std::unexpected<memory_error> refused_by_system(int number, const char* what, const char* where, memory_error reason) {
+  if (!the_note.noted()) {
+    char text[error_detail::text_capacity];
+    // The path is what is cut, where it is too long for all.
+    (void)std::snprintf(text, sizeof text, "%s%s%.300s: %s (errno %d)", what, where == nullptr ? "" : " ",
+                        where == nullptr ? "" : where, words_of(number), number);
+    the_note.note(reason, number, text);
+  }
+  return std::unexpected(reason);
+}
+
+std::unexpected<memory_error> refused_because(memory_error reason, const char* where, const char* text) {
+  if (!the_note.noted()) {
+    char whole[error_detail::text_capacity];
+    (void)std::snprintf(whole, sizeof whole, "%.300s%s%s", where == nullptr ? "" : where, where == nullptr ? "" : ": ", text);
+    the_note.note(reason, 0, whole);
+  }
+  return std::unexpected(reason);
+}
+
+void forget_note() { the_note = error_detail(); }
+
+void complete_note(memory_error reason) {
+  if (the_note.noted() && the_note.reason() == reason) return;
+  char text[error_detail::text_capacity];
+  struct lockfast_statistics now = {};
+  if (reason == memory_error::refused) ::lockfast_statistics(&now);
+  if (reason == memory_error::refused && now.lock_limit != SIZE_MAX) {
+    (void)std::snprintf(text, sizeof text,
+                        "no memory, or no lock on it: of %zu bytes that this process may lock (ulimit -l) the library has %zu",
+                        now.lock_limit, now.bytes_locked);
+  } else {
+    const std::string_view words = message(reason);
+    (void)std::snprintf(text, sizeof text, "%.*s", static_cast<int>(words.size()), words.data());
+  }
+  the_note.note(reason, reason == memory_error::refused ? ENOMEM : 0, text);
+}
+
+}  // namespace internal
+}  // namespace lockfast
