@@ -33,6 +33,8 @@
 
 namespace lockfast::internal {
 
+class plain_room;
+
 using vault_identity = std::array<std::byte, 16>;
 
 class vault_state {
@@ -117,10 +119,15 @@ class vault_state {
  private:
   friend class vault_list;
 
+  [[nodiscard]] bool rekey_is_due() const;
   void rekey_when_due();
+  [[nodiscard]] std::expected<bool, memory_error> rekey_some();
+  void rekey_again_in(std::chrono::steady_clock::duration time);
+  [[nodiscard]] std::expected<void, memory_error> begin_rekey();
   [[nodiscard]] std::expected<void, memory_error> rekey_within_gate();
   [[nodiscard]] std::expected<bool, memory_error> rekey_shards(session& with);
   [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
+  [[nodiscard]] std::expected<bool, memory_error> rekey_record(const location& where, session& with, plain_room& plain);
   [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
   [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
                                                                    const record_state& found, session& with);
@@ -128,7 +135,16 @@ class vault_state {
                                                                 vault::views& out);
   void drop_hot(vault::id which) { hot_.drop(which.value()); }
 
+  // Who has closed the gate changes these.
+  struct rekey_progress {
+    location next = {0, {0, 0}};              // the first record that may be left under the old key; past the last shard: none
+    std::chrono::steady_clock::duration pause{0};  // after the latest refusal
+  };
+
   const std::chrono::seconds most_key_age_;
+  rekey_progress rekey_progress_;
+  std::atomic<bool> rekey_goes_on_ = false;
+  std::atomic<std::chrono::steady_clock::rep> rekey_not_before_ = 0;
   vault_identity identity_;
   std::atomic<std::uint64_t> saves_;
   std::atomic<std::uint32_t> turn_ = 0;  // of the shards, for new records

@@ -82,8 +82,8 @@ class LOCKFAST_API vault {
 
   struct options {
     std::size_t hot_records = 16;  // how many opened records stay at hand; 0 for none
-    // The first call that opens the key after this long, 100 years at most, seals every record anew, unless a change is under
-    // way; 0 for never.
+    // After this long, 100 years at most, the calls that open the key seal every record anew, some records with each call. A
+    // step that is refused is tried again after a pause of 1 s, which doubles up to 1 h. 0 for never.
     std::chrono::seconds key_age = std::chrono::hours(24);
   };
 

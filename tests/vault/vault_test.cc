@@ -302,3 +302,25 @@ TEST_CASE("a re-key leaves no opened record that no call finds any more") {
   CHECK(isolated() == at_rest);
   for (std::uint64_t seed = 0; seed < hot; ++seed) CHECK(holds(records, ids[seed], traced(seed)));
 }
+
+TEST_CASE("a re-key that is due is carried by many calls, some records with each") {
+  vault records(vault::options{.hot_records = 0, .key_age = std::chrono::seconds(1)});
+  constexpr std::size_t count = 20000;
+  std::vector<vault::id> ids(count);
+  const std::byte secret{7};
+  const std::vector<std::span<const std::byte>> secrets(count, {&secret, 1});
+  REQUIRE(records.insert(secrets, ids).has_value());
+  while (records.key_age() < std::chrono::seconds(1)) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::size_t calls = 0;
+  while (records.key_age() >= std::chrono::seconds(1) && calls < count) {
+    const auto view = records.open(ids[calls * 7 % count]);
+    REQUIRE(view.has_value());
+    CHECK(*view->data() == secret);
+    ++calls;
+  }
+  CHECK(calls > 100);
+  CHECK(calls < 1000);
+  CHECK(records.use(ids, [&](vault::spans all) {
+    return std::ranges::all_of(all, [&](auto each) { return each.size() == 1 && each[0] == secret; });
+  }) == true);
+}

@@ -5,10 +5,12 @@
 #include <unistd.h>
 #include <lockfast/boojum.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "boojum/vault_disk.h"
@@ -222,4 +224,24 @@ TEST_CASE("a load that is refused leaves nothing, and the file") {
               loaded = nullptr;
               return whole && on.is_as_it_was() && load_vault(path, key_from(), {}).has_value();
             }) >= 5);
+}
+
+TEST_CASE("a re-key that was refused is not tried by every call that follows, and is done once when it can be") {
+  constexpr std::chrono::seconds age(1);
+  vault_state records(vault::options{.hot_records = 0, .key_age = age});
+  const auto id = inserted(records, traced(1));
+  const auto wait = [](auto time) { std::this_thread::sleep_for(time); };
+  while (records.key_age() < age) wait(std::chrono::milliseconds(20));
+  short_heap::refuse_nth(1);
+  (void)records.open(id);
+  const bool refused = short_heap::refused();
+  short_heap::refuse_nth(0);
+  REQUIRE(refused);
+  for (int call = 0; call < 5; ++call) {
+    CHECK(holds(records, id, traced(1)));
+    CHECK(records.key_age() >= age);
+  }
+  wait(std::chrono::milliseconds(1100));
+  CHECK(holds(records, id, traced(1)));
+  CHECK(records.key_age() < age);
 }
