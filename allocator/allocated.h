@@ -22,6 +22,10 @@ struct allocated {
   return refusal == ENOMEM || refusal == EAGAIN || refusal == EPERM;
 }
 
+// Why idle pages are given back: because the program asked for that, or at a shortage, for which quarantine does not end under
+// quarantine=hold.
+enum class trimming : unsigned char { asked, shortage };
+
 }  // namespace lockfast::internal
 
 #endif

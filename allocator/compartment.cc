@@ -173,7 +173,7 @@ bool compartment::take_slot(slot_ref& out, std::size_t size, slab_list::growth a
   if (size > size_class::most_capacity) return lists_[size_class::count].take_single(out, size, allowed, refusal);
   slab_list& list = lists_[size_class::of(size)];
   if (list.take(&out, 1, allowed, refusal) == 1) return true;
-  if (!is_shortage(refusal) || !end_rest()) return false;
+  if (!is_shortage(refusal) || family().chosen().quarantine_holds || !end_rest()) return false;
   platform::error nothing_rested = 0;
   return list.take(&out, 1, slab_list::growth::none, nothing_rested) == 1;
 }

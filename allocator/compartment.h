@@ -13,7 +13,7 @@
 //   2. A destroyed compartment holds no secret and no page. Its record serves a later one, the record that has waited longest
 //      first, under another epoch: a handle names a record and the epoch that it was given in.
 //   3. A freed slot rests before it is used again: the last 16 of the compartment, or as many as have 16 KiB, but one at least.
-//      At a shortage the rest ends.
+//      At a shortage the rest ends, unless quarantine=hold.
 //   4. Order of mutexes: registry, a compartment's, a list's.
 //
 // Threads: everything, from any thread.
@@ -78,7 +78,7 @@ class compartment {
   // ---- Of all compartments ----
 
   [[nodiscard]] static std::size_t audit();
-  static std::size_t trim();
+  static std::size_t trim(trimming why);
   static void renew_locks();
   // Gives up what this thread holds open, at its end.
   static void close_at_exit();

@@ -105,13 +105,13 @@ std::size_t compartment::audit() {
   return damaged;
 }
 
-std::size_t compartment::trim() {
+std::size_t compartment::trim(trimming why) {
   std::size_t bytes = 0;
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
     if (!one->exists()) continue;
     bytes += one->while_writable([&] {
       std::size_t given = 0;
-      one->end_rest();
+      if (why == trimming::asked || !one->family().chosen().quarantine_holds) one->end_rest();
       for (slab_list& list : one->lists_) given += list.trim();
       return given;
     });

@@ -90,6 +90,8 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
     if (!list->any_ready()) {
       slot_ref batch[front_list::most_depth / 2];
       const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
+      // What rests here would end its quarantine.
+      if (taken == 0 && policy_.quarantine_holds) return false;
       for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
       if (list->is_empty()) return false;
     }
@@ -163,23 +165,24 @@ void grouped::keep(slot_ref freed) {
   list->rest(freed);
 }
 
-void grouped::drain(front_list& drained) {
-  while (!drained.is_empty()) {
+void grouped::drain(front_list& drained, rest of_resting) {
+  const auto any = [&] { return of_resting == rest::ends ? !drained.is_empty() : drained.any_ready(); };
+  while (any()) {
     slot_ref given[front_list::most_depth / 4];
     std::size_t count = 0;
-    while (count < std::size(given) && !drained.is_empty()) given[count++] = drained.take_oldest();
+    while (count < std::size(given) && any()) given[count++] = drained.take_oldest();
     give_back(given, count);
   }
 }
 
-void grouped::drain(front& drained) {
-  for (std::size_t index = 0; index < size_class::count; ++index) drain(drained.list(index));
+void grouped::drain(front& drained, rest of_resting) {
+  for (std::size_t index = 0; index < size_class::count; ++index) drain(drained.list(index), of_resting);
 }
 
 void grouped::drain_at_exit() {
   front*& mine = platform::of_thread(thread_fronts)[family_];
   if (mine == &no_front) return;
-  drain(*mine);
+  drain(*mine, rest::ends);
   const scoped_lock held(fronts_exclusion_);
   mine->next_unused = unused_fronts_;
   unused_fronts_ = mine;
@@ -220,19 +223,20 @@ std::size_t grouped::audit() {
 }
 
 void grouped::renew_locks() {
-  drain(*platform::of_thread(thread_fronts)[family_]);
+  drain(*platform::of_thread(thread_fronts)[family_], rest::ends);
   for (auto& arena : lists_) {
     for (slab_list& list : arena) list.renew_locks();
   }
 }
 
-std::size_t grouped::trim() {
-  drain(*platform::of_thread(thread_fronts)[family_]);
+std::size_t grouped::trim(trimming why) {
+  const bool holds = why == trimming::shortage && policy_.quarantine_holds;
+  drain(*platform::of_thread(thread_fronts)[family_], holds ? rest::stays : rest::ends);
   std::size_t bytes = 0;
   for (auto& arena : lists_) {
     for (slab_list& list : arena) bytes += list.trim();
   }
-  return bytes + space_.release_vacant_regions();
+  return bytes + space_.release_vacant_regions(holds ? slab_space::rest_of_singles::stays : slab_space::rest_of_singles::ends);
 }
 
 void grouped::add_to(struct lockfast_statistics& out) {

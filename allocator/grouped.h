@@ -40,12 +40,13 @@ class grouped {
   struct policy {
     platform::fork_policy fork = platform::fork_policy::absent;
     breach_signal signal = breach_signal::abort;
-    bool lock_required = false;              // by the policy
-    bool fronts = false;                     // whether threads may have them
-    std::size_t front_bytes = 0;             // of each size class, that a thread may keep
+    bool lock_required = false;   // by the policy
+    bool fronts = false;          // whether threads may have them
+    std::size_t front_bytes = 0;  // of each size class, that a thread may keep
     // A secret lies at a multiple of the largest power of two that divides its size, up to this.
     std::size_t natural_alignment = slab::alignment;
     platform::error hide_error = ECANCELED;  // why no secret of this family is to be hidden, or 0
+    bool quarantine_holds = false;           // at a shortage
   };
 
   // family is the index of its fronts.
@@ -88,7 +89,7 @@ class grouped {
   // How many live secrets of the arenas are damaged.
   [[nodiscard]] std::size_t audit();
   // Gives back what this thread keeps at hand, then every empty slab; how many bytes.
-  std::size_t trim();
+  std::size_t trim(trimming why);
   void add_to(struct lockfast_statistics& out);
   // Where something took the locks off: locks the arenas' slabs again.
   void renew_locks();
@@ -136,8 +137,10 @@ class grouped {
   // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
   [[nodiscard]] static slab* slab_near(front& mine, const std::byte* secret);
   static void give_back(const slot_ref* freed, std::size_t count);
-  static void drain(front_list& drained);
-  static void drain(front& drained);
+  // Gives a front's slots back to their lists, those that rest too, or not.
+  enum class rest : std::uint8_t { ends, stays };
+  static void drain(front_list& drained, rest of_resting);
+  static void drain(front& drained, rest of_resting);
 
   const std::uint8_t family_;
   policy policy_ = {};

@@ -76,8 +76,10 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   span* made = attempt(take_place(page_count, exact, refusal), always);
   if (made == nullptr && is_shortage(refusal)) {
     // What others keep idle cures a shortage: first a place of this size, then the pages of all.
-    if (exact && page_count <= small_pages) made = attempt({lists_[page_count - 1].take_any_idle(), true}, always);
-    if (made == nullptr && trim() != 0) made = attempt(take_place(page_count, exact, refusal), always);
+    if (exact && page_count <= small_pages && !policy_.quarantine_holds) {
+      made = attempt({lists_[page_count - 1].take_any_idle(), true}, always);
+    }
+    if (made == nullptr && trim(trimming::shortage) != 0) made = attempt(take_place(page_count, exact, refusal), always);
   }
   if (made == nullptr && policy_.lock == if_possible) made = attempt(take_place(page_count, exact, refusal), if_possible);
   if (made != nullptr) fill(made->address(), value, size);

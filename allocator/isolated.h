@@ -42,6 +42,7 @@ class isolated_arena {
     platform::error hide_error;  // why no secret of this arena is to be hidden, or 0
     // From how many maps on, in all arenas, new regions have guard markers; SIZE_MAX where they are not to be had.
     std::size_t marked_from_maps = SIZE_MAX;
+    bool quarantine_holds = false;  // at a shortage
   };
 
   constexpr isolated_arena() = default;
@@ -60,12 +61,12 @@ class isolated_arena {
   [[nodiscard]] platform::error protect(const std::byte* secret, span& at, platform::access to);  // breach
   [[nodiscard]] platform::error check(const std::byte* secret, span& at);                         // EINVAL, EFAULT if damaged
   [[nodiscard]] platform::error describe(const std::byte* secret, span& at, account by, lockfast_receipt& receipt);  // EINVAL
-  [[nodiscard]] allocated reallocate(const std::byte* secret, span& at, std::size_t size);               // breach
+  [[nodiscard]] allocated reallocate(const std::byte* secret, span& at, std::size_t size);                           // breach
 
   // How many live secrets are damaged.
   [[nodiscard]] std::size_t audit();
   // Gives idle pages back; how many bytes.
-  std::size_t trim();
+  std::size_t trim(trimming why = trimming::asked);
   void add_to(struct lockfast_statistics& out);
   // Where something took the locks off: gives idle pages back, and locks those of live secrets again.
   void renew_locks();

@@ -226,7 +226,8 @@ void isolated_arena::release_vacant_regions() {
   }
 }
 
-std::size_t isolated_arena::trim() {
+std::size_t isolated_arena::trim(trimming why) {
+  const bool holds = why == trimming::shortage && policy_.quarantine_holds;
   std::size_t bytes = 0;
   // What was kept before may go now; what is not, comes back to its list.
   const auto retire_kept = [&](auto take) {
@@ -243,15 +244,19 @@ std::size_t isolated_arena::trim() {
   };
   for (span_list& list : lists_) {
     retire_kept([&] { return list.take_kept(); });
-    for (span* idle = list.take_any_idle(); idle != nullptr; idle = list.take_any_idle()) bytes += retire(*idle);
+    const auto take_idle = [&] { return holds ? list.take_ready() : list.take_any_idle(); };
+    for (span* idle = take_idle(); idle != nullptr; idle = take_idle()) bytes += retire(*idle);
   }
   retire_kept([&] { return take_kept_large(); });
   for (;;) {
     span_region* kept = nullptr;
     {
       const scoped_lock held(growth_);
-      if (large_idle_count_ == 0) break;
-      kept = large_idle_[--large_idle_count_];
+      // The last to be freed is in quarantine.
+      if (large_idle_count_ <= (holds ? 1 : 0)) break;
+      kept = large_idle_[0];
+      --large_idle_count_;
+      for (std::size_t later = 0; later < large_idle_count_; ++later) large_idle_[later] = large_idle_[later + 1];
       large_idle_pages_ -= kept->begin()->run_size() / platform::page_size();
       kept->begin()->set(span::state::busy);
     }

@@ -1,6 +1,7 @@
 // options.cc - the keys and values, in one table.
 #include "allocator/options.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <string_view>
@@ -33,6 +34,8 @@ constexpr setting settings[] = {
     {"notice", "stderr", [](lockfast_options& to) { to.notice = LOCKFAST_NOTICE_STDERR; }},
     {"crash", "none", [](lockfast_options& to) { to.crash = LOCKFAST_CRASH_NONE; }},
     {"crash", "wipe", [](lockfast_options& to) { to.crash = LOCKFAST_CRASH_WIPE; }},
+    {"quarantine", "yield", [](lockfast_options& to) { to.quarantine = LOCKFAST_QUARANTINE_YIELD; }},
+    {"quarantine", "hold", [](lockfast_options& to) { to.quarantine = LOCKFAST_QUARANTINE_HOLD; }},
 };
 
 constexpr std::size_t setting_count = std::size(settings);
@@ -75,7 +78,9 @@ bool valid(const lockfast_options& options) {
   return options.lock <= LOCKFAST_LOCK_PREFERRED && options.hidden <= LOCKFAST_HIDDEN_OFF &&
          options.fork <= LOCKFAST_FORK_ABSENT && options.freed <= LOCKFAST_FREED_RECYCLE &&
          options.placement <= LOCKFAST_PLACEMENT_GROUPED && options.crash <= LOCKFAST_CRASH_WIPE &&
-         options.native_placement <= LOCKFAST_PLACEMENT_GROUPED && options.notice <= LOCKFAST_NOTICE_STDERR;
+         options.native_placement <= LOCKFAST_PLACEMENT_GROUPED && options.notice <= LOCKFAST_NOTICE_STDERR &&
+         options.quarantine <= LOCKFAST_QUARANTINE_HOLD && options.environment <= LOCKFAST_ENVIRONMENT_IGNORED &&
+         std::all_of(std::begin(options.reserved), std::end(options.reserved), [](int one) { return one == 0; });
 }
 
 void options_fault::add(std::span<const char> words) {
@@ -135,6 +140,8 @@ lockfast_options merged(lockfast_options options, const lockfast_options& fallba
   if (options.crash == LOCKFAST_CRASH_DEFAULT) options.crash = fallback.crash;
   if (options.native_placement == LOCKFAST_PLACEMENT_DEFAULT) options.native_placement = fallback.native_placement;
   if (options.notice == LOCKFAST_NOTICE_DEFAULT) options.notice = fallback.notice;
+  if (options.quarantine == LOCKFAST_QUARANTINE_DEFAULT) options.quarantine = fallback.quarantine;
+  if (options.environment == LOCKFAST_ENVIRONMENT_DEFAULT) options.environment = fallback.environment;
   return options;
 }
 

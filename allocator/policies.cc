@@ -61,13 +61,15 @@ policies policies_of(const lockfast_options& options, breach_signal signal, std:
                           .large_idle_pages = idle_pages() / 2,
                           .signal = signal,
                           .hide_error = hide_error,
-                          .marked_from_maps = marked_from_maps(fork)},
+                          .marked_from_maps = marked_from_maps(fork),
+                          .quarantine_holds = options.quarantine == LOCKFAST_QUARANTINE_HOLD},
           .of_grouped = {.fork = fork,
                          .signal = signal,
                          .lock_required = lock_required,
                          .fronts = threads_end,
                          .front_bytes = front_bytes(),
-                         .hide_error = hide_error}};
+                         .hide_error = hide_error,
+                         .quarantine_holds = options.quarantine == LOCKFAST_QUARANTINE_HOLD}};
 }
 
 }  // namespace lockfast::internal

@@ -29,7 +29,10 @@ constexpr lockfast_options native_defaults = {.lock = LOCKFAST_LOCK_REQUIRED,
                                               .placement = LOCKFAST_PLACEMENT_ISOLATED,
                                               .crash = LOCKFAST_CRASH_NONE,
                                               .native_placement = LOCKFAST_PLACEMENT_GROUPED,
-                                              .notice = LOCKFAST_NOTICE_NONE};
+                                              .notice = LOCKFAST_NOTICE_NONE,
+                                              .quarantine = LOCKFAST_QUARANTINE_YIELD,
+                                              .environment = LOCKFAST_ENVIRONMENT_READ,
+                                              .reserved = {}};
 constexpr lockfast_options drop_in_defaults = [] {
   lockfast_options options = native_defaults;
   options.lock = LOCKFAST_LOCK_PREFERRED;
@@ -70,7 +73,8 @@ platform::error pool::configure(const lockfast_options& asked) {
 lockfast_options pool::policy() const {
   lockfast_options from_environment = {};
   options_fault fault;
-  if (!parse(platform::options_variable(), from_environment, fault)) {
+  const bool reads = configured.environment != LOCKFAST_ENVIRONMENT_IGNORED;
+  if (!parse(reads ? platform::options_variable() : nullptr, from_environment, fault)) {
     end_process(breach::bad_options, fault.text(), breach_signal::abort);
   }
   return merged(merged(configured, from_environment), defaults_);
@@ -91,7 +95,7 @@ platform::error pool::claim(void* address, std::size_t length, ledger::out_of_du
   }
   const auto refusal = ledger::of_process().claim(address, length, wanted);
   // The lock budget that idle pages hold may be all that is missing.
-  if ((refusal != ENOMEM && refusal != EAGAIN) || trim() == 0) return refusal;
+  if ((refusal != ENOMEM && refusal != EAGAIN) || trim(trimming::shortage) == 0) return refusal;
   return ledger::of_process().claim(address, length, wanted);
 }
 
@@ -108,7 +112,8 @@ void pool::start() {
   for (isolated_arena& arena : isolated_) arena.start(chosen.of_isolated);
   grouped_.start(chosen.of_grouped);
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {
-    if (platform::on_fatal_signal({wipe_on_crash, show_wiped, close_shown}) != 0) end_process(breach::no_crash_handler, signal_);
+    if (platform::on_fatal_signal({wipe_on_crash, show_wiped, close_shown}) != 0)
+      end_process(breach::no_crash_handler, signal_);
     crash_handled = true;
   }
   groups_at_once_ = options_.placement == LOCKFAST_PLACEMENT_GROUPED && options_.notice == LOCKFAST_NOTICE_NONE;
@@ -135,7 +140,8 @@ void pool::on_thread_exit() {
 template <class Attempt>
 allocated pool::insist(Attempt attempt) const {
   allocated made = attempt(slab_list::growth::locked);
-  if (made.address == nullptr && is_shortage(made.refusal) && trim() != 0) made = attempt(slab_list::growth::locked);
+  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0)
+    made = attempt(slab_list::growth::locked);
   if (made.address == nullptr && is_shortage(made.refusal) && options_.lock == LOCKFAST_LOCK_PREFERRED) {
     made = attempt(slab_list::growth::if_possible);
   }
@@ -150,7 +156,7 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
   isolated_arena& arena = isolated_[arena_of_thread()];
   allocated made = arena.allocate(size, alignment, value);
   // The arena has given up what it keeps idle itself; the others may do.
-  if (made.address == nullptr && trim() != 0) made = arena.allocate(size, alignment, value);
+  if (made.address == nullptr && trim(trimming::shortage) != 0) made = arena.allocate(size, alignment, value);
   if (lock_watch::lost()) [[unlikely]]
     renew_locks();
   return made;
@@ -267,7 +273,8 @@ void* pool::reallocate(void* secret, std::size_t size) {
   if (size > isolated_arena::most_size) return refuse(ENOMEM);
   isolated_arena& arena = at.home.owner();
   auto moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
-  if (moved.address == nullptr && trim() != 0) moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
+  if (moved.address == nullptr && trim(trimming::shortage) != 0)
+    moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
   return given(moved);
 }
 
@@ -351,11 +358,11 @@ std::size_t pool::audit() {
   return damaged;
 }
 
-std::size_t pool::trim() {
+std::size_t pool::trim(trimming why) {
   std::size_t bytes = 0;
-  for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(); });
-  bytes += compartment::trim();
-  for (pool* const one : every_pool) bytes += one->grouped_.trim();
+  for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(why); });
+  bytes += compartment::trim(why);
+  for (pool* const one : every_pool) bytes += one->grouped_.trim(why);
   return bytes;
 }
 

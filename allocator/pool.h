@@ -97,7 +97,7 @@ class pool {
   // ---- Of every pool ----
 
   [[nodiscard]] static std::size_t audit();
-  static std::size_t trim();
+  static std::size_t trim(trimming why);
   static void statistics(struct lockfast_statistics& out);
   // Where something took the locks off: takes them again.
   static void renew_locks();

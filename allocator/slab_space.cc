@@ -161,10 +161,10 @@ void slab_space::release(slab_region& vacant, kind which) {
   empty_[which] = &vacant;
 }
 
-std::size_t slab_space::release_vacant_regions() {
+std::size_t slab_space::release_vacant_regions(rest_of_singles of_resting) {
   const scoped_lock held(growth_);
   std::size_t rested = 0;
-  for (; resting_count_ != 0; end_oldest_rest()) rested += resting_[0]->size();
+  for (; of_resting == rest_of_singles::ends && resting_count_ != 0; end_oldest_rest()) rested += resting_[0]->size();
   for (const kind which : {small, medium}) {
     for (slab** link = &closed_[which]; *link != nullptr;) {
       if ((*link)->home.taken_count == 0) {

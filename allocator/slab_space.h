@@ -29,8 +29,9 @@ class slab_space {
   // Takes back a closed slab.
   void put(slab& closed);
 
-  // Releases the regions of which nothing is in use; how many bytes of address space those have that rested.
-  std::size_t release_vacant_regions();
+  // Releases the regions of which nothing is in use, those that rest too, or not; how many bytes of address space those have.
+  enum class rest_of_singles : unsigned char { ends, stays };
+  std::size_t release_vacant_regions(rest_of_singles of_resting);
 
   // Calls act(const slab&) for each that has been somebody's, while none is taken or put.
   template <class Do>

@@ -226,6 +226,19 @@ enum lockfast_notice {
                             error, once for each protection */
 };
 
+enum lockfast_quarantine {
+  LOCKFAST_QUARANTINE_DEFAULT,
+  LOCKFAST_QUARANTINE_YIELD, /* the default: at a shortage a freed place may be used again at once */
+  LOCKFAST_QUARANTINE_HOLD   /* a freed place rests until others were freed after it, or until lockfast_trim; a request that
+                                would need it is refused */
+};
+
+enum lockfast_environment {
+  LOCKFAST_ENVIRONMENT_DEFAULT,
+  LOCKFAST_ENVIRONMENT_READ,   /* the default: LOCKFAST_OPTIONS sets what the program leaves open */
+  LOCKFAST_ENVIRONMENT_IGNORED /* LOCKFAST_OPTIONS is not read */
+};
+
 struct lockfast_options {
   enum lockfast_lock lock;
   enum lockfast_hidden hidden;
@@ -235,11 +248,14 @@ struct lockfast_options {
   enum lockfast_crash crash;
   enum lockfast_drop_in_placement native_placement; /* of lockfast_malloc, _calloc, _aligned_alloc; grouped */
   enum lockfast_notice notice;                      /* of sodium_malloc and sodium_mprotect_*; none */
+  enum lockfast_quarantine quarantine;              /* yield */
+  enum lockfast_environment environment;            /* set by the program alone: LOCKFAST_OPTIONS has no such key */
+  int reserved[8];                                  /* must be 0 */
 };
 
 /* Sets the policy, before the first use. What it leaves at 0 comes from the environment variable LOCKFAST_OPTIONS
  * ("lock=preferred,freed=recycle"; not read in set-uid programs), else from the defaults. Refusals: EBUSY - an
- * allocation has been asked for already; EINVAL - a value outside its enum. */
+ * allocation has been asked for already; EINVAL - a value outside its enum, or a reserved one that is not 0. */
 LOCKFAST_API int lockfast_configure(const struct lockfast_options *options);
 
 /* Wipes every secret of every pool, whatever its access; the secrets stay allocated. Async-signal-safe. */

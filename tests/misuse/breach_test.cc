@@ -154,7 +154,9 @@ TEST_CASE("a write to a freed secret is found when its pages are used again") {
 TEST_CASE("options that nobody knows, or that come twice, end the process at the first use, and the line says which") {
   constexpr const char* lines[][2] = {
       {"lock=always", "an unknown key or value: 'lock=always'; values of lock: required, preferred"},
-      {"colour=red", "an unknown key or value: 'colour=red'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash"},
+      {"colour=red",
+       "an unknown key or value: 'colour=red'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash, "
+       "quarantine"},
       {"lock=required,freed", "an unknown key or value: 'freed'; values of freed: trap, recycle"},
       {"freed=trap,freed=recycle", "a key twice: 'freed'"}};
   for (const auto& [text, fault] : lines) {

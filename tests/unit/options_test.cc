@@ -29,7 +29,9 @@ std::string fault_of(const char* text) {
 
 TEST_CASE("every key takes its values") {
   lockfast_options options = {};
-  REQUIRE(parse("lock=preferred,hidden=off,fork=wipe,freed=recycle,placement=grouped,crash=wipe,native_placement=isolated,notice=stderr", options));
+  REQUIRE(parse("lock=preferred,hidden=off,fork=wipe,freed=recycle,placement=grouped,crash=wipe,native_placement=isolated,"
+                "notice=stderr,quarantine=hold",
+                options));
   CHECK(options.lock == LOCKFAST_LOCK_PREFERRED);
   CHECK(options.hidden == LOCKFAST_HIDDEN_OFF);
   CHECK(options.fork == LOCKFAST_FORK_WIPE);
@@ -38,7 +40,10 @@ TEST_CASE("every key takes its values") {
   CHECK(options.crash == LOCKFAST_CRASH_WIPE);
   CHECK(options.native_placement == LOCKFAST_PLACEMENT_ISOLATED);
   CHECK(options.notice == LOCKFAST_NOTICE_STDERR);
-  REQUIRE(parse("lock=required,hidden=auto,fork=absent,freed=trap,placement=isolated,crash=none,native_placement=grouped,notice=none", options));
+  CHECK(options.quarantine == LOCKFAST_QUARANTINE_HOLD);
+  REQUIRE(parse("lock=required,hidden=auto,fork=absent,freed=trap,placement=isolated,crash=none,native_placement=grouped,"
+                "notice=none,quarantine=yield",
+                options));
   CHECK(options.lock == LOCKFAST_LOCK_REQUIRED);
   CHECK(options.hidden == LOCKFAST_HIDDEN_AUTO);
   CHECK(options.fork == LOCKFAST_FORK_ABSENT);
@@ -47,6 +52,7 @@ TEST_CASE("every key takes its values") {
   CHECK(options.crash == LOCKFAST_CRASH_NONE);
   CHECK(options.native_placement == LOCKFAST_PLACEMENT_GROUPED);
   CHECK(options.notice == LOCKFAST_NOTICE_NONE);
+  CHECK(options.quarantine == LOCKFAST_QUARANTINE_YIELD);
 }
 
 TEST_CASE("nothing, and an empty string, say nothing") {
@@ -75,11 +81,12 @@ TEST_CASE("a refusal names the pair, and what may stand there") {
   CHECK(fault_of("lock=always") == "an unknown key or value: 'lock=always'; values of lock: required, preferred");
   CHECK(fault_of("lock=required,hidden") == "an unknown key or value: 'hidden'; values of hidden: auto, on, off");
   CHECK(fault_of("lock=required, freed=trap") ==
-        "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash");
+        "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash, "
+        "quarantine");
   CHECK(fault_of("\x1b[31m=\n,lock=required").starts_with("an unknown key or value: '?[31m=?'; keys: "));
   const std::string long_word(1000, 'x');
   CHECK(fault_of(long_word.c_str()).starts_with("an unknown key or value: '" + std::string(40, 'x') + "...'; keys: lock, "));
-  CHECK(fault_of(long_word.c_str()).ends_with("crash"));
+  CHECK(fault_of(long_word.c_str()).ends_with("quarantine"));
 }
 
 TEST_CASE("a field that is set keeps its value, one that is not takes the fallback's") {
