@@ -10,12 +10,11 @@
 #include "boojum/error_note.h"
 #include "boojum/refusing.h"
 #include "boojum/rounds.h"
+#include "platform/thread.h"
 
 namespace lockfast {
 namespace internal {
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 // The longest of clocks' arithmetic is not far beyond it.
 constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);
@@ -28,31 +27,38 @@ class passphrase_state final : public at_rest {
   using options = passphrase::options;
   using held = std::shared_ptr<const non_contiguous_memory>;
 
-  passphrase_state(const options& chosen, held secret)
-      : chosen_{.idle_expiry = std::min(chosen.idle_expiry, longest_expiry), .prekey = chosen.prekey},
-        secret_(std::move(secret)) {}
+  passphrase_state(options chosen, held secret) : chosen_(std::move(chosen)), secret_(std::move(secret)) {
+    chosen_.idle_expiry = std::min(chosen_.idle_expiry, longest_expiry);
+    chosen_.lifetime = std::min(chosen_.lifetime, longest_expiry);
+  }
 
   [[nodiscard]] const options& chosen() const { return chosen_; }
 
-  // The secret, for a use that begins now.
+  // The secret, for a use that begins now and lasts until end_use().
   [[nodiscard]] std::expected<held, memory_error> begin_use() {
-    if (auto gone = expire(); gone != nullptr) return std::unexpected(memory_error::expired);
+    expire_if_due();
     const std::scoped_lock held_here(exclusion_);
     if (secret_ == nullptr) return std::unexpected(expired_ ? memory_error::expired : memory_error::wiped);
-    last_use_ = clock::now();
+    ++uses_;
     return secret_;
+  }
+
+  void end_use() {
+    const std::scoped_lock held_here(exclusion_);
+    --uses_;
+    last_use_ = platform::elapsed_time();
   }
 
   // Gives back what was there, so that it goes when no mutex is held.
   [[nodiscard]] held put(held next) {
     const std::scoped_lock held_here(exclusion_);
-    last_use_ = clock::now();
+    set_at_ = last_use_ = platform::elapsed_time();
     expired_ = false;
     return std::exchange(secret_, std::move(next));
   }
 
   [[nodiscard]] bool available() {
-    if (auto gone = expire(); gone != nullptr) return false;
+    expire_if_due();
     const std::scoped_lock held_here(exclusion_);
     return secret_ != nullptr;
   }
@@ -63,22 +69,34 @@ class passphrase_state final : public at_rest {
     return std::exchange(secret_, nullptr);
   }
 
-  void round() override { (void)expire(); }
+  void round() override { expire_if_due(); }
   [[nodiscard]] std::mutex* held_over_fork() override { return &exclusion_; }
 
  private:
-  [[nodiscard]] held expire() {
-    const std::scoped_lock held_here(exclusion_);
-    const bool idle = chosen_.idle_expiry.count() > 0 && clock::now() - last_use_ >= chosen_.idle_expiry;
-    if (secret_ == nullptr || !idle) return nullptr;
-    expired_ = true;
-    return std::exchange(secret_, nullptr);
+  void expire_if_due() {
+    held gone;
+    {
+      const std::scoped_lock held_here(exclusion_);
+      if (secret_ == nullptr || !is_due()) return;
+      expired_ = true;
+      gone = std::exchange(secret_, nullptr);
+    }
+    gone = nullptr;
+    if (chosen_.on_expiry != nullptr) chosen_.on_expiry();
+  }
+
+  [[nodiscard]] bool is_due() const {
+    const auto now = platform::elapsed_time();
+    const bool idle = chosen_.idle_expiry.count() > 0 && uses_ == 0 && now - last_use_ >= chosen_.idle_expiry;
+    return idle || (chosen_.lifetime.count() > 0 && now - set_at_ >= chosen_.lifetime);
   }
 
   std::mutex exclusion_;
-  const options chosen_;
+  options chosen_;
   held secret_;
-  clock::time_point last_use_ = clock::now();
+  std::size_t uses_ = 0;  // that have begun and not ended
+  std::chrono::nanoseconds last_use_ = platform::elapsed_time();
+  std::chrono::nanoseconds set_at_ = last_use_;
   bool expired_ = false;
 };
 
@@ -120,7 +138,7 @@ std::expected<passphrase, memory_error> passphrase::take(buffer<std::byte> typed
   auto held = split(std::move(typed), chosen.prekey);
   if (!held) return std::unexpected(held.error());
   return internal::refusing([&]() -> std::expected<passphrase, memory_error> {
-    auto state = std::make_shared<passphrase_state>(chosen, std::move(*held));
+    auto state = std::make_shared<passphrase_state>(std::move(chosen), std::move(*held));
     if (auto joined = internal::join_rounds(state); !joined) return std::unexpected(joined.error());
     return passphrase(std::move(state));
   });
@@ -161,12 +179,18 @@ std::expected<buffer<std::byte>, memory_error> passphrase::unlock() const {
   if (state_ == nullptr) return std::unexpected(memory_error::wiped);
   const auto held = state_->begin_use();
   if (!held) return std::unexpected(held.error());
-  return (*held)->unlock();
+  auto whole = (*held)->unlock();
+  if (!whole) state_->end_use();
+  return whole;
 }
+
+passphrase::use_end::use_end(const passphrase& of) : state_(of.state_) {}
+passphrase::use_end::~use_end() { state_->end_use(); }
 
 std::expected<bool, memory_error> passphrase::equals(std::span<const char> again) const {
   const auto whole = unlock();
   if (!whole) return std::unexpected(whole.error());
+  const use_end end(*this);
   const auto view = whole->try_read();
   if (!view) return std::unexpected(memory_error::refused);
   return view->size() == again.size() && lockfast_equal(view->data(), again.data(), again.size()) != 0;

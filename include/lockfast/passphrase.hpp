@@ -5,7 +5,8 @@
 //    auto key = phrase->derive(salt);              // scrypt: a new buffer of 32 bytes
 //
 // A passphrase is held as a non_contiguous_memory. Each use joins it into a buffer that is wiped before the use returns. When
-// it was idle for as long as idle_expiry says it is wiped: by the refresher, or at the next attempt to use it at the latest.
+// it was idle for as long as idle_expiry says, or lives for as long as lifetime says, it is wiped: by the refresher, or at the next
+// attempt to use it at the latest. Both count the time while the machine sleeps.
 //
 // Threads: const functions are safe from any number of threads, and so are replace, clear and set; moving and destroying need
 // the object alone.
@@ -19,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -49,8 +51,14 @@ inline namespace LOCKFAST_STANDARD_LIBRARY {
 class LOCKFAST_API passphrase {
  public:
   struct options {
-    std::chrono::milliseconds idle_expiry{0};  // none: it never expires; a hundred years at most
+    // That long after the end of the latest use it expires. None: never; a hundred years at most, as lifetime.
+    std::chrono::milliseconds idle_expiry{0};
     std::size_t prekey = 16 * 1024;            // as in non_contiguous_memory
+    // That long after it was taken or set it expires, however often it is used. None: never.
+    std::chrono::milliseconds lifetime{0};
+    // Called once when it expires, by the thread that notices: the refresher's, or one that asks or uses. It must not throw, nor use
+    // this passphrase.
+    std::function<void()> on_expiry = nullptr;
   };
 
   // The characters of typed, which is wiped; a refusal leaves it as it was. Refusals: zero_size, limit, refused.
@@ -68,6 +76,7 @@ class LOCKFAST_API passphrase {
   std::expected<void, memory_error> use(Use&& use) const {
     const auto whole = unlock();
     if (!whole) return std::unexpected(whole.error());
+    const use_end end(*this);
     const auto view = whole->try_read();
     if (!view) return std::unexpected(memory_error::refused);
     return detail::run(std::forward<Use>(use), std::span<const std::byte>(view->span()));
@@ -110,6 +119,19 @@ class LOCKFAST_API passphrase {
  private:
   explicit passphrase(std::shared_ptr<internal::passphrase_state>);
 
+  // The end of a use, from which idle_expiry counts.
+  class LOCKFAST_API use_end {
+   public:
+    explicit use_end(const passphrase& of);
+    use_end(const use_end&) = delete;
+    use_end& operator=(const use_end&) = delete;
+    ~use_end();
+
+   private:
+    std::shared_ptr<internal::passphrase_state> state_;
+  };
+
+  // What succeeds begins a use, which use_end ends.
   std::expected<buffer<std::byte>, memory_error> unlock() const;
   std::expected<void, memory_error> absorb_into(std::span<const std::byte> salt, std::span<std::byte, 64> room) const;
   std::expected<passphrase, memory_error> prepare(std::span<const char> typed) const;

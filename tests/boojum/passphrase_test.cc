@@ -196,3 +196,30 @@ TEST_CASE("a passphrase is used, compared, replaced and cleared by many threads 
   for (auto& thread : threads) thread.join();
   CHECK(wrong == 0);
 }
+
+TEST_CASE("the lifetime of a passphrase ends however often it is used, and its owner is told once") {
+  int told = 0;
+  auto phrase = take("brief", {.prekey = 64, .lifetime = 300ms, .on_expiry = [&] { ++told; }});
+  REQUIRE(phrase);
+  int uses = 0;
+  while (phrase->equals(text("brief"))) ++uses;
+  CHECK(uses > 1);
+  CHECK(phrase->equals(text("brief")).error() == memory_error::expired);
+  CHECK_FALSE(phrase->available());
+  CHECK(told == 1);
+  std::string typed = "again";
+  CHECK(phrase->set(std::span<char>(typed)));
+  CHECK(phrase->available());
+}
+
+TEST_CASE("a passphrase is idle from the end of a use on, not from its beginning") {
+  const auto phrase = take("brief", {.idle_expiry = 400ms, .prekey = 64});
+  REQUIRE(phrase);
+  CHECK(phrase->use([&](std::span<const std::byte>) {
+    std::this_thread::sleep_for(600ms);
+    CHECK(phrase->available());
+  }));
+  CHECK(phrase->available());
+  std::this_thread::sleep_for(600ms);
+  CHECK_FALSE(phrase->available());
+}

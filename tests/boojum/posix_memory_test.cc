@@ -5,6 +5,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -18,6 +21,9 @@
 using namespace lockfast;
 
 namespace {
+
+// How long the machine has slept, as far as the clock that counts it tells.
+std::atomic<time_t> slept = 0;
 
 buffer<std::byte> random_secret(std::size_t size) { return std::move(*buffer<std::byte>::random(size)); }
 
@@ -114,3 +120,24 @@ TEST_CASE("in a thread of ours only the signals of faults are delivered") {
   for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS}) CHECK(sigismember(&blocked, fault) == 0);
   for (const int other : {SIGTERM, SIGINT, SIGALRM, SIGUSR1, SIGCHLD}) CHECK(sigismember(&blocked, other) == 1);
 }
+
+#if defined(CLOCK_BOOTTIME) && defined(SYS_clock_gettime)
+extern "C" int clock_gettime(clockid_t which, timespec* out) noexcept {
+  const auto result = static_cast<int>(syscall(SYS_clock_gettime, which, out));
+  if (result == 0 && which == CLOCK_BOOTTIME) out->tv_sec += slept.load();
+  return result;
+}
+
+TEST_CASE("the time while the machine sleeps counts for a passphrase that is idle, and for its lifetime") {
+  for (const passphrase::options& chosen : {passphrase::options{.idle_expiry = std::chrono::minutes(5), .prekey = 64},
+                                            passphrase::options{.prekey = 64, .lifetime = std::chrono::minutes(5)}}) {
+    std::string typed = "brief";
+    const auto phrase = passphrase::take(std::span<char>(typed), chosen);
+    REQUIRE(phrase);
+    CHECK(phrase->available());
+    slept = 600;
+    CHECK_FALSE(phrase->available());
+    slept = 0;
+  }
+}
+#endif
