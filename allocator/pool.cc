@@ -1,4 +1,4 @@
-// pool.cc - the two families, their start, and the calls that go to whichever holds a secret.
+// pool.cc - the two families, their start and end, and the calls that go to whichever holds a secret.
 #include "allocator/pool.h"
 
 #include <cerrno>
@@ -6,15 +6,11 @@
 #include <cstring>
 
 #include "allocator/bytes.h"
-#include "allocator/grants.h"
-#include "allocator/hiding.h"
 #include "allocator/ledger.h"
 #include "allocator/lock_watch.h"
-#include "allocator/metadata.h"
 #include "allocator/notice.h"
 #include "allocator/options.h"
 #include "allocator/policies.h"
-#include "allocator/region_map.h"
 #include "allocator/scoped_lock.h"
 #include "platform/of_thread.h"
 #include "platform/vectors.h"
@@ -40,10 +36,7 @@ constexpr lockfast_options drop_in_defaults = [] {
   return options;
 }();
 
-pool* const every_pool[] = {&pool::native(), &pool::drop_in()};
-
-// Guards the start of the pools and what the program configured.
-constinit platform::mutex start_exclusion;
+// Under start_exclusion_: what the program asked for.
 constinit lockfast_options configured = {};
 constinit std::atomic<bool> process_started = false;
 constinit bool crash_handled = false;
@@ -59,11 +52,12 @@ LOCKFAST_OF_THREAD unsigned thread_arena = no_arena;
 
 constinit pool pool::native_(0, native_defaults, breach_signal::abort);
 constinit pool pool::drop_in_(1, drop_in_defaults, breach_signal::access_violation);
+constinit pool* const pool::every_[] = {&native_, &drop_in_};
 
 platform::error pool::configure(const lockfast_options& asked) {
   if (!valid(asked)) return EINVAL;
-  const scoped_lock held(start_exclusion);
-  for (const pool* const one : every_pool) {
+  const scoped_lock held(start_exclusion_);
+  for (const pool* const one : every_) {
     if (one->started_.load(std::memory_order_relaxed)) return EBUSY;
   }
   configured = asked;
@@ -80,7 +74,7 @@ lockfast_options pool::policy() const {
   return merged(merged(configured, from_environment), defaults_);
 }
 
-// Requires start_exclusion.
+// Requires start_exclusion_.
 void pool::start_process() {
   if (process_started.load(std::memory_order_relaxed)) return;
   platform::raise_lock_limit();
@@ -90,7 +84,7 @@ void pool::start_process() {
 
 platform::error pool::claim(void* address, std::size_t length, ledger::out_of_dumps wanted) {
   if (!process_started.load(std::memory_order_acquire)) {
-    const scoped_lock held(start_exclusion);
+    const scoped_lock held(start_exclusion_);
     start_process();
   }
   const auto refusal = ledger::of_process().claim(address, length, wanted);
@@ -102,7 +96,7 @@ platform::error pool::claim(void* address, std::size_t length, ledger::out_of_du
 platform::error pool::disclaim(void* address, std::size_t length) { return ledger::of_process().disclaim(address, length); }
 
 void pool::start() {
-  const scoped_lock held(start_exclusion);
+  const scoped_lock held(start_exclusion_);
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
   options_ = policy();
@@ -134,7 +128,7 @@ std::size_t pool::arena_of_thread() {
 
 void pool::on_thread_exit() {
   compartment::close_at_exit();
-  for (pool* const one : every_pool) one->grouped_.drain_at_exit();
+  for (pool* const one : every_) one->grouped_.drain_at_exit();
 }
 
 template <class Attempt>
@@ -214,7 +208,7 @@ span& pool::require_span(region& in, const void* secret) const {
   return *at;
 }
 
-pool& pool::pool_of(const slab& one) { return *every_pool[one.family]; }
+pool& pool::pool_of(const slab& one) { return *every_[one.family]; }
 
 void pool::deallocate_slowly(void* secret) {
   if (grouped::deallocate_ready(grouped_.family(), static_cast<std::byte*>(secret)) || secret == nullptr) return;
@@ -343,87 +337,6 @@ void* pool::allocate_in(compartment& within, std::size_t size, int value) {
 
 bool pool::owns(const void* address) { return region::holding(address) != nullptr; }
 
-template <class Do>
-void pool::for_each_arena(Do act) {
-  for (pool* const one : every_pool) {
-    for (isolated_arena& arena : one->isolated_) act(arena);
-  }
-}
-
-std::size_t pool::audit() {
-  std::size_t damaged = 0;
-  for_each_arena([&](isolated_arena& arena) { damaged += arena.audit(); });
-  for (pool* const one : every_pool) damaged += one->grouped_.audit();
-  damaged += compartment::audit();
-  return damaged;
-}
-
-std::size_t pool::trim(trimming why) {
-  std::size_t bytes = 0;
-  for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(why); });
-  bytes += compartment::trim(why);
-  for (pool* const one : every_pool) bytes += one->grouped_.trim(why);
-  return bytes;
-}
-
-void pool::renew_locks() {
-  if (!lock_watch::take_loss()) return;
-  for_each_arena([](isolated_arena& arena) { arena.renew_locks(); });
-  compartment::renew_locks();
-  for (pool* const one : every_pool) one->grouped_.renew_locks();
-}
-
-void pool::statistics(struct lockfast_statistics& out) {
-  lock_watch::look();
-  renew_locks();
-  out = {};
-  for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
-  for (pool* const one : every_pool) one->grouped_.add_to(out);
-  for (const pool* const one : every_pool) out.refusals += one->refusals_.load(std::memory_order_relaxed);
-  out.bytes_reserved += metadata::bytes_reserved();
-  out.lock_limit = platform::lock_limit();
-  out.maps_used = platform::maps_used();
-  out.map_limit = platform::map_limit();
-}
-
-void pool::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
-
-bool pool::wipe_on_crash(platform::after_wipe leaves) {
-  bool done = true;
-  for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
-  for (pool* const one : every_pool) done &= one->grouped_.wipe_on_signal(leaves);
-  if (leaves == platform::after_wipe::closed) crash_survived_ = true;
-  return done;
-}
-
-bool pool::show_wiped(const void* address) {
-  region* const in = region::holding(address);
-  if (in == nullptr) return false;
-  if (in->holds() == region::kind::slabs) {
-    slab* const at = slab_at(*in, address);
-    return at != nullptr && at->show_absent(address);
-  }
-  span* const at = span_region::find(address).at;
-  return at != nullptr && isolated_arena::show_absent(*at, address);
-}
-
-void pool::close_shown() {
-  for_each_arena([](isolated_arena& arena) { arena.close_absent(); });
-  for (pool* const one : every_pool) one->grouped_.close_absent();
-  crash_survived_ = true;
-}
-
-void pool::renew_crash_handler() {
-  const scoped_lock held(start_exclusion);
-  if (crash_survived_.exchange(false)) platform::renew_fatal_signals();
-}
-
-// ---- Fork -------------------------------------------------------------------------------------------------------------------
-
-// When the library is loaded, not when it starts: a fork that begins while another thread starts a pool must find the handlers
-// registered, or its child would find the mutex held for ever.
-void pool::register_fork_handlers() { platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child); }
-
 namespace {
 
 // The first priority that is not the implementation's: in a program that is linked statically, before the constructors of its
@@ -442,49 +355,5 @@ constexpr int first_priority = 101;
 }
 
 }  // namespace
-
-void pool::before_fork() {
-  start_exclusion.lock();
-  for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
-  compartment::before_fork();
-  for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
-  for (pool* const one : every_pool) one->grouped_.copy_for_child();
-  for (pool* const one : every_pool) one->grouped_.before_fork();
-  hiding::before_fork();
-  ledger::of_process().before_fork();
-  region_map::exclusion().lock();
-  grants_exclusion().lock();
-  metadata::exclusion().lock();
-}
-
-void pool::after_fork_in_parent() {
-  metadata::exclusion().unlock();
-  grants_exclusion().unlock();
-  region_map::exclusion().unlock();
-  ledger::of_process().after_fork_in_parent();
-  hiding::after_fork();
-  for (pool* const one : every_pool) one->grouped_.after_fork_in_parent();
-  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
-  compartment::after_fork_in_parent();
-  start_exclusion.unlock();
-}
-
-// The child is alone: no mutex is needed while the arenas put themselves in order.
-void pool::after_fork_in_child() {
-  platform::forget_fatal_signal_in_child();
-  metadata::exclusion().unlock();
-  grants_exclusion().unlock();
-  region_map::exclusion().unlock();
-  ledger::of_process().after_fork_in_parent();
-  ledger::of_process().after_fork_in_child();
-  hiding::after_fork();
-  lock_watch::reset_in_child();
-  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
-  compartment::reset_in_child();
-  for (pool* const one : every_pool) one->grouped_.after_fork_in_child();
-  compartment::settle_in_child();
-  compartment::after_fork_in_parent();
-  start_exclusion.unlock();
-}
 
 }  // namespace lockfast::internal

@@ -134,7 +134,11 @@ class pool {
   [[nodiscard]] span& require_span(region& in, const void* secret) const;
 
   template <class Do>
-  static void for_each_arena(Do act);
+  static void for_each_arena(Do act) {
+    for (pool* const one : every_) {
+      for (isolated_arena& arena : one->isolated_) act(arena);
+    }
+  }
 
   void start();
   void ensure_started() {
@@ -151,10 +155,13 @@ class pool {
   static void after_fork_in_parent();
   static void after_fork_in_child();
 
+  // Guards the start of the pools and what the program configured.
+  inline static constinit platform::mutex start_exclusion_;
   // Whether a crash has been survived since the handlers were last looked at.
   inline static std::atomic<bool> crash_survived_ = false;
   static pool native_;
   static pool drop_in_;
+  static pool* const every_[family_count];  // by the number of their family
 
   lockfast_options defaults_;
   breach_signal signal_;

@@ -1,0 +1,60 @@
+// pool_fork.cc - a fork: every mutex in its order, copies of what is hidden, and order in the child.
+#include "allocator/grants.h"
+#include "allocator/hiding.h"
+#include "allocator/ledger.h"
+#include "allocator/lock_watch.h"
+#include "allocator/metadata.h"
+#include "allocator/pool.h"
+#include "allocator/region_map.h"
+
+namespace lockfast::internal {
+
+// When the library is loaded, not when it starts: a fork that begins while another thread starts a pool must find the handlers
+// registered, or its child would find the mutex held for ever.
+void pool::register_fork_handlers() { platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child); }
+
+void pool::before_fork() {
+  start_exclusion_.lock();
+  for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
+  compartment::before_fork();
+  for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
+  for (pool* const one : every_) one->grouped_.copy_for_child();
+  for (pool* const one : every_) one->grouped_.before_fork();
+  hiding::before_fork();
+  ledger::of_process().before_fork();
+  region_map::exclusion().lock();
+  grants_exclusion().lock();
+  metadata::exclusion().lock();
+}
+
+void pool::after_fork_in_parent() {
+  metadata::exclusion().unlock();
+  grants_exclusion().unlock();
+  region_map::exclusion().unlock();
+  ledger::of_process().after_fork_in_parent();
+  hiding::after_fork();
+  for (pool* const one : every_) one->grouped_.after_fork_in_parent();
+  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
+  compartment::after_fork_in_parent();
+  start_exclusion_.unlock();
+}
+
+// The child is alone: no mutex is needed while the arenas put themselves in order.
+void pool::after_fork_in_child() {
+  platform::forget_fatal_signal_in_child();
+  metadata::exclusion().unlock();
+  grants_exclusion().unlock();
+  region_map::exclusion().unlock();
+  ledger::of_process().after_fork_in_parent();
+  ledger::of_process().after_fork_in_child();
+  hiding::after_fork();
+  lock_watch::reset_in_child();
+  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
+  compartment::reset_in_child();
+  for (pool* const one : every_) one->grouped_.after_fork_in_child();
+  compartment::settle_in_child();
+  compartment::after_fork_in_parent();
+  start_exclusion_.unlock();
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,79 @@
+// pools.cc - what concerns the secrets of every pool.
+#include <lockfast/lockfast.h>
+
+#include "allocator/lock_watch.h"
+#include "allocator/metadata.h"
+#include "allocator/pool.h"
+#include "allocator/scoped_lock.h"
+
+namespace lockfast::internal {
+
+std::size_t pool::audit() {
+  std::size_t damaged = 0;
+  for_each_arena([&](isolated_arena& arena) { damaged += arena.audit(); });
+  for (pool* const one : every_) damaged += one->grouped_.audit();
+  damaged += compartment::audit();
+  return damaged;
+}
+
+std::size_t pool::trim(trimming why) {
+  std::size_t bytes = 0;
+  for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(why); });
+  bytes += compartment::trim(why);
+  for (pool* const one : every_) bytes += one->grouped_.trim(why);
+  return bytes;
+}
+
+void pool::renew_locks() {
+  if (!lock_watch::take_loss()) return;
+  for_each_arena([](isolated_arena& arena) { arena.renew_locks(); });
+  compartment::renew_locks();
+  for (pool* const one : every_) one->grouped_.renew_locks();
+}
+
+void pool::statistics(struct lockfast_statistics& out) {
+  lock_watch::look();
+  renew_locks();
+  out = {};
+  for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
+  for (pool* const one : every_) one->grouped_.add_to(out);
+  for (const pool* const one : every_) out.refusals += one->refusals_.load(std::memory_order_relaxed);
+  out.bytes_reserved += metadata::bytes_reserved();
+  out.lock_limit = platform::lock_limit();
+  out.maps_used = platform::maps_used();
+  out.map_limit = platform::map_limit();
+}
+
+void pool::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
+
+bool pool::wipe_on_crash(platform::after_wipe leaves) {
+  bool done = true;
+  for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
+  for (pool* const one : every_) done &= one->grouped_.wipe_on_signal(leaves);
+  if (leaves == platform::after_wipe::closed) crash_survived_ = true;
+  return done;
+}
+
+bool pool::show_wiped(const void* address) {
+  region* const in = region::holding(address);
+  if (in == nullptr) return false;
+  if (in->holds() == region::kind::slabs) {
+    slab* const at = slab_at(*in, address);
+    return at != nullptr && at->show_absent(address);
+  }
+  span* const at = span_region::find(address).at;
+  return at != nullptr && isolated_arena::show_absent(*at, address);
+}
+
+void pool::close_shown() {
+  for_each_arena([](isolated_arena& arena) { arena.close_absent(); });
+  for (pool* const one : every_) one->grouped_.close_absent();
+  crash_survived_ = true;
+}
+
+void pool::renew_crash_handler() {
+  const scoped_lock held(start_exclusion_);
+  if (crash_survived_.exchange(false)) platform::renew_fatal_signals();
+}
+
+}  // namespace lockfast::internal
