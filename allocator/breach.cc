@@ -15,6 +15,7 @@ const char* line_of(breach reason) {
     case breach::foreign_pointer: return "lockfast: foreign pointer: not from this allocator\n";
     case breach::inner_pointer: return "lockfast: inner pointer: not the start of a live secret\n";
     case breach::write_after_free: return "lockfast: write after free: a freed secret's bytes were changed\n";
+    case breach::sealed_damaged: return "lockfast: sealed secret damaged: its record at rest was changed, moved or replaced\n";
     case breach::access_refused:
       return "lockfast: access refused: the system would not change the access of a secret's pages\n";
     case breach::reentered: return "lockfast: call within a call: a signal handler interrupted the allocator and called it\n";

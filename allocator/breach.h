@@ -14,6 +14,7 @@ enum class breach : unsigned char {
   foreign_pointer,
   inner_pointer,
   write_after_free,
+  sealed_damaged,
   access_refused,
   reentered,
   bad_options,

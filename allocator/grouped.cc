@@ -205,6 +205,8 @@ platform::error grouped::describe(const slab& in, const void* secret, account by
   receipt.dump_error = in.hidden() ? 0 : in.home.dump_error();
   receipt.hide_error = in.hide_error();
   receipt.fork_error = in.home.fork_error();
+  receipt.rest_error = ENOTSUP;
+  receipt.rest = receipt.access == LOCKFAST_NOACCESS ? LOCKFAST_CLOSED : LOCKFAST_OPEN;
   return 0;
 }
 

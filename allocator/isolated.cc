@@ -36,7 +36,7 @@ void isolated_arena::start(const policy& chosen) {
 }
 
 allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int value) {
-  span* const made = place_secret(size, alignment, value);
+  span* const made = place_secret(size, alignment, value, busy_with::nothing);
   if (made == nullptr) return {nullptr, ENOMEM};
   std::byte* const address = made->address();
   made->set(span::state::live);
@@ -54,7 +54,7 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   return {grow(page_count, refusal), false};
 }
 
-[[gnu::flatten]] span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value) {
+[[gnu::flatten]] span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value, busy_with what) {
   const std::size_t page_count = pages_for(size, alignment, page_);
   const bool exact = alignment <= page_;
 
@@ -73,11 +73,19 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
     return &at;
   };
   using enum span::lock_wanted;
-  span* made = attempt(take_place(page_count, exact, refusal), always);
+  sealer* const rest = policy_.rest;
+  span* made = nullptr;
+  if (rest != nullptr && (rest->has_runs_to_spare() || rest->is_short()))
+    made = place_by_sealing(size, alignment, page_count, what);
+  if (made == nullptr) made = attempt(take_place(page_count, exact, refusal), always);
   if (made == nullptr && is_shortage(refusal)) {
     // What others keep idle cures a shortage: first a place of this size, then the pages of all.
     if (exact && page_count <= small_pages && !policy_.quarantine_holds) {
       made = attempt({lists_[page_count - 1].take_any_idle(), true}, always);
+    }
+    if (made == nullptr && rest != nullptr) {
+      rest->set_short(true);
+      made = place_by_sealing(size, alignment, page_count, what);
     }
     if (made == nullptr && trim(trimming::shortage) != 0) made = attempt(take_place(page_count, exact, refusal), always);
   }
@@ -88,7 +96,7 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
 
 platform::error isolated_arena::open(place taken, const span::tenancy& wanted, span::lock_wanted lock) {
   span& at = *taken.at;
-  if (!taken.idle) return at.open(wanted, lock, policy_.hide_error);
+  if (!taken.idle) return open_listed(at, wanted, lock);
   if (const auto refusal = at.reopen(); refusal != 0) return refusal;
   if (!policy_.trap_freed && !at.untouched()) end_process(breach::write_after_free, policy_.signal);
   at.lock_if_unlocked();
@@ -124,12 +132,20 @@ void isolated_arena::deallocate_closed(span& at) {
   if (at.address() == secret && at.claim_absent()) {
     other_frees_.fetch_add(1, std::memory_order_relaxed);
     // After a fork there are no pages; after a crash there are, with canaries in them.
+    if (at.sealed()) {
+      if (at.run() != nullptr) policy_.rest->drop_run();
+      at.drop_sealed_tenant();
+    }
     if (at.run() != nullptr && at.protect(access::read_write) == 0) at.wipe_run();
     retire(at);
     return;
   }
   const busy_scope mine(&at);
   claim(secret, at, mine);
+  if (at.sealed()) {
+    deallocate_sealed(at);
+    return;
+  }
   if (at.protect(access::read_write) != 0) {
     deallocate_closed(at);
     return;
@@ -156,11 +172,19 @@ platform::error isolated_arena::protect(const std::byte* secret, span& at, acces
   }
   const busy_scope mine(&at);
   claim(secret, at, mine);
+  if (at.sealed()) {
+    platform::error refusal = 0;
+    if (protect_sealed(secret, at, to, mine, refusal)) return refusal;
+  }
   const auto verify = [&] {
     if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
   };
   const bool readable = at.current_access() != access::none;
   if (readable) verify();
+  if (to == access::none && policy_.rest != nullptr) {
+    if (seals_now(at)) return close_by_sealing(secret, at, mine);
+    at.tick();
+  }
   auto refusal = at.protect(to);
   if (!readable && refusal == 0 && to != access::none) {
     verify();
@@ -186,6 +210,7 @@ platform::error isolated_arena::check(const std::byte* secret, span& at) {
 }
 
 platform::error isolated_arena::verify(span& at) const {
+  if (at.sealed()) return at.verify_record(policy_.rest->key) == rest_key::outcome::damaged ? EFAULT : 0;
   const access before = at.current_access();
   auto result = before == access::none ? at.protect(access::read) : 0;
   if (result == 0 && !at.whole(at.home.key())) result = EFAULT;
@@ -200,11 +225,16 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, acco
   if (found) {
     receipt.size = at.size();
     receipt.placement = LOCKFAST_ISOLATED;
-    receipt.lock_error = by == account::system ? at.lock_error_now() : at.lock_error();
-    receipt.backing = at.hidden() ? LOCKFAST_HIDDEN : receipt.lock_error == 0 ? LOCKFAST_LOCKED : LOCKFAST_UNLOCKED;
+    // What is sealed is as well kept as its key.
+    const platform::error hide_error = at.sealed() ? policy_.rest->key.hide_error() : at.hide_error();
+    const platform::error lock_error_now = by == account::system && !at.sealed() ? at.lock_error_now() : 0;
+    receipt.lock_error = lock_error_now != 0 ? lock_error_now : at.tenant_lock_error();
+    receipt.backing = receipt.lock_error != 0 ? LOCKFAST_UNLOCKED : hide_error == 0 ? LOCKFAST_HIDDEN : LOCKFAST_LOCKED;
     receipt.access = static_cast<lockfast_access>(at.current_access());
-    receipt.dump_error = at.hidden() ? 0 : at.home.dump_error();
-    receipt.hide_error = at.hide_error();
+    receipt.dump_error = hide_error == 0 ? 0 : at.home.dump_error();
+    receipt.hide_error = hide_error;
+    receipt.rest_error = rest_error(at);
+    receipt.rest = at.sealed() ? LOCKFAST_SEALED : at.current_access() == access::none ? LOCKFAST_CLOSED : LOCKFAST_OPEN;
     receipt.fork_error = at.home.fork_error();
     receipt.access_error = 0;
   }
@@ -220,9 +250,10 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
   if (refusal == 0) {
     if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
     refusal = ENOMEM;
-    if (span* const to = place_secret(size, 1, fresh_byte); to != nullptr) {
+    if (span* const to = place_secret(size, 1, fresh_byte, busy_with::span); to != nullptr) {
       moved = to->address();
       platform::copy(moved, secret, size < at.size() ? size : at.size());
+      to->tick();
       refusal = to->protect(before);
       to->set(span::state::live);
       if (refusal != 0) deallocate(moved, *to);
@@ -235,6 +266,7 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
 
 allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::size_t size) {
   if (at.current_state() == span::state::absent && at.address() == secret) return {nullptr, ENOMEM};
+  if (at.sealed() && at.address() == secret) return reallocate_sealed(secret, at, size);
   std::byte* moved = nullptr;
   if (const auto refusal = copy_to_new(secret, at, size, moved); refusal != 0) return {nullptr, refusal};
   deallocate(secret, at);
@@ -309,8 +341,14 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
       if (!counts) continue;
       ++live;
       out.bytes_live += at->size();
-      out.live_unlocked += at->lock_error() != 0;
-      out.live_hidden += at->hidden();
+      out.live_unlocked += at->tenant_lock_error() != 0;
+      if (at->sealed()) {
+        ++out.live_sealed;
+        out.bytes_sealed += at->size();
+        out.live_hidden += policy_.rest->key.hide_error() == 0 && at->tenant_lock_error() == 0;
+      } else {
+        out.live_hidden += at->hidden();
+      }
     }
   }
   out.live += live;

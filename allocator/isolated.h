@@ -23,6 +23,7 @@
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
 #include "allocator/fork_copy.h"
+#include "allocator/sealer.h"
 #include "allocator/span.h"
 #include "allocator/span_list.h"
 #include "allocator/span_region.h"
@@ -43,6 +44,8 @@ class isolated_arena {
     // From how many maps on, in all arenas, new regions have guard markers; SIZE_MAX where they are not to be had.
     std::size_t marked_from_maps = SIZE_MAX;
     bool quarantine_holds = false;  // at a shortage
+    // By what closed secrets are sealed; null where they are not.
+    sealer* rest = nullptr;
   };
 
   constexpr isolated_arena() = default;
@@ -76,6 +79,10 @@ class isolated_arena {
   [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
   [[nodiscard]] static bool show_absent(span& at, const void* address);
   void close_absent();
+  // Seals a closed secret of this arena's family, the least recently closed one, and gives its pages back: how many bytes, 0 when
+  // there is none that can be.
+  std::size_t seal_one();
+
   // In front of a fork, with no mutex held that a thread busy with a span may wait for: copies what a child is to inherit and
   // would not have, for which it waits until those threads are done.
   void copy_for_child();
@@ -93,8 +100,10 @@ class isolated_arena {
     span_list::tally if_put_back = span_list::tally::nothing;  // taken_back: its list counts it as allocated already
   };
 
+  // Whether the caller is busy with a span, and so must not wait for a fork.
+  enum class busy_with : std::uint8_t { nothing, span };
   // A new secret's span, busy with the caller; null when it is refused, for want of memory, maps or locks.
-  [[nodiscard]] span* place_secret(std::size_t size, std::size_t alignment, int value);
+  [[nodiscard]] span* place_secret(std::size_t size, std::size_t alignment, int value, busy_with what);
   [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
   [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
@@ -125,6 +134,38 @@ class isolated_arena {
   // Whether a claimed span is whole: EFAULT if not, else the errno that kept it closed.
   [[nodiscard]] platform::error verify(span& at) const;
   void enlist(span_region& made);
+
+  // ---- At rest: isolated_rest.cc ----
+
+  [[nodiscard]] bool seals_now(const span& closing) const {
+    return closing.lock_error() != 0 || !policy_.rest->closing_is_plain();
+  }
+  // Has the key's page taken: from the system, else from a busy span whose tenant is about to be closed.
+  void require_key(span& at);
+  [[nodiscard]] bool found_key(span& donor);
+  // Seals what was closed without a lock before there was a key.
+  void seal_unlocked();
+  // Closes a claimed span by sealing it, as far as it can be sealed; it is live afterwards.
+  [[nodiscard]] platform::error close_by_sealing(const std::byte* secret, span& at, const busy_scope& mine);
+  void seal_or_close(span& at, platform::error& refusal);
+  // protect() of a claimed span that is sealed: it is live afterwards. False when it is not sealed any more, and claimed still.
+  [[nodiscard]] bool protect_sealed(const std::byte* secret, span& at, platform::access to, const busy_scope& mine,
+                                    platform::error& refusal);
+  [[nodiscard]] platform::error unseal(span& at, platform::access to);
+  // Gives a sealed, busy span a writable run.
+  [[nodiscard]] platform::error take_run(span& at);
+  [[nodiscard]] platform::error open_listed(span& at, const span::tenancy& wanted, span::lock_wanted lock);
+  // Opens a span with pages of the least recently closed secrets.
+  [[nodiscard]] platform::error open_by_sealing(span& at, const span::tenancy& wanted);
+  [[nodiscard]] span* place_by_sealing(std::size_t size, std::size_t alignment, std::size_t page_count, busy_with what);
+  [[nodiscard]] span* place_inside_gate(std::size_t size, std::size_t alignment, std::size_t page_count);
+  // Has a busy span with a closed tenant sealed, in a run that is writable and wiped; false when that is refused.
+  [[nodiscard]] bool seal_in_place(span& donor) const;
+  // Takes the writable, wiped run from a sealed, busy span; false when the system does not take it back, and it keeps it.
+  bool vacate(span& sealed) const;
+  void deallocate_sealed(span& at);
+  [[nodiscard]] allocated reallocate_sealed(const std::byte* secret, span& at, std::size_t size);
+  [[nodiscard]] platform::error rest_error(const span& at) const;
   [[nodiscard]] bool is_large(const span_region& one) const { return one.place_pages() > small_pages; }
 
   policy policy_ = {};

@@ -118,10 +118,14 @@ isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool ex
     kept->begin()->set(span::state::busy);
     return {kept->begin(), true};
   }
-  for (span** link = &kept_large_; exact && *link != nullptr; link = &(*link)->next) {
-    span* const kept = *link;
+  span* before = nullptr;
+  for (span* kept = kept_large_; exact && kept != nullptr; before = kept, kept = kept->next()) {
     if (kept->home.place_pages() != page_count || kept->run_size() != page_count * page_) continue;
-    *link = kept->next;
+    if (before == nullptr) {
+      kept_large_ = kept->next();
+    } else {
+      before->set_next(kept->next());
+    }
     kept->set(span::state::busy);
     return {kept, true};
   }
@@ -175,6 +179,7 @@ void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
 }
 
 std::size_t isolated_arena::retire(span& idle) {
+  if (policy_.rest != nullptr && idle.run() != nullptr) policy_.rest->set_short(false);
   if (!policy_.trap_freed && idle.run() != nullptr && !idle.untouched()) {
     end_process(breach::write_after_free, policy_.signal);
   }
@@ -187,7 +192,7 @@ std::size_t isolated_arena::retire(span& idle) {
     release_large(idle.home);
   } else {
     const scoped_lock held(growth_);
-    idle.next = kept_large_;
+    idle.set_next(kept_large_);
     kept_large_ = &idle;
     idle.set(span::state::idle);
   }
@@ -198,7 +203,7 @@ span* isolated_arena::take_kept_large() {
   const scoped_lock held(growth_);
   span* const taken = kept_large_;
   if (taken == nullptr) return nullptr;
-  kept_large_ = taken->next;
+  kept_large_ = taken->next();
   taken->set(span::state::busy);
   return taken;
 }
@@ -233,12 +238,12 @@ std::size_t isolated_arena::trim(trimming why) {
   const auto retire_kept = [&](auto take) {
     span* all = nullptr;
     for (span* one = take(); one != nullptr; one = take()) {
-      one->next = all;
+      one->set_next(all);
       all = one;
     }
     while (all != nullptr) {
       span& one = *all;
-      all = one.next;
+      all = one.next();
       bytes += retire(one);
     }
   };
@@ -276,7 +281,7 @@ void isolated_arena::copy_for_child() {
       for (span* at = one->begin(); at < one->end(); ++at) {
         // One that another thread is busy with, to open or close it, is live soon.
         const span::state seen = at->current_state();
-        if (at->hidden() && (seen == span::state::live || seen == span::state::busy)) act(*at);
+        if (at->hidden() && !at->sealed() && (seen == span::state::live || seen == span::state::busy)) act(*at);
       }
     }
   };
@@ -292,7 +297,7 @@ void isolated_arena::copy_for_child() {
     for_each_hidden([&](span& at) {
       if (!at.claim_for_copy()) return;
       const access before = at.current_access();
-      if (at.hidden() && (before != access::none || at.protect(access::read) == 0)) {
+      if (at.hidden() && !at.sealed() && (before != access::none || at.protect(access::read) == 0)) {
         (void)copy_.add(&at, at.run(), at.run_size(), at.generation());
         if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
       }
@@ -305,7 +310,7 @@ void isolated_arena::copy_for_child() {
 void isolated_arena::place_copies_in_child() {
   copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
     span& at = *static_cast<span*>(each.record);
-    if (!at.has_tenant() || at.run() != each.run || at.run_size() != each.size) return;
+    if (!at.has_tenant() || at.sealed() || at.run() != each.run || at.run_size() != each.size) return;
     if (!copy_.hidden() || platform::move_hidden(content, each.run, each.size) != 0) {
       if (!at.fill_gap_in_child(policy_.fork)) return;
       platform::copy(each.run, content, each.size);
@@ -352,9 +357,16 @@ void isolated_arena::after_fork_in_child() {
       }
       using enum span::settled;
       const bool has_tenant = in_use && at->has_tenant();
-      const auto outcome = !in_use  ? empty
-                           : absent ? (has_tenant ? lost : empty)
-                                    : at->settle_in_child(before, one->key(), policy_.fork);
+      const bool is_sealed = has_tenant && at->sealed();
+      if (is_sealed && (policy_.fork == platform::fork_policy::wipe || (!absent && policy_.rest->opens_inherited()))) {
+        at->keep_sealed_in_child(policy_.fork);
+        at->set(span::state::live);
+        ++live;
+        continue;
+      }
+      const auto outcome = !in_use               ? empty
+                           : absent || is_sealed ? (has_tenant ? lost : empty)
+                                                 : at->settle_in_child(before, one->key(), policy_.fork);
       live += outcome != empty;
       if (outcome == kept) {
         at->set(span::state::live);

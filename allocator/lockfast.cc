@@ -86,7 +86,7 @@ int lockfast_check(const void* secret) { return result(pool::check(secret)); }
 
 size_t lockfast_audit(void) { return pool::audit(); }
 
-size_t lockfast_trim(void) { return pool::trim(lockfast::internal::trimming::asked); }
+size_t lockfast_trim(void) { return pool::seal_and_trim(); }
 
 int lockfast_mlock(void* address, size_t length) { return result(pool::claim(address, length, ledger::out_of_dumps::always)); }
 

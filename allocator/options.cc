@@ -36,6 +36,9 @@ constexpr setting settings[] = {
     {"crash", "wipe", [](lockfast_options& to) { to.crash = LOCKFAST_CRASH_WIPE; }},
     {"quarantine", "yield", [](lockfast_options& to) { to.quarantine = LOCKFAST_QUARANTINE_YIELD; }},
     {"quarantine", "hold", [](lockfast_options& to) { to.quarantine = LOCKFAST_QUARANTINE_HOLD; }},
+    {"rest", "auto", [](lockfast_options& to) { to.rest = LOCKFAST_REST_AUTO; }},
+    {"rest", "seal", [](lockfast_options& to) { to.rest = LOCKFAST_REST_SEAL; }},
+    {"rest", "keep", [](lockfast_options& to) { to.rest = LOCKFAST_REST_KEEP; }},
 };
 
 constexpr std::size_t setting_count = std::size(settings);
@@ -80,6 +83,7 @@ bool valid(const lockfast_options& options) {
          options.placement <= LOCKFAST_PLACEMENT_GROUPED && options.crash <= LOCKFAST_CRASH_WIPE &&
          options.native_placement <= LOCKFAST_PLACEMENT_GROUPED && options.notice <= LOCKFAST_NOTICE_STDERR &&
          options.quarantine <= LOCKFAST_QUARANTINE_HOLD && options.environment <= LOCKFAST_ENVIRONMENT_IGNORED &&
+         options.rest <= LOCKFAST_REST_KEEP &&
          std::all_of(std::begin(options.reserved), std::end(options.reserved), [](int one) { return one == 0; });
 }
 
@@ -142,6 +146,7 @@ lockfast_options merged(lockfast_options options, const lockfast_options& fallba
   if (options.notice == LOCKFAST_NOTICE_DEFAULT) options.notice = fallback.notice;
   if (options.quarantine == LOCKFAST_QUARANTINE_DEFAULT) options.quarantine = fallback.quarantine;
   if (options.environment == LOCKFAST_ENVIRONMENT_DEFAULT) options.environment = fallback.environment;
+  if (options.rest == LOCKFAST_REST_DEFAULT) options.rest = fallback.rest;
   return options;
 }
 

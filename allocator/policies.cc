@@ -40,6 +40,21 @@ std::size_t marked_from_maps(platform::fork_policy chosen) {
   return wanted && platform::has_guard_markers() ? maps / 8 : SIZE_MAX;
 }
 
+// Where a lock ends when its pages are closed, what is closed could be swapped: it is sealed at once, and keeps no pages.
+sealer::when sealed_when(lockfast_rest_policy chosen) {
+  if (chosen == LOCKFAST_REST_KEEP) return sealer::when::never;
+  const bool at_once = chosen == LOCKFAST_REST_SEAL || platform::closed_lock_error() != 0;
+  return at_once ? sealer::when::closing : sealer::when::shortage;
+}
+
+// How many sealed secrets may keep their wiped pages, to be opened again sooner: 64, and no more than an eighth of the locks.
+std::size_t max_wiped_runs() {
+  constexpr std::size_t most = 64;
+  const std::size_t eighth = platform::lock_limit() / platform::page_size() / 8;
+  if (platform::closed_lock_error() != 0) return 0;
+  return eighth < most ? eighth : most;
+}
+
 platform::fork_policy fork_policy_of(lockfast_fork chosen) {
   switch (chosen) {
     case LOCKFAST_FORK_INHERIT: return platform::fork_policy::inherit;
@@ -69,7 +84,9 @@ policies policies_of(const lockfast_options& options, breach_signal signal, std:
                          .fronts = threads_end,
                          .front_bytes = front_bytes(),
                          .hide_error = hide_error,
-                         .quarantine_holds = options.quarantine == LOCKFAST_QUARANTINE_HOLD}};
+                         .quarantine_holds = options.quarantine == LOCKFAST_QUARANTINE_HOLD},
+          .sealed_when = sealed_when(options.rest),
+          .max_wiped_runs = max_wiped_runs()};
 }
 
 }  // namespace lockfast::internal

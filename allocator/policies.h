@@ -17,6 +17,8 @@ namespace lockfast::internal {
 struct policies {
   isolated_arena::policy of_isolated;  // of each of the family's arenas
   grouped::policy of_grouped;
+  sealer::when sealed_when;
+  std::size_t max_wiped_runs;  // of sealed secrets
 };
 
 // Requires options without an unset field, and the lock limit raised. threads_end: whether the host calls us when a thread does.

@@ -28,6 +28,7 @@ constexpr lockfast_options native_defaults = {.lock = LOCKFAST_LOCK_REQUIRED,
                                               .notice = LOCKFAST_NOTICE_NONE,
                                               .quarantine = LOCKFAST_QUARANTINE_YIELD,
                                               .environment = LOCKFAST_ENVIRONMENT_READ,
+                                              .rest = LOCKFAST_REST_AUTO,
                                               .reserved = {}};
 constexpr lockfast_options drop_in_defaults = [] {
   lockfast_options options = native_defaults;
@@ -45,6 +46,7 @@ constinit bool thread_exits_known = false;
 
 // Which arena of each pool this thread uses, given out in turn.
 constexpr unsigned no_arena = ~0U;
+
 constinit std::atomic<unsigned> threads_seen = 0;
 LOCKFAST_OF_THREAD unsigned thread_arena = no_arena;
 
@@ -89,7 +91,7 @@ platform::error pool::claim(void* address, std::size_t length, ledger::out_of_du
   }
   const auto refusal = ledger::of_process().claim(address, length, wanted);
   // The lock budget that idle pages hold may be all that is missing.
-  if ((refusal != ENOMEM && refusal != EAGAIN) || trim(trimming::shortage) == 0) return refusal;
+  if ((refusal != ENOMEM && refusal != EAGAIN) || trim(trimming::shortage) + seal(length) == 0) return refusal;
   return ledger::of_process().claim(address, length, wanted);
 }
 
@@ -103,6 +105,8 @@ void pool::start() {
   policies chosen = policies_of(options_, signal_, arena_count, thread_exits_known);
   // What is built for libsodium counts on this, up to a cache line, which is the widest vector too.
   if (grouped_.family() == drop_in_family) chosen.of_grouped.natural_alignment = 64;
+  sealer_.start(chosen.sealed_when, chosen.of_isolated.fork, chosen.of_isolated.hide_error, chosen.max_wiped_runs);
+  if (chosen.sealed_when != sealer::when::never) chosen.of_isolated.rest = &sealer_;
   for (isolated_arena& arena : isolated_) arena.start(chosen.of_isolated);
   grouped_.start(chosen.of_grouped);
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {
@@ -134,8 +138,10 @@ void pool::on_thread_exit() {
 template <class Attempt>
 allocated pool::insist(Attempt attempt) const {
   allocated made = attempt(slab_list::growth::locked);
-  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0)
+  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0) made = attempt(slab_list::growth::locked);
+  while (made.address == nullptr && is_shortage(made.refusal) && seal(pages_at_once * platform::page_size()) != 0) {
     made = attempt(slab_list::growth::locked);
+  }
   if (made.address == nullptr && is_shortage(made.refusal) && options_.lock == LOCKFAST_LOCK_PREFERRED) {
     made = attempt(slab_list::growth::if_possible);
   }
@@ -151,6 +157,7 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
   allocated made = arena.allocate(size, alignment, value);
   // The arena has given up what it keeps idle itself; the others may do.
   if (made.address == nullptr && trim(trimming::shortage) != 0) made = arena.allocate(size, alignment, value);
+  if (made.address == nullptr && seal_for(size) != 0) made = arena.allocate(size, alignment, value);
   if (lock_watch::lost()) [[unlikely]]
     renew_locks();
   return made;
@@ -267,8 +274,9 @@ void* pool::reallocate(void* secret, std::size_t size) {
   if (size > isolated_arena::most_size) return refuse(ENOMEM);
   isolated_arena& arena = at.home.owner();
   auto moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
-  if (moved.address == nullptr && trim(trimming::shortage) != 0)
+  if (moved.address == nullptr && trim(trimming::shortage) + seal_for(size) != 0) {
     moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
+  }
   return given(moved);
 }
 

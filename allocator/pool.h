@@ -98,6 +98,8 @@ class pool {
 
   [[nodiscard]] static std::size_t audit();
   static std::size_t trim(trimming why);
+  // Seals closed secrets, where the policy allows it, and trims: how many bytes came back.
+  static std::size_t seal_and_trim();
   static void statistics(struct lockfast_statistics& out);
   // Where something took the locks off: takes them again.
   static void renew_locks();
@@ -126,6 +128,12 @@ class pool {
   // Calls attempt(growth), once more after giving idle pages back, and once more without a lock where the policy allows it.
   template <class Attempt>
   [[nodiscard]] allocated insist(Attempt attempt) const;
+  // Seals the least recently closed secrets of every family until so many bytes came back, or none can be sealed: how many did.
+  static std::size_t seal(std::size_t bytes);
+  // How many pages' worth of closed secrets are sealed before a refused request is tried again.
+  static constexpr std::size_t pages_at_once = 16;
+  // The same for an isolated secret of so many bytes.
+  static std::size_t seal_for(std::size_t size);
   [[nodiscard]] allocated reallocate_grouped(slab& in, void* secret, std::size_t size);
   // The same, open for its length, where the secret has an access of its own.
   [[nodiscard]] allocated reallocate_with_access(slab& in, void* secret, std::size_t size);
@@ -169,6 +177,7 @@ class pool {
   lockfast_options options_ = {};
   bool groups_at_once_ = false;  // the drop-in: grouped, and nothing is to be told
   grouped grouped_;
+  sealer sealer_;
   isolated_arena isolated_[arena_count];
   std::atomic<std::size_t> refusals_ = 0;
 };

@@ -1,4 +1,5 @@
 // pool_fork.cc - a fork: every mutex in its order, copies of what is hidden, and order in the child.
+#include "allocator/fork_gate.h"
 #include "allocator/grants.h"
 #include "allocator/hiding.h"
 #include "allocator/ledger.h"
@@ -15,7 +16,9 @@ void pool::register_fork_handlers() { platform::at_fork(before_fork, after_fork_
 
 void pool::before_fork() {
   start_exclusion_.lock();
+  fork_gate::shut();
   for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
+  for (pool* const one : every_) one->sealer_.key.copy_for_child();
   compartment::before_fork();
   for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
   for (pool* const one : every_) one->grouped_.copy_for_child();
@@ -24,11 +27,13 @@ void pool::before_fork() {
   ledger::of_process().before_fork();
   region_map::exclusion().lock();
   grants_exclusion().lock();
+  sealed_record::exclusion().lock();
   metadata::exclusion().lock();
 }
 
 void pool::after_fork_in_parent() {
   metadata::exclusion().unlock();
+  sealed_record::exclusion().unlock();
   grants_exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
@@ -36,6 +41,8 @@ void pool::after_fork_in_parent() {
   for (pool* const one : every_) one->grouped_.after_fork_in_parent();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
   compartment::after_fork_in_parent();
+  for (pool* const one : every_) one->sealer_.key.after_fork_in_parent();
+  fork_gate::reopen();
   start_exclusion_.unlock();
 }
 
@@ -43,17 +50,20 @@ void pool::after_fork_in_parent() {
 void pool::after_fork_in_child() {
   platform::forget_fatal_signal_in_child();
   metadata::exclusion().unlock();
+  sealed_record::exclusion().unlock();
   grants_exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
   hiding::after_fork();
   lock_watch::reset_in_child();
+  for (pool* const one : every_) one->sealer_.settle_in_child();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
   compartment::reset_in_child();
   for (pool* const one : every_) one->grouped_.after_fork_in_child();
   compartment::settle_in_child();
   compartment::after_fork_in_parent();
+  fork_gate::reopen_in_child();
   start_exclusion_.unlock();
 }
 

@@ -31,6 +31,26 @@ void pool::renew_locks() {
   for (pool* const one : every_) one->grouped_.renew_locks();
 }
 
+std::size_t pool::seal(std::size_t bytes) {
+  std::size_t sealed = 0;
+  for (pool* const one : every_) {
+    while (sealed < bytes) {
+      const std::size_t more = one->isolated_[0].seal_one();
+      if (more == 0) break;
+      sealed += more;
+    }
+  }
+  return sealed;
+}
+
+// What no lock limit holds is not helped by closed secrets.
+std::size_t pool::seal_for(std::size_t size) {
+  const std::size_t bytes = size + pages_at_once * platform::page_size();
+  return bytes < platform::lock_limit() ? seal(bytes) : 0;
+}
+
+std::size_t pool::seal_and_trim() { return seal(SIZE_MAX) + trim(trimming::asked); }
+
 void pool::statistics(struct lockfast_statistics& out) {
   lock_watch::look();
   renew_locks();
@@ -38,7 +58,11 @@ void pool::statistics(struct lockfast_statistics& out) {
   for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
   for (pool* const one : every_) one->grouped_.add_to(out);
   for (const pool* const one : every_) out.refusals += one->refusals_.load(std::memory_order_relaxed);
-  out.bytes_reserved += metadata::bytes_reserved();
+  for (const pool* const one : every_) {
+    out.bytes_locked += one->sealer_.key.bytes_locked();
+    out.bytes_reserved += one->sealer_.key.bytes_reserved();
+  }
+  out.bytes_reserved += metadata::bytes_reserved() + sealed_record::bytes_reserved();
   out.lock_limit = platform::lock_limit();
   out.maps_used = platform::maps_used();
   out.map_limit = platform::map_limit();
@@ -48,6 +72,8 @@ void pool::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
 
 bool pool::wipe_on_crash(platform::after_wipe leaves) {
   bool done = true;
+  // What is sealed is gone with its key.
+  for (pool* const one : every_) one->sealer_.key.wipe();
   for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
   for (pool* const one : every_) done &= one->grouped_.wipe_on_signal(leaves);
   if (leaves == platform::after_wipe::closed) crash_survived_ = true;

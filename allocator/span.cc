@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/hiding.h"
 #include "allocator/lock_watch.h"
@@ -86,12 +87,129 @@ bool span::retire() {
     }
     platform::discard(run_, run_size_);
   }
+  forget_run();
+  return true;
+}
+
+void span::forget_run() {
   run_ = nullptr;
   run_size_ = 0;
   lock_error_ = 0;
   hide_error_ = -1;
   access_ = access::none;
-  return true;
+}
+
+// ---- At rest ----------------------------------------------------------------------------------------------------------------
+
+span::tenancy span::tenant_place(std::size_t page) const {
+  std::byte* const end = address_ + size_ + gap();
+  std::byte* const begin = tenant() - (reinterpret_cast<std::uintptr_t>(tenant()) & (page - 1));
+  return {.address = address_, .size = size_, .gap = gap(), .run_size = static_cast<std::size_t>(end - begin)};
+}
+
+platform::error span::seal(rest_key& key) {
+  sealed_record* const made = sealed_record::take(size_);
+  if (made == nullptr) return ENOMEM;
+  // Each sealing is a generation of its own, so that no earlier record stands for a later one.
+  ++generation_;
+  if (const auto refusal = key.seal(bond(), address_, size_, *made); refusal != 0) {
+    --generation_;
+    sealed_record::give_back(made, size_);
+    return refusal;
+  }
+  become_sealed(*made);
+  wipe(run_, run_size_);
+  return 0;
+}
+
+platform::error span::found_key(rest_key& key) {
+  sealed_record* const made = sealed_record::take(size_);
+  if (made == nullptr) return ENOMEM;
+  const hiding::scope held;
+  ++generation_;
+  const rest_key::founder founder = {run_, home.blank(), home.policy(), hide_error_, address_, size_};
+  if (const auto refusal = key.found(founder, bond(), *made); refusal != 0) {
+    --generation_;
+    write_canaries(home.key());
+    sealed_record::give_back(made, size_);
+    return refusal;
+  }
+  become_sealed(*made);
+  lock_watch::forget(run_, run_size_);
+  forget_run();
+  return 0;
+}
+
+void span::become_sealed(sealed_record& in) {
+  remember_lock_error();
+  link_ = reinterpret_cast<std::uintptr_t>(&in);
+  content_ = content::sealed;
+}
+
+void span::write_canaries(const canary_key& key) {
+  const canary beside(key, address_, generation_);
+  beside.write(tenant());
+  beside.write_gap(address_ + size_, gap());
+}
+
+rest_key::outcome span::write_unsealed(const rest_key& key, const canary_key& beside) {
+  if (record() != nullptr) {
+    const auto found = key.open(bond(), *record(), address_, size_);
+    if (found == rest_key::outcome::damaged) return found;
+  }
+  write_canaries(beside);
+  return rest_key::outcome::opened;
+}
+
+rest_key::outcome span::verify_record(const rest_key& key) const {
+  return record() == nullptr ? rest_key::outcome::opened : key.verify(bond(), *record(), size_);
+}
+
+void span::drop_record() {
+  sealed_record* const dropped = record();
+  content_ = content::plain;
+  link_ = 0;
+  if (dropped != nullptr) sealed_record::give_back(dropped, size_);
+}
+
+platform::error span::take_run_of(span& donor, const tenancy& wanted) {
+  const std::size_t bytes = wanted.run_size;
+  std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
+  const hiding::scope held;
+  if (const auto refusal = platform::map_hidden_twice(donor.run_, begin, bytes); refusal != 0) return refusal;
+  if (const auto refusal = platform::vacate(donor.run_, bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
+    // The pages are in both places: they stay in the first.
+    if (platform::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
+    end_process(breach::access_refused, breach_signal::abort);
+  }
+  run_ = begin;
+  run_size_ = bytes;
+  lock_error_ = static_cast<std::int16_t>(donor.lock_error());
+  hide_error_ = static_cast<std::int16_t>(donor.hide_error());
+  access_ = access::read_write;
+  donor.forget_run();
+  return 0;
+}
+
+platform::error span::vacate() {
+  lock_watch::forget(run_, run_size_);
+  const hiding::scope held;
+  platform::error refusal = ENOTSUP;
+  if (home.marked()) {
+    refusal = platform::mark_again(run_, run_size_);
+  } else if (refusal = platform::vacate(run_, run_size_, home.blank(), home.policy()); refusal != 0) {
+    if (hidden()) {
+      refusal = hiding::unhide(held, run_, run_size_, home.policy());
+    } else {
+      refusal = lock_error_ == 0 ? platform::unlock(run_, run_size_) : 0;
+      if (refusal == 0) {
+        (void)protect(access::none);
+        platform::discard(run_, run_size_);
+      }
+    }
+  }
+  if (refusal == 0) forget_run();
+  return refusal;
 }
 
 bool span::fill_gap_in_child(platform::fork_policy policy) {
@@ -109,9 +227,7 @@ bool span::fill_gap_in_child(platform::fork_policy policy) {
 
 void span::renew_in_child(const canary_key& key) {
   wipe(run_, run_size_);
-  const canary beside(key, address_, generation_);
-  beside.write(tenant());
-  beside.write_gap(address_ + size_, gap_);
+  write_canaries(key);
 }
 
 span::settled span::settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy) {
@@ -121,10 +237,10 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   const auto refusal = platform::protect(run_, run_size_, access::read_write);
   const bool emptied = policy == platform::fork_policy::wipe;
   // Hidden pages stayed with the parent: zeros stand for them where zeros were asked for, and nothing does where the copy failed.
-  if (refusal != 0 && !(emptied && hidden() && has_tenant_ && fill_gap_in_child(policy)))
-    return has_tenant_ ? settled::lost : settled::empty;
+  if (refusal != 0 && !(emptied && hidden() && has_tenant() && fill_gap_in_child(policy)))
+    return has_tenant() ? settled::lost : settled::empty;
   access_ = access::read_write;
-  if (!has_tenant_) {
+  if (!has_tenant()) {
     // A thread of the parent was taking a tenant in or out: the child's copy may hold what that thread had yet to wipe.
     wipe_run();
     return settled::empty;
@@ -133,18 +249,14 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   // Where the system gave a copy, the zeros are ours to make.
   if (emptied && home.fork_error() != 0) wipe_run();
   // What was damaged stays so: under the renewed key its old canary is as wrong.
-  if (emptied || canaries_whole(key)) {
-    const canary beside(renewed, address_, generation_);
-    beside.write(tenant());
-    beside.write_gap(address_ + size_, gap_);
-  }
+  if (emptied || canaries_whole(key)) write_canaries(renewed);
   // What cannot be closed is not left open.
   if (protect(wanted) == 0) return settled::kept;
   wipe_run();
   return settled::lost;
 }
 
-void span::forget_in_child(platform::fork_policy policy) {
+void span::give_up_run_in_child(platform::fork_policy policy) {
   if (run_ != nullptr && policy != platform::fork_policy::absent) {
     if (hidden()) {
       (void)platform::reserve_again(run_, run_size_, policy);
@@ -156,12 +268,20 @@ void span::forget_in_child(platform::fork_policy policy) {
       (void)platform::protect(run_, run_size_, access::none);
     }
   }
-  run_ = nullptr;
-  run_size_ = 0;
-  has_tenant_ = false;
-  lock_error_ = 0;
-  hide_error_ = -1;
-  access_ = access::none;
+  forget_run();
+}
+
+void span::forget_in_child(platform::fork_policy policy) {
+  if (sealed()) drop_record();
+  give_up_run_in_child(policy);
+  content_ = content::none;
+}
+
+void span::keep_sealed_in_child(platform::fork_policy policy) {
+  give_up_run_in_child(policy);
+  if (policy != platform::fork_policy::wipe) return;
+  drop_record();
+  content_ = content::sealed;
 }
 
 namespace {
@@ -190,8 +310,8 @@ bool span::wipe_on_signal(platform::after_wipe leaves) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {
       const access before = access_;
-      if (protect(access::read_write) == 0) wipe(address_, size_);
-      const auto refusal = protect(closes ? access::none : before);
+      if (!sealed() && protect(access::read_write) == 0) wipe(address_, size_);
+      const auto refusal = sealed() ? 0 : protect(closes ? access::none : before);
       set(closes ? state::absent : state::live);
       return !closes || refusal == 0;
     }
@@ -199,7 +319,7 @@ bool span::wipe_on_signal(platform::after_wipe leaves) {
     platform::yield();
   }
   std::byte* const begin = address_;
-  const bool in_run = (has_tenant_ || is_wiping_) && begin > run_ && begin + size_ <= run_ + run_size_;
+  const bool in_run = content_ != content::none && begin > run_ && begin + size_ <= run_ + run_size_;
   // Whoever has it busy, this thread or another, may close it at any moment.
   if (in_run && platform::protect(run_, run_size_, access::read_write) == 0) platform::overwrite({begin, size_});
   return !in_run || !closes || platform::protect(run_, run_size_, access::none) == 0;

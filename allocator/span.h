@@ -14,6 +14,7 @@
 //      sets another state: that is the span's mutex, and what finds a double free.
 //   4. An idle run is inaccessible and zero in every byte under freed=trap; under freed=recycle it is writable, and zero in
 //      every byte that its tenants and their canaries had.
+//   5. A sealed secret is in its record alone: it has no pages, or inaccessible ones that are wiped and held in RAM.
 //
 // Threads: state and the queries are for all; the rest belongs to whoever set busy, or holds the mutex of the span's list.
 #ifndef LOCKFAST_ALLOCATOR_SPAN_H
@@ -26,7 +27,9 @@
 #include "allocator/bytes.h"
 #include "allocator/canary.h"
 #include "allocator/relaxed.h"
+#include "allocator/rest_key.h"
 #include "allocator/scoped_lock.h"
+#include "allocator/sealed_record.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -65,7 +68,8 @@ class alignas(64) span {
   // claim_live() without waiting; false while hold_back() holds, too.
   [[nodiscard]] bool claim_live_at_once() {
     state seen = state::live;
-    return !held_back_ && state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed);
+    return !held_back_ &&
+           state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed);
   }
   // True when it was absent, and is now busy with the caller.
   [[nodiscard]] bool claim_absent() {
@@ -92,7 +96,22 @@ class alignas(64) span {
   [[nodiscard]] bool hidden() const { return hide_error_ == 0; }
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
   // Whether a secret is in it: from admit() until it is wiped.
-  [[nodiscard]] bool has_tenant() const { return has_tenant_; }
+  [[nodiscard]] bool has_tenant() const { return content_ >= content::plain; }
+  // Whether that secret is in its record.
+  [[nodiscard]] bool sealed() const { return content_ == content::sealed; }
+  // The errno that kept the tenant's pages from being locked while they were accessible, now or at some time before; or 0.
+  [[nodiscard]] platform::error tenant_lock_error() const {
+    return lock_error_ != 0 ? static_cast<platform::error>(lock_error_) : error_before();
+  }
+  // The record of a sealed tenant; null where that is zeros.
+  [[nodiscard]] sealed_record* record() const { return reinterpret_cast<sealed_record*>(static_cast<std::uintptr_t>(link_)); }
+  // When it was closed last, in ticks, of a secret that is not sealed.
+  [[nodiscard]] std::uintptr_t closed_at() const { return link_; }
+  // Whether the family's closed_list has it.
+  [[nodiscard]] bool listed() const { return listed_; }
+  void set_listed(bool is) { listed_ = is; }
+  // Where the tenant's bytes and pages are.
+  [[nodiscard]] tenancy tenant_place(std::size_t page) const;
 
   // ---- Pages; each refusal leaves the span as it was ----
 
@@ -127,7 +146,45 @@ class alignas(64) span {
   void wipe_tenant();
   void wipe_run();
   // The tenant goes, and its bytes stay.
-  void leave() { has_tenant_ = false; }
+  void leave() { content_ = content::none; }
+
+  // ---- At rest ----
+
+  // Writes down that a secret was closed now, by a clock of all closings, which is never 0.
+  void tick() { link_ = advance_clock(); }
+  static std::uintptr_t advance_clock() { return closing_clock_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  [[nodiscard]] static std::uintptr_t closing_clock() { return closing_clock_.load(std::memory_order_relaxed); }
+  // Writes down that the tenant is open without the lock.
+  void remember_lock_error() {
+    if (lock_error_ != 0) gap_and_error_ = static_cast<std::uint32_t>(lock_error_) << 16 | static_cast<std::uint32_t>(gap());
+  }
+
+  // Has a tenant's record in place of its bytes, and wipes its run. Requires a writable run and whole canaries. Refusals: ENOMEM,
+  // and those of rest_key::seal.
+  [[nodiscard]] platform::error seal(rest_key& key);
+  // The same with the key's first page made of this run, which leaves the span. Requires in front of the canary as many zeros as
+  // rest_key::founding_size.
+  [[nodiscard]] platform::error found_key(rest_key& key);
+  // Writes a sealed tenant's bytes and canaries into its run, which is writable and zero; it stays sealed until drop_record().
+  // opened, or what is wrong with the record: then nothing was written.
+  [[nodiscard]] rest_key::outcome write_unsealed(const rest_key& key, const canary_key& beside);
+  // The verdict alone.
+  [[nodiscard]] rest_key::outcome verify_record(const rest_key& key) const;
+  // Gives the record up: the tenant is in its run, or gone.
+  void drop_record();
+  // Frees a sealed tenant, whose run, if it has one, is wiped.
+  void drop_sealed_tenant() {
+    drop_record();
+    content_ = content::none;
+  }
+  // Wipes what write_unsealed() wrote.
+  void wipe_sealed_run() { wipe(run_, run_size_); }
+
+  // Takes the hidden run of a donor, whose tenant is sealed, in place of opening pages of its own: for a moment the run is in both
+  // places, and counts twice. Requires that it is writable, wiped and of the wanted size, and that this region has no markers.
+  [[nodiscard]] platform::error take_run_of(span& donor, const tenancy& wanted);
+  // Gives back the writable, wiped run of a sealed tenant. A refusal changes nothing.
+  [[nodiscard]] platform::error vacate();
 
   // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
   // not take them back, and then the run is idle as before, and wiped.
@@ -143,6 +200,9 @@ class alignas(64) span {
   enum class settled : std::uint8_t { kept, empty, lost };
   [[nodiscard]] settled settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy);
   void forget_in_child(platform::fork_policy policy);
+  // In a forked child: the run of a sealed tenant is gone, the tenant stays in its record; under fork_policy::wipe that is dropped,
+  // and it opens as zeros.
+  void keep_sealed_in_child(platform::fork_policy policy);
 
   // Wipes a tenant's secret, whatever its access, and leaves canaries as they were; the access too, or the secret is absent from
   // then on, its run closed: false when that is refused. For a signal handler: a span that stays busy, perhaps with the very
@@ -152,29 +212,49 @@ class alignas(64) span {
   [[nodiscard]] bool show_absent();
   void close_absent();
 
-  span_region& home;     // the region that its place is in
-  span* next = nullptr;  // in its list's chain of fresh spans
+  // In its list's chain of fresh spans.
+  [[nodiscard]] span* next() const { return reinterpret_cast<span*>(static_cast<std::uintptr_t>(link_)); }
+  void set_next(span* one) { link_ = reinterpret_cast<std::uintptr_t>(one); }
+
+  span_region& home;  // the region that its place is in
 
  private:
-  void begin_wipe();
+  // What is in the run, or was: wiping tells a signal handler that the tenant is gone, its bytes may not be.
+  enum class content : std::uint8_t { none, wiping, plain, sealed };
+
+  [[nodiscard]] std::size_t gap() const { return gap_and_error_ & 0xffff; }
+  [[nodiscard]] platform::error error_before() const { return static_cast<platform::error>(gap_and_error_ >> 16); }
+
+  void become_sealed(sealed_record& in);
+  void write_canaries(const canary_key& key);
+  void forget_run();
+  void give_up_run_in_child(platform::fork_policy policy);
+  [[nodiscard]] rest_key::bond bond() const {
+    return {reinterpret_cast<std::uintptr_t>(static_cast<std::byte*>(address_)), size_, generation_};
+  }
   // The canary's bytes, the secret's and the gap's, which lie in one piece.
   [[nodiscard]] std::byte* tenant() const { return address_ - canary::size; }
-  [[nodiscard]] std::size_t tenant_size() const { return canary::size + size_ + gap_; }
+  [[nodiscard]] std::size_t tenant_size() const { return canary::size + size_ + gap(); }
 
+  // By its state: the next fresh span, when it was closed, or the record of a sealed tenant, null where that is zeros.
+  relaxed<std::uintptr_t> link_;
   relaxed<std::byte*> run_;
   relaxed<std::size_t> run_size_;
   relaxed<std::byte*> address_;
   relaxed<std::size_t> size_;
-  std::uint32_t gap_ = 0;  // below a page
+  // Below, the gap, which is less than a page; above, the errno that kept this tenant's pages from being locked before. One word,
+  // so that admitting a tenant clears it.
+  relaxed<std::uint32_t> gap_and_error_;
   std::uint32_t generation_ = 0;
   relaxed<std::int16_t> lock_error_;
   relaxed<std::int16_t> hide_error_ = std::int16_t{-1};  // -1: it has no run
-  relaxed<bool> has_tenant_;
-  relaxed<bool> is_wiping_;  // for a signal handler: the tenant is gone, its bytes may not be
-  platform::access access_ = platform::access::none;
+  relaxed<content> content_;
+  relaxed<bool> listed_;
+  relaxed<platform::access> access_;
   std::atomic<state> state_ = state::fresh;
 
   inline static relaxed<bool> held_back_;
+  inline static constinit std::atomic<std::uintptr_t> closing_clock_ = 1;
 };
 static_assert(sizeof(void*) != 8 || sizeof(span) == 64);
 
@@ -223,11 +303,11 @@ inline platform::error span::protect(platform::access to) {
 inline void span::admit(const tenancy& wanted, const canary_key& key) {
   address_ = wanted.address;
   size_ = wanted.size;
-  gap_ = static_cast<std::uint32_t>(wanted.gap);
+  gap_and_error_ = static_cast<std::uint32_t>(wanted.gap);
   const canary whole(key, wanted.address, ++generation_);
   whole.write(wanted.address - canary::size);
   if (wanted.gap != 0) whole.write_gap(wanted.address + wanted.size, wanted.gap);
-  has_tenant_ = true;
+  content_ = content::plain;
 }
 
 inline platform::error span::reopen() { return protect(platform::access::read_write); }
@@ -240,24 +320,19 @@ inline bool span::untouched() const { return address_ == nullptr || all_zero(ten
 
 inline bool span::canaries_whole(const canary_key& key) const {
   const canary expected(key, address_, generation_);
-  return expected.matches(tenant()) && (gap_ == 0 || expected.matches_gap(address_ + size_, gap_));
-}
-
-inline void span::begin_wipe() {
-  is_wiping_ = static_cast<bool>(has_tenant_);
-  has_tenant_ = false;
+  return expected.matches(tenant()) && (gap() == 0 || expected.matches_gap(address_ + size_, gap()));
 }
 
 inline void span::wipe_tenant() {
-  begin_wipe();
+  content_ = content::wiping;
   wipe(tenant(), tenant_size());
-  is_wiping_ = false;
+  content_ = content::none;
 }
 
 inline void span::wipe_run() {
-  begin_wipe();
+  content_ = content::wiping;
   wipe(run_, run_size_);
-  is_wiping_ = false;
+  content_ = content::none;
 }
 
 }  // namespace lockfast::internal

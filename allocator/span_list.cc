@@ -7,21 +7,21 @@ span* span_list::take_fresh() {
   const scoped_lock held(exclusion_);
   span* const taken = fresh_;
   if (taken == nullptr) return nullptr;
-  fresh_ = taken->next;
+  fresh_ = taken->next();
   taken->set(span::state::busy);
   return taken;
 }
 
 void span_list::put_fresh(span& retired) {
   const scoped_lock held(exclusion_);
-  retired.next = fresh_;
+  retired.set_next(fresh_);
   fresh_ = &retired;
   retired.set(span::state::fresh);
 }
 
 void span_list::keep(span& idle) {
   const scoped_lock held(exclusion_);
-  idle.next = kept_;
+  idle.set_next(kept_);
   kept_ = &idle;
   idle.set(span::state::idle);
 }
@@ -30,7 +30,7 @@ span* span_list::take_kept() {
   const scoped_lock held(exclusion_);
   span* const taken = kept_;
   if (taken == nullptr) return nullptr;
-  kept_ = taken->next;
+  kept_ = taken->next();
   taken->set(span::state::busy);
   return taken;
 }
@@ -40,13 +40,16 @@ bool span_list::withdraw(span_region& vacant) {
   for (const span* at = vacant.begin(); at < vacant.end(); ++at) {
     if (at->current_state() != span::state::fresh) return false;
   }
-  for (span** link = &fresh_; *link != nullptr;) {
-    if (&(*link)->home == &vacant) {
-      *link = (*link)->next;
-    } else {
-      link = &(*link)->next;
+  span* kept = nullptr;
+  for (span* at = fresh_; at != nullptr;) {
+    span* const next = at->next();
+    if (&at->home != &vacant) {
+      at->set_next(kept);
+      kept = at;
     }
+    at = next;
   }
+  fresh_ = kept;
   return true;
 }
 

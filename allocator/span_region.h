@@ -65,6 +65,9 @@ class span_region : public region {
   // Has them so, where the system allows it. Requires a region of which nothing was used yet.
   void mark();
 
+  // A page that is never opened: the first guard page.
+  [[nodiscard]] std::byte* blank() const { return base(); }
+
   // The first byte behind a span's place: its guard page.
   [[nodiscard]] std::byte* end_of(const span& one) const;
 

@@ -1,4 +1,4 @@
-// not_had.cc - the answers of a host that has neither hidden memory nor guard markers, protection keys or permanent pages, and
+// not_had.cc - the answers of a host that has neither hidden memory nor pages that move, guard markers, protection keys or permanent pages, and
 // that does not tell which pages are locked.
 //
 // What asks is answered; nobody calls the rest after such an answer, and it refuses.
@@ -14,6 +14,10 @@ error hide(std::byte*, std::size_t, fork_policy) { return ENOTSUP; }
 error unhide(std::byte*, std::size_t, fork_policy) { return ENOTSUP; }
 std::byte* map_shared_hidden(std::size_t) { return nullptr; }
 error move_hidden(std::byte*, std::byte*, std::size_t) { return ENOTSUP; }
+
+error move(std::byte*, std::byte*, std::size_t) { return ENOTSUP; }
+error map_hidden_twice(std::byte*, std::byte*, std::size_t) { return ENOTSUP; }
+error vacate(std::byte*, std::size_t, std::byte*, fork_policy) { return ENOTSUP; }
 
 bool has_guard_markers() { return false; }
 error mark(std::byte*, std::size_t) { return ENOTSUP; }

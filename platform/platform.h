@@ -93,6 +93,21 @@ void discard(std::byte* address, std::size_t size);
 // In the child: moves pages of such a map over the gap that hide() left there; they are hidden like those from then on.
 [[nodiscard]] error move_hidden(std::byte* from, std::byte* to, std::size_t size);
 
+// ---- Pages that change places ---------------------------------------------------------------------------------------------
+
+// Moves accessible pages of a reservation, locked or hidden ones, with what they hold, in place of reserved, inaccessible ones:
+// accessible, and locked or hidden as before. Both reservations have one fork policy. What `from` maps afterwards is undefined
+// until vacate(). The limit on locks may be charged once more (a fault of Linux): not for what happens often. A refusal, ENOTSUP
+// where the system cannot do it, changes nothing.
+[[nodiscard]] error move(std::byte* from, std::byte* to, std::size_t size);
+// Maps accessible hidden pages in place of reserved, inaccessible ones too, until one of the two places is vacated; they count against
+// the budget twice. ENOMEM or EAGAIN over it; a refusal changes nothing.
+[[nodiscard]] error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size);
+// Puts reserved, inaccessible pages in place of wiped or moved ones, which give their lock and their frames back; they
+// share the map of their neighbours that were never opened. blank: a page of the same reservation that was never opened.
+// ENOTSUP where the system cannot do it; a refusal changes nothing.
+[[nodiscard]] error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy policy);
+
 // ---- Guard markers: inaccessible pages that cost no map, in memory that is accessible and locked else -----------------------
 
 // Whether this system has them (Linux 6.13).

@@ -51,6 +51,9 @@ struct host {
   std::size_t memory_available = SIZE_MAX;
   error fork_error = 0;
   bool guard_markers = false;
+  bool moves = true;
+  std::map<std::byte*, std::byte*>
+      hidden_twice;  // hidden pages that were moved, from where and to where, until that is vacated
   bool closing_unlocks = false;
   bool keeps_pages = false;
   std::size_t page = 4096;
@@ -104,6 +107,8 @@ std::size_t pages_that(const host& in, bool page_state::*are) {
   }
   return count;
 }
+
+std::size_t hidden_bytes(const host& in) { return (pages_that(in, &page_state::hidden) - in.hidden_twice.size()) * in.page; }
 
 // Calls visit(state, address) for each page of a run that must lie in one reserved block.
 template <class Visit>
@@ -234,7 +239,8 @@ hold lock_held(const std::byte* address, std::size_t size) {
   std::size_t locked = 0;
   for (std::size_t at = 0; at < size; at += in.page) {
     const page_state* const reserved = state_at(in, address + at);
-    locked += reserved != nullptr ? reserved->locked : in.foreign_locked.contains(reinterpret_cast<std::uintptr_t>(address + at));
+    locked +=
+        reserved != nullptr ? reserved->locked : in.foreign_locked.contains(reinterpret_cast<std::uintptr_t>(address + at));
   }
   return locked == 0 ? hold::none : locked * in.page == size ? hold::all : hold::some;
 }
@@ -271,7 +277,7 @@ error hide(std::byte* address, std::size_t size, fork_policy) {
   const std::scoped_lock held(in.exclusion);
   if (in.hidden_limit == 0) return ENOSYS;
   if (refuses(in, call::hide)) return EAGAIN;
-  if (pages_that(in, &page_state::hidden) * in.page + size > in.hidden_limit) return EAGAIN;
+  if (hidden_bytes(in) + size > in.hidden_limit) return EAGAIN;
   for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
     if (page.allowed != access::none || page.locked || page.marked || page.hidden) fail("hiding of pages that are in use");
     std::memset(at, 0, in.page);
@@ -288,6 +294,72 @@ error unhide(std::byte* address, std::size_t size, fork_policy) {
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
     if (!page.hidden) fail("unhiding of pages that are not hidden");
     require_wiped(in, at, "unhiding of pages that are not wiped");
+    page = {};
+  });
+  return 0;
+}
+
+error move(std::byte* from, std::byte* to, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (!in.moves) return ENOTSUP;
+  if (refuses(in, call::move)) return ENOMEM;
+  for_each_page(in, from, size, [&](page_state& page, std::byte* at) {
+    if (page.allowed != access::read_write || !page.opened) fail("move of pages that are not accessible");
+    std::byte* const over = to + (at - from);
+    for_each_page(in, over, in.page, [&](page_state& replaced, std::byte* there) {
+      if (replaced.allowed != access::none || replaced.locked || replaced.marked || replaced.hidden)
+        fail("move over pages in use");
+      std::memcpy(there, at, in.page);
+      std::memset(at, 0, in.page);
+      replaced = page;
+    });
+    if (page.hidden) in.hidden_twice[at] = over;
+    page.locked = false;
+  });
+  return 0;
+}
+
+error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (!in.moves) return ENOTSUP;
+  if (refuses(in, call::map_hidden_twice)) return ENOMEM;
+  if (hidden_bytes(in) + in.hidden_twice.size() * in.page + size > in.hidden_limit) return EAGAIN;
+  for_each_page(in, from, size, [&](const page_state& page, std::byte* at) {
+    if (page.allowed != access::read_write || !page.hidden) fail("a second map of pages that are not hidden");
+    std::byte* const over = to + (at - from);
+    for_each_page(in, over, in.page, [&](page_state& replaced, std::byte* there) {
+      if (replaced.allowed != access::none || replaced.locked || replaced.marked || replaced.hidden)
+        fail("a map over pages in use");
+      std::memcpy(there, at, in.page);
+      replaced = page;
+    });
+    in.hidden_twice[at] = over;
+  });
+  return 0;
+}
+
+error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy) {
+  host& in = the_host();
+  const std::scoped_lock held(in.exclusion);
+  if (!in.moves) return ENOTSUP;
+  if (refuses(in, call::vacate)) return ENOMEM;
+  for_each_page(in, blank, in.page, [&](const page_state& page, const std::byte*) {
+    if (page.opened || page.locked || page.hidden || page.allowed != access::none) fail("a blank page that was used");
+  });
+  for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
+    if (page.marked) fail("vacating of a marker");
+    in.hidden_twice.erase(at);
+    // What was moved here is in the first place all the same.
+    const auto twice =
+        std::find_if(in.hidden_twice.begin(), in.hidden_twice.end(), [&](const auto& each) { return each.second == at; });
+    if (twice != in.hidden_twice.end()) {
+      std::memcpy(twice->first, at, in.page);
+      in.hidden_twice.erase(twice);
+    } else {
+      require_wiped(in, at, "vacating of pages that are not wiped");
+    }
     page = {};
   });
   return 0;
@@ -447,6 +519,7 @@ void reset() {
   in.memory_available = SIZE_MAX;
   in.fork_error = 0;
   in.guard_markers = false;
+  in.moves = true;
   in.closing_unlocks = false;
   in.keeps_pages = false;
   in.foreign_unlockable.clear();
@@ -484,6 +557,7 @@ void set_lock_limit(std::size_t bytes) { the_host().lock_limit = bytes; }
 void set_page_size(std::size_t bytes) { the_host().page = bytes; }
 void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
+void set_moves(bool can) { the_host().moves = can; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
 void set_address_limit(std::size_t bytes) { the_host().address_limit = bytes; }
 void set_memory_available(std::size_t bytes) { the_host().memory_available = bytes; }
@@ -516,7 +590,7 @@ std::size_t bytes_locked() {
 std::size_t bytes_hidden() {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
-  return pages_that(in, &page_state::hidden) * in.page;
+  return hidden_bytes(in);
 }
 
 std::size_t bytes_marked() {

@@ -24,6 +24,9 @@ enum class call : unsigned char {
   discard,
   hide,
   unhide,
+  move,
+  map_hidden_twice,
+  vacate,
   mark,
   unmark,
   mark_again,
@@ -60,6 +63,8 @@ void set_lock_limit(std::size_t bytes);
 void set_page_size(std::size_t bytes);
 // How many bytes can be hidden, 0 at the start: then the system has no hidden memory at all.
 void set_hidden_limit(std::size_t bytes);
+// Whether pages can change places; yes, at the start.
+void set_moves(bool can);
 // Whether it has guard markers, and how many maps it allows; no, and SIZE_MAX, at the start.
 void set_guard_markers(bool has);
 void set_map_limit(std::size_t maps);

@@ -158,6 +158,10 @@ LOCKFAST_API void lockfast_random(void *address, size_t length);
 enum lockfast_placement { LOCKFAST_ISOLATED, LOCKFAST_GROUPED };
 enum lockfast_backing { LOCKFAST_HIDDEN, LOCKFAST_LOCKED, LOCKFAST_UNLOCKED };
 
+/* Where a secret is: in pages that can be touched, in pages that cannot, or sealed: encrypted in a record in ordinary memory, and
+ * in no page. */
+enum lockfast_rest { LOCKFAST_OPEN, LOCKFAST_CLOSED, LOCKFAST_SEALED };
+
 /* What a secret's memory really got. For each protection: 0 when it was had, else the errno that says why not. */
 struct lockfast_receipt {
   size_t size; /* bytes asked for */
@@ -169,6 +173,8 @@ struct lockfast_receipt {
   int hide_error; /* out of the kernel's own map (memfd_secret); ECANCELED where the policy did not ask for it */
   int fork_error; /* the fork policy (MADV_DONTFORK, MADV_WIPEONFORK) */
   int access_error; /* access is in force; EBUSY: a grouped block of the drop-in shares a page with one that is more open */
+  int rest_error; /* can be sealed at rest; ECANCELED where the policy did not ask for it, ENOTSUP for a grouped secret */
+  enum lockfast_rest rest;
 };
 
 /* Refusal: EINVAL - no live secret's pointer. */
@@ -180,6 +186,7 @@ struct lockfast_statistics {
   size_t bytes_locked;                      /* in the pools: what counts as locked, with the pages of freed secrets and markers */
   size_t bytes_reserved;                    /* address space, guard pages included */
   size_t lock_limit, maps_used, map_limit;  /* bytes; maps; SIZE_MAX = unlimited */
+  size_t live_sealed, bytes_sealed;         /* secrets that are sealed now; the sum of their sizes */
   uint64_t allocations, frees, refusals;    /* since the start of the process; allocations - frees == live */
 };
 
@@ -239,6 +246,13 @@ enum lockfast_environment {
   LOCKFAST_ENVIRONMENT_IGNORED /* LOCKFAST_OPTIONS is not read */
 };
 
+enum lockfast_rest_policy {
+  LOCKFAST_REST_DEFAULT,
+  LOCKFAST_REST_AUTO, /* a closed isolated secret is sealed when locks, hidden pages or maps run short: the default */
+  LOCKFAST_REST_SEAL, /* it is sealed whenever it is closed */
+  LOCKFAST_REST_KEEP  /* it keeps its pages */
+};
+
 struct lockfast_options {
   enum lockfast_lock lock;
   enum lockfast_hidden hidden;
@@ -250,6 +264,7 @@ struct lockfast_options {
   enum lockfast_notice notice;                      /* of sodium_malloc and sodium_mprotect_*; none */
   enum lockfast_quarantine quarantine;              /* yield */
   enum lockfast_environment environment;            /* set by the program alone: LOCKFAST_OPTIONS has no such key */
+  enum lockfast_rest_policy rest;                   /* auto */
   int reserved[8];                                  /* must be 0 */
 };
 

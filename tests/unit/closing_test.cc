@@ -57,6 +57,7 @@ struct bounded {
 TEST_CASE(
     "where closing takes the lock off, an isolated secret is locked again once it is open, and its receipt says what it is") {
   check_clean(in_child([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "rest=keep"), "the variable");
     simulated::set_closing_unlocks(true);
     auto* const secret = static_cast<char*>(lockfast_malloc_isolated(32));
     prove(secret != nullptr, "a secret");
@@ -82,6 +83,23 @@ TEST_CASE(
     lockfast_free(next);
     (void)lockfast_trim();
     promised(simulated::bytes_locked() == 0, "nothing is locked");
+  }));
+}
+
+TEST_CASE("where closing takes the lock off, a closed secret is sealed, and keeps no pages") {
+  check_clean(in_child([] {
+    simulated::set_closing_unlocks(true);
+    auto* const secret = static_cast<char*>(lockfast_malloc_isolated(32));
+    prove(secret != nullptr, "a secret");
+    std::memset(secret, 'x', 32);
+    promised(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
+    const lockfast_receipt receipt = receipt_of(secret);
+    promised(receipt.rest == LOCKFAST_SEALED && receipt.rest_error == 0 && receipt.lock_error == 0, "sealed, says the receipt");
+    promised(simulated::bytes_locked() == 4096, "the key's page alone is locked");
+    promised(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "opened");
+    promise_locked(secret, 2 * 4096);
+    promised(secret[0] == 'x' && secret[31] == 'x', "whole");
+    lockfast_free(secret);
   }));
 }
 

@@ -82,11 +82,11 @@ TEST_CASE("a refusal names the pair, and what may stand there") {
   CHECK(fault_of("lock=required,hidden") == "an unknown key or value: 'hidden'; values of hidden: auto, on, off");
   CHECK(fault_of("lock=required, freed=trap") ==
         "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash, "
-        "quarantine");
+        "quarantine, rest");
   CHECK(fault_of("\x1b[31m=\n,lock=required").starts_with("an unknown key or value: '?[31m=?'; keys: "));
   const std::string long_word(1000, 'x');
   CHECK(fault_of(long_word.c_str()).starts_with("an unknown key or value: '" + std::string(40, 'x') + "...'; keys: lock, "));
-  CHECK(fault_of(long_word.c_str()).ends_with("quarantine"));
+  CHECK(fault_of(long_word.c_str()).ends_with("rest"));
 }
 
 TEST_CASE("a field that is set keeps its value, one that is not takes the fallback's") {

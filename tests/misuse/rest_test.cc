@@ -1,0 +1,293 @@
+// rest_test.cc - secrets at rest on the real host: what is closed beyond the lock limit is nowhere plain in memory that can be
+// swapped, and whole when it is opened; threads; forks.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <lockfast/lockfast.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "misuse/forked.h"
+#include "support/child.h"
+#include "support/patience.h"
+#include "support/probe.h"
+#include "support/sanitized.h"
+
+namespace {
+
+constexpr std::size_t size = 32;
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  if (!end.skipped()) CHECK(end.clean());
+}
+
+void options(const std::string& text) { prove(set_variable("LOCKFAST_OPTIONS", text.c_str()), "the variable"); }
+
+// An ordinary user under a limit, who may still look at his own memory.
+void become_user(std::size_t lock_limit) {
+  constexpr uid_t nobody = 65534;
+  const rlimit limit{lock_limit, lock_limit};
+  prove(setrlimit(RLIMIT_MEMLOCK, &limit) == 0, "the limit");
+  if (geteuid() != 0) return;
+  prove(setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0, "another user");
+  prove(prctl(PR_SET_DUMPABLE, 1) == 0, "memory to look at");
+}
+
+// Sixteen bytes that begin every secret, made here so that they are in no file, then its number.
+struct content {
+  unsigned char begin[16];
+  std::uint64_t which;
+  std::uint64_t again;
+
+  explicit content(std::uint64_t number) : which(number), again(~number) {
+    static const volatile unsigned twist = 0xa5;
+    for (std::size_t at = 0; at < sizeof begin; ++at) begin[at] = static_cast<unsigned char>((at * 37 + 11) ^ twist);
+  }
+};
+static_assert(sizeof(content) == size);
+
+void write_into(void* secret, std::uint64_t number) {
+  content made(number);
+  std::memcpy(secret, &made, size);
+  lockfast_wipe(&made, sizeof made);
+}
+
+bool holds(const void* secret, std::uint64_t number) {
+  content expected(number);
+  const bool same = std::memcmp(secret, &expected, size) == 0;
+  lockfast_wipe(&expected, sizeof expected);
+  return same;
+}
+
+// How many beginnings of secrets lie in memory of this process that is not locked, closed pages included.
+std::size_t plain_in_unlocked_memory() {
+  std::FILE* const maps = std::fopen("/proc/self/smaps", "re");
+  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  prove(maps != nullptr && memory >= 0, "memory to look at");
+  content wanted(0);
+  static unsigned char window[1 << 16];
+  std::size_t found = 0;
+  std::uintptr_t from = 0;
+  std::uintptr_t to = 0;
+  char line[512];
+  bool shown = false;
+  while (std::fgets(line, sizeof line, maps) != nullptr) {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) {
+      from = begin;
+      to = end;
+      shown = std::strstr(line, "[v") == nullptr;
+    }
+    if (std::strncmp(line, "VmFlags:", 8) != 0 || !shown || std::strstr(line, " lo") != nullptr) continue;
+    for (std::uintptr_t at = from; at < to; at += sizeof window) {
+      const std::size_t part = to - at < sizeof window ? to - at : sizeof window;
+      const ssize_t length = pread(memory, window, part, static_cast<off_t>(at));
+      for (ssize_t offset = 0; offset + 16 <= length; offset += 8) {
+        const bool mine = at + static_cast<std::uintptr_t>(offset) == reinterpret_cast<std::uintptr_t>(&wanted);
+        if (!mine && std::memcmp(window + offset, wanted.begin, sizeof wanted.begin) == 0) ++found;
+      }
+      lockfast_wipe(window, sizeof window);
+    }
+  }
+  std::fclose(maps);
+  close(memory);
+  lockfast_wipe(&wanted, sizeof wanted);
+  return found;
+}
+
+struct lockfast_statistics statistics() {
+  struct lockfast_statistics now;
+  lockfast_statistics(&now);
+  return now;
+}
+
+struct herd {
+  explicit herd(std::size_t count) : all(count) {
+    for (std::size_t at = 0; at < count; ++at) {
+      all[at] = lockfast_malloc_isolated(size);
+      prove(all[at] != nullptr, "a secret");
+      write_into(all[at], at);
+      promised(lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "closed");
+    }
+  }
+  void open_each() const {
+    for (std::size_t at = 0; at < all.size(); ++at) {
+      promised(lockfast_protect(all[at], LOCKFAST_READONLY) == 0, "opened");
+      promised(holds(all[at], at), "whole");
+      promised(lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "closed again");
+    }
+  }
+  std::vector<void*> all;
+};
+
+const char* const policies[] = {"", "hidden=off", "rest=seal", "hidden=off,lock=preferred", "fork=inherit,lock=preferred"};
+
+}  // namespace
+
+TEST_CASE("10,000 closed secrets lie nowhere plain in unlocked memory, under 8 MiB and 64 KiB of locks, and open whole") {
+  for (const std::size_t limit : {std::size_t{8} << 20, std::size_t{64} << 10}) {
+    for (const char* const policy : policies) {
+      CAPTURE(limit);
+      CAPTURE(policy);
+      check_clean(in_child([&] {
+        alarm(patience(120));
+        become_user(limit);
+        options(policy);
+        const herd secrets(10000);
+        promised(statistics().live == 10000 && statistics().live_unlocked == 0, "none is unlocked");
+        promised(statistics().live_sealed >= 10000 - limit / 4096, "those beyond the limit are sealed");
+        promised(plain_in_unlocked_memory() == 0, "none is plain");
+        static unsigned char control[size];
+        write_into(control, 1);
+        promised(plain_in_unlocked_memory() == 1, "the control, which is found");
+        lockfast_wipe(control, sizeof control);
+        secrets.open_each();
+        promised(plain_in_unlocked_memory() == 0, "nor afterwards");
+        promised(lockfast_audit() == 0, "none is damaged");
+        for (void* const each : secrets.all) lockfast_free(each);
+      }));
+    }
+  }
+}
+
+TEST_CASE("a closed secret beyond the lock limit lies plain in unlocked memory under rest=keep") {
+  check_clean(in_child([] {
+    become_user(std::size_t{64} << 10);
+    options("rest=keep,lock=preferred");
+    const herd secrets(100);
+    promised(statistics().live_unlocked > 80, "unlocked");
+    promised(plain_in_unlocked_memory() >= 80, "and plain");
+  }));
+}
+
+TEST_CASE("a sealed secret traps when it is touched, and keeps its guards when it is open") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    auto* const secret = static_cast<char*>(lockfast_malloc_isolated(size));
+    prove(secret != nullptr, "a secret");
+    write_into(secret, 1);
+    prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
+    lockfast_trim();
+    promised(traps_on_read(secret), "sealed");
+    promised(lockfast_protect(secret, LOCKFAST_READWRITE) == 0 && holds(secret, 1), "opened");
+    promised(traps_on_read(secret + size), "the guard behind it");
+    promised(traps_on_read(secret - 4096), "the guard in front of it");
+    secret[-1] = static_cast<char>(~secret[-1]);
+    promised(lockfast_check(secret) == -1 && errno == EFAULT, "a canary in front of it");
+  }));
+}
+
+TEST_CASE("a sealed secret under fork=inherit opens in the child and in the child's child, and each writes its own") {
+  for (const char* const more : {"", ",hidden=off"}) {
+    for (const char* const rest : {"rest=seal", "rest=auto"}) {
+      CAPTURE(more);
+      CAPTURE(rest);
+      check_clean(in_child([&] {
+        become_user(std::size_t{64} << 10);
+        options(std::string("fork=inherit,lock=preferred,") + rest + more);
+        const herd secrets(40);
+        forked([&] {
+          secrets.open_each();
+          forked([&] {
+            secrets.open_each();
+            for (void* const each : secrets.all) {
+              promised(lockfast_protect(each, LOCKFAST_READWRITE) == 0, "opened in the child's child");
+              write_into(each, 7);
+              promised(lockfast_protect(each, LOCKFAST_NOACCESS) == 0, "closed in the child's child");
+            }
+            promised(plain_in_unlocked_memory() == 0, "none is plain");
+          });
+          secrets.open_each();
+          promised(lockfast_audit() == 0, "the child's are whole");
+          for (void* const each : secrets.all) lockfast_free(each);
+        });
+        secrets.open_each();
+        promised(lockfast_audit() == 0, "the parent's are whole");
+      }));
+    }
+  }
+}
+
+TEST_CASE("a sealed secret under fork=wipe opens as zeros in the child, and traps there under fork=absent") {
+  for (const char* const more : {"", ",hidden=off"}) {
+    check_clean(in_child([&] {
+      options(std::string("fork=wipe,rest=seal") + more);
+      const herd secrets(10);
+      forked([&] {
+        for (void* const each : secrets.all) {
+          promised(lockfast_protect(each, LOCKFAST_READWRITE) == 0, "opened");
+          for (std::size_t at = 0; at < size; ++at) promised(static_cast<char*>(each)[at] == 0, "zeros");
+          write_into(each, 3);
+          promised(lockfast_protect(each, LOCKFAST_NOACCESS) == 0, "closed");
+          promised(lockfast_protect(each, LOCKFAST_READONLY) == 0 && holds(each, 3), "the child's own");
+          lockfast_free(each);
+        }
+      });
+      secrets.open_each();
+    }));
+    check_clean(in_child([&] {
+      options(std::string("fork=absent,rest=seal") + more);
+      const herd secrets(10);
+      forked([&] {
+        promised(lockfast_protect(secrets.all[0], LOCKFAST_READONLY) == -1 && errno == ENOMEM, "absent");
+        promised(traps_on_read(secrets.all[0]), "a trap");
+        for (void* const each : secrets.all) lockfast_free(each);
+        const herd own(5);
+        own.open_each();
+      });
+      secrets.open_each();
+    }));
+  }
+}
+
+TEST_CASE("threads seal and open secrets of their own, while others fork and allocate, and each finds its own") {
+  check_clean(in_child([] {
+    alarm(patience(120));
+    become_user(std::size_t{256} << 10);
+    options("fork=inherit");
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> team;
+    for (unsigned one = 0; one < 4; ++one) {
+      team.emplace_back([&] {
+        while (!stop) {
+          const herd own(40);
+          own.open_each();
+          for (void* const each : own.all) lockfast_free(each);
+        }
+      });
+    }
+    const herd mine(30);
+    for (int round = 0; round < 20; ++round) {
+      forked([&] { mine.open_each(); });
+      mine.open_each();
+    }
+    stop = true;
+    for (std::thread& each : team) each.join();
+    promised(lockfast_audit() == 0, "none is damaged");
+  }));
+}
+
+TEST_CASE("what was sealed when everything is wiped opens as zeros") {
+  check_clean(in_child([] {
+    options("rest=seal,crash=wipe");
+    const herd secrets(10);
+    lockfast_wipe_all();
+    for (void* const each : secrets.all) {
+      promised(lockfast_protect(each, LOCKFAST_READONLY) == 0, "opened");
+      for (std::size_t at = 0; at < size; ++at) promised(static_cast<char*>(each)[at] == 0, "zeros");
+    }
+  }));
+}

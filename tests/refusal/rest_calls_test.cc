@@ -1,0 +1,145 @@
+// rest_calls_test.cc - the nth call to the system refuses while secrets are sealed and opened, for every n until none does: each
+// secret is whole, sealed or open, and nothing is left behind.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "platform/simulated.h"
+#include "support/child.h"
+
+namespace simulated = lockfast::simulated;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t size = 40;
+
+struct machine {
+  std::size_t lock_limit = SIZE_MAX;
+  std::size_t hidden_limit = 0;
+  bool moves = true;
+};
+
+bool holds(const unsigned char* secret, std::size_t which) {
+  for (std::size_t at = 0; at < size; ++at) {
+    if (secret[at] != static_cast<unsigned char>(which * 13 + at)) return false;
+  }
+  return true;
+}
+
+// Everything that touches a sealed secret; each refusal is the system's, and there is at most one.
+class session {
+ public:
+  void run() {
+    for (std::size_t which = 0; which < 6; ++which) {
+      auto* const secret = static_cast<unsigned char*>(lockfast_malloc_isolated(size));
+      if (secret == nullptr) {
+        refuse(errno == ENOMEM);
+        continue;
+      }
+      for (std::size_t at = 0; at < size; ++at) secret[at] = static_cast<unsigned char>(which * 13 + at);
+      all_.push_back({secret, which});
+      close(secret);
+    }
+    for (const lockfast_access to : {LOCKFAST_READONLY, LOCKFAST_READWRITE}) {
+      for (const held& each : all_) {
+        if (lockfast_protect(each.secret, to) == 0) {
+          promised(holds(each.secret, each.which), "whole when opened");
+        } else {
+          refuse(true);
+          promised(receipt_of(each).rest != LOCKFAST_OPEN, "not open after a refusal");
+        }
+        close(each.secret);
+        const int checked = lockfast_check(each.secret);
+        promised(checked == 0 || errno != EFAULT, "whole when checked");
+        if (checked != 0) refuse(true);
+      }
+    }
+    for (held& each : all_) {
+      void* const moved = lockfast_realloc(each.secret, size + 1);
+      if (moved != nullptr) each.secret = static_cast<unsigned char*>(moved);
+      if (moved == nullptr) refuse(errno == ENOMEM);
+    }
+    lockfast_trim();
+  }
+
+  // Without refusals.
+  void end() {
+    promised(refusals_ <= 1 || !simulated::refused(), "one refusal");
+    promised(lockfast_audit() == 0, "none is damaged");
+    for (const held& each : all_) {
+      promised(lockfast_protect(each.secret, LOCKFAST_READWRITE) == 0, "opened in the end");
+      promised(holds(each.secret, each.which), "whole in the end");
+      lockfast_free(each.secret);
+    }
+    lockfast_trim();
+    promised(simulated::bytes_locked() + simulated::bytes_hidden() <= page, "only the key's page is locked");
+    struct lockfast_statistics now;
+    lockfast_statistics(&now);
+    promised(now.live == 0 && now.live_sealed == 0, "none lives");
+  }
+
+ private:
+  struct held {
+    unsigned char* secret;
+    std::size_t which;
+  };
+
+  void refuse(bool expected) {
+    promised(expected, "a refusal as the header has it");
+    ++refusals_;
+  }
+  void close(void* secret) { promised(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed"); }
+  static lockfast_receipt receipt_of(const held& each) {
+    lockfast_receipt receipt = {};
+    promised(lockfast_describe(each.secret, &receipt) == 0, "a receipt");
+    return receipt;
+  }
+
+  std::vector<held> all_;
+  int refusals_ = 0;
+};
+
+std::size_t refuse_each(const char* policy, const machine& on) {
+  for (std::size_t n = 1;; ++n) {
+    CAPTURE(policy);
+    CAPTURE(n);
+    constexpr int came = 7;
+    const ending end = in_child([&] {
+      prove(set_variable("LOCKFAST_OPTIONS", policy), "the variable");
+      simulated::set_lock_limit(on.lock_limit);
+      simulated::set_hidden_limit(on.hidden_limit);
+      simulated::set_moves(on.moves);
+      simulated::refuse_nth(n);
+      session one;
+      one.run();
+      const bool refused = simulated::refused();
+      simulated::refuse_nth(0);
+      one.end();
+      if (refused) leave_with(came);
+    });
+    CAPTURE(end.text);
+    if (end.clean()) return n;
+    REQUIRE(end.status == came);
+    REQUIRE(end.signal == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a refusal of any one call leaves each secret whole, when all are sealed") {
+  CHECK(refuse_each("rest=seal", {}) > 20);
+  CHECK(refuse_each("rest=seal,freed=recycle", {.moves = false}) > 20);
+  CHECK(refuse_each("rest=seal", {.lock_limit = 3 * page}) > 20);
+}
+
+TEST_CASE("a refusal of any one call leaves each secret whole, when pages run short") {
+  CHECK(refuse_each("rest=auto", {.lock_limit = 3 * page}) > 20);
+  CHECK(refuse_each("rest=auto", {.lock_limit = 3 * page, .moves = false}) > 20);
+  CHECK(refuse_each("rest=auto", {.lock_limit = 0, .hidden_limit = 3 * page}) > 20);
+  CHECK(refuse_each("rest=auto", {.lock_limit = 0, .hidden_limit = 3 * page, .moves = false}) > 20);
+  CHECK(refuse_each("rest=auto,lock=preferred", {.lock_limit = 3 * page}) > 20);
+}

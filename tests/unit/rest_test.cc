@@ -1,0 +1,359 @@
+// rest_test.cc - closed secrets that are sealed, over the simulated host: which, when, and what becomes of their pages and bytes.
+//
+// Each test runs in a child, whose pools start afresh.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "allocator/sealed_record.h"
+#include "allocator/span_region.h"
+#include "platform/simulated.h"
+#include "support/child.h"
+
+namespace simulated = lockfast::simulated;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
+void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
+
+lockfast_receipt receipt_of(const void* secret) {
+  lockfast_receipt receipt = {};
+  promised(lockfast_describe(secret, &receipt) == 0, "a receipt");
+  return receipt;
+}
+
+bool is_sealed(const void* secret) { return receipt_of(secret).rest == LOCKFAST_SEALED; }
+
+struct lockfast_statistics statistics() {
+  struct lockfast_statistics now;
+  lockfast_statistics(&now);
+  return now;
+}
+
+void write_into(void* secret, std::size_t size, std::size_t which) {
+  for (std::size_t at = 0; at < size; ++at)
+    static_cast<unsigned char*>(secret)[at] = static_cast<unsigned char>(which * 7 + at);
+}
+
+bool holds(const void* secret, std::size_t size, std::size_t which) {
+  for (std::size_t at = 0; at < size; ++at) {
+    if (static_cast<const unsigned char*>(secret)[at] != static_cast<unsigned char>(which * 7 + at)) return false;
+  }
+  return true;
+}
+
+void* closed_secret(std::size_t size, std::size_t which) {
+  void* const secret = lockfast_malloc_isolated(size);
+  prove(secret != nullptr, "a secret");
+  write_into(secret, size, which);
+  prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
+  return secret;
+}
+
+void open_whole(void* secret, std::size_t size, std::size_t which) {
+  promised(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "opened");
+  promised(holds(secret, size, which), "whole");
+  promised(receipt_of(secret).rest == LOCKFAST_OPEN && receipt_of(secret).access == LOCKFAST_READONLY, "open");
+  promised(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed again");
+}
+
+// Ten times as many secrets as the budget has pages, all closed, opened one after the other, and freed.
+void hold_many(std::size_t budget_pages, std::size_t size) {
+  std::vector<void*> all;
+  for (std::size_t at = 0; at < 10 * budget_pages; ++at) all.push_back(closed_secret(size, at));
+  const auto now = statistics();
+  promised(now.live == all.size() && now.live_unlocked == 0, "none is unlocked");
+  promised(now.live_sealed >= all.size() - budget_pages, "those beyond the budget are sealed");
+  promised(now.bytes_sealed == now.live_sealed * size, "and counted");
+  promised(now.bytes_locked == simulated::bytes_locked() + simulated::bytes_hidden(), "what is locked is counted");
+  for (std::size_t at = 0; at < all.size(); ++at) open_whole(all[at], size, at);
+  for (std::size_t at = all.size(); at-- > 0;) open_whole(all[at], size, at);
+  promised(lockfast_audit() == 0, "all whole");
+  for (void* const each : all) lockfast_free(each);
+  lockfast_trim();
+  promised(statistics().live_sealed == 0 && statistics().bytes_locked <= page, "the key's page alone is locked");
+}
+
+}  // namespace
+
+TEST_CASE("as long as what is open at once fits the lock limit, any number of secrets is held, and none is unlocked") {
+  for (const char* const policy : {"rest=auto", "rest=seal", "rest=auto,freed=recycle", "rest=auto,lock=preferred"}) {
+    for (const bool moves : {true, false}) {
+      for (const bool hidden : {true, false}) {
+        CAPTURE(policy);
+        CAPTURE(moves);
+        CAPTURE(hidden);
+        check_clean(in_child([&] {
+          options(policy);
+          simulated::set_moves(moves);
+          simulated::set_lock_limit(hidden ? 0 : 16 * page);
+          simulated::set_hidden_limit(hidden ? 16 * page : 0);
+          hold_many(16, 32);
+          hold_many(8, 5000);
+        }));
+      }
+    }
+  }
+}
+
+TEST_CASE("nothing is sealed while there is room, and a closed secret keeps its pages") {
+  check_clean(in_child([] {
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 100; ++at) all.push_back(closed_secret(32, at));
+    promised(statistics().live_sealed == 0, "none is sealed");
+    promised(receipt_of(all[0]).rest == LOCKFAST_CLOSED && receipt_of(all[0]).rest_error == 0, "closed, says the receipt");
+  }));
+}
+
+TEST_CASE("those that were closed first are sealed first, and opening counts") {
+  check_clean(in_child([] {
+    simulated::set_lock_limit(9 * page);
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 8; ++at) all.push_back(closed_secret(32, at));
+    promised(statistics().live_sealed == 0, "eight and the key fit");
+    open_whole(all[0], 32, 0);
+    open_whole(all[2], 32, 2);
+    for (std::size_t at = 8; at < 11; ++at) all.push_back(closed_secret(32, at));
+    for (const std::size_t at : {1U, 3U, 4U}) promised(is_sealed(all[at]), "closed before the others, and not opened since");
+    for (const std::size_t at : {0U, 2U, 5U, 6U, 7U, 8U, 9U, 10U}) promised(!is_sealed(all[at]), "closed later");
+  }));
+}
+
+TEST_CASE("under rest=seal a secret is sealed when it is closed, under rest=keep never") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    void* const secret = closed_secret(32, 1);
+    promised(is_sealed(secret) && receipt_of(secret).rest_error == 0, "sealed");
+    promised(lockfast_size(secret) == 32 && lockfast_check(secret) == 0 && is_sealed(secret), "described and checked as it is");
+    open_whole(secret, 32, 1);
+    promised(is_sealed(secret), "sealed again");
+    promised(lockfast_trim() > 0 && simulated::bytes_locked() == page, "its wiped page goes, the key's stays");
+    open_whole(secret, 32, 1);
+    lockfast_free(secret);
+  }));
+  check_clean(in_child([] {
+    options("rest=keep");
+    void* const secret = closed_secret(32, 1);
+    promised(receipt_of(secret).rest == LOCKFAST_CLOSED && receipt_of(secret).rest_error == ECANCELED, "kept");
+    lockfast_trim();
+    promised(!is_sealed(secret) && simulated::bytes_locked() == page, "nor by a trim; and there is no key");
+  }));
+}
+
+TEST_CASE("a trim seals what is closed, and says how many bytes came back") {
+  check_clean(in_child([] {
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 10; ++at) all.push_back(closed_secret(32, at));
+    prove(simulated::bytes_locked() == 11 * page, "ten and the key");
+    promised(lockfast_trim() == 10 * page, "ten pages");
+    promised(simulated::bytes_locked() == page && statistics().live_sealed == 10, "the key's is left");
+    for (std::size_t at = 0; at < 10; ++at) open_whole(all[at], 32, at);
+  }));
+}
+
+TEST_CASE("what is open and does not fit the lock limit is refused with ENOMEM, and stays sealed and whole") {
+  check_clean(in_child([] {
+    simulated::set_lock_limit(5 * page);
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 20; ++at) all.push_back(closed_secret(32, at));
+    for (std::size_t at = 0; at < 4; ++at)
+      promised(lockfast_protect(all[at], LOCKFAST_READWRITE) == 0, "four fit beside the key");
+    promised(lockfast_protect(all[9], LOCKFAST_READONLY) == -1 && errno == ENOMEM, "a fifth does not");
+    promised(is_sealed(all[9]) && lockfast_check(all[9]) == 0, "sealed and whole");
+    promised(lockfast_malloc_isolated(32) == nullptr && errno == ENOMEM, "nor a new one");
+    promised(lockfast_protect(all[0], LOCKFAST_NOACCESS) == 0, "one is closed");
+    open_whole(all[9], 32, 9);
+    for (std::size_t at = 1; at < 4; ++at) promised(holds(all[at], 32, at), "the open ones are as they were");
+    for (void* const each : all) lockfast_free(each);
+  }));
+}
+
+TEST_CASE("under lock=preferred an opening beyond the limit goes on unlocked, and the receipt keeps that") {
+  check_clean(in_child([] {
+    options("lock=preferred");
+    simulated::set_lock_limit(3 * page);
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 10; ++at) all.push_back(closed_secret(32, at));
+    promised(statistics().live_unlocked == 0, "at rest none is unlocked");
+    for (std::size_t at = 0; at < 3; ++at) promised(lockfast_protect(all[at], LOCKFAST_READWRITE) == 0, "opened");
+    promised(receipt_of(all[1]).lock_error == 0, "two fit beside the key");
+    promised(receipt_of(all[2]).lock_error == ENOMEM && receipt_of(all[2]).backing == LOCKFAST_UNLOCKED, "the third does not");
+    promised(holds(all[2], 32, 2), "whole");
+    for (std::size_t at = 0; at < 3; ++at) promised(lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "closed");
+    promised(is_sealed(all[2]) && receipt_of(all[2]).lock_error == ENOMEM, "sealed, and it may have been swapped before");
+    open_whole(all[2], 32, 2);
+    promised(receipt_of(all[2]).lock_error == ENOMEM && statistics().live_unlocked == 1, "remembered until it is freed");
+    lockfast_free(all[2]);
+    void* const next = lockfast_malloc_isolated(32);
+    promised(next != nullptr && statistics().live_unlocked == 0 && receipt_of(next).lock_error == 0, "and not longer");
+  }));
+}
+
+TEST_CASE("secrets that were all open before the first was closed are sealed as well, under a key in a page of theirs") {
+  for (const bool hidden : {true, false}) {
+    for (const bool backwards : {true, false}) {
+      CAPTURE(hidden);
+      CAPTURE(backwards);
+      check_clean(in_child([&] {
+        options("lock=preferred");
+        simulated::set_lock_limit(hidden ? 0 : 4 * page);
+        simulated::set_hidden_limit(hidden ? 4 * page : 0);
+        constexpr std::size_t count = 12;
+        void* all[count];
+        for (std::size_t at = 0; at < count; ++at) {
+          all[at] = lockfast_malloc_isolated(32);
+          prove(all[at] != nullptr, "a secret");
+          write_into(all[at], 32, at);
+        }
+        prove(statistics().live_unlocked == count - 4, "four are locked, and nothing is left for a key");
+        for (std::size_t at = 0; at < count; ++at) {
+          promised(lockfast_protect(all[backwards ? count - 1 - at : at], LOCKFAST_NOACCESS) == 0, "closed");
+        }
+        for (std::size_t at = 4; at < count; ++at) promised(is_sealed(all[at]), "what is not locked is sealed");
+        for (std::size_t at = 0; at < count; ++at) open_whole(all[at], 32, at);
+        for (void* const each : all) lockfast_free(each);
+      }));
+    }
+  }
+}
+
+TEST_CASE("where nothing can be locked nothing is sealed, and the receipt says why") {
+  check_clean(in_child([] {
+    options("lock=preferred,rest=seal");
+    simulated::set_lock_limit(0);
+    void* const secret = closed_secret(32, 1);
+    promised(receipt_of(secret).rest == LOCKFAST_CLOSED && receipt_of(secret).rest_error == ENOMEM, "not sealed");
+    promised(receipt_of(secret).lock_error == ENOMEM, "nor locked");
+    open_whole(secret, 32, 1);
+  }));
+}
+
+TEST_CASE("a sealed secret that is reallocated is closed and whole in its new size, and one that is freed leaves no record") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    void* secret = closed_secret(32, 1);
+    secret = lockfast_realloc(secret, 5000);
+    promised(secret != nullptr && lockfast_size(secret) == 5000 && is_sealed(secret), "moved, and sealed");
+    promised(lockfast_protect(secret, LOCKFAST_READONLY) == 0 && holds(secret, 32, 1), "whole");
+    lockfast_free(secret);
+    promised(statistics().live == 0 && statistics().frees == 2, "freed");
+  }));
+}
+
+TEST_CASE("what is sealed when all is wiped opens as zeros, and what is sealed afterwards is whole") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    void* const before = closed_secret(32, 1);
+    lockfast_wipe_all();
+    promised(lockfast_check(before) == 0 && lockfast_protect(before, LOCKFAST_READWRITE) == 0, "opened");
+    for (std::size_t at = 0; at < 32; ++at) promised(static_cast<unsigned char*>(before)[at] == 0, "zeros");
+    lockfast_free(before);
+    void* const after = closed_secret(32, 2);
+    open_whole(after, 32, 2);
+  }));
+}
+
+TEST_CASE("a request of another kind has closed secrets sealed before it is refused") {
+  check_clean(in_child([] {
+    simulated::set_lock_limit(20 * page);
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 19; ++at) all.push_back(closed_secret(32, at));
+    prove(statistics().live_sealed == 0, "all fit");
+    void* const in_group = lockfast_malloc(32);
+    promised(in_group != nullptr, "a grouped secret");
+    void* const large = lockfast_malloc_isolated(5 * page);
+    promised(large != nullptr, "a large one");
+    for (std::size_t at = 0; at < 19; ++at) open_whole(all[at], 32, at);
+  }));
+}
+
+namespace {
+
+lockfast::internal::sealed_record& record_of(void* secret) {
+  return *lockfast::internal::span_region::find_secret(secret).at->record();
+}
+
+constexpr std::size_t record_size = sizeof(lockfast::internal::sealed_record) + 32;
+
+void check_damaged(const ending& end) {
+  CAPTURE(end.text);
+  CHECK(end.signal == SIGABRT);
+  CHECK(end.text == "lockfast: sealed secret damaged: its record at rest was changed, moved or replaced\n");
+}
+
+// Two closed, sealed secrets, what is done to their records, and the call that finds it.
+template <class Damage, class Find>
+ending after(Damage damage, Find find) {
+  return in_child([&] {
+    options("rest=seal");
+    void* const one = closed_secret(32, 1);
+    void* const other = closed_secret(32, 2);
+    damage(one, other);
+    promised(lockfast_check(one) == -1 && errno == EFAULT, "damaged, says a check");
+    promised(lockfast_audit() >= 1, "and an audit");
+    find(one);
+  });
+}
+
+const auto open_it = [](void* secret) { (void)lockfast_protect(secret, LOCKFAST_READONLY); };
+const auto free_it = [](void* secret) { lockfast_free(secret); };
+
+}  // namespace
+
+TEST_CASE("a changed bit anywhere in a sealed record ends the process when the secret is opened or freed") {
+  for (std::size_t byte = 0; byte < record_size; ++byte) {
+    CAPTURE(byte);
+    const auto damage = [&](void* one, void*) { reinterpret_cast<unsigned char*>(&record_of(one))[byte] ^= 1U << byte % 8; };
+    check_damaged(after(damage, open_it));
+    check_damaged(after(damage, free_it));
+  }
+}
+
+TEST_CASE("a sealed record in another secret's place, or an older one of the same secret, ends the process") {
+  const auto swap = [](void* one, void* other) {
+    unsigned char kept[record_size];
+    std::memcpy(kept, &record_of(one), record_size);
+    std::memcpy(&record_of(one), &record_of(other), record_size);
+    std::memcpy(&record_of(other), kept, record_size);
+  };
+  check_damaged(after(swap, open_it));
+  check_damaged(after(swap, free_it));
+  const auto replace = [](void* one, void*) {
+    unsigned char older[record_size];
+    std::memcpy(older, &record_of(one), record_size);
+    open_whole(one, 32, 1);
+    promised(std::memcmp(older, &record_of(one), record_size) != 0, "another record of the same bytes");
+    std::memcpy(&record_of(one), older, record_size);
+  };
+  check_damaged(after(replace, open_it));
+  check_damaged(after(replace, free_it));
+}
+
+TEST_CASE("no number of a record, and no sealed bytes, repeat") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    void* const secret = closed_secret(32, 1);
+    std::set<std::uint64_t> numbers;
+    std::set<std::string> contents;
+    for (int round = 0; round < 200; ++round) {
+      const auto& record = record_of(secret);
+      promised(numbers.insert(record.number).second, "a new number");
+      promised(contents.insert(std::string(reinterpret_cast<const char*>(record.bytes()), 32)).second, "other bytes");
+      open_whole(secret, 32, 1);
+    }
+  }));
+}
