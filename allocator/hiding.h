@@ -9,6 +9,7 @@
 
 #include <cstddef>
 
+#include "allocator/region.h"
 #include "allocator/scoped_lock.h"
 #include "platform/platform.h"
 
@@ -27,17 +28,45 @@ class hiding {
 
   [[nodiscard]] static platform::error hide(const scope& /*held*/, std::byte* address, std::size_t size,
                                             platform::fork_policy policy) {
-    return platform::hide(address, size, policy);
+    platform::reservation again;
+    const auto refusal = platform::hide(address, size, policy, again);
+    note(address, again);
+    return refusal;
   }
   [[nodiscard]] static platform::error unhide(const scope& /*held*/, std::byte* address, std::size_t size,
                                               platform::fork_policy policy) {
-    return platform::unhide(address, size, policy);
+    return unhide_at_once(address, size, policy);
+  }
+
+  // The same for a caller that holds the scope already or is a signal handler.
+  [[nodiscard]] static platform::error unhide_at_once(std::byte* address, std::size_t size, platform::fork_policy policy) {
+    platform::reservation again;
+    const auto refusal = platform::unhide(address, size, policy, again);
+    note(address, again);
+    return refusal;
+  }
+  // Of moved or wiped pages, hidden or not.
+  [[nodiscard]] static platform::error vacate(std::byte* address, std::size_t size, std::byte* blank, platform::fork_policy policy) {
+    platform::reservation again;
+    const auto refusal = platform::vacate(address, size, blank, policy, again);
+    note(address, again);
+    return refusal;
+  }
+  // In a forked child, in the gap that hidden pages left.
+  static void reserve_again(std::byte* address, std::size_t size, platform::fork_policy policy) {
+    note(address, platform::reserve_again(address, size, policy));
   }
 
   static void before_fork() { exclusion_.lock(); }
   static void after_fork() { exclusion_.unlock(); }
 
  private:
+  // Writes refused advice down in the region: from then on the receipt of each of its secrets says so.
+  static void note(const std::byte* address, const platform::reservation& again) {
+    if (again.dump == 0 && again.fork == 0) return;
+    if (region* const in = region::holding(address); in != nullptr) in->note_advice(again);
+  }
+
   inline static constinit platform::mutex exclusion_;
 };
 

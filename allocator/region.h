@@ -39,6 +39,11 @@ class alignas(64) region {
   [[nodiscard]] bool empty() const { return base() == nullptr; }
   [[nodiscard]] platform::error dump_error() const { return dump_error_; }
   [[nodiscard]] platform::error fork_error() const { return fork_error_; }
+  // Writes down which advice was refused when some of its pages were reserved again.
+  void note_advice(const platform::reservation& again) {
+    if (again.dump != 0) dump_error_ = again.dump;
+    if (again.fork != 0) fork_error_ = again.fork;
+  }
 
  protected:
   constexpr explicit region(kind held) : holds_(held) {}
@@ -60,8 +65,8 @@ class alignas(64) region {
   relaxed<std::byte*> base_;
   relaxed<std::size_t> size_;
   kind holds_;
-  platform::error dump_error_ = 0;
-  platform::error fork_error_ = 0;
+  relaxed<platform::error> dump_error_;
+  relaxed<platform::error> fork_error_;
 };
 
 inline region* region::holding(const void* address) {

@@ -74,14 +74,14 @@ platform::error rest_key::found(const founder& by, const bond& to, sealed_record
   internal::wipe(by.page + founding_size, page_size - founding_size);
 
   platform::error refusal = platform::move(by.page, place, page_size);
-  if (refusal == 0 && platform::vacate(by.page, page_size, by.blank, by.policy) != 0) {
+  if (refusal == 0 && hiding::vacate(by.page, page_size, by.blank, by.policy) != 0) {
     if (by.hide_error != 0) {
       // What is left there is neither locked nor used.
       (void)platform::protect(by.page, page_size, access::none);
     } else {
       // The page is in both places: it stays in the first.
       refusal = ENOMEM;
-      if (platform::vacate(place, page_size, made.address, by.policy) != 0) {
+      if (hiding::vacate(place, page_size, made.address, by.policy) != 0) {
         end_process(breach::access_refused, breach_signal::abort);
       }
     }

@@ -16,7 +16,7 @@ bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
   const opening how = {opening::lock::if_possible, 0, protection_key_};
   if (open_hidden(hiding::scope(), begin, bytes, how) == 0) return true;
   // Not hidden as a whole any more, and told so of all of it.
-  (void)platform::reserve_again(begin, bytes, policy);
+  hiding::reserve_again(begin, bytes, policy);
   hide_error_ = ENOMEM;
   return open_locked(begin, bytes, how) == 0;
 }
@@ -122,7 +122,7 @@ bool slab::forget_closed_in_child(platform::fork_policy policy) {
     if (list != nullptr) (void)leave_list();
     // Under absent the address space is reserved again already.
     if (policy != platform::fork_policy::absent && hidden()) {
-      (void)platform::reserve_again(run_, opened_, policy);
+      hiding::reserve_again(run_, opened_, policy);
     } else if (policy != platform::fork_policy::absent && protect(platform::access::read_write) == 0) {
       wipe(run_, opened_);
       (void)close(run_, opened_);

@@ -103,7 +103,7 @@ platform::error slab::close(std::byte* begin, std::size_t bytes) const {
   if (protection_key_ == platform::default_key) return platform::protect(begin, bytes, access::none);
   if (platform::protect_by_key(begin, bytes, access::none, platform::default_key) == 0) return 0;
   // Where a sandbox has taken keys away since, fresh pages take the place of those.
-  return platform::unhide(begin, bytes, home.policy());
+  return hiding::unhide_at_once(begin, bytes, home.policy());
 }
 
 void slab::take_pages() {

@@ -177,9 +177,9 @@ platform::error span::take_run_of(span& donor, const tenancy& wanted) {
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   const hiding::scope held;
   if (const auto refusal = platform::map_hidden_twice(donor.run_, begin, bytes); refusal != 0) return refusal;
-  if (const auto refusal = platform::vacate(donor.run_, bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
+  if (const auto refusal = hiding::vacate(donor.run_, bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
     // The pages are in both places: they stay in the first.
-    if (platform::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
+    if (hiding::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
     end_process(breach::access_refused, breach_signal::abort);
   }
   run_ = begin;
@@ -197,7 +197,7 @@ platform::error span::vacate() {
   platform::error refusal = ENOTSUP;
   if (home.marked()) {
     refusal = platform::mark_again(run_, run_size_);
-  } else if (refusal = platform::vacate(run_, run_size_, home.blank(), home.policy()); refusal != 0) {
+  } else if (refusal = hiding::vacate(run_, run_size_, home.blank(), home.policy()); refusal != 0) {
     if (hidden()) {
       refusal = hiding::unhide(held, run_, run_size_, home.policy());
     } else {
@@ -217,7 +217,7 @@ bool span::fill_gap_in_child(platform::fork_policy policy) {
   platform::error hide_refusal = hiding::hide(held, run_, run_size_, policy);
   if (hide_refusal != 0) {
     // Where hiding was tried the gap is reserved again by now.
-    (void)platform::reserve_again(run_, run_size_, policy);
+    hiding::reserve_again(run_, run_size_, policy);
     if (platform::protect(run_, run_size_, access::read_write) != 0) return false;
     lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
   }
@@ -259,7 +259,7 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
 void span::give_up_run_in_child(platform::fork_policy policy) {
   if (run_ != nullptr && policy != platform::fork_policy::absent) {
     if (hidden()) {
-      (void)platform::reserve_again(run_, run_size_, policy);
+      hiding::reserve_again(run_, run_size_, policy);
     } else if (home.marked()) {
       (void)platform::mark_again(run_, run_size_);
     } else {

@@ -108,7 +108,7 @@ bool may_hibernate() {
   return to_disk && device;
 }
 
-error hide(std::byte* address, std::size_t size, fork_policy policy) {
+error hide(std::byte* address, std::size_t size, fork_policy policy, reservation& again) {
   const errno_kept kept;
   const secret_file file(size);
   if (file.refusal() != 0) return file.refusal();
@@ -118,15 +118,13 @@ error hide(std::byte* address, std::size_t size, fork_policy policy) {
   if (refusal == 0) refusal = populate(address, size);
   if (refusal == 0) return 0;
   // A map over the limit is refused when what was there is gone already (mm/secretmem.c).
-  reservation again;
   if (cover(address, size)) settle_reservation(again, address, size, policy);
   return refusal;
 }
 
-error unhide(std::byte* address, std::size_t size, fork_policy policy) {
+error unhide(std::byte* address, std::size_t size, fork_policy policy, reservation& again) {
   const errno_kept kept;
   if (!cover(address, size)) return errno;
-  reservation again;
   settle_reservation(again, address, size, policy);
   return 0;
 }

@@ -39,10 +39,10 @@ error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
 
 // A page that was never opened is moved over the old one: that is one call, and it brings the advice and the name that the
 // neighbours have, so that all are one map. More pages, and older kernels, take a new map and the advice again.
-error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy policy) {
+error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy policy, reservation& again) {
   const errno_kept kept;
   if (size == page_size() && remap(blank, address, size)) return 0;
-  return unhide(address, size, policy);
+  return unhide(address, size, policy, again);
 }
 
 }  // namespace lockfast::platform

@@ -10,14 +10,14 @@ namespace lockfast::platform {
 
 error hiding_error() { return ENOTSUP; }
 bool may_hibernate() { return false; }
-error hide(std::byte*, std::size_t, fork_policy) { return ENOTSUP; }
-error unhide(std::byte*, std::size_t, fork_policy) { return ENOTSUP; }
+error hide(std::byte*, std::size_t, fork_policy, reservation&) { return ENOTSUP; }
+error unhide(std::byte*, std::size_t, fork_policy, reservation&) { return ENOTSUP; }
 std::byte* map_shared_hidden(std::size_t) { return nullptr; }
 error move_hidden(std::byte*, std::byte*, std::size_t) { return ENOTSUP; }
 
 error move(std::byte*, std::byte*, std::size_t) { return ENOTSUP; }
 error map_hidden_twice(std::byte*, std::byte*, std::size_t) { return ENOTSUP; }
-error vacate(std::byte*, std::size_t, std::byte*, fork_policy) { return ENOTSUP; }
+error vacate(std::byte*, std::size_t, std::byte*, fork_policy, reservation&) { return ENOTSUP; }
 
 bool has_guard_markers() { return false; }
 error mark(std::byte*, std::size_t) { return ENOTSUP; }

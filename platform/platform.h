@@ -83,9 +83,10 @@ void discard(std::byte* address, std::size_t size);
 
 // Puts hidden pages in the place of reserved, inaccessible ones: zero, writable, held in RAM, absent from every forked child.
 // ENOMEM or EAGAIN over the budget, and they are reserved under the policy as before; never a fault when they are used later.
-[[nodiscard]] error hide(std::byte* address, std::size_t size, fork_policy policy);
+// Where pages were reserved again, here and in unhide and vacate, again says which advice the system refused for them.
+[[nodiscard]] error hide(std::byte* address, std::size_t size, fork_policy policy, reservation& again);
 // Gives wiped, hidden pages back: reserved and inaccessible as before.
-[[nodiscard]] error unhide(std::byte* address, std::size_t size, fork_policy policy);
+[[nodiscard]] error unhide(std::byte* address, std::size_t size, fork_policy policy, reservation& again);
 
 // For the copy of hidden pages that a forked child is to have. Maps hidden pages that child and parent share; null when that
 // is refused. release() unmaps them, whole or what is left of them.
@@ -106,7 +107,7 @@ void discard(std::byte* address, std::size_t size);
 // Puts reserved, inaccessible pages in place of wiped or moved ones, which give their lock and their frames back; they
 // share the map of their neighbours that were never opened. blank: a page of the same reservation that was never opened.
 // ENOTSUP where the system cannot do it; a refusal changes nothing.
-[[nodiscard]] error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy policy);
+[[nodiscard]] error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy policy, reservation& again);
 
 // ---- Guard markers: inaccessible pages that cost no map, in memory that is accessible and locked else -----------------------
 

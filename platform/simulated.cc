@@ -56,6 +56,7 @@ struct host {
       hidden_twice;  // hidden pages that were moved, from where and to where, until that is vacated
   bool closing_unlocks = false;
   bool keeps_pages = false;
+  error advice_error = 0;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
   void (*unlock_observer)(const std::byte* address, std::size_t size) = nullptr;
@@ -272,12 +273,15 @@ void discard(std::byte* address, std::size_t size) {
 error hiding_error() { return the_host().hidden_limit == 0 ? ENOSYS : 0; }
 bool may_hibernate() { return false; }
 
-error hide(std::byte* address, std::size_t size, fork_policy) {
+error hide(std::byte* address, std::size_t size, fork_policy, reservation& again) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   if (in.hidden_limit == 0) return ENOSYS;
-  if (refuses(in, call::hide)) return EAGAIN;
-  if (hidden_bytes(in) + size > in.hidden_limit) return EAGAIN;
+  if (refuses(in, call::hide) || hidden_bytes(in) + size > in.hidden_limit) {
+    again.dump = in.advice_error;
+    again.fork = in.advice_error;
+    return EAGAIN;
+  }
   for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
     if (page.allowed != access::none || page.locked || page.marked || page.hidden) fail("hiding of pages that are in use");
     std::memset(at, 0, in.page);
@@ -286,11 +290,13 @@ error hide(std::byte* address, std::size_t size, fork_policy) {
   return 0;
 }
 
-error unhide(std::byte* address, std::size_t size, fork_policy) {
+error unhide(std::byte* address, std::size_t size, fork_policy, reservation& again) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   counted(in, call::unhide);
   if (in.keeps_pages) return EAGAIN;
+  again.dump = in.advice_error;
+  again.fork = in.advice_error;
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
     if (!page.hidden) fail("unhiding of pages that are not hidden");
     require_wiped(in, at, "unhiding of pages that are not wiped");
@@ -340,11 +346,13 @@ error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
   return 0;
 }
 
-error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy) {
+error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy, reservation& again) {
   host& in = the_host();
   const std::scoped_lock held(in.exclusion);
   if (!in.moves) return ENOTSUP;
   if (refuses(in, call::vacate)) return ENOMEM;
+  again.dump = in.advice_error;
+  again.fork = in.advice_error;
   for_each_page(in, blank, in.page, [&](const page_state& page, const std::byte*) {
     if (page.opened || page.locked || page.hidden || page.allowed != access::none) fail("a blank page that was used");
   });
@@ -522,6 +530,7 @@ void reset() {
   in.moves = true;
   in.closing_unlocks = false;
   in.keeps_pages = false;
+  in.advice_error = 0;
   in.foreign_unlockable.clear();
 }
 
@@ -562,6 +571,7 @@ void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
 void set_address_limit(std::size_t bytes) { the_host().address_limit = bytes; }
 void set_memory_available(std::size_t bytes) { the_host().memory_available = bytes; }
 void set_fork_error(int error) { the_host().fork_error = error; }
+void set_advice_error(int error) { the_host().advice_error = error; }
 void set_keeps_pages(bool does) { the_host().keeps_pages = does; }
 void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }
 

@@ -74,6 +74,8 @@ void set_address_limit(std::size_t bytes);
 void set_memory_available(std::size_t bytes);
 // Why a fork policy is not in force, 0 at the start. A forked child has a copy of what is reserved, whatever the policy.
 void set_fork_error(int error);
+// Why advice is refused to what is reserved in the place of hidden pages, 0 at the start.
+void set_advice_error(int error);
 // Whether pages can't be unlocked nor hidden ones given back; no, at the start.
 void set_keeps_pages(bool does);
 // Whether closing pages takes their lock off; no, at the start.

@@ -112,15 +112,16 @@ TEST_CASE("a place is reserved again where it is free, and refused where it is n
 
 TEST_CASE("hidden memory, guard markers and keys are had, or refused without a change, as the host says") {
   const reserved two(2);
+  platform::reservation again;
   if (platform::hiding_error() != 0) {
     MESSAGE("no hidden memory here: " << platform::hiding_error());
-    CHECK(platform::hide(two.begin(), two.size(), platform::fork_policy::absent) != 0);
+    CHECK(platform::hide(two.begin(), two.size(), platform::fork_policy::absent, again) != 0);
     CHECK(platform::map_shared_hidden(platform::page_size()) == nullptr);
-  } else if (platform::hide(two.begin(), two.size(), platform::fork_policy::absent) == 0) {
+  } else if (platform::hide(two.begin(), two.size(), platform::fork_policy::absent, again) == 0) {
     CHECK(two.filled(std::byte{0}));
     fill(two);
     std::memset(two.begin(), 0, two.size());
-    CHECK(platform::unhide(two.begin(), two.size(), platform::fork_policy::absent) == 0);
+    CHECK(platform::unhide(two.begin(), two.size(), platform::fork_policy::absent, again) == 0);
   }
   CHECK_FALSE(readable_here(two.begin()));
   const reserved marked(2);

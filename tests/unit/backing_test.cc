@@ -165,6 +165,24 @@ TEST_CASE("pages that the system does not take back are kept, wiped, counted, an
   }
 }
 
+TEST_CASE("advice that is refused where hidden pages were is in the receipt of what is locked there") {
+  for (const bool in_group : {false, true}) {
+    CAPTURE(in_group);
+    check_clean(in_child([=] {
+      options("lock=required,hidden=on");
+      simulated::set_hidden_limit(page * 64);
+      const held first(in_group, 4000, 10);
+      const lockfast_receipt hidden = receipt_of(first[0]);
+      promised(hidden.backing == LOCKFAST_HIDDEN && hidden.dump_error == 0 && hidden.fork_error == 0, "nothing is refused");
+      simulated::set_advice_error(EAGAIN);
+      const held second(in_group, 4000, 200);
+      const lockfast_receipt locked = receipt_of(second[second.count() - 1]);
+      promised(locked.backing == LOCKFAST_LOCKED, "the budget is used up");
+      promised(locked.dump_error == EAGAIN && locked.fork_error == EAGAIN, "and the advice was refused");
+    }));
+  }
+}
+
 TEST_CASE("with hidden and locked pages used up a required lock is refused, and a preferred one is served with both reasons") {
   for (const bool in_group : {false, true}) {
     for (const bool preferred : {false, true}) {
