@@ -52,7 +52,8 @@ signals_held::~signals_held() {
 
 std::uint64_t size_limit() {
   rlimit found = {};
-  return getrlimit(RLIMIT_FSIZE, &found) == 0 && found.rlim_cur != RLIM_INFINITY ? found.rlim_cur : UINT64_MAX;
+  if (getrlimit(RLIMIT_FSIZE, &found) != 0 || found.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return static_cast<std::uint64_t>(found.rlim_cur);  // FreeBSD's is signed
 }
 
 }  // namespace lockfast::platform
