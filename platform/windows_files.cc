@@ -139,7 +139,7 @@ OVERLAPPED hold_place() {
   return place;
 }
 
-error hold(HANDLE of) {
+error exclude_others(HANDLE of) {
   OVERLAPPED place = hold_place();
   return result_of(LockFileEx(of, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &place));
 }
@@ -295,7 +295,7 @@ error create_named(directory in, const char* name, file& out) {
   file created = file::none;
   if (const error refused = create_unheld(in, name, created); refused != 0) return refused;
   HANDLE const made = native(created);
-  const error refusal = hold(made);
+  const error refusal = exclude_others(made);
   if (refusal == 0 && is_name_of(in, name, made) == 0) {
     out = created;
     return 0;
@@ -331,7 +331,7 @@ void close(file one) {
 
 error take_hold(file of) {
   const errno_kept kept;
-  return hold(native(of));
+  return exclude_others(native(of));
 }
 
 error still_named(directory in, const char* name, file of) {
