@@ -20,7 +20,9 @@ const char* words_of(int number) {
     case EACCES: return "this user has no right to do it";
     case EPERM: return "it belongs to another user, or others may enter it: use a folder of mode 0700 of your own";
     case ENOSPC: return "the disk is full";
+#ifdef EDQUOT  // of the BSDs, and not of each C library
     case EDQUOT: return "this user's share of the disk is used up";
+#endif
     case EFBIG: return "the limit on the size of files is too low (ulimit -f)";
     case EROFS: return "the file system is read-only";
     case ELOOP: return "it is a symbolic link, which is not followed";
