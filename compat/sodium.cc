@@ -9,8 +9,11 @@ using lockfast::platform::access;
 extern "C" {
 
 void* sodium_malloc(size_t size) { return drop_in::allocate(size); }
-// The same function, by which lockfast-served tells it from libsodium's in a program that is linked statically.
+#ifdef __ELF__
+// The same function, by which lockfast-served tells it from libsodium's in a program that is linked statically. Other formats of
+// object files have no aliases, or no hidden names.
 [[gnu::alias("sodium_malloc"), gnu::used, gnu::visibility("hidden")]] void* lockfast_sodium_malloc(size_t size);
+#endif
 
 void* sodium_allocarray(size_t count, size_t size) { return drop_in::allocate_array(count, size); }
 void sodium_free(void* secret) { drop_in::deallocate(secret); }
