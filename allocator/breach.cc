@@ -45,6 +45,7 @@ void announce(breach reason, std::span<const char> detail) {
   if (added != 0) std::memcpy(line + size, detail.data(), added);
   line[size + added] = '\n';
   platform::write_line({line, size + added + 1});
+  if (const auto call = on_breach.load(); call != nullptr) call({line, size + added});
 }
 
 void end_process(breach reason, breach_signal signal) { end_process(reason, {}, signal); }

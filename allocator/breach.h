@@ -4,6 +4,7 @@
 #ifndef LOCKFAST_ALLOCATOR_BREACH_H
 #define LOCKFAST_ALLOCATOR_BREACH_H
 
+#include <atomic>
 #include <span>
 
 namespace lockfast::internal {
@@ -31,6 +32,9 @@ enum class breach_signal : unsigned char { abort, access_violation };
 // Writes "lockfast: <reason><detail>" on standard error. Requires a detail of bad_options, and of no other.
 void announce(breach reason);
 void announce(breach reason, std::span<const char> detail);
+
+// Called with each line that announce() wrote, without its end, where it is not null.
+inline constinit std::atomic<void (*)(std::span<const char> line)> on_breach = nullptr;
 
 [[noreturn]] void end_process(breach reason, breach_signal signal);
 [[noreturn]] void end_process(breach reason, std::span<const char> detail, breach_signal signal);

@@ -13,6 +13,15 @@
 namespace lockfast::internal {
 namespace {
 
+std::string_view state_of(const slab& one) {
+  if (one.opened_bytes() == 0) return "unused";
+  if (one.absent_count != 0) return "absent";
+  return one.hidden() ? "hidden" : one.lock_refusal() == 0 ? "locked" : "unlocked";
+}
+
+}  // namespace
+namespace {
+
 // Set when a thread's front was drained at its end: whatever the thread still frees then goes to the lists at once.
 LOCKFAST_OF_THREAD bool thread_is_ending[family_count] = {};
 
@@ -240,13 +249,15 @@ std::size_t grouped::trim(trimming why) {
 }
 
 void grouped::add_to(struct lockfast_statistics& out) {
+  const scoped_lock held(fronts_exclusion_);
+  space_.while_still([&] { look(out); });
+}
+
+void grouped::look(struct lockfast_statistics& out) const {
   std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
-  {
-    const scoped_lock held(fronts_exclusion_);
-    for (const front* one = fronts_; one != nullptr; one = one->next) frees += one->frees();
-  }
+  for (const front* one = fronts_; one != nullptr; one = one->next) frees += one->frees();
   std::size_t live = 0;
-  space_.inspect([&](const slab& one) {
+  space_.for_each([&](const slab& one) {
     out.bytes_locked += one.locked_bytes();
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
       if (one.facts(index).is_free()) continue;
@@ -261,6 +272,40 @@ void grouped::add_to(struct lockfast_statistics& out) {
   out.live_grouped += live;
   out.frees += frees;
   out.allocations += frees + live;
+}
+
+void grouped::draw(json_lines& out, std::string_view family, region::addresses shown) const {
+  const std::size_t page = platform::page_size();
+  space_.for_each_region([&](const slab_region& one) {
+    out.begin("region");
+    out.text("family", family);
+    out.text("kind", "grouped");
+    if (shown == region::addresses::shown) out.address("address", one.base());
+    out.number("pages", one.size() / page);
+    out.number("guards", one.place_count() + 1);
+    out.text("guarded_by", "maps");
+    out.number("places", one.place_count());
+    out.number("place_pages", one.place_size() / page);
+    out.begin_runs("states");
+    std::size_t used = 0;
+    for (const slab* at = one.begin(); at < one.end(); ++at, ++used) out.run(state_of(*at));
+    for (; used < one.place_count(); ++used) out.run("unused");
+    out.end_runs();
+    out.end();
+  });
+  space_.for_each([&](const slab& one) {
+    if (one.opened_bytes() == 0 || one.slot_count() == 0) return;
+    out.begin("slab");
+    out.text("family", family);
+    if (shown == region::addresses::shown) out.address("address", one.run());
+    out.number("pages", one.opened_bytes() / page);
+    out.text("backing", state_of(one));
+    out.number("capacity", one.capacity());
+    out.begin_runs("states");
+    for (std::size_t index = 0; index < one.slot_count(); ++index) out.run(one.facts(index).is_free() ? "free" : "live");
+    out.end_runs();
+    out.end();
+  });
 }
 
 void grouped::forget_absent(const compartment& within) {

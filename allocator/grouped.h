@@ -18,12 +18,14 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "allocator/account.h"
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
 #include "allocator/fork_copy.h"
 #include "allocator/front.h"
+#include "allocator/json_lines.h"
 #include "allocator/size_class.h"
 #include "allocator/slab.h"
 #include "allocator/slab_list.h"
@@ -91,6 +93,10 @@ class grouped {
   // Gives back what this thread keeps at hand, then every empty slab; how many bytes.
   std::size_t trim(trimming why);
   void add_to(struct lockfast_statistics& out);
+  // The same without a mutex, so that a signal handler may call it: what others change meanwhile may be counted or not.
+  void look(struct lockfast_statistics& out) const;
+  // Writes a line for each region, and one for each slab that has pages. Async-signal-safe.
+  void draw(json_lines& out, std::string_view family, region::addresses shown) const;
   // Where something took the locks off: locks the arenas' slabs again.
   void renew_locks();
   void count_frees(std::size_t count) { other_frees_.fetch_add(count, std::memory_order_relaxed); }

@@ -54,6 +54,21 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   return {grow(page_count, refusal), false};
 }
 
+void isolated_arena::count_grown(std::size_t page_count) {
+  other_allocations_.fetch_add(1, std::memory_order_relaxed);
+  if (page_count <= small_pages) return lists_[page_count - 1].count_grown();
+  const std::size_t used = large_used_.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::size_t most = most_large_used_.load(std::memory_order_relaxed);
+  while (used > most && !most_large_used_.compare_exchange_weak(most, used, std::memory_order_relaxed)) {
+  }
+}
+
+std::size_t isolated_arena::most_used() const {
+  std::size_t most = most_large_used_.load(std::memory_order_relaxed);
+  for (const span_list& list : lists_) most += static_cast<std::size_t>(list.most_used());
+  return most;
+}
+
 [[gnu::flatten]] span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value, busy_with what) {
   const std::size_t page_count = pages_for(size, alignment, page_);
   const bool exact = alignment <= page_;
@@ -69,7 +84,7 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
       return nullptr;
     }
     at.admit(wanted, at.home.key());
-    if (taken.if_put_back == span_list::tally::nothing) other_allocations_.fetch_add(1, std::memory_order_relaxed);
+    if (taken.if_put_back == span_list::tally::nothing) count_grown(page_count);
     return &at;
   };
   using enum span::lock_wanted;
@@ -320,10 +335,13 @@ void isolated_arena::close_absent() {
 
 void isolated_arena::add_to(struct lockfast_statistics& out) {
   const scoped_lock held(growth_);
+  look(out);
+}
+
+void isolated_arena::look(struct lockfast_statistics& out) const {
   std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
   std::uint64_t allocations = other_allocations_.load(std::memory_order_relaxed);
-  for (span_list& list : lists_) {
-    const scoped_lock list_held(list.exclusion());
+  for (const span_list& list : lists_) {
     frees += list.frees();
     allocations += list.taken();
   }
@@ -355,6 +373,47 @@ void isolated_arena::add_to(struct lockfast_statistics& out) {
   out.live_isolated += live;
   out.frees += frees;
   out.allocations += allocations;
+}
+
+namespace {
+
+std::string_view state_of(const span& one) {
+  switch (one.current_state()) {
+    case span::state::fresh: return "unused";
+    case span::state::idle: return "resting";
+    case span::state::absent: return "absent";
+    case span::state::busy:
+      if (!one.has_tenant()) return "busy";
+      [[fallthrough]];
+    case span::state::live:
+      if (one.sealed()) return "sealed";
+      return one.hidden() ? "hidden" : one.lock_error() == 0 ? "locked" : "unlocked";
+  }
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+void isolated_arena::draw(json_lines& out, std::string_view family, region::addresses shown) const {
+  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    if (one->empty()) continue;
+    const std::size_t guards = one->place_count() + 1;
+    out.begin("region");
+    out.text("family", family);
+    out.text("kind", "isolated");
+    if (shown == region::addresses::shown) out.address("address", one->base());
+    out.number("pages", one->size() / page_);
+    out.number("guards", guards);
+    out.text("guarded_by", one->marked() ? "markers" : "maps");
+    out.number("places", one->place_count());
+    out.number("place_pages", one->place_pages());
+    out.begin_runs("states");
+    std::size_t used = 0;
+    for (const span* at = one->begin(); at < one->end(); ++at, ++used) out.run(state_of(*at));
+    for (; used < one->place_count(); ++used) out.run("unused");
+    out.end_runs();
+    out.end();
+  }
 }
 
 }  // namespace lockfast::internal

@@ -18,11 +18,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "allocator/account.h"
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
 #include "allocator/fork_copy.h"
+#include "allocator/json_lines.h"
 #include "allocator/sealer.h"
 #include "allocator/span.h"
 #include "allocator/span_list.h"
@@ -71,6 +73,12 @@ class isolated_arena {
   // Gives idle pages back; how many bytes.
   std::size_t trim(trimming why = trimming::asked);
   void add_to(struct lockfast_statistics& out);
+  // The same without a mutex, so that a signal handler may call it: what others change meanwhile may be counted or not.
+  void look(struct lockfast_statistics& out) const;
+  // The most secrets that were live at once, or more: each page count has its own most, and these are added.
+  [[nodiscard]] std::size_t most_used() const;
+  // Writes a line for each region. Async-signal-safe.
+  void draw(json_lines& out, std::string_view family, region::addresses shown) const;
   // Where something took the locks off: gives idle pages back, and locks those of live secrets again.
   void renew_locks();
 
@@ -104,6 +112,8 @@ class isolated_arena {
   enum class busy_with : std::uint8_t { nothing, span };
   // A new secret's span, busy with the caller; null when it is refused, for want of memory, maps or locks.
   [[nodiscard]] span* place_secret(std::size_t size, std::size_t alignment, int value, busy_with what);
+  // Counts a secret whose place no list had ready.
+  void count_grown(std::size_t page_count);
   [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
   [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
@@ -183,6 +193,8 @@ class isolated_arena {
   fork_copy copy_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count
   std::atomic<std::size_t> other_allocations_ = 0;
+  std::atomic<std::size_t> large_used_ = 0;
+  std::atomic<std::size_t> most_large_used_ = 0;
 };
 
 }  // namespace lockfast::internal

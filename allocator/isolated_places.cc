@@ -156,7 +156,10 @@ void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
   std::size_t surplus_count = 0;
   {
     const scoped_lock held(growth_);
-    if (as == span_list::tally::freed) other_frees_.fetch_add(1, std::memory_order_relaxed);
+    if (as == span_list::tally::freed) {
+      other_frees_.fetch_add(1, std::memory_order_relaxed);
+      large_used_.fetch_sub(1, std::memory_order_relaxed);
+    }
     const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.large_idle_pages;
     std::size_t leaving = 0;
     while (keeps && leaving < large_idle_count_ &&

@@ -198,7 +198,7 @@ span* isolated_arena::place_inside_gate(std::size_t size, std::size_t alignment,
     return nullptr;
   }
   at.admit(wanted, at.home.key());
-  if (taken.if_put_back == span_list::tally::nothing) other_allocations_.fetch_add(1, std::memory_order_relaxed);
+  if (taken.if_put_back == span_list::tally::nothing) count_grown(page_count);
   return &at;
 }
 

@@ -8,6 +8,7 @@
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/pool.h"
+#include "allocator/report.h"
 
 namespace {
 
@@ -103,6 +104,8 @@ int lockfast_describe(const void* secret, struct lockfast_receipt* receipt) {
 }
 
 void lockfast_statistics(struct lockfast_statistics* out) { pool::statistics(*out); }
+
+int lockfast_report(int fd) { return result(lockfast::internal::report::write(fd)); }
 
 int lockfast_configure(const struct lockfast_options* options) {
   return result(options == nullptr ? EINVAL : pool::configure(*options));

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "allocator/report.h"
+
 namespace lockfast::internal {
 namespace {
 
@@ -39,6 +41,14 @@ constexpr setting settings[] = {
     {"rest", "auto", [](lockfast_options& to) { to.rest = LOCKFAST_REST_AUTO; }},
     {"rest", "seal", [](lockfast_options& to) { to.rest = LOCKFAST_REST_SEAL; }},
     {"rest", "keep", [](lockfast_options& to) { to.rest = LOCKFAST_REST_KEEP; }},
+    {"report_map", "on", [](lockfast_options& to) { to.report_map = LOCKFAST_REPORT_MAP_ON; }},
+    {"report_map", "off", [](lockfast_options& to) { to.report_map = LOCKFAST_REPORT_MAP_OFF; }},
+    {"report_addresses", "on", [](lockfast_options& to) { to.report_addresses = LOCKFAST_REPORT_ADDRESSES_ON; }},
+    {"report_addresses", "off", [](lockfast_options& to) { to.report_addresses = LOCKFAST_REPORT_ADDRESSES_OFF; }},
+    // Any text is a value of this one: what it lists is what its kinds are called.
+    {"report", "stderr", nullptr},
+    {"report", "FD", nullptr},
+    {"report", "PATH", nullptr},
 };
 
 constexpr std::size_t setting_count = std::size(settings);
@@ -84,7 +94,9 @@ bool valid(const lockfast_options& options) {
          options.native_placement <= LOCKFAST_PLACEMENT_GROUPED && options.notice <= LOCKFAST_NOTICE_STDERR &&
          options.quarantine <= LOCKFAST_QUARANTINE_HOLD && options.environment <= LOCKFAST_ENVIRONMENT_IGNORED &&
          options.rest <= LOCKFAST_REST_KEEP &&
-         std::all_of(std::begin(options.reserved), std::end(options.reserved), [](int one) { return one == 0; });
+         std::all_of(std::begin(options.reserved), std::end(options.reserved), [](int one) { return one == 0; }) &&
+         options.report_map <= LOCKFAST_REPORT_MAP_ON && options.report_addresses <= LOCKFAST_REPORT_ADDRESSES_ON &&
+         (options.report == nullptr || std::strlen(options.report) < report::most_destination);
 }
 
 void options_fault::add(std::span<const char> words) {
@@ -104,7 +116,7 @@ void options_fault::add_quoted(std::span<const char> words) {
   add(cut ? std::string_view("...'") : std::string_view("'"));
 }
 
-bool parse(const char* text, lockfast_options& options, options_fault& fault) {
+bool parse(const char* text, lockfast_options& options, options_fault& fault, std::span<char> report_room) {
   std::string_view left = text == nullptr ? std::string_view() : std::string_view(text);
   std::string_view seen[setting_count];
   std::size_t seen_count = 0;
@@ -116,8 +128,9 @@ bool parse(const char* text, lockfast_options& options, options_fault& fault) {
     const std::string_view key(pair.data(), sign == std::string_view::npos ? pair.size() : sign);
     const std::string_view value =
         sign == std::string_view::npos ? std::string_view() : std::string_view(pair.data() + sign + 1, pair.size() - sign - 1);
-    const setting* const found = find(key, value);
-    if (found == nullptr) {
+    const bool reports = key == std::string_view("report") && !value.empty() && value.size() < report_room.size();
+    const setting* const found = reports ? nullptr : find(key, value);
+    if (!reports && (found == nullptr || found->apply == nullptr)) {
       fault.add(std::string_view("an unknown key or value: "));
       fault.add_quoted(pair);
       add_allowed(fault, key);
@@ -130,7 +143,13 @@ bool parse(const char* text, lockfast_options& options, options_fault& fault) {
       return false;
     }
     seen[seen_count++] = key;
-    found->apply(options);
+    if (reports) {
+      std::memcpy(report_room.data(), value.data(), value.size());
+      report_room[value.size()] = 0;
+      options.report = report_room.data();
+    } else {
+      found->apply(options);
+    }
   }
   return true;
 }
@@ -147,6 +166,9 @@ lockfast_options merged(lockfast_options options, const lockfast_options& fallba
   if (options.quarantine == LOCKFAST_QUARANTINE_DEFAULT) options.quarantine = fallback.quarantine;
   if (options.environment == LOCKFAST_ENVIRONMENT_DEFAULT) options.environment = fallback.environment;
   if (options.rest == LOCKFAST_REST_DEFAULT) options.rest = fallback.rest;
+  if (options.report_map == LOCKFAST_REPORT_MAP_DEFAULT) options.report_map = fallback.report_map;
+  if (options.report_addresses == LOCKFAST_REPORT_ADDRESSES_DEFAULT) options.report_addresses = fallback.report_addresses;
+  if (options.report == nullptr) options.report = fallback.report;
   return options;
 }
 

@@ -11,7 +11,7 @@
 
 namespace lockfast::internal {
 
-// Whether every field is a value of its enum; 0, the default, is one.
+// Whether every field is a value of its enum; 0, the default, is one; and the report's destination is not too long.
 [[nodiscard]] bool valid(const lockfast_options& options);
 
 // What is wrong with a text of options, in words without an end of line: which pair, and what may stand there.
@@ -25,14 +25,15 @@ class options_fault {
   void add_quoted(std::span<const char> words);
 
  private:
-  static constexpr std::size_t capacity = 192;
+  static constexpr std::size_t capacity = 256;
   char text_[capacity];
   std::size_t size_ = 0;
 };
 
 // Reads "key=value,key=value" into options; null and "" say nothing. False on an unknown key or value, and on a key that is given
 // twice; fault then says which.
-[[nodiscard]] bool parse(const char* text, lockfast_options& options, options_fault& fault);
+// The value of "report" is copied to report_room, and options.report points there; what does not fit is a fault, too.
+[[nodiscard]] bool parse(const char* text, lockfast_options& options, options_fault& fault, std::span<char> report_room);
 
 // Options whose unset fields are taken from fallback.
 [[nodiscard]] lockfast_options merged(lockfast_options options, const lockfast_options& fallback);

@@ -1,6 +1,7 @@
 // pool.cc - the two families, their start and end, and the calls that go to whichever holds a secret.
 #include "allocator/pool.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "allocator/notice.h"
 #include "allocator/options.h"
 #include "allocator/policies.h"
+#include "allocator/report.h"
 #include "allocator/scoped_lock.h"
 #include "platform/of_thread.h"
 #include "platform/vectors.h"
@@ -29,6 +31,9 @@ constexpr lockfast_options native_defaults = {.lock = LOCKFAST_LOCK_REQUIRED,
                                               .quarantine = LOCKFAST_QUARANTINE_YIELD,
                                               .environment = LOCKFAST_ENVIRONMENT_READ,
                                               .rest = LOCKFAST_REST_AUTO,
+                                              .report_map = LOCKFAST_REPORT_MAP_OFF,
+                                              .report_addresses = LOCKFAST_REPORT_ADDRESSES_OFF,
+                                              .report = nullptr,
                                               .reserved = {}};
 constexpr lockfast_options drop_in_defaults = [] {
   lockfast_options options = native_defaults;
@@ -39,6 +44,7 @@ constexpr lockfast_options drop_in_defaults = [] {
 
 // Under start_exclusion_: what the program asked for.
 constinit lockfast_options configured = {};
+constinit char configured_report[report::most_destination] = {};
 constinit std::atomic<bool> process_started = false;
 constinit bool crash_handled = false;
 // Whether the host calls us when a thread ends: without that, no thread may keep anything.
@@ -63,17 +69,33 @@ platform::error pool::configure(const lockfast_options& asked) {
     if (one->started_.load(std::memory_order_relaxed)) return EBUSY;
   }
   configured = asked;
+  if (asked.report != nullptr) {
+    std::strcpy(configured_report, asked.report);
+    configured.report = configured_report;
+  }
   return 0;
 }
 
-lockfast_options pool::policy() const {
+bool pool::asked(lockfast_options& out, options_fault& fault, std::span<char> report_room) {
   lockfast_options from_environment = {};
-  options_fault fault;
   const bool reads = configured.environment != LOCKFAST_ENVIRONMENT_IGNORED;
-  if (!parse(reads ? platform::options_variable() : nullptr, from_environment, fault)) {
-    end_process(breach::bad_options, fault.text(), breach_signal::abort);
-  }
-  return merged(merged(configured, from_environment), defaults_);
+  const bool read = parse(reads ? platform::options_variable() : nullptr, from_environment, fault, report_room);
+  out = merged(configured, from_environment);
+  return read;
+}
+
+void pool::settle_report() {
+  char room[report::most_destination];
+  lockfast_options options = {};
+  options_fault fault;
+  if (asked(options, fault, room)) report::settle(options);
+}
+
+lockfast_options pool::policy(std::span<char> report_room) const {
+  lockfast_options options = {};
+  options_fault fault;
+  if (!asked(options, fault, report_room)) end_process(breach::bad_options, fault.text(), breach_signal::abort);
+  return merged(options, defaults_);
 }
 
 // Requires start_exclusion_.
@@ -101,7 +123,10 @@ void pool::start() {
   const scoped_lock held(start_exclusion_);
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
-  options_ = policy();
+  char report_room[report::most_destination];
+  options_ = policy(report_room);
+  report::settle(options_);
+  options_.report = nullptr;  // which was on this stack
   policies chosen = policies_of(options_, signal_, arena_count, thread_exits_known);
   // What is built for libsodium counts on this, up to a cache line, which is the widest vector too.
   if (grouped_.family() == drop_in_family) chosen.of_grouped.natural_alignment = 64;
@@ -359,6 +384,7 @@ constexpr int first_priority = 101;
 
 // At a normal exit, behind the program's own handlers and destructors, which may use their secrets; and at dlclose.
 [[gnu::destructor(first_priority)]] void when_unloaded() {
+  report::write_at_exit();
   if (crash_handled) platform::call_last(pool::wipe_all);
 }
 

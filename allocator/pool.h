@@ -25,7 +25,9 @@
 #include "allocator/compartment.h"
 #include "allocator/grouped.h"
 #include "allocator/isolated.h"
+#include "allocator/json_lines.h"
 #include "allocator/ledger.h"
+#include "allocator/options.h"
 #include "allocator/region.h"
 #include "allocator/slab_region.h"
 
@@ -101,6 +103,21 @@ class pool {
   // Seals closed secrets, where the policy allows it, and trims: how many bytes came back.
   static std::size_t seal_and_trim();
   static void statistics(struct lockfast_statistics& out);
+
+  // ---- For a report, which a signal handler may ask for: no mutex, and no question to the system that is not quick ----
+
+  // The statistics of the pools themselves, and the most secrets that were live at once: no fewer than these, in each placement.
+  struct peaks {
+    std::size_t isolated;
+    std::size_t grouped;
+  };
+  [[nodiscard]] static peaks look(struct lockfast_statistics& out);
+  // The policy in force; null while this family has not started.
+  [[nodiscard]] const lockfast_options* options() const { return started_.load(std::memory_order_acquire) ? &options_ : nullptr; }
+  static void draw(json_lines& out, region::addresses shown);
+  // Has the report know the options of a process in which no family has started; none where they are bad.
+  static void settle_report();
+
   // Where something took the locks off: takes them again.
   static void renew_locks();
   static void wipe_all();
@@ -155,7 +172,7 @@ class pool {
   }
   static void renew_crash_handler();
   [[nodiscard]] void* given(const allocated& made) { return made.address != nullptr ? made.address : refuse(made.refusal); }
-  [[nodiscard]] lockfast_options policy() const;
+  [[nodiscard]] lockfast_options policy(std::span<char> report_room) const;
 
   static void start_process();
   static void on_thread_exit();
@@ -165,6 +182,9 @@ class pool {
 
   // Guards the start of the pools and what the program configured.
   inline static constinit platform::mutex start_exclusion_;
+  // What the program configured, and what LOCKFAST_OPTIONS says, whose report is in report_room. False where the latter is bad.
+  [[nodiscard]] static bool asked(lockfast_options& out, options_fault& fault, std::span<char> report_room);
+
   // Whether a crash has been survived since the handlers were last looked at.
   inline static std::atomic<bool> crash_survived_ = false;
   static pool native_;

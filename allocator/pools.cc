@@ -1,6 +1,9 @@
 // pools.cc - what concerns the secrets of every pool.
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "allocator/lock_watch.h"
 #include "allocator/metadata.h"
 #include "allocator/pool.h"
@@ -66,6 +69,34 @@ void pool::statistics(struct lockfast_statistics& out) {
   out.lock_limit = platform::lock_limit();
   out.maps_used = platform::maps_used();
   out.map_limit = platform::map_limit();
+}
+
+pool::peaks pool::look(struct lockfast_statistics& out) {
+  out = {};
+  peaks most = {};
+  for_each_arena([&](isolated_arena& arena) {
+    arena.look(out);
+    most.isolated += arena.most_used();
+  });
+  const std::uint64_t isolated = out.allocations;
+  for (const pool* const one : every_) {
+    one->grouped_.look(out);
+    out.refusals += one->refusals_.load(std::memory_order_relaxed);
+  }
+  out.bytes_reserved += metadata::bytes_reserved();
+  // No more were live than were allocated, though a thread's front holds more slots ready.
+  most.isolated = std::max(most.isolated, out.live_isolated);
+  const auto grouped = static_cast<std::size_t>(out.allocations - isolated);
+  most.grouped = std::max(std::min(slab_list::most_taken(), grouped), out.live_grouped);
+  return most;
+}
+
+void pool::draw(json_lines& out, region::addresses shown) {
+  for (const pool* const one : every_) {
+    const std::string_view family = one == &native_ ? std::string_view("native") : std::string_view("drop-in");
+    for (const isolated_arena& arena : one->isolated_) arena.draw(out, family, shown);
+    one->grouped_.draw(out, family, shown);
+  }
 }
 
 void pool::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }

@@ -26,6 +26,9 @@ class alignas(64) region {
  public:
   enum class kind : std::uint8_t { spans, slabs, shared_unit };
 
+  // Whether a report is to say where regions are.
+  enum class addresses : std::uint8_t { left_out, shown };
+
   // How much address space a region is to have, the largest first: a unit, at a multiple of it, for which the system must have two;
   // a part of one, at any page; at last what a single place needs, which is 0 here.
   static constexpr std::size_t extents[] = {region_unit, std::size_t{64} << 10, 0};

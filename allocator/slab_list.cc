@@ -52,6 +52,13 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   return 0;
 }
 
+void slab_list::count_taken(std::size_t slots) {
+  const std::size_t taken = taken_.fetch_add(slots, std::memory_order_relaxed) + slots;
+  std::size_t most = most_taken_.load(std::memory_order_relaxed);
+  while (taken > most && !most_taken_.compare_exchange_weak(most, taken, std::memory_order_relaxed)) {
+  }
+}
+
 platform::error slab_list::grow(growth allowed) {
   lock_watch::look();
   const slab::opening how = opening_of(allowed);
@@ -72,6 +79,7 @@ bool slab_list::take_single(slot_ref& out, std::size_t size, growth allowed, pla
   slab& made = *last_;
   out = {&made, made.take_free(0)};
   unlink(made);
+  count_taken(1);
   return true;
 }
 
@@ -90,6 +98,7 @@ std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, pla
       out[taken] = {&from, from.take_free(random_.below(from.free_count()))};
     if (from.free_count() == 0) unlink(from);
   }
+  count_taken(taken);
   return taken;
 }
 
@@ -112,6 +121,7 @@ platform::error slab_list::protect(slot_ref closed, platform::access to) {
 }
 
 void slab_list::put(const slot_ref* freed, std::size_t count) {
+  count_put(count);
   const scoped_lock held(exclusion_);
   drop_closed();
   for (std::size_t at = 0; at < count; ++at) {
@@ -201,6 +211,7 @@ std::size_t slab_list::clear() {
   std::size_t evicted = 0;
   while (all_ != nullptr) {
     slab& one = *all_;
+    count_put(one.slot_count() - one.free_count() - one.withheld_count());
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
       if (one.facts(index).is_free()) continue;
       one.evict(index);

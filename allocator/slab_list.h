@@ -10,6 +10,7 @@
 #ifndef LOCKFAST_ALLOCATOR_SLAB_LIST_H
 #define LOCKFAST_ALLOCATOR_SLAB_LIST_H
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -82,6 +83,9 @@ class slab_list {
     for (slab* one = all_; one != nullptr; one = one->next_of_list) act(*one);
   }
 
+  // The most slots of all lists that were live or in a front at once; more by those that a crash or a fork left absent.
+  [[nodiscard]] static std::size_t most_taken() { return most_taken_.load(std::memory_order_relaxed); }
+
   // In a forked child: no mutex is held, no slab known; admit_in_child() then gives them back one by one.
   void reset_in_child();
   void admit_in_child(slab& settled);
@@ -90,6 +94,8 @@ class slab_list {
   [[nodiscard]] platform::error grow(growth allowed);
   [[nodiscard]] platform::error open_new(const slab::opening& how, std::size_t capacity);
   [[nodiscard]] slab::opening opening_of(growth allowed) const;
+  static void count_taken(std::size_t slots);
+  static void count_put(std::size_t slots) { taken_.fetch_sub(slots, std::memory_order_relaxed); }
   // Whether its free slots may be taken: not where the lock that is required was lost and is refused.
   [[nodiscard]] bool serves(const slab& one) const { return !settings_.lock_required || one.lock_refusal() == 0; }
   // Has slots handed out again that closed pages withhold.
@@ -114,6 +120,9 @@ class slab_list {
   slab* growing_ = nullptr;  // the one that may have pages left to open
   random_choice random_;
   std::size_t closings_seen_ = 0;
+
+  inline static constinit std::atomic<std::size_t> taken_ = 0;
+  inline static constinit std::atomic<std::size_t> most_taken_ = 0;
 };
 
 }  // namespace lockfast::internal

@@ -6,6 +6,7 @@
 #include "allocator/family.h"
 #include "allocator/hiding.h"
 #include "allocator/lock_watch.h"
+#include "allocator/openings.h"
 #include "allocator/room.h"
 #include "allocator/slab_region.h"
 
@@ -68,6 +69,7 @@ platform::error slab::open_more(const opening& how) {
     if (const auto refusal = open_locked(begin, wanted - opened, how); refusal != 0) return refusal;
   }
   if (lock_refusal_ == 0) locked_ = wanted;
+  openings::count(lock_refusal_, home.dump_error(), hide_error_, home.fork_error());
   const std::size_t before = slot_count();
   const std::size_t after = slots_in(wanted);
   opened_ = wanted;

@@ -65,6 +65,7 @@ class slab_region : public region {
   [[nodiscard]] std::size_t run_size() const;
   [[nodiscard]] platform::fork_policy policy() const { return policy_; }
   [[nodiscard]] std::size_t place_size() const { return place_size_; }
+  [[nodiscard]] std::size_t place_count() const { return place_count_; }
   // The most slabs that it has records for.
   [[nodiscard]] std::size_t most_slabs() const { return most_slabs_; }
 

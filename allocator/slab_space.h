@@ -33,17 +33,26 @@ class slab_space {
   enum class rest_of_singles : unsigned char { ends, stays };
   std::size_t release_vacant_regions(rest_of_singles of_resting);
 
-  // Calls act(const slab&) for each that has been somebody's, while none is taken or put.
+  // Calls act() while no region is taken or released.
   template <class Do>
-  void inspect(Do act) {
+  void while_still(Do act) {
     const scoped_lock held(growth_);
-    for_each([&](const slab& one) { act(one); });
+    act();
   }
-  // The same with slab&, for whoever is alone or owns what act changes. Others may take and put slabs meanwhile.
+  // Calls act(slab&) for each slab, for whoever is alone, only looks, or owns what act changes. Others may take and put slabs
+  // meanwhile.
   template <class Do>
   void for_each(Do act) const {
     for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
       for (slab* at = one->begin(); at < one->end(); ++at) act(*at);
+    }
+  }
+
+  // Calls act(const slab_region&) for each region.
+  template <class Do>
+  void for_each_region(Do act) const {
+    for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+      if (!one->empty()) act(*one);
     }
   }
 

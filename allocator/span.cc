@@ -7,6 +7,7 @@
 #include "allocator/bytes.h"
 #include "allocator/hiding.h"
 #include "allocator/lock_watch.h"
+#include "allocator/openings.h"
 #include "allocator/room.h"
 #include "allocator/span_region.h"
 
@@ -42,6 +43,7 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   lock_error_ = static_cast<std::int16_t>(lock_refusal);
   hide_error_ = static_cast<std::int16_t>(hide_error);
   access_ = access::read_write;
+  openings::count(lock_refusal, home.dump_error(), hide_error, home.fork_error());
   return 0;
 }
 

@@ -75,4 +75,10 @@ void span_list::reset_in_child() {
   kept_ = nullptr;
 }
 
+void span_list::count_grown() {
+  const scoped_lock held(exclusion_);
+  ++grown_;
+  note_used();
+}
+
 }  // namespace lockfast::internal

@@ -21,6 +21,7 @@
 #include <cstdint>
 
 #include "allocator/random.h"
+#include "allocator/relaxed.h"
 #include "allocator/scoped_lock.h"
 #include "allocator/span.h"
 #include "allocator/span_region.h"
@@ -70,10 +71,18 @@ class alignas(64) span_list {
   // Spans that put_idle ever took as freed, and those that take_ready gave for good.
   [[nodiscard]] std::uint64_t frees() const { return frees_; }
   [[nodiscard]] std::uint64_t taken() const { return taken_; }
+  // Counts a span that came from elsewhere than take_ready() and is used.
+  void count_grown();
+  // The most spans of this list that were used at once; more by those whose release no list counted.
+  [[nodiscard]] std::uint64_t most_used() const { return most_used_; }
   platform::mutex& exclusion() { return exclusion_; }
 
  private:
   [[nodiscard]] span& leave_quarantine();
+  void note_used() {
+    const std::uint64_t given = taken_ + grown_;
+    if (given > frees_ + most_used_) most_used_ = given - frees_;
+  }
 
   platform::mutex exclusion_;
   std::uint32_t quarantined_count_ = 0;
@@ -81,8 +90,10 @@ class alignas(64) span_list {
   std::uint32_t ready_count_ = 0;
   std::uint32_t depth_ = most_quarantined;
   std::uint32_t ready_limit_ = most_ready;
-  std::uint64_t frees_ = 0;
-  std::uint64_t taken_ = 0;
+  relaxed<std::uint64_t> frees_;
+  relaxed<std::uint64_t> taken_;
+  std::uint64_t grown_ = 0;
+  relaxed<std::uint64_t> most_used_;
   span* fresh_ = nullptr;
   span* kept_ = nullptr;
   random_choice random_;
@@ -98,7 +109,8 @@ inline span* span_list::take_ready() {
   const std::size_t chosen = random_.below(ready_count_);
   span* const taken = ready_[chosen];
   ready_[chosen] = ready_[--ready_count_];
-  ++taken_;
+  taken_ = taken_ + 1;
+  note_used();
   taken->set(span::state::busy);
   return taken;
 }
@@ -112,8 +124,8 @@ inline span& span_list::leave_quarantine() {
 
 inline span* span_list::put_idle(span& freed, tally as) {
   const scoped_lock held(exclusion_);
-  frees_ += as == tally::freed;
-  taken_ -= as == tally::taken_back;
+  frees_ = frees_ + (as == tally::freed);
+  taken_ = taken_ - (as == tally::taken_back);
   span* surplus = nullptr;
   if (quarantined_count_ == depth_) {
     span& rested = leave_quarantine();

@@ -215,6 +215,17 @@ void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
 // Writes one line, in one piece, on standard error.
 void write_line(std::span<const char> line);
 
+// ---- Output: async-signal-safe; what nobody reads and what has no room is a refusal, never a signal --------------------------
+
+// Writes all bytes to a descriptor; the errno of a refusal, after which some may be written.
+[[nodiscard]] error write_to(int descriptor, std::span<const char> bytes);
+// Opens a file to append to, made for its owner alone where there is none; negative when that is refused.
+[[nodiscard]] int open_for_append(const char* path);
+void close_output(int descriptor);
+[[nodiscard]] std::size_t process_id();
+
+// ---- The end ------------------------------------------------------------------------------------------------------------------
+
 // Ends the process: abort, so that a core or a debugger can show where.
 [[noreturn]] void terminate();
 // Raises what an access to forbidden memory raises; returns only if a handler returned.

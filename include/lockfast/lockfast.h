@@ -48,6 +48,7 @@ extern "C" {
 #define LOCKFAST_VERSION_MAJOR 0
 #define LOCKFAST_VERSION_MINOR 1
 #define LOCKFAST_VERSION_PATCH 0
+#define LOCKFAST_VERSION "0.1.0"
 
 /* ---- Allocation ------------------------------------------------------------------------------------------------------ */
 
@@ -201,6 +202,12 @@ LOCKFAST_API void lockfast_statistics(struct lockfast_statistics *out);
 #pragma GCC diagnostic pop
 #endif
 
+/* Writes a report to the descriptor fd, as lines of JSON (docs/report.md): the machine, the policy, what was allocated, and which
+ * protections are not in force; and, where the options ask for it, the map of the pools. Never a byte of a secret.
+ * Async-signal-safe: it takes no mutex, so other threads' calls may show in some figures only. Refusals: the errno of write(2);
+ * part of the report may be written then. */
+LOCKFAST_API int lockfast_report(int fd);
+
 /* ---- Policy ---------------------------------------------------------------------------------------------------------- */
 
 /* In each of these 0 means: what LOCKFAST_OPTIONS says, else the default. Defaults are named native / drop-in, where the
@@ -253,6 +260,17 @@ enum lockfast_rest_policy {
   LOCKFAST_REST_KEEP  /* it keeps its pages */
 };
 
+enum lockfast_report_map {
+  LOCKFAST_REPORT_MAP_DEFAULT,
+  LOCKFAST_REPORT_MAP_OFF, /* the default */
+  LOCKFAST_REPORT_MAP_ON   /* reports have the regions, and the state of each place in them */
+};
+enum lockfast_report_addresses {
+  LOCKFAST_REPORT_ADDRESSES_DEFAULT,
+  LOCKFAST_REPORT_ADDRESSES_OFF, /* the default */
+  LOCKFAST_REPORT_ADDRESSES_ON   /* and where they are */
+};
+
 struct lockfast_options {
   enum lockfast_lock lock;
   enum lockfast_hidden hidden;
@@ -265,12 +283,18 @@ struct lockfast_options {
   enum lockfast_quarantine quarantine;              /* yield */
   enum lockfast_environment environment;            /* set by the program alone: LOCKFAST_OPTIONS has no such key */
   enum lockfast_rest_policy rest;                   /* auto */
-  int reserved[8];                                  /* must be 0 */
+  enum lockfast_report_map report_map;              /* off */
+  enum lockfast_report_addresses report_addresses;  /* off */
+  /* Where a report is written when the process exits and at a breach: "stderr", the number of a descriptor, or the path of a file
+   * to append to; of fewer than 1024 bytes. NULL: what LOCKFAST_OPTIONS says, otherwise no report. The string is copied. */
+  const char *report;
+  int reserved[8]; /* must be 0 */
 };
 
 /* Sets the policy, before the first use. What it leaves at 0 comes from the environment variable LOCKFAST_OPTIONS
  * ("lock=preferred,freed=recycle"; not read in set-uid programs), else from the defaults. Refusals: EBUSY - an
- * allocation has been asked for already; EINVAL - a value outside its enum, or a reserved one that is not 0. */
+ * allocation has been asked for already; EINVAL - a value outside its enum, a report of 1024 bytes or more, or a reserved field
+ * that is not 0. */
 LOCKFAST_API int lockfast_configure(const struct lockfast_options *options);
 
 /* Wipes every secret of every pool, whatever its access; the secrets stay allocated. Async-signal-safe. */

@@ -104,6 +104,13 @@ constexpr call calls[] = {
        struct lockfast_statistics now;
        lockfast_statistics(&now);
      }},
+    {"report",
+     [] {
+       prove(set_variable("LOCKFAST_OPTIONS", "report_map=on,report_addresses=on"), "the variable");
+       ready(true);
+       prove(lockfast_malloc(32) != nullptr, "a grouped one");
+     },
+     [] { (void)lockfast_report(-1); }},
     {"configure", [] {},
      [] {
        const lockfast_options options = {};

@@ -13,14 +13,16 @@ namespace {
 
 bool parse(const char* text, lockfast_options& options) {
   options_fault fault;
-  return parse(text, options, fault);
+  static char room[64];
+  return parse(text, options, fault, room);
 }
 
 // Empty where there is none.
 std::string fault_of(const char* text) {
   lockfast_options options = {};
   options_fault fault;
-  const bool read = parse(text, options, fault);
+  char room[64];
+  const bool read = parse(text, options, fault, room);
   CHECK(read == fault.text().empty());
   return {fault.text().data(), fault.text().size()};
 }
@@ -82,11 +84,22 @@ TEST_CASE("a refusal names the pair, and what may stand there") {
   CHECK(fault_of("lock=required,hidden") == "an unknown key or value: 'hidden'; values of hidden: auto, on, off");
   CHECK(fault_of("lock=required, freed=trap") ==
         "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash, "
-        "quarantine, rest");
+        "quarantine, rest, report_map, report_addresses, report");
   CHECK(fault_of("\x1b[31m=\n,lock=required").starts_with("an unknown key or value: '?[31m=?'; keys: "));
   const std::string long_word(1000, 'x');
   CHECK(fault_of(long_word.c_str()).starts_with("an unknown key or value: '" + std::string(40, 'x') + "...'; keys: lock, "));
-  CHECK(fault_of(long_word.c_str()).ends_with("rest"));
+  CHECK(fault_of(long_word.c_str()).ends_with(", report"));
+}
+
+TEST_CASE("a report's destination is any text that fits, and not an empty one") {
+  lockfast_options options = {};
+  REQUIRE(parse("report=/tmp/a=b,report_map=on,report_addresses=off", options));
+  CHECK(std::string(options.report) == "/tmp/a=b");
+  CHECK(options.report_map == LOCKFAST_REPORT_MAP_ON);
+  CHECK(options.report_addresses == LOCKFAST_REPORT_ADDRESSES_OFF);
+  CHECK(fault_of("report=").ends_with("values of report: stderr, FD, PATH"));
+  CHECK(fault_of(("report=" + std::string(64, 'x')).c_str()).ends_with("values of report: stderr, FD, PATH"));
+  CHECK(fault_of("report=1,report=1") == "a key twice: 'report'");
 }
 
 TEST_CASE("a field that is set keeps its value, one that is not takes the fallback's") {
