@@ -1,10 +1,11 @@
 // error_note.cc - the note of each thread, and the words for the system's refusals.
 #include "boojum/error_note.h"
 
-#include <lockfast/error_detail.hpp>
 #include <lockfast/lockfast.h>
+#include <lockfast/error_detail.hpp>
 
 #include <cerrno>
+#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 
@@ -16,17 +17,20 @@ constinit thread_local error_detail the_note;
 // Not strerror, which is neither safe in threads everywhere nor says what helps.
 const char* words_of(int number) {
   switch (number) {
+    case ENOMEM: return "there is not enough memory, or no lock on it";
     case ENOENT: return "there is no such file or folder";
     case EACCES: return "this user has no right to do it";
-    case EPERM: return "it belongs to another user, or others may enter it: use a folder of mode 0700 of your own";
+    case EPERM:
+      return "it is another user's or protected, or others may enter it: a folder of secrets is your own, of mode 0700";
     case ENOSPC: return "the disk is full";
 #ifdef EDQUOT  // of the BSDs, and not of each C library
     case EDQUOT: return "this user's share of the disk is used up";
 #endif
     case EFBIG: return "the limit on the size of files is too low (ulimit -f)";
     case EROFS: return "the file system is read-only";
-    case ELOOP: return "it is a symbolic link, which is not followed";
+    case ELOOP: return "it is a symbolic link, which is not followed: use the path that it leads to";
     case ENOTDIR: return "it is a symbolic link, or a part of the path is not a folder";
+    case ENXIO:
     case EINVAL: return "it is not an ordinary file";
     case EISDIR: return "it is a folder";
     case EMFILE: return "this process has too many files open (ulimit -n)";
@@ -62,10 +66,14 @@ std::unexpected<memory_error> refused_by_system(int number, const char* what, co
   return std::unexpected(reason);
 }
 
-std::unexpected<memory_error> refused_because(memory_error reason, const char* where, const char* text) {
+std::unexpected<memory_error> refused_because(memory_error reason, const char* where, const char* text, ...) {
   if (!the_note.noted()) {
     char whole[error_detail::text_capacity];
-    (void)std::snprintf(whole, sizeof whole, "%.300s%s%s", where == nullptr ? "" : where, where == nullptr ? "" : ": ", text);
+    const int used = where == nullptr ? 0 : std::snprintf(whole, sizeof whole, "%.300s: ", where);
+    std::va_list values;
+    va_start(values, text);
+    (void)std::vsnprintf(whole + used, sizeof whole - static_cast<std::size_t>(used), text, values);
+    va_end(values);
     the_note.note(reason, 0, whole);
   }
   return std::unexpected(reason);

@@ -17,10 +17,11 @@ namespace lockfast::internal {
 std::unexpected<memory_error> refused_by_system(int number, const char* what, const char* where,
                                                 memory_error reason = memory_error::file_system);
 
-// Notes a text of ours, with a path in front of it unless that is null, and gives the reason.
-std::unexpected<memory_error> refused_because(memory_error reason, const char* where, const char* text);
+// Notes a text of ours, with a path in front of it unless that is null, and gives the reason. The text is a format of printf.
+[[gnu::format(printf, 3, 4)]] std::unexpected<memory_error> refused_because(memory_error reason, const char* where,
+                                                                            const char* text, ...);
 
-// Forgets what is noted.
+// Forgets what is noted: at the start of a call, and where a call goes on in spite of a refusal.
 void forget_note();
 // What message(reason) says, unless something of this reason is noted; the limit on locks, for want of memory.
 void complete_note(memory_error reason);

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "boojum/error_note.h"
+
 namespace lockfast::internal {
 namespace {
 
@@ -37,8 +39,15 @@ error create_or_replace(directory in, const char* name, platform::file& out) {
   return EWOULDBLOCK;
 }
 
-memory_error told_as(error refusal) {
-  return refusal == EWOULDBLOCK ? memory_error::busy : refusal == ENOLCK ? memory_error::unsupported : memory_error::file_system;
+// That a file beside the one of the place could not be created, or not held.
+std::unexpected<memory_error> refused_beside(error refusal, const named_place& place, const std::string& name) {
+  if (refusal == EWOULDBLOCK) {
+    return refused_because(memory_error::busy, place.path().c_str(),
+                           "another program or thread saves to this file now, or holds it: try again when it is done");
+  }
+  const bool has_no_locks = refusal == ENOLCK;
+  return refused_by_system(refusal, has_no_locks ? "cannot hold" : "cannot create", place.path_of(name).c_str(),
+                           has_no_locks ? memory_error::unsupported : memory_error::file_system);
 }
 
 // FNV-1a, by which two long names seldom meet; if they do, their savers wait for each other.
@@ -77,59 +86,71 @@ std::string named_place::beside(const char* purpose) const {
   return made.size() <= longest ? made : ".lockfast-" + digits_of(hash_of(name_)) + "." + purpose;
 }
 
-std::expected<named_place, memory_error> named_place::of(const std::string& path) {
+std::expected<named_place, memory_error> named_place::of(const std::string& path, memory_error if_missing) {
   std::size_t begin = path.size();
   while (begin != 0 && !platform::is_separator(path[begin - 1])) --begin;
   std::string name = path.substr(begin);
   const std::string folder = begin == 0 ? "." : path.substr(0, begin);
   if (name.empty() || name == "." || name == ".." || path.find('\0') != std::string::npos) {
-    return std::unexpected(memory_error::file_system);
+    return refused_because(memory_error::file_system, path.c_str(),
+                           "this is no path of a file: it must end with a file's name");
   }
   platform::directory opened = platform::directory::none;
   if (const error refusal = platform::open_any(folder.c_str(), opened); refusal != 0) {
-    return std::unexpected(refusal == ENOENT ? memory_error::not_found : memory_error::file_system);
+    return refused_by_system(refusal, "cannot open the folder", folder.c_str(),
+                             refusal == ENOENT ? if_missing : memory_error::file_system);
   }
-  return named_place(opened, std::move(name));
+  return named_place(opened, path, std::move(name));
 }
 
 std::expected<name_hold, memory_error> name_hold::acquire(const std::string& path) {
-  auto place = named_place::of(path);
-  if (!place) return std::unexpected(memory_error::file_system);
+  auto place = named_place::of(path, memory_error::file_system);
+  if (!place) return std::unexpected(place.error());
   std::string name = place->beside("hold");
   platform::file opened = platform::file::none;
   const error refusal = create_or_replace(place->directory(), name.c_str(), opened);
-  if (refusal != 0) return std::unexpected(told_as(refusal));
+  if (refusal != 0) return refused_beside(refusal, *place, name);
   return name_hold(std::move(*place), std::move(name), opened);
 }
 
 name_hold::~name_hold() { remove_own(place_.directory(), name_, file_.opened()); }
 
 std::expected<file_to_be, memory_error> file_to_be::create(const std::string& path) {
-  auto place = named_place::of(path);
-  if (!place) return std::unexpected(memory_error::file_system);
+  auto place = named_place::of(path, memory_error::file_system);
+  if (!place) return std::unexpected(place.error());
   std::string name = place->beside("saving");
   platform::file opened = platform::file::none;
   error refusal = create_or_replace(place->directory(), name.c_str(), opened);
   if (refusal == ENOLCK) refusal = create_under_random_name(place->directory(), name, opened);
-  if (refusal != 0) return std::unexpected(told_as(refusal));
+  if (refusal != 0) return refused_beside(refusal, *place, name);
   return file_to_be(std::move(*place), std::move(name), opened);
 }
 
 file_to_be::~file_to_be() { remove_own(place_.directory(), name_, file_.opened()); }
 
 std::expected<void, memory_error> file_to_be::take_its_name() {
-  if (opened() == platform::file::none) return std::unexpected(memory_error::unavailable);
-  if (platform::sync(opened()) != 0 || platform::still_named(place_.directory(), name_.c_str(), opened()) != 0 ||
-      platform::rename_over(place_.directory(), name_.c_str(), place_.name().c_str()) != 0) {
-    return std::unexpected(memory_error::file_system);
+  const char* const path = place_.path().c_str();
+  if (opened() == platform::file::none) {
+    return refused_because(memory_error::unavailable, path, "this is a forked child; its parent goes on with the save");
+  }
+  if (const error refusal = platform::sync(opened()); refusal != 0) {
+    return refused_by_system(refusal, "cannot write to the disk", place_.path_of(name_).c_str());
+  }
+  if (const error refusal = platform::still_named(place_.directory(), name_.c_str(), opened()); refusal != 0) {
+    return refused_by_system(refusal, "cannot find what was written,", place_.path_of(name_).c_str());
+  }
+  if (const error refusal = platform::rename_over(place_.directory(), name_.c_str(), place_.name().c_str()); refusal != 0) {
+    return refused_by_system(refusal, "cannot replace", path);
   }
   name_.clear();
-  if (platform::sync(place_.directory()) != 0) return std::unexpected(memory_error::file_system);
+  if (const error refusal = platform::sync(place_.directory()); refusal != 0) {
+    return refused_by_system(refusal, "cannot write to the disk the folder of", path);
+  }
   return {};
 }
 
 std::expected<file_that_is, memory_error> file_that_is::open(const std::string& path) {
-  const auto place = named_place::of(path);
+  const auto place = named_place::of(path, memory_error::not_found);
   if (!place) return std::unexpected(place.error());
   return open(*place);
 }
@@ -138,10 +159,13 @@ std::expected<file_that_is, memory_error> file_that_is::open(const named_place& 
   platform::file opened = platform::file::none;
   if (const error refusal = platform::open_named(place.directory(), place.name().c_str(), platform::opening::read, opened);
       refusal != 0) {
-    return std::unexpected(refusal == ENOENT ? memory_error::not_found : memory_error::file_system);
+    return refused_by_system(refusal, "cannot open", place.path().c_str(),
+                             refusal == ENOENT ? memory_error::not_found : memory_error::file_system);
   }
   file_that_is found(opened, 0);
-  if (platform::size_of(opened, found.size_) != 0) return std::unexpected(memory_error::file_system);
+  if (const error refusal = platform::size_of(opened, found.size_); refusal != 0) {
+    return refused_by_system(refusal, "cannot tell the size of", place.path().c_str());
+  }
   return found;
 }
 

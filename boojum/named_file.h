@@ -29,11 +29,13 @@ namespace lockfast::internal {
 // A directory and a name in it.
 class named_place {
  public:
-  // Refuses: file_system - there is no such directory, or the path ends with no name.
-  [[nodiscard]] static std::expected<named_place, memory_error> of(const std::string& path);
+  // Refuses: file_system - the path ends with no name, or the directory cannot be opened; if_missing - there is no such directory.
+  [[nodiscard]] static std::expected<named_place, memory_error> of(const std::string& path, memory_error if_missing);
 
   named_place(named_place&& other) noexcept
-      : directory_(std::exchange(other.directory_, platform::directory::none)), name_(std::move(other.name_)) {}
+      : directory_(std::exchange(other.directory_, platform::directory::none)),
+        path_(std::move(other.path_)),
+        name_(std::move(other.name_)) {}
   named_place& operator=(named_place&&) = delete;
   ~named_place() {
     if (directory_ != platform::directory::none) platform::close(directory_);
@@ -41,6 +43,11 @@ class named_place {
 
   [[nodiscard]] platform::directory directory() const { return directory_; }
   [[nodiscard]] const std::string& name() const { return name_; }
+  // The path that it was made from, and that of another name in its directory.
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string path_of(const std::string& other) const {
+    return path_.substr(0, path_.size() - name_.size()) + other;
+  }
   // A name beside it, for what has a purpose: ".NAME.purpose".
   [[nodiscard]] std::string beside(const char* purpose) const;
   // Whether both are one name in one directory.
@@ -49,9 +56,11 @@ class named_place {
   }
 
  private:
-  named_place(platform::directory opened, std::string name) : directory_(opened), name_(std::move(name)) {}
+  named_place(platform::directory opened, std::string path, std::string name)
+      : directory_(opened), path_(std::move(path)), name_(std::move(name)) {}
 
   platform::directory directory_;
+  std::string path_;
   std::string name_;
 };
 
@@ -108,7 +117,7 @@ class file_to_be {
 // A file that is read.
 class file_that_is {
  public:
-  // Refuses: not_found; file_system - a symbolic link, no ordinary file, or another refusal.
+  // Refuses: not_found - no such file or directory; file_system - a symbolic link, no ordinary file, or another refusal.
   [[nodiscard]] static std::expected<file_that_is, memory_error> open(const std::string& path);
   [[nodiscard]] static std::expected<file_that_is, memory_error> open(const named_place& place);
 

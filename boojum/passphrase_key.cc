@@ -16,10 +16,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
 #include "boojum/cipher.h"
+#include "boojum/error_note.h"
 #include "boojum/little_endian.h"
 #include "boojum/openssl_algorithms.h"
 #include "boojum/scratch.h"
@@ -113,54 +116,90 @@ bool expand(std::span<std::byte, 64> room, std::span<std::byte> out) {
 namespace {
 
 using result = std::expected<void, memory_error>;
+using key_or_refusal = std::expected<buffer<std::byte>, memory_error>;
+
+// That the stretching, which fills so many KiB, could not be done.
+std::unexpected<memory_error> refused_stretching(std::uint64_t kibibytes) {
+  char what[112];
+  (void)std::snprintf(what, sizeof what, "cannot stretch the passphrase in %llu KiB of memory (a lower cost takes less)",
+                      static_cast<unsigned long long>(kibibytes));
+  return internal::refused_by_system(ENOMEM, what, nullptr, memory_error::refused);
+}
+
+std::unexpected<memory_error> refused_cost(std::size_t size, const char* ranges) {
+  if (size > internal::longest_key) {
+    return internal::refused_because(memory_error::limit, nullptr, "a derived key has at most %zu bytes",
+                                     internal::longest_key);
+  }
+  return internal::refused_because(memory_error::limit, nullptr, "the cost of the key is out of its range: %s", ranges);
+}
 
 }  // namespace
 
 // k_last, at the start of room.
 result passphrase::absorb_into(std::span<const std::byte> salt, std::span<std::byte, 64> room) const {
-  if (internal::algorithms() == nullptr) return std::unexpected(memory_error::unsupported);
+  if (internal::algorithms() == nullptr) {
+    return internal::refused_because(
+        memory_error::unsupported, nullptr,
+        "libcrypto has no ChaCha20, BLAKE2b or Poly1305, or the program has cleaned it up: use OpenSSL 3.0 or "
+        "newer");
+  }
   if (!internal::start_from(salt, room)) return std::unexpected(memory_error::refused);
   auto absorbed = use([&](std::span<const std::byte> phrase) { internal::absorb(phrase, room); });
   internal::wipe_stack();
-  return absorbed;
+  if (absorbed) return absorbed;
+  switch (absorbed.error()) {
+    case memory_error::wiped:
+      return internal::refused_because(memory_error::wiped, nullptr,
+                                       "the passphrase was cleared or moved away: ask for it again");
+    case memory_error::expired:
+      return internal::refused_because(memory_error::expired, nullptr,
+                                       "the passphrase was not used for too long and was wiped: ask for it again");
+    default: return absorbed;
+  }
 }
 
-std::expected<buffer<std::byte>, memory_error> passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost,
-                                                                  std::size_t size) const {
-  if (cost.work < 1 || cost.work > 24 || cost.block < 1 || cost.block > 64 || cost.work >= 16 * cost.block || cost.parallel < 1 ||
-      cost.parallel > 64 || size > internal::longest_key) {
-    return std::unexpected(memory_error::limit);
-  }
-  const internal::scratch room(64);
-  if (room.refused()) return std::unexpected(memory_error::refused);
-  const std::span<std::byte, 64> work(room.bytes().first<64>());
-  if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
-  return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
-    if (!internal::scrypt(work.first<32>(), salt, cost.work, cost.block, cost.parallel, out)) {
-      return std::unexpected(memory_error::refused);
+key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost, std::size_t size) const {
+  return internal::noting([&]() -> key_or_refusal {
+    if (cost.work < 1 || cost.work > 24 || cost.block < 1 || cost.block > 64 || cost.work >= 16 * cost.block ||
+        cost.parallel < 1 || cost.parallel > 64 || size > internal::longest_key) {
+      return refused_cost(size, "work 1 to 24 and less than 16 * block, block 1 to 64, parallel 1 to 64");
     }
-    return {};
+    const internal::scratch room(64);
+    if (room.refused()) return std::unexpected(memory_error::refused);
+    const std::span<std::byte, 64> work(room.bytes().first<64>());
+    if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
+    return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
+      if (!internal::scrypt(work.first<32>(), salt, cost.work, cost.block, cost.parallel, out)) {
+        return refused_stretching(std::uint64_t{cost.block} << cost.work >> 3);
+      }
+      return {};
+    });
   });
 }
 
-std::expected<buffer<std::byte>, memory_error> passphrase::derive_argon2id(std::span<const std::byte> salt, argon2id_cost cost,
-                                                                           std::size_t size) const {
-  if (cost.lanes < 1 || cost.lanes > 64 || cost.passes < 1 || cost.passes > 64 || cost.memory < 8 * cost.lanes ||
-      cost.memory > 1U << 24 || size > internal::longest_key) {
-    return std::unexpected(memory_error::limit);
-  }
-  if (internal::argon2id_algorithm() == nullptr) return std::unexpected(memory_error::unsupported);
-  const internal::scratch room(64);
-  if (room.refused()) return std::unexpected(memory_error::refused);
-  const std::span<std::byte, 64> work(room.bytes().first<64>());
-  if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
-  return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
-    const auto password = work.last<32>();
-    internal::hchacha20(work.first<32>(), std::as_bytes(std::span(internal::argon2id_label)).first<16>(), password);
-    const bool done = internal::run_argon2id(password, salt, cost, password) && internal::expand(work, out);
-    internal::wipe_stack();
-    if (!done) return std::unexpected(memory_error::refused);
-    return {};
+key_or_refusal passphrase::derive_argon2id(std::span<const std::byte> salt, argon2id_cost cost, std::size_t size) const {
+  return internal::noting([&]() -> key_or_refusal {
+    if (cost.lanes < 1 || cost.lanes > 64 || cost.passes < 1 || cost.passes > 64 || cost.memory < 8 * cost.lanes ||
+        cost.memory > 1U << 24 || size > internal::longest_key) {
+      return refused_cost(size, "lanes 1 to 64, passes 1 to 64, memory 8 * lanes to 2^24 KiB");
+    }
+    if (internal::argon2id_algorithm() == nullptr) {
+      return internal::refused_because(memory_error::unsupported, nullptr,
+                                       "this libcrypto has no Argon2id: use OpenSSL 3.2 or newer, or scrypt");
+    }
+    const internal::scratch room(64);
+    if (room.refused()) return std::unexpected(memory_error::refused);
+    const std::span<std::byte, 64> work(room.bytes().first<64>());
+    if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
+    return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
+      const auto password = work.last<32>();
+      internal::hchacha20(work.first<32>(), std::as_bytes(std::span(internal::argon2id_label)).first<16>(), password);
+      const bool done = internal::run_argon2id(password, salt, cost, password) && internal::expand(work, out);
+      internal::wipe_stack();
+      if (!done) return refused_stretching(cost.memory);
+      return {};
+    });
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "boojum/error_note.h"
 #include "boojum/fork.h"
 
 namespace lockfast::internal {
@@ -17,11 +18,14 @@ std::expected<void, memory_error> file_key::make(const file_key_maker& by, const
   return {};
 }
 
-std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from) {
+std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from,
+                                                                                     const std::string& path) {
   stored_header stored;
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(from.size(), stored_header::max_size));
-  if (platform::read_at(from.opened(), 0, stored.room().first(size)) != 0) return std::unexpected(memory_error::file_system);
-  const auto header = stored.parse(size);
+  if (const platform::error refusal = platform::read_at(from.opened(), 0, stored.room().first(size)); refusal != 0) {
+    return refused_by_system(refusal, "cannot read", path.c_str());
+  }
+  const auto header = stored.parse(size, path.c_str());
   if (!header) return std::unexpected(header.error());
   return std::pair(*header, stored);
 }
@@ -30,8 +34,12 @@ std::expected<void, memory_error> tell(const vault::watcher& watch, const vault:
   if (watch == nullptr) return {};
   const unsigned before = fork_generation();
   const bool goes_on = watch(now);
-  if (fork_generation() != before) return std::unexpected(memory_error::unavailable);
-  if (!goes_on) return std::unexpected(memory_error::cancelled);
+  forget_note();  // of what the watcher did
+  if (fork_generation() != before) {
+    return refused_because(memory_error::unavailable, nullptr,
+                           "this is a child that the watcher has forked; its parent goes on");
+  }
+  if (!goes_on) return refused_because(memory_error::cancelled, nullptr, "the watcher stopped it");
   return {};
 }
 

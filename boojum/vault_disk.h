@@ -53,8 +53,9 @@ struct save_request {
                                                                                    const file_key_maker& make_key,
                                                                                    const vault::load_options& chosen);
 
-// Reads the header of a file, which nothing has verified.
-[[nodiscard]] std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from);
+// Reads the header of a file, which nothing has verified. The path is for notes.
+[[nodiscard]] std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from,
+                                                                                                   const std::string& path);
 
 // Calls the watcher. Refuses: cancelled - it said so; unavailable - this is a child that it has forked: then what the caller
 // holds of the parent's is gone.

@@ -5,24 +5,28 @@
 #include <cstring>
 #include <new>
 
+#include "boojum/error_note.h"
 #include "boojum/little_endian.h"
 
 namespace lockfast::internal {
 
-chunk_stream::chunk_stream(platform::file file, const vault_file_header& header, const stored_header& stored)
+chunk_stream::chunk_stream(platform::file file, const vault_file_header& header, const stored_header& stored, const char* path)
     : file_(file),
+      path_(path),
       header_(header),
       stored_(stored),
       offset_(stored.size()),
       plain_(header.chunk),
-      sealed_(new(std::nothrow) std::byte[header.chunk + tag_size]) {}
+      sealed_(new (std::nothrow) std::byte[header.chunk + tag_size]) {}
 
 // ---- Writing --------------------------------------------------------------------------------------------------------------
 
 std::expected<void, memory_error> chunk_writer::begin(key_view key) {
   if (refused()) return std::unexpected(memory_error::refused);
   if (auto made = key_.make(key, header_, stored_); !made) return made;
-  if (platform::write_at(file_, 0, stored_.bytes()) != 0) return std::unexpected(memory_error::file_system);
+  if (const platform::error refusal = platform::write_at(file_, 0, stored_.bytes()); refusal != 0) {
+    return refused_by_system(refusal, "cannot write", path_);
+  }
   return {};
 }
 
@@ -57,7 +61,9 @@ std::expected<void, memory_error> chunk_writer::flush(std::uint64_t mark) {
   const auto out = sealed(used_);
   const auto nonce = chunk_nonce(header_, ++chunks_ | mark);
   seal(key_.view(), nonce, stored_.mark(), plain().first(used_), out);
-  if (platform::write_at(file_, offset_, out) != 0) return std::unexpected(memory_error::file_system);
+  if (const platform::error refusal = platform::write_at(file_, offset_, out); refusal != 0) {
+    return refused_by_system(refusal, "cannot write", path_);
+  }
   offset_ += out.size();
   used_ = 0;
   return {};
@@ -80,7 +86,9 @@ std::expected<void, memory_error> chunk_reader::fetch() {
   if (sealed_rest_ == 0) return std::unexpected(memory_error::damaged);
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(sealed_rest_, chunk_size() + tag_size)) - tag_size;
   const auto from = sealed(size);
-  if (platform::read_at(file_, offset_, from) != 0) return std::unexpected(memory_error::file_system);
+  if (const platform::error refusal = platform::read_at(file_, offset_, from); refusal != 0) {
+    return refused_by_system(refusal, "cannot read", path_);
+  }
   offset_ += from.size();
   sealed_rest_ -= from.size();
   const std::uint64_t mark = sealed_rest_ == 0 ? last_chunk : 0;

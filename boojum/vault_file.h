@@ -32,7 +32,8 @@ class chunk_stream {
  public:
   static constexpr std::uint64_t last_chunk = std::uint64_t{1} << 63;
 
-  chunk_stream(platform::file file, const vault_file_header& header, const stored_header& stored);
+  // The path is for notes; it must outlive the stream.
+  chunk_stream(platform::file file, const vault_file_header& header, const stored_header& stored, const char* path = nullptr);
   chunk_stream(const chunk_stream&) = delete;
   chunk_stream& operator=(const chunk_stream&) = delete;
 
@@ -43,6 +44,7 @@ class chunk_stream {
   [[nodiscard]] std::span<std::byte> sealed(std::size_t plain_size) const { return {sealed_.get(), plain_size + tag_size}; }
 
   platform::file file_;
+  const char* path_;
   vault_file_header header_;
   stored_header stored_;
   chunk_key key_;
@@ -57,7 +59,8 @@ class chunk_stream {
 // Writes: begin, put any number of times, end. Each refuses: refused, file_system.
 class chunk_writer : public chunk_stream {
  public:
-  chunk_writer(platform::file file, const vault_file_header& header) : chunk_stream(file, header, stored_header(header)) {}
+  chunk_writer(platform::file file, const vault_file_header& header, const char* path = nullptr)
+      : chunk_stream(file, header, stored_header(header), path) {}
 
   // Marks and writes the header.
   [[nodiscard]] std::expected<void, memory_error> begin(key_view key);

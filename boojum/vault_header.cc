@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "boojum/error_note.h"
 #include "boojum/little_endian.h"
 #include "boojum/sha256.h"
 
@@ -66,6 +67,25 @@ bool is_known(const vault_file_header& header, std::uint32_t function) {
           function == static_cast<std::uint32_t>(vault::kdf::argon2id));
 }
 
+std::unexpected<memory_error> refused_cut(const char* path) {
+  return refused_because(memory_error::damaged, path, "the vault was cut within its header: load a copy");
+}
+
+// Says why a header is none that is_known.
+std::unexpected<memory_error> refused_unknown(const vault_file_header& header, std::uint32_t function, const char* path) {
+  constexpr memory_error reason = memory_error::unsupported;
+  if (header.format == 0 || header.format > vault_file_header::newest_format) {
+    return refused_because(reason, path,
+                           "the vault is of format %u; this version of Lockfast reads 1 to %u: use a newer version",
+                           header.format, vault_file_header::newest_format);
+  }
+  return refused_because(
+      reason, path,
+      "this version of Lockfast does not know key function %u with chunks of %u bytes in format %u: use a newer "
+      "version, or load a copy if the file was changed",
+      function, header.chunk, header.format);
+}
+
 }  // namespace
 
 stored_header::stored_header(const vault_file_header& header) : mark_size_(header.format == 1 ? tag_size : hash_size) {
@@ -84,7 +104,7 @@ stored_header::stored_header(const vault_file_header& header) : mark_size_(heade
   out.put(header.once);
 }
 
-std::expected<vault_file_header, memory_error> stored_header::parse(std::size_t size) {
+std::expected<vault_file_header, memory_error> stored_header::parse(std::size_t size, const char* path) {
   fields in(bytes_.data());
   vault_file_header header;
   std::array<char, 8> found_magic;
@@ -101,11 +121,15 @@ std::expected<vault_file_header, memory_error> stored_header::parse(std::size_t 
   in.take(header.saves);
   in.take(header.records);
   in.take(header.once);
-  if (size < described_size || found_magic != magic) return std::unexpected(memory_error::damaged);
-  if (!is_known(header, function)) return std::unexpected(memory_error::unsupported);
+  if (size < magic.size() || found_magic != magic) {
+    return refused_because(memory_error::damaged, path,
+                           size == 0 ? "the file is empty; it is no vault" : "the file is no vault");
+  }
+  if (size < described_size) return refused_cut(path);
+  if (!is_known(header, function)) return refused_unknown(header, function, path);
   header.key.function = function == 0 ? vault::kdf::scrypt : static_cast<vault::kdf>(function);
   mark_size_ = header.format == 1 ? tag_size : hash_size;
-  if (size < this->size()) return std::unexpected(memory_error::damaged);
+  if (size < this->size()) return refused_cut(path);
   return header;
 }
 
@@ -138,7 +162,8 @@ std::expected<void, memory_error> chunk_key::make(key_view key, const vault_file
   return {};
 }
 
-std::expected<void, memory_error> chunk_key::verify(key_view key, const vault_file_header& header, const stored_header& stored) {
+std::expected<void, memory_error> chunk_key::verify(key_view key, const vault_file_header& header,
+                                                    const stored_header& stored) {
   std::array<std::byte, 32> mark;
   if (auto done = derive(key, header, stored, mark); !done) return done;
   if (lockfast_equal(mark.data(), stored.mark().data(), stored.mark().size()) != 0) return {};

@@ -65,8 +65,8 @@ class stored_header {
   [[nodiscard]] std::span<std::byte> mark() { return std::span(bytes_).subspan(described_size, mark_size_); }
 
   // Reads the fields of what was put into room(), of which size bytes are there. Refuses: damaged - no vault's file;
-  // unsupported - a format, a function or a chunk size that this version does not know.
-  [[nodiscard]] std::expected<vault_file_header, memory_error> parse(std::size_t size);
+  // unsupported - a format, a function or a chunk size that this version does not know. The path is for notes.
+  [[nodiscard]] std::expected<vault_file_header, memory_error> parse(std::size_t size, const char* path = nullptr);
 
  private:
   std::array<std::byte, max_size> bytes_ = {};

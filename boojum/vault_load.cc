@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "boojum/error_note.h"
 #include "boojum/named_file.h"
 #include "boojum/plain_room.h"
 #include "boojum/refusing.h"
@@ -96,28 +97,52 @@ bool makes_no_sense(const vault_file_header& header) {
   return header.key.cost == 0 || header.key.block == 0 || header.key.parallel == 0 || header.saves == 0;
 }
 
+// A refusal of what is in a file.
+std::unexpected<memory_error> refused_contents(memory_error reason, const std::string& path) {
+  switch (reason) {
+    case memory_error::wrong_passphrase:
+      return refused_because(reason, path.c_str(),
+                             "the passphrase is wrong, or the header of the file was changed: type it again, or load a copy");
+    case memory_error::damaged:
+      return refused_because(reason, path.c_str(), "the file was changed, cut or lengthened after it was saved: load a copy");
+    default: return std::unexpected(reason);
+  }
+}
+
 std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const std::string& path, const file_key_maker& make_key,
                                                                         const vault::load_options& chosen) {
   const auto found = file_that_is::open(path);
   if (!found) return std::unexpected(found.error());
-  const auto read = read_header(*found);
+  const auto read = read_header(*found, path);
   if (!read) return std::unexpected(read.error());
   const auto& [header, stored] = *read;
-  if (makes_no_sense(header)) return std::unexpected(memory_error::damaged);
-  if (asks_too_much(header.key, chosen.most_cost)) return std::unexpected(memory_error::limit);
+  if (makes_no_sense(header)) return refused_contents(memory_error::damaged, path);
+  if (asks_too_much(header.key, chosen.most_cost)) {
+    return refused_because(
+        memory_error::limit, path.c_str(),
+        "its key costs more than the load allows: %u, block %u, parallel %u, where most_cost is %u: raise it if "
+        "you trust the file",
+        header.key.cost, header.key.block, header.key.parallel, chosen.most_cost);
+  }
 
   file_key key;
   if (auto made = key.make(make_key, header); !made) return std::unexpected(made.error());
-  chunk_reader from(found->opened(), header, stored);
-  if (auto done = from.begin(key.view(), found->size()); !done) return std::unexpected(done.error());
-  if (header.saves < chosen.least_saves) return std::unexpected(memory_error::outdated);
+  chunk_reader from(found->opened(), header, stored, path.c_str());
+  if (auto done = from.begin(key.view(), found->size()); !done) return refused_contents(done.error(), path);
+  if (header.saves < chosen.least_saves) {
+    return refused_because(memory_error::outdated, path.c_str(),
+                           "the file has %llu saves, and the caller accepts no fewer than %llu: it is an older copy",
+                           static_cast<unsigned long long>(header.saves), static_cast<unsigned long long>(chosen.least_saves));
+  }
 
   std::unique_ptr<vault_state> into(new (std::nothrow) vault_state(chosen.vault, header.identity, header.saves));
   if (into == nullptr) return std::unexpected(memory_error::refused);
   auto keys = into->keys();
   if (!keys) return std::unexpected(keys.error());
   vault_state::session with(*into, std::move(*keys));
-  if (auto done = loading(*into, with, from, chosen.watch, header).run(); !done) return std::unexpected(done.error());
+  if (auto done = loading(*into, with, from, chosen.watch, header).run(); !done) {
+    return refused_contents(done.error(), path);
+  }
   into->history().settle(path, header.once, header.key);
   return into;
 }

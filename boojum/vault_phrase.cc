@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "boojum/error_note.h"
 #include "boojum/refusing.h"
 #include "boojum/vault_disk.h"
 
@@ -24,8 +25,7 @@ internal::file_key_maker stretched(const passphrase& phrase) {
       return phrase.derive_argon2id(header.salt, {.memory = 1U << key.cost, .passes = key.block, .lanes = key.parallel},
                                     internal::key_size);
     }
-    return phrase.derive(header.salt, {.work = key.cost, .block = key.block, .parallel = key.parallel},
-                         internal::key_size);
+    return phrase.derive(header.salt, {.work = key.cost, .block = key.block, .parallel = key.parallel}, internal::key_size);
   };
 }
 
@@ -51,12 +51,20 @@ std::expected<void, memory_error> vault::save(const std::string& path, const pas
 }
 
 std::expected<void, memory_error> vault::save(const std::string& path, const passphrase& phrase, const save_options& chosen) {
-  if (state_ == nullptr) return std::unexpected(memory_error::wiped);
-  if (chosen.cost && (*chosen.cost < min_cost || *chosen.cost > max_cost)) return std::unexpected(memory_error::limit);
-  const internal::save_request wanted = {.key = chosen_key(chosen, state_->history().cost()),
-                                         .over = chosen.over,
-                                         .hold = chosen.hold == nullptr ? nullptr : chosen.hold->held_.get()};
-  return internal::save_vault(*state_, path, wanted, stretched(phrase), chosen.watch);
+  return internal::noting([&]() -> std::expected<void, memory_error> {
+    if (state_ == nullptr) {
+      return internal::refused_because(memory_error::wiped, nullptr,
+                                       "the vault was moved away, or there was no memory to make it");
+    }
+    if (chosen.cost && (*chosen.cost < min_cost || *chosen.cost > max_cost)) {
+      return internal::refused_because(memory_error::limit, nullptr, "a cost of %u is out of the range of %u to %u",
+                                       *chosen.cost, min_cost, max_cost);
+    }
+    const internal::save_request wanted = {.key = chosen_key(chosen, state_->history().cost()),
+                                           .over = chosen.over,
+                                           .hold = chosen.hold == nullptr ? nullptr : chosen.hold->held_.get()};
+    return internal::save_vault(*state_, path, wanted, stretched(phrase), chosen.watch);
+  });
 }
 
 std::expected<vault, memory_error> vault::load(const std::string& path, const passphrase& phrase) {
@@ -64,26 +72,28 @@ std::expected<vault, memory_error> vault::load(const std::string& path, const pa
 }
 
 std::expected<vault, memory_error> vault::load(const std::string& path, const passphrase& phrase, const load_options& chosen) {
-  auto state = internal::load_vault(path, stretched(phrase), chosen);
+  auto state = internal::noting([&] { return internal::load_vault(path, stretched(phrase), chosen); });
   if (!state) return std::unexpected(state.error());
   return vault(std::move(*state));
 }
 
 std::expected<vault::file_description, memory_error> vault::inspect(const std::string& path) {
-  return internal::refusing([&]() -> std::expected<file_description, memory_error> {
-    const auto found = internal::file_that_is::open(path);
-    if (!found) return std::unexpected(found.error());
-    const auto read = internal::read_header(*found);
-    if (!read) return std::unexpected(read.error());
-    const internal::vault_file_header& header = read->first;
-    return file_description{.format = header.format,
-                            .function = header.key.function,
-                            .cost = header.key.cost,
-                            .block = header.key.block,
-                            .parallel = header.key.parallel,
-                            .identity = header.identity,
-                            .saves = header.saves,
-                            .records = header.records};
+  return internal::noting([&] {
+    return internal::refusing([&]() -> std::expected<file_description, memory_error> {
+      const auto found = internal::file_that_is::open(path);
+      if (!found) return std::unexpected(found.error());
+      const auto read = internal::read_header(*found, path);
+      if (!read) return std::unexpected(read.error());
+      const internal::vault_file_header& header = read->first;
+      return file_description{.format = header.format,
+                              .function = header.key.function,
+                              .cost = header.key.cost,
+                              .block = header.key.block,
+                              .parallel = header.key.parallel,
+                              .identity = header.identity,
+                              .saves = header.saves,
+                              .records = header.records};
+    });
   });
 }
 
@@ -95,10 +105,12 @@ vault::file_hold& vault::file_hold::operator=(file_hold&&) noexcept = default;
 vault::file_hold::~file_hold() = default;
 
 std::expected<vault::file_hold, memory_error> vault::file_hold::acquire(const std::string& path) {
-  return internal::refusing([&]() -> std::expected<file_hold, memory_error> {
-    auto held = internal::name_hold::acquire(path);
-    if (!held) return std::unexpected(held.error());
-    return file_hold(std::make_unique<internal::name_hold>(std::move(*held)));
+  return internal::noting([&] {
+    return internal::refusing([&]() -> std::expected<file_hold, memory_error> {
+      auto held = internal::name_hold::acquire(path);
+      if (!held) return std::unexpected(held.error());
+      return file_hold(std::make_unique<internal::name_hold>(std::move(*held)));
+    });
   });
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "boojum/error_note.h"
 #include "boojum/named_file.h"
 #include "boojum/plain_room.h"
 #include "boojum/refusing.h"
@@ -115,30 +116,46 @@ vault_file_header header_for(const vault_state& from, const stretching& key) {
 // Whether a save may take the place of what has the name now. Requires that nobody else saves there meanwhile.
 result may_replace(const named_place& place, const vault_state& from, vault::replaces over) {
   const auto found = file_that_is::open(place);
-  if (!found && found.error() == memory_error::not_found) return {};
+  if (!found && found.error() == memory_error::not_found) {
+    forget_note();
+    return {};
+  }
   if (!found) return std::unexpected(found.error());
   if (found->size() == 0 || over == vault::replaces::any_file) return {};
-  const auto header = read_header(*found);
+  const auto header = read_header(*found, place.path());
+  if (header && from.history().knows(header->first.once)) return {};
   if (!header && header.error() == memory_error::file_system) return std::unexpected(header.error());
-  if (!header || !from.history().knows(header->first.once)) return std::unexpected(memory_error::outdated);
-  return {};
+  forget_note();  // of what the file is; here it matters what it is not
+  return refused_because(
+      memory_error::outdated, place.path().c_str(),
+      header ? "it is not the file that this vault loaded or saved last there: load it and repeat the change, or "
+               "save with replaces::any_file"
+             : "another file is there, no vault that this version reads: save elsewhere, or with "
+               "replaces::any_file");
 }
 
 // A hold of the path for this save, where the caller has none and the file system has locks.
 std::expected<std::optional<name_hold>, memory_error> hold_for(const std::string& path, const name_hold* of_caller) {
   if (of_caller != nullptr && of_caller->is_held()) {
-    const auto place = named_place::of(path);
+    const auto place = named_place::of(path, memory_error::file_system);
     if (place && *place == of_caller->place()) return std::nullopt;
   }
   auto held = name_hold::acquire(path);
   if (held) return std::optional<name_hold>(std::move(*held));
-  if (held.error() == memory_error::unsupported) return std::nullopt;
+  if (held.error() == memory_error::unsupported) {
+    forget_note();
+    return std::nullopt;
+  }
   return std::unexpected(held.error());
+}
+
+std::unexpected<memory_error> refused_within_save() {
+  return refused_because(memory_error::busy, nullptr, "the vault is being saved: its watcher cannot save it too");
 }
 
 result save_or_throw(vault_state& from, const std::string& path, const save_request& wanted, const file_key_maker& make_key,
                      const vault::watcher& watch) {
-  if (from.gate().closed_by_caller()) return std::unexpected(memory_error::busy);
+  if (from.gate().closed_by_caller()) return refused_within_save();
   // The key first, and all that may be refused of the file: changes wait for the records alone.
   vault_file_header header = header_for(from, wanted.key);
   file_key key;
@@ -150,15 +167,18 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
   if (auto allowed = may_replace(beside->place(), from, wanted.over); !allowed) return allowed;
 
   const gate_closed still(from.gate());
-  if (!still.closed()) return std::unexpected(memory_error::busy);
+  if (!still.closed()) return refused_within_save();
   auto keys = from.keys();
   if (!keys) return std::unexpected(keys.error());
   vault_state::session with(from, std::move(*keys));
   header.saves = from.saves() + 1;
   header.records = from.size();
-  chunk_writer into(beside->opened(), header);
+  chunk_writer into(beside->opened(), header, path.c_str());
   if (auto done = into.begin(key.view()); !done) return done;
-  if (auto done = saving(from, with, into, watch).run(); !done) return done;
+  if (auto done = saving(from, with, into, watch).run(); !done) {
+    if (done.error() != memory_error::damaged) return done;
+    return refused_because(memory_error::damaged, path.c_str(), "not saved: a record of the vault in memory was changed");
+  }
   // Whoever does not know of holds may have come meanwhile.
   if (auto allowed = may_replace(beside->place(), from, wanted.over); !allowed) return allowed;
   from.history().expect(path, header.once);
