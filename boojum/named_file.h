@@ -29,7 +29,7 @@ namespace lockfast::internal {
 // A directory and a name in it.
 class named_place {
  public:
-  // Refuses: file_system - the path ends with no name, or the directory cannot be opened; if_missing - there is no such directory.
+  // Refuses: file_system - the path ends with no name, or its directory cannot be opened; if_missing - there is no directory.
   [[nodiscard]] static std::expected<named_place, memory_error> of(const std::string& path, memory_error if_missing);
 
   named_place(named_place&& other) noexcept

@@ -18,7 +18,7 @@ enum class memory_error : unsigned char {
   busy,              // somebody reads or writes it
   unavailable,       // it is not in this process: it stayed with the parent of a fork
   expired,           // it was idle for too long and is gone
-  unsupported,       // the system or the cipher library cannot do it
+  unsupported,       // the system or the cipher library cannot do it, or a file is of a newer version
   cancelled,         // the caller stopped it
   outdated           // it is older than the caller accepts
 };
@@ -30,14 +30,15 @@ enum class memory_error : unsigned char {
     case memory_error::refused: return "there is no memory, no lock on it, or no access to it";
     case memory_error::limit: return "a size, a count or a cost is out of its range";
     case memory_error::file_system: return "a file could not be created, read, written or synced";
-    case memory_error::damaged: return "the stored bytes were changed, or are not what was expected";
+    case memory_error::damaged: return "what is stored there was changed, or was never stored by this library";
     case memory_error::wiped: return "the secret was wiped or moved away";
     case memory_error::not_found: return "there is no such record or file";
     case memory_error::wrong_passphrase: return "the passphrase is wrong, or the header of the file was changed";
     case memory_error::busy: return "another thread or process uses it now";
     case memory_error::unavailable: return "the secret is not in this process: it stayed with the parent";
     case memory_error::expired: return "the secret was not used for too long and was wiped";
-    case memory_error::unsupported: return "this system, this libcrypto or this version of the library cannot do it";
+    case memory_error::unsupported:
+      return "the system or libcrypto lacks what it needs, or the file is of a newer version than this library";
     case memory_error::cancelled: return "the caller stopped it";
     case memory_error::outdated: return "the file has fewer saves than the caller accepts";
   }
