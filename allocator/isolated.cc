@@ -180,6 +180,13 @@ void isolated_arena::deallocate_closed(span& at) {
   keep_idle(at, span_list::tally::freed);
 }
 
+inline platform::error isolated_arena::open_closed(span& at, access to) const {
+  const auto refusal = at.protect(to);
+  if (refusal != 0 || to == access::none) return refusal;
+  if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+  return platform::closed_lock_error() == 0 ? 0 : lock_after_closing(at);
+}
+
 platform::error isolated_arena::protect(const std::byte* secret, span& at, access to) {
   if (at.current_state() == span::state::absent && at.address() == secret) {
     // The program's own handler may look at what a crash has wiped.
@@ -187,23 +194,19 @@ platform::error isolated_arena::protect(const std::byte* secret, span& at, acces
   }
   const busy_scope mine(&at);
   claim(secret, at, mine);
-  if (at.sealed()) {
-    platform::error refusal = 0;
-    if (protect_sealed(secret, at, to, mine, refusal)) return refusal;
-  }
-  const auto verify = [&] {
+  platform::error refusal = 0;
+  if (at.current_access() == access::none) {
+    if (at.sealed()) [[unlikely]]
+      return protect_sealed(secret, at, to, mine);
+    refusal = open_closed(at, to);
+  } else {
     if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
-  };
-  const bool readable = at.current_access() != access::none;
-  if (readable) verify();
-  if (to == access::none && policy_.rest != nullptr) {
-    if (seals_now(at)) return close_by_sealing(secret, at, mine);
-    at.tick();
-  }
-  auto refusal = at.protect(to);
-  if (!readable && refusal == 0 && to != access::none) {
-    verify();
-    if (platform::closed_lock_error() != 0) refusal = lock_after_closing(at);
+    if (to == access::none && policy_.rest != nullptr) {
+      if (seals_now(at)) [[unlikely]]
+        return close_by_sealing(secret, at, mine);
+      at.tick();
+    }
+    refusal = at.protect(to);
   }
   at.set(span::state::live);
   return refusal;

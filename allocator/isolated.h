@@ -158,9 +158,10 @@ class isolated_arena {
   // Closes a claimed span by sealing it, as far as it can be sealed; it is live afterwards.
   [[nodiscard]] platform::error close_by_sealing(const std::byte* secret, span& at, const busy_scope& mine);
   void seal_or_close(span& at, platform::error& refusal);
-  // protect() of a claimed span that is sealed: it is live afterwards. False when it is not sealed any more, and claimed still.
-  [[nodiscard]] bool protect_sealed(const std::byte* secret, span& at, platform::access to, const busy_scope& mine,
-                                    platform::error& refusal);
+  // protect() of a claimed span that is sealed: it is live afterwards.
+  [[nodiscard]] platform::error protect_sealed(const std::byte* secret, span& at, platform::access to, const busy_scope& mine);
+  // The same of one whose pages are closed; it stays claimed.
+  [[nodiscard]] platform::error open_closed(span& at, platform::access to) const;
   [[nodiscard]] platform::error unseal(span& at, platform::access to);
   // Gives a sealed, busy span a writable run.
   [[nodiscard]] platform::error take_run(span& at);

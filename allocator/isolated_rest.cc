@@ -245,25 +245,21 @@ platform::error isolated_arena::unseal(span& at, access to) {
   return 0;
 }
 
-bool isolated_arena::protect_sealed(const std::byte* secret, span& at, access to, const busy_scope& mine,
-                                    platform::error& refusal) {
+platform::error isolated_arena::protect_sealed(const std::byte* secret, span& at, access to, const busy_scope& mine) {
   if (to == access::none) {
     at.set(span::state::live);
-    return true;
+    return 0;
   }
   if (!fork_gate::try_enter()) {
     at.set(span::state::live);
     fork_gate::enter();
     claim(secret, at, mine);
-    if (!at.sealed()) {
-      fork_gate::leave();
-      return false;
-    }
   }
-  refusal = unseal(at, to);
+  // Another thread may have opened it meanwhile.
+  const auto refusal = at.sealed() ? unseal(at, to) : at.protect(to);
   at.set(span::state::live);
   fork_gate::leave();
-  return true;
+  return refusal;
 }
 
 allocated isolated_arena::reallocate_sealed(const std::byte* secret, span& at, std::size_t size) {
