@@ -10,7 +10,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "platform/platform.h"
+#include "allocator/backoff.h"
 
 namespace lockfast::internal {
 
@@ -24,7 +24,7 @@ class fork_gate {
     return false;
   }
   static void enter() {
-    while (!try_enter()) platform::yield();
+    for (backoff turns; !try_enter();) turns.wait();
   }
   static void leave() { inside_.fetch_sub(1, std::memory_order_release); }
 
@@ -39,9 +39,10 @@ class fork_gate {
   // Shuts it, and waits until nobody is inside; not for ever, since a fork may be made by a handler of the signal that interrupted
   // who is.
   static void shut() {
-    constexpr int max_waits = 100000;
+    constexpr int max_waits = 4000;  // most of them short sleeps
     shut_.store(true, std::memory_order_seq_cst);
-    for (int waits = 0; waits < max_waits && inside_.load(std::memory_order_seq_cst) != 0; ++waits) platform::yield();
+    backoff turns;
+    for (int waits = 0; waits < max_waits && inside_.load(std::memory_order_seq_cst) != 0; ++waits) turns.wait();
   }
   static void reopen() { shut_.store(false, std::memory_order_seq_cst); }
   // In a forked child, where nobody else is.

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "allocator/backoff.h"
 #include "allocator/family.h"
 #include "allocator/hiding.h"
 #include "allocator/lock_watch.h"
@@ -109,10 +110,11 @@ platform::error slab::close(std::byte* begin, std::size_t bytes) const {
 }
 
 void slab::take_pages() {
+  backoff turns;
   for (held_by seen = held_by::nobody;
        !pages_.compare_exchange_weak(seen, held_by::retire, std::memory_order_acquire, std::memory_order_relaxed);
        seen = held_by::nobody) {
-    platform::yield();
+    turns.wait();
   }
 }
 

@@ -292,16 +292,17 @@ namespace {
 constexpr int most_waits = 1000;
 // The same where a copy would be missing else, and that operation's thread may have to be scheduled first. Without end it would
 // be a deadlock in a program that forks in a handler of the signal which ended that operation.
-constexpr int most_waits_for_copy = 100000;
+constexpr int most_waits_for_copy = 4000;  // most of them short sleeps
 
 }  // namespace
 
 bool span::claim_for_copy() {
+  backoff turns;
   for (int waits = 0; waits < most_waits_for_copy; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
     if (seen != state::busy) return false;
-    platform::yield();
+    turns.wait();
   }
   return false;
 }

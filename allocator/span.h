@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/backoff.h"
 #include "allocator/bytes.h"
 #include "allocator/canary.h"
 #include "allocator/relaxed.h"
@@ -274,8 +275,8 @@ inline span::tenancy span::fit(std::byte* end, std::size_t size, std::size_t ali
 }
 
 inline bool span::claim_live(const busy_scope& mine) {
-  for (;;) {
-    while (held_back_) platform::yield();
+  for (backoff turns;;) {
+    while (held_back_) turns.wait();
     state seen = state::live;
     // Alone, a load and a store do what the atomic exchange is for, at a tenth of its cost.
     if (platform::single_threaded() && current_state() == state::live) {
@@ -286,7 +287,7 @@ inline bool span::claim_live(const busy_scope& mine) {
     if (seen != state::live && seen != state::busy) return false;
     if (seen != state::busy) continue;
     if (mine.outer() == this) end_reentered();
-    platform::yield();
+    turns.wait();
   }
 }
 

@@ -74,17 +74,28 @@ bool single_threaded() { return __libc_single_threaded != 0; }
 bool single_threaded() { return false; }
 #endif
 
-// Where a filter kills for sched_yield, a wait for nobody, of a microsecond: the C library's mutexes wait by the same call.
+namespace {
+
+// A wait for nobody: the C library's mutexes wait by the same call, so that no filter kills for it.
+void sleep_for(long nanoseconds) {
+  const errno_kept kept;
+  unsigned nobody = 0;
+  const long moment[2] = {0, nanoseconds};  // struct timespec as the kernel's old call has it
+  (void)syscall(SYS_futex, &nobody, FUTEX_WAIT_PRIVATE, nobody, moment, nullptr, 0);
+}
+
+}  // namespace
+
+// Where a filter kills for sched_yield, a sleep of a microsecond.
 void yield() {
   if (survived(risky_call::give_way)) {
     (void)sched_yield();
-    return;
+  } else {
+    sleep_for(1000);
   }
-  const errno_kept kept;
-  unsigned nobody = 0;
-  const long moment[2] = {0, 1000};  // struct timespec as the kernel's old call has it
-  (void)syscall(SYS_futex, &nobody, FUTEX_WAIT_PRIVATE, nobody, moment, nullptr, 0);
 }
+
+void sleep_briefly() { sleep_for(50000); }
 
 const char* trusted_variable(const char* name) { return secure_getenv(name); }
 

@@ -264,6 +264,8 @@ void call_last(void (*call)());
 void expect_thread_exit();
 
 void yield();
+// Sleeps for some 50 microseconds, or the least that the system can: threads of lower priority run too. Async-signal-safe.
+void sleep_briefly();
 
 // Whether no other thread can be running: false when in doubt.
 [[nodiscard]] bool single_threaded();

@@ -160,5 +160,6 @@ void raise_access_violation() {
 }
 
 void yield() { (void)SwitchToThread(); }
+void sleep_briefly() { Sleep(1); }
 
 }  // namespace lockfast::platform
