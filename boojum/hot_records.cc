@@ -45,12 +45,15 @@ void hot_records::drop(std::uint64_t id) {
   }
 }
 
-void hot_records::drop_all() {
+bool hot_records::drop_all() {
+  bool any = false;
   for (place& each : std::span(places_.get(), capacity_)) {
     std::shared_ptr<detail::cell> gone;
     const std::scoped_lock held(mutex_);
     gone = std::exchange(each.opened, nullptr);
+    any |= gone != nullptr;
   }
+  return any;
 }
 
 void hot_records::drop_all_after_fork() {

@@ -30,7 +30,8 @@ class hot_records {
   [[nodiscard]] std::shared_ptr<detail::cell> find(std::uint64_t id, std::uint32_t version);
   void keep(std::uint64_t id, std::uint32_t version, const std::shared_ptr<detail::cell>& opened);
   void drop(std::uint64_t id);
-  void drop_all();
+  // Whether there was one.
+  bool drop_all();
   // In a forked child, which under fork=wipe would find zeros in them. Requires lock().
   void drop_all_after_fork();
 

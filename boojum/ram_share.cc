@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "boojum/lock_budget.h"
+
 namespace lockfast::internal {
 namespace {
 
@@ -15,17 +17,19 @@ constexpr unsigned most_decoys = 7;                     // one less than a power
 constexpr std::size_t largest_with_decoys = 80 * 1024;  // bytes: every prekey
 
 // An isolated place, some random places away from the last one. A large one has a region of its own, whose pages take long to
-// come by: how far it is from the others is left to their places.
+// come by: how far it is from the others is left to their places. So it is where locks are scarce: the decoys would take them from
+// other secrets.
 std::byte* place_for(std::size_t size) {
   unsigned char chance = 0;
   lockfast_random(&chance, sizeof chance);
   std::array<void*, most_decoys> decoys{};
-  const unsigned count = size > largest_with_decoys ? 0 : chance & most_decoys;
+  const unsigned count = size > largest_with_decoys || locks_are_scarce() ? 0 : chance & most_decoys;
   // A decoy that is refused brings the share no nearer to any other.
   for (unsigned each = 0; each < count; ++each) decoys[each] = lockfast_malloc_isolated(size);
   auto* const placed = static_cast<std::byte*>(lockfast_malloc_isolated(size));
   for (void* const decoy : decoys) lockfast_free(decoy);
-  return placed;
+  // The decoys may have taken the last of what may be locked.
+  return placed != nullptr || count == 0 ? placed : static_cast<std::byte*>(lockfast_malloc_isolated(size));
 }
 
 }  // namespace

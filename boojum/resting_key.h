@@ -1,4 +1,4 @@
-// resting_key.h - a key at rest: split, with a prekey of 16 KiB; and whole while calls need it.
+// resting_key.h - a key at rest: split, with the usual prekey; and whole while calls need it.
 //
 //    call 1   [ join, 17 us |      ]                        one opened key for all that overlap:
 //    call 2        [ waits  |   ]                           wiped when the last of them ends
@@ -41,7 +41,6 @@ class opened_key {
 
 class resting_key {
  public:
-  static constexpr std::size_t prekey_size = 16 * 1024;
   static constexpr std::chrono::milliseconds longest_opened{10};
 
   using opened = std::shared_ptr<const opened_key>;

@@ -12,6 +12,8 @@
 
 #include "boojum/cipher.h"
 #include "boojum/file_share.h"
+#include "boojum/lock_budget.h"
+#include "boojum/refusing.h"
 #include "boojum/scratch.h"
 
 namespace lockfast::internal {
@@ -180,6 +182,13 @@ split_secret::made split_secret::build(const options& wanted, std::size_t size, 
 }
 
 split_secret::made split_secret::split(std::span<const std::byte> secret, const options& wanted) {
+  if (wanted.prekey == 0) {
+    return refusing([&] {
+      options chosen = wanted;
+      chosen.prekey = locks_are_scarce() ? prekey_under_small_limit : usual_prekey;
+      return split(secret, chosen);
+    });
+  }
   if (wanted.shares.size() < fewest_shares || wanted.shares.size() > most_shares || wanted.prekey < shortest_prekey ||
       wanted.prekey > longest_prekey || secret.size() > longest_secret) {
     return std::unexpected(memory_error::limit);

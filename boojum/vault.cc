@@ -9,20 +9,29 @@
 namespace lockfast {
 namespace {
 
+// What call() gives. Where it is refused, the records that were opened lately make room, and it is called once more.
+template <class Call>
+auto with_room(internal::vault_state& state, Call&& call) {
+  auto done = call();
+  if (!done && done.error() == memory_error::refused && state.drop_all_hot()) done = call();
+  return done;
+}
+
 // One secret, as the state takes several.
 std::expected<vault::id, memory_error> insert_into(internal::vault_state& state, const buffer<std::byte>& secret) {
   const auto view = secret.try_read();
   if (!view) return std::unexpected(view.error());
   const std::span<const std::byte> bytes(view->data(), view->size());
   vault::id id;
-  if (const auto done = state.insert({&bytes, 1}, {&id, 1}); !done) return std::unexpected(done.error());
+  const auto done = with_room(state, [&] { return state.insert({&bytes, 1}, {&id, 1}); });
+  if (!done) return std::unexpected(done.error());
   return id;
 }
 
 std::expected<void, memory_error> replace_in(internal::vault_state& state, vault::id which, const buffer<std::byte>& secret) {
   const auto view = secret.try_read();
   if (!view) return std::unexpected(view.error());
-  return state.replace(which, {view->data(), view->size()});
+  return with_room(state, [&] { return state.replace(which, {view->data(), view->size()}); });
 }
 
 // Runs what succeeds with the buffer, and then lets the buffer go.
@@ -57,7 +66,7 @@ std::expected<vault::id, memory_error> vault::insert(buffer<std::byte>&& secret)
 
 std::expected<void, memory_error> vault::insert(spans secrets, std::span<id> ids) {
   if (state_ == nullptr) return std::unexpected(nothing);
-  return state_->insert(secrets, ids);
+  return with_room(*state_, [&] { return state_->insert(secrets, ids); });
 }
 
 std::expected<void, memory_error> vault::replace(id which, const buffer<std::byte>& secret) {
@@ -82,12 +91,12 @@ std::expected<void, memory_error> vault::clear() {
 
 std::expected<vault::view, memory_error> vault::open(id which) const {
   if (state_ == nullptr) return std::unexpected(nothing);
-  return state_->open(which);
+  return with_room(*state_, [&] { return state_->open(which); });
 }
 
 std::expected<vault::views, memory_error> vault::open(std::span<const id> which) const {
   if (state_ == nullptr) return std::unexpected(nothing);
-  return state_->open(which);
+  return with_room(*state_, [&] { return state_->open(which); });
 }
 
 std::size_t vault::size() const { return state_ == nullptr ? 0 : state_->size(); }
@@ -109,7 +118,7 @@ std::uint64_t vault::footprint() const { return state_ == nullptr ? 0 : state_->
 
 std::expected<void, memory_error> vault::rekey() {
   if (state_ == nullptr) return std::unexpected(nothing);
-  return state_->rekey();
+  return with_room(*state_, [&] { return state_->rekey(); });
 }
 
 std::chrono::steady_clock::duration vault::key_age() const {

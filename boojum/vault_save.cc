@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "boojum/error_note.h"
+#include "boojum/lock_budget.h"
 #include "boojum/named_file.h"
 #include "boojum/plain_room.h"
 #include "boojum/refusing.h"
@@ -156,6 +157,7 @@ std::unexpected<memory_error> refused_within_save() {
 result save_or_throw(vault_state& from, const std::string& path, const save_request& wanted, const file_key_maker& make_key,
                      const vault::watcher& watch) {
   if (from.gate().closed_by_caller()) return refused_within_save();
+  if (locks_are_scarce()) from.drop_all_hot();
   // The key first, and all that may be refused of the file: changes wait for the records alone.
   vault_file_header header = header_for(from, wanted.key);
   file_key key;

@@ -106,7 +106,7 @@ void session::refuse_split() {
   if (input_.below(2) == 0) {
     chosen.shares.resize(input_.below(2) == 0 ? input_.below(2) : 17 + input_.below(20));
   } else {
-    chosen.prekey = input_.below(2) == 0 ? input_.below(32) : 65537 + input_.below(100000);
+    chosen.prekey = input_.below(2) == 0 ? 1 + input_.below(31) : 65537 + input_.below(100000);
   }
   const auto made = non_contiguous_memory::create(fresh(), chosen);
   if (made || made.error() != memory_error::limit) disagree("counts out of range are not refused as limit");

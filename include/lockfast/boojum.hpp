@@ -70,7 +70,7 @@ class LOCKFAST_API file_memory {
  public:
   struct options {
     std::string directory = {};  // its last part is created where it is missing; empty: one of the user's own for the session
-    std::size_t prekey = 16 * 1024;  // of the split key, in bytes: 32 to 65536
+    std::size_t prekey = 0;      // of the split key; as in non_contiguous_memory
   };
 
   // Refusals: wiped; limit - a secret of more than 2^32 bytes, or a prekey out of its range; file_system; refused.
@@ -117,7 +117,8 @@ class LOCKFAST_API non_contiguous_memory {
  public:
   struct options {
     std::vector<place> shares = {place::ram, place::ram};  // 2 to 16
-    std::size_t prekey = 16 * 1024;                        // bytes of each prekey: 32 to 65536
+    // Bytes of each prekey: 32 to 65536. 0: 16384, or 2048 where less than 512 KiB may be locked.
+    std::size_t prekey = 0;
     std::string directory = {};                            // of the file shares, as in file_memory
     lockfast::remix remix = lockfast::remix::on_unlock;
   };
