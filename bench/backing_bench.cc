@@ -60,8 +60,9 @@ constexpr backing backings[] = {{"locked", LOCKFAST_HIDDEN_OFF, LOCKFAST_LOCKED}
                                 {"hidden", LOCKFAST_HIDDEN_ON, LOCKFAST_HIDDEN}};
 
 void prepare(const row& at, const backing& in) {
-  const lockfast_options options = {
-      .lock = {}, .hidden = in.hidden, .fork = {}, .freed = at.freed, .placement = {}, .crash = {}};
+  lockfast_options options = {};
+  options.hidden = in.hidden;
+  options.freed = at.freed;
   if (lockfast_configure(&options) != 0) give_up("the policy");
   void* const secret = lockfast_malloc_isolated(at.size);
   lockfast_receipt receipt;
