@@ -1,4 +1,4 @@
-// family.h - the numbers of the families of secrets, by which a thread's fronts and what a slab says of itself are told apart.
+// family.h - the numbers of the families of secrets, by which a thread's thread_caches and what a slab says of itself are told apart.
 //
 // Threads: no state.
 #ifndef LOCKFAST_ALLOCATOR_FAMILY_H

@@ -1,4 +1,4 @@
-// grouped.cc - what an allocation or release does that its thread's front cannot serve; what concerns all grouped secrets.
+// grouped.cc - what an allocation or release does that its thread's cache cannot serve; what concerns all grouped secrets.
 #include "allocator/grouped.h"
 
 #include <cerrno>
@@ -22,7 +22,7 @@ std::string_view state_of(const slab& one) {
 }  // namespace
 namespace {
 
-// Set when a thread's front was drained at its end: whatever the thread still frees then goes to the lists at once.
+// Set when a thread's cache was drained at its end: whatever the thread still frees then goes to the lists at once.
 LOCKFAST_OF_THREAD bool thread_is_ending[family_count] = {};
 
 }  // namespace
@@ -54,24 +54,24 @@ void grouped::start(const policy& chosen) {
 }
 
 std::size_t grouped::depth_of(std::size_t class_index) const {
-  const std::size_t fitting = policy_.front_bytes / (size_class::capacity(class_index) + slab::overhead);
-  if (fitting < front_list::least_depth) return front_list::least_depth;
-  return fitting < front_list::most_depth ? fitting : front_list::most_depth;
+  const std::size_t fitting = policy_.cache_bytes / (size_class::capacity(class_index) + slab::overhead);
+  if (fitting < cache_bin::least_depth) return cache_bin::least_depth;
+  return fitting < cache_bin::most_depth ? fitting : cache_bin::most_depth;
 }
 
-front& grouped::front_of_thread() {
-  front*& mine = platform::of_thread(thread_fronts)[family_];
-  if (mine != &no_front || !policy_.fronts || platform::of_thread(thread_is_ending)[family_]) return *mine;
-  const scoped_lock held(fronts_exclusion_);
-  front* taken = unused_fronts_;
+thread_cache& grouped::cache_of_thread() {
+  thread_cache*& mine = platform::of_thread(thread_caches)[family_];
+  if (mine != &no_thread_cache || !policy_.thread_caches || platform::of_thread(thread_is_ending)[family_]) return *mine;
+  const scoped_lock held(caches_mutex_);
+  thread_cache* taken = unused_caches_;
   if (taken != nullptr) {
-    unused_fronts_ = taken->next_unused;
-  } else if (std::byte* const record = metadata::take(sizeof(front)); record != nullptr) {
-    taken = new (record) front;
-    taken->next = fronts_;
-    fronts_ = taken;
+    unused_caches_ = taken->next_unused;
+  } else if (std::byte* const record = metadata::take(sizeof(thread_cache)); record != nullptr) {
+    taken = new (record) thread_cache;
+    taken->next = caches_;
+    caches_ = taken;
   } else {
-    return no_front;
+    return no_thread_cache;
   }
   mine = taken;
   platform::expect_thread_exit();
@@ -90,12 +90,12 @@ std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t cla
 
 bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_list::growth allowed,
                         platform::error& refusal) {
-  front& mine = front_of_thread();
-  front_list* const list = mine.ensure_list(class_index, depth_of(class_index));
+  thread_cache& mine = cache_of_thread();
+  cache_bin* const list = mine.ensure_list(class_index, depth_of(class_index));
   if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
   if (!list->any_chosen()) {
     if (!list->any_ready()) {
-      slot_ref batch[front_list::most_depth / 2];
+      slot_ref batch[cache_bin::most_depth / 2];
       const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
       // What rests here would end its quarantine.
       if (taken == 0 && policy_.quarantine_holds) return false;
@@ -127,15 +127,15 @@ allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, 
 void grouped::deallocate(slab& in, const std::byte* secret) {
   const std::size_t index = claim(in, secret);
   if (in.within == nullptr && in.absent_count == 0) (void)open(in, index);
-  if (in.front_index == no_family) {
-    deallocate_unfronted(in, index);
+  if (in.cache_index == no_family) {
+    deallocate_uncached(in, index);
     return;
   }
   in.evict(index);
   keep({&in, index});
 }
 
-void grouped::deallocate_unfronted(slab& in, std::size_t index) {
+void grouped::deallocate_uncached(slab& in, std::size_t index) {
   count_frees(1);
   if (in.within != nullptr && in.absent_count == 0) {
     in.within->deallocate({&in, index});
@@ -157,14 +157,14 @@ void grouped::give_back(const slot_ref* freed, std::size_t count) {
 }
 
 void grouped::keep(slot_ref freed) {
-  front_list* const list = front_of_thread().ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
+  cache_bin* const list = cache_of_thread().ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
   if (list == nullptr) {
     count_frees(1);
     give_back(&freed, 1);
     return;
   }
   if (!list->has_room()) {
-    slot_ref surplus[front_list::most_depth / 2];
+    slot_ref surplus[cache_bin::most_depth / 2];
     std::size_t count = 0;
     while (count < list->depth() / 2) surplus[count++] = list->take_oldest();
     give_back(surplus, count);
@@ -172,28 +172,28 @@ void grouped::keep(slot_ref freed) {
   list->rest(freed);
 }
 
-void grouped::drain(front_list& drained, rest of_resting) {
+void grouped::drain(cache_bin& drained, rest of_resting) {
   const auto any = [&] { return of_resting == rest::ends ? !drained.is_empty() : drained.any_ready(); };
   while (any()) {
-    slot_ref given[front_list::most_depth / 4];
+    slot_ref given[cache_bin::most_depth / 4];
     std::size_t count = 0;
     while (count < std::size(given) && any()) given[count++] = drained.take_oldest();
     give_back(given, count);
   }
 }
 
-void grouped::drain(front& drained, rest of_resting) {
+void grouped::drain(thread_cache& drained, rest of_resting) {
   for (std::size_t index = 0; index < size_class::count; ++index) drain(drained.list(index), of_resting);
 }
 
 void grouped::drain_at_exit() {
-  front*& mine = platform::of_thread(thread_fronts)[family_];
-  if (mine == &no_front) return;
+  thread_cache*& mine = platform::of_thread(thread_caches)[family_];
+  if (mine == &no_thread_cache) return;
   drain(*mine, rest::ends);
-  const scoped_lock held(fronts_exclusion_);
-  mine->next_unused = unused_fronts_;
-  unused_fronts_ = mine;
-  mine = &no_front;
+  const scoped_lock held(caches_mutex_);
+  mine->next_unused = unused_caches_;
+  unused_caches_ = mine;
+  mine = &no_thread_cache;
   platform::of_thread(thread_is_ending)[family_] = true;
 }
 
@@ -232,7 +232,7 @@ std::size_t grouped::audit() {
 }
 
 void grouped::renew_locks() {
-  drain(*platform::of_thread(thread_fronts)[family_], rest::ends);
+  drain(*platform::of_thread(thread_caches)[family_], rest::ends);
   for (auto& arena : lists_) {
     for (slab_list& list : arena) list.renew_locks();
   }
@@ -240,7 +240,7 @@ void grouped::renew_locks() {
 
 std::size_t grouped::trim(trimming why) {
   const bool holds = why == trimming::shortage && policy_.quarantine_holds;
-  drain(*platform::of_thread(thread_fronts)[family_], holds ? rest::stays : rest::ends);
+  drain(*platform::of_thread(thread_caches)[family_], holds ? rest::stays : rest::ends);
   std::size_t bytes = 0;
   for (auto& arena : lists_) {
     for (slab_list& list : arena) bytes += list.trim();
@@ -249,13 +249,13 @@ std::size_t grouped::trim(trimming why) {
 }
 
 void grouped::add_to(struct lockfast_statistics& out) {
-  const scoped_lock held(fronts_exclusion_);
+  const scoped_lock held(caches_mutex_);
   space_.while_still([&] { look(out); });
 }
 
 void grouped::look(struct lockfast_statistics& out) const {
   std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
-  for (const front* one = fronts_; one != nullptr; one = one->next) frees += one->frees();
+  for (const thread_cache* one = caches_; one != nullptr; one = one->next) frees += one->frees();
   std::size_t live = 0;
   space_.for_each([&](const slab& one) {
     out.bytes_locked += one.locked_bytes();
@@ -324,7 +324,7 @@ void grouped::forget_absent(const compartment& within) {
 bool grouped::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
   bool done = true;
-  for (front* one = closes ? fronts_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_lists());
+  for (thread_cache* one = closes ? caches_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_lists());
   space_.for_each([&](slab& one) {
     if (one.opened_bytes() == 0 || one.absent_count != 0 || !one.begin_wipe()) return;
     if (one.within == nullptr) {

@@ -1,11 +1,11 @@
 // grouped.h - a family's grouped secrets: each in a slot of a slab, beside others of its size.
 //
-//    thread's front  <-- batches -->  an arena's list of slabs, by size class  <-- slabs -->  the family's space
+//    thread's cache  <-- batches -->  an arena's list of slabs, by size class  <-- slabs -->  the family's space
 //
 // Invariants
 //   1. No secret is handed out that is not in a slot wiped of its last tenant, between canaries, in pages that are locked,
 //      unless the policy allows them to be unlocked; then its receipt has the reason.
-//   2. Order of mutexes: fronts, a list's, the space's.
+//   2. Order of mutexes: thread_caches, a list's, the space's.
 //
 // Threads: everything, from any thread; start() and the functions for a forked child once, alone.
 #ifndef LOCKFAST_ALLOCATOR_GROUPED_H
@@ -24,7 +24,7 @@
 #include "allocator/allocated.h"
 #include "allocator/breach.h"
 #include "allocator/fork_copy.h"
-#include "allocator/front.h"
+#include "allocator/thread_cache.h"
 #include "allocator/json_lines.h"
 #include "allocator/size_class.h"
 #include "allocator/slab.h"
@@ -43,15 +43,15 @@ class grouped {
     platform::fork_policy fork = platform::fork_policy::absent;
     breach_signal signal = breach_signal::abort;
     bool lock_required = false;   // by the policy
-    bool fronts = false;          // whether threads may have them
-    std::size_t front_bytes = 0;  // of each size class, that a thread may keep
+    bool thread_caches = false;          // whether threads may have them
+    std::size_t cache_bytes = 0;  // of each size class, that a thread may keep
     // A secret lies at a multiple of the largest power of two that divides its size, up to this.
     std::size_t natural_alignment = slab::alignment;
     platform::error hide_error = ECANCELED;  // why no secret of this family is to be hidden, or 0
     bool quarantine_holds = false;           // at a shortage
   };
 
-  // family is the index of its fronts.
+  // family is the index of its thread_caches.
   constexpr explicit grouped(std::uint8_t family) : family_(family) {}
 
   void start(const policy& chosen);
@@ -73,7 +73,7 @@ class grouped {
 
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
   void deallocate(slab& in, const std::byte* secret);  // breach
-  // Frees one of a family's into this thread's front; false, and nothing, when that has no room, the address is no live
+  // Frees one of a family's into this thread's cache; false, and nothing, when that has no room, the address is no live
   // secret's in sound canaries, or its size is not one that slab::evict_quick takes.
   [[nodiscard]] static bool deallocate_quick(std::uint8_t family, std::byte* secret);
   // The same for every size, of a secret that was not moved to its alignment.
@@ -112,7 +112,7 @@ class grouped {
   [[nodiscard]] const policy& chosen() const { return policy_; }
   [[nodiscard]] std::uint8_t family() const { return family_; }
 
-  // Gives up this thread's front, at the thread's end.
+  // Gives up this thread's cache, at the thread's end.
   void drain_at_exit();
 
   // Copies what the child is to have, of every family, before any of them holds a mutex across the fork.
@@ -130,33 +130,33 @@ class grouped {
                                platform::error& refusal);
   [[nodiscard]] std::size_t take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
                                        slab_list::growth allowed, platform::error& refusal);
-  void deallocate_unfronted(slab& in, std::size_t index);
+  void deallocate_uncached(slab& in, std::size_t index);
   void keep(slot_ref freed);
   [[nodiscard]] std::size_t natural_alignment(std::size_t capacity) const;
   [[nodiscard]] std::size_t depth_of(std::size_t class_index) const;
-  // This thread's front; no_front when it can have none.
-  [[nodiscard]] front& front_of_thread();
+  // This thread's cache; no_thread_cache when it can have none.
+  [[nodiscard]] thread_cache& cache_of_thread();
   void place_copies_in_child();
   // Frees a secret of a slab that names this family's front, by one of a slab's ways.
-  template <relaxed<std::uint8_t> slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+  template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*evict)(std::byte*, std::size_t&)>
   [[nodiscard]] static bool deallocate_by(std::uint8_t family, std::byte* secret);
   // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
-  [[nodiscard]] static slab* slab_near(front& mine, const std::byte* secret);
+  [[nodiscard]] static slab* slab_near(thread_cache& mine, const std::byte* secret);
   static void give_back(const slot_ref* freed, std::size_t count);
-  // Gives a front's slots back to their lists, those that rest too, or not.
+  // Gives a thread cache's slots back to their lists, those that rest too, or not.
   enum class rest : std::uint8_t { ends, stays };
-  static void drain(front_list& drained, rest of_resting);
-  static void drain(front& drained, rest of_resting);
+  static void drain(cache_bin& drained, rest of_resting);
+  static void drain(thread_cache& drained, rest of_resting);
 
   const std::uint8_t family_;
   policy policy_ = {};
   slab_space space_;
   slab_list lists_[arena_count][size_class::count];
-  platform::mutex fronts_exclusion_;
-  std::atomic<front*> fronts_ = nullptr;
-  front* unused_fronts_ = nullptr;
+  platform::mutex caches_mutex_;
+  std::atomic<thread_cache*> caches_ = nullptr;
+  thread_cache* unused_caches_ = nullptr;
   fork_copy copy_;
-  std::atomic<std::size_t> other_frees_ = 0;  // beside those that the fronts count
+  std::atomic<std::size_t> other_frees_ = 0;  // beside those that the thread_caches count
 };
 
 // ---- What a warm pair of allocation and release runs through ----
@@ -165,8 +165,8 @@ inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size,
   // A size that is not a multiple of 16 has a large quotient here, as 0 has.
   const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
   if (class_index >= slab::most_quick / slab::alignment) return nullptr;
-  front& mine = *platform::of_thread(thread_fronts)[family];
-  front_list& list = mine.list(class_index);
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
+  cache_bin& list = mine.list(class_index);
   if (!list.any_chosen()) return nullptr;
   const slot_ref chosen = list.chosen();
   std::byte* const made = chosen.in->admit_quick(chosen.index, size, value);
@@ -174,21 +174,21 @@ inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size,
   return made;
 }
 
-inline slab* grouped::slab_near(front& mine, const std::byte* secret) {
+inline slab* grouped::slab_near(thread_cache& mine, const std::byte* secret) {
   if (!mine.recent->begins_unit_of(secret)) {
     region* const in = region_map::at(secret);
-    if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_front) return nullptr;
+    if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_thread_cache) return nullptr;
     mine.recent = static_cast<slab_region*>(in);
   }
   return &mine.recent->near(secret);
 }
 
-template <relaxed<std::uint8_t> slab::* front_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*evict)(std::byte*, std::size_t&)>
 bool grouped::deallocate_by(std::uint8_t family, std::byte* secret) {
-  front& mine = *platform::of_thread(thread_fronts)[family];
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
   slab* const in = slab_near(mine, secret);
-  if (in == nullptr || in->*front_index != family) return false;
-  front_list& list = mine.list(in->class_index);
+  if (in == nullptr || in->*cache_index != family) return false;
+  cache_bin& list = mine.list(in->class_index);
   if (!list.has_room()) return false;
   std::size_t index;
   if (!(in->*evict)(secret, index)) return false;
@@ -204,8 +204,8 @@ inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
 
 inline std::byte* grouped::allocate_ready(std::uint8_t family, std::size_t size, int value) {
   if (size > size_class::most_capacity) return nullptr;
-  front& mine = *platform::of_thread(thread_fronts)[family];
-  front_list& list = mine.list(size_class::of(size));
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
+  cache_bin& list = mine.list(size_class::of(size));
   if (!list.any_chosen()) return nullptr;
   const slot_ref taken = list.chosen();
   list.choose(mine.random);
@@ -213,7 +213,7 @@ inline std::byte* grouped::allocate_ready(std::uint8_t family, std::size_t size,
 }
 
 inline bool grouped::deallocate_ready(std::uint8_t family, std::byte* secret) {
-  return deallocate_by<&slab::front_index, &slab::evict>(family, secret);
+  return deallocate_by<&slab::cache_index, &slab::evict>(family, secret);
 }
 
 inline std::size_t grouped::claim(const slab& in, const void* secret) {

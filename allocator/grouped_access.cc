@@ -18,7 +18,7 @@ platform::access grouped::open(slab& in, std::size_t index) {
 platform::error grouped::protect(slab& in, const void* secret, platform::access to) {
   const std::size_t index = claim(in, secret);
   // A slot that this thread has at hand would hold its page open.
-  if (to != platform::access::read_write) drain(platform::of_thread(thread_fronts)[family_]->list(in.class_index), rest::ends);
+  if (to != platform::access::read_write) drain(platform::of_thread(thread_caches)[family_]->list(in.class_index), rest::ends);
   slab_list* const list = in.list;
   return list->protect({&in, index}, to);
 }

@@ -78,13 +78,13 @@ void grouped::after_fork_in_parent() {
 
 void grouped::after_fork_in_child() {
   space_.after_fork_in_parent();
-  fronts_exclusion_.reset_in_child();
-  unused_fronts_ = nullptr;
-  for (front* one = fronts_; one != nullptr; one = one->next) {
+  caches_mutex_.reset_in_child();
+  unused_caches_ = nullptr;
+  for (thread_cache* one = caches_; one != nullptr; one = one->next) {
     one->forget_in_child();
-    if (one == platform::of_thread(thread_fronts)[family_]) continue;
-    one->next_unused = unused_fronts_;
-    unused_fronts_ = one;
+    if (one == platform::of_thread(thread_caches)[family_]) continue;
+    one->next_unused = unused_caches_;
+    unused_caches_ = one;
   }
   for (auto& arena : lists_) {
     for (slab_list& list : arena) list.reset_in_child();

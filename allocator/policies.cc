@@ -17,8 +17,8 @@ std::size_t idle_pages() {
   return (quarter < most_bytes ? quarter : most_bytes) / platform::page_size();
 }
 
-// What a thread may keep of each size class in its front: 16 KiB, and no more than a little of what may be locked.
-std::size_t front_bytes() {
+// What a thread may keep of each size class in its thread cache: 16 KiB, and no more than a little of what may be locked.
+std::size_t cache_bytes() {
   constexpr std::size_t most_bytes = std::size_t{16} << 10;
   const std::size_t little = platform::lock_limit() / 512;
   return little < most_bytes ? little : most_bytes;
@@ -81,8 +81,8 @@ policies policies_of(const lockfast_options& options, breach_signal signal, std:
           .of_grouped = {.fork = fork,
                          .signal = signal,
                          .lock_required = lock_required,
-                         .fronts = threads_end,
-                         .front_bytes = front_bytes(),
+                         .thread_caches = threads_end,
+                         .cache_bytes = cache_bytes(),
                          .hide_error = hide_error,
                          .quarantine_holds = options.quarantine == LOCKFAST_QUARANTINE_HOLD},
           .sealed_when = sealed_when(options.rest),

@@ -84,7 +84,7 @@ pool::peaks pool::look(struct lockfast_statistics& out) {
     out.refusals += one->refusals_.load(std::memory_order_relaxed);
   }
   out.bytes_reserved += metadata::bytes_reserved();
-  // No more were live than were allocated, though a thread's front holds more slots ready.
+  // No more were live than were allocated, though a thread's cache holds more slots ready.
   most.isolated = std::max(most.isolated, out.live_isolated);
   const auto grouped = static_cast<std::size_t>(out.allocations - isolated);
   most.grouped = std::max(std::min(slab_list::most_taken(), grouped), out.live_grouped);

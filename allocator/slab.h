@@ -15,7 +15,7 @@
 //   1. A slot is handed out only when it lies in opened pages: locked, where the system allows it, before it was written.
 //   2. A free slot is zero in every byte; that is verified when it is handed out again.
 //   3. No page is unlocked before every slot of the slab is free: only retire() unlocks, all pages at once.
-//   4. free slots in free_slots() + those withheld + slots in fronts + live slots == slot_count().
+//   4. free slots in free_slots() + those withheld + slots in thread_caches + live slots == slot_count().
 //   5. A page is closed, for writing or for both, only while every slot in it is live without that access, or waits here; slots
 //      that wait and have a part in it are withheld: none is handed out.
 //
@@ -65,7 +65,7 @@ class alignas(64) slab {
  public:
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
-  relaxed<std::uint8_t> front_index;  // of the thread's front that freed slots may wait in: the family's, or no_family
+  relaxed<std::uint8_t> cache_index;  // of the thread's cache that freed slots may wait in: the family's, or no_family
   relaxed<std::uint8_t> quick_index;  // the same where evict_quick takes the slab's secrets; else no_family
 
  private:
@@ -80,7 +80,7 @@ class alignas(64) slab {
 
   explicit slab(slab_region& holder) : home(holder) {}
   // One without slots, for good.
-  constexpr slab(slab_region& holder, std::uint8_t front) : front_index(front), quick_index(front), home(holder) {}
+  constexpr slab(slab_region& holder, std::uint8_t cache) : cache_index(cache), quick_index(cache), home(holder) {}
 
   // ---- Slots, by their number ----
 
@@ -132,7 +132,7 @@ class alignas(64) slab {
   // ---- The access of single secrets, for whoever holds the mutex of the slab's list ----
 
   // Records what is asked for a live secret, which is verified, and opens or closes the pages that it has a part in: a page is as
-  // open as the most open of its tenants, and a free slot in a thread's front has it open for writing. A refusal leaves all as it
+  // open as the most open of its tenants, and a free slot in a thread's cache has it open for writing. A refusal leaves all as it
   // was.
   [[nodiscard]] platform::error set_access(std::size_t index, platform::access to);
   // Whether no page of a live secret is more open than was asked for it.

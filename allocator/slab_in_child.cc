@@ -100,7 +100,7 @@ std::size_t slab::leave_absent() {
   withheld_ = 0;
   unread_ = 0;
   unwritten_ = 0;
-  front_index = no_family;
+  cache_index = no_family;
   quick_index = no_family;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);

@@ -40,7 +40,7 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   fresh->signal = settings_.signal;
   fresh->within = settings_.within;
   const std::uint8_t front = settings_.within == nullptr ? settings_.family : no_family;
-  fresh->front_index = front;
+  fresh->cache_index = front;
   fresh->quick_index = capacity <= slab::most_quick ? front : no_family;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
@@ -187,7 +187,7 @@ std::size_t slab_list::trim() {
 
 void slab_list::withdraw(slab& unserving) {
   if (unserving.free_count() != 0) unlink(unserving);
-  unserving.front_index = no_family;
+  unserving.cache_index = no_family;
   unserving.quick_index = no_family;
   if (growing_ == &unserving) growing_ = nullptr;
 }
@@ -244,7 +244,7 @@ void slab_list::reset_in_child() {
 void slab_list::admit_in_child(slab& settled) {
   enlist(settled);
   if (!serves(settled)) {
-    settled.front_index = no_family;
+    settled.cache_index = no_family;
     settled.quick_index = no_family;
     return;
   }

@@ -68,7 +68,7 @@ class slab_list {
   // Retires the slabs of which every slot waits here, but for those whose pages the system does not take back; how many bytes.
   std::size_t trim();
   // Wipes and frees every live secret, and retires every slab; how many secrets. A slab whose pages the system does not take
-  // back is nobody's from then on, wiped. Requires that no slot is in a front.
+  // back is nobody's from then on, wiped. Requires that no slot is in a thread cache.
   std::size_t clear();
 
   // Where something took the locks off: locks the slabs' pages again. A slab for which that is refused, where the policy requires
@@ -83,7 +83,7 @@ class slab_list {
     for (slab* one = all_; one != nullptr; one = one->next_of_list) act(*one);
   }
 
-  // The most slots of all lists that were live or in a front at once; more by those that a crash or a fork left absent.
+  // The most slots of all lists that were live or in a thread cache at once; more by those that a crash or a fork left absent.
   [[nodiscard]] static std::size_t most_taken() { return most_taken_.load(std::memory_order_relaxed); }
 
   // In a forked child: no mutex is held, no slab known; admit_in_child() then gives them back one by one.

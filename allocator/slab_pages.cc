@@ -168,8 +168,8 @@ bool slab::give_back() {
 // ---- After a crash that the program survives ---------------------------------------------------------------------------------
 
 bool slab::leave_closed() {
-  // Nothing is freed into a front from now on.
-  front_index = no_family;
+  // Nothing is freed into a thread cache from now on.
+  cache_index = no_family;
   quick_index = no_family;
   std::size_t live = 0;
   for (std::size_t index = 0; index < slot_count(); ++index) {

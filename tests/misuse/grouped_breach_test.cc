@@ -256,7 +256,7 @@ TEST_CASE("a second free by another thread ends the process, wherever the slot r
                }),
                twice);
   check_breach(in_child([] {
-                 // The thread that freed it first lives on, and its front with it.
+                 // The thread that freed it first lives on, and its thread cache with it.
                  char* const secret = secret_of(32);
                  std::atomic<bool> freed = false;
                  std::thread first([&] {

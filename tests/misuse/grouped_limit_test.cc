@@ -176,7 +176,7 @@ TEST_CASE("at the lock limit what an isolated secret or a claim leaves serves a 
   }));
 }
 
-TEST_CASE("a secret that waits in another thread's front does not refuse this one's at the lock limit for ever") {
+TEST_CASE("a secret that waits in another thread's cache does not refuse this one's at the lock limit for ever") {
   check_clean(in_child([] {
     become_ordinary(small_limit());
     options("lock=required");

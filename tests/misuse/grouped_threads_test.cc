@@ -117,7 +117,7 @@ TEST_CASE("secrets that pass between threads keep their bytes, while threads end
   }));
 }
 
-TEST_CASE("a thread's front is drained when it ends, so that its slots serve others and its slabs go back") {
+TEST_CASE("a thread's cache is drained when it ends, so that its slots serve others and its slabs go back") {
   check_clean(in_child([] {
     std::size_t most = 0;
     for (int generation = 0; generation < 300; ++generation) {
@@ -156,7 +156,7 @@ TEST_CASE("a thread that ends while others hold its secrets leaves them whole") 
   }));
 }
 
-TEST_CASE("threads whose first deed is a free, of a secret or of nothing, find no front and leave none to each other") {
+TEST_CASE("threads whose first deed is a free, of a secret or of nothing, find no thread cache and leave none to each other") {
   check_clean(in_child([] {
     for (int round = 0; round < 5; ++round) {
       std::vector<char*> all;
@@ -249,7 +249,7 @@ TEST_CASE("no byte of a secret is left when free returns, whichever thread frees
       char left[200];
       std::thread([&] {
         lockfast_free(secret);
-        promised(!peek(secret, 200, left) || filled(left, 200, 0), "wiped, in that thread's front");
+        promised(!peek(secret, 200, left) || filled(left, 200, 0), "wiped, in that thread's cache");
       }).join();
       promised(!peek(secret, 200, left) || filled(left, 200, 0), "wiped, after the thread's end");
     }

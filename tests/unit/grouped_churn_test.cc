@@ -157,7 +157,7 @@ TEST_CASE("over the whole life of a churn no page that holds a live secret is un
   }
 }
 
-TEST_CASE("a front is drained however much it holds") {
+TEST_CASE("a thread cache is drained however much it holds") {
   check_clean(in_child([] {
     simulated::reset();
     for (std::size_t freed = 0; freed < 140; ++freed) {

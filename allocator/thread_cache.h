@@ -1,20 +1,20 @@
-// front.h - the free slots that a thread keeps at hand, so that most allocations and releases touch nothing shared.
+// thread_cache.h - the free slots that a thread keeps at hand, so that most allocations and releases touch nothing shared.
 //
 //    freed --> | newest ... resting ... | ready: oldest, one of them chosen at random | --> chosen --> handed out
 //                                            ^ more from the slab's list when none are ready, and back to it when full
 //
 // What is handed out next is chosen when the one before it is handed out, so that an allocation does not wait to learn where
 // its secret lies. A freed slot rests until a quarter of what the ring holds was freed after it, unless a shortage leaves no
-// other. Everything here is free, so wiped: a front holds no secret. It is bounded, and drained when its thread ends; its record
+// other. Everything here is free, so wiped: a thread cache holds no secret. It is bounded, and drained when its thread ends; its record
 // then serves the next thread.
 //
 // Invariants
-//   1. A slot is in one front, or waits in its slab, or is live.
+//   1. A slot is in one thread cache, or waits in its slab, or is live.
 //   2. tail - head slots are in the ring, at most its depth; the first to leave is at head. The chosen slot is not one of them.
 //
-// Threads: a front belongs to its thread; anyone may read frees().
-#ifndef LOCKFAST_ALLOCATOR_FRONT_H
-#define LOCKFAST_ALLOCATOR_FRONT_H
+// Threads: a thread cache belongs to its thread; anyone may read frees().
+#ifndef LOCKFAST_ALLOCATOR_THREAD_CACHE_H
+#define LOCKFAST_ALLOCATOR_THREAD_CACHE_H
 
 #include <atomic>
 #include <cstddef>
@@ -31,15 +31,15 @@
 namespace lockfast::internal {
 
 // The slots of one size class.
-class front_list {
+class cache_bin {
  public:
   static constexpr std::size_t most_depth = 64;
   static constexpr std::size_t least_depth = 4;
 
   // One that has neither slots nor room.
-  constexpr front_list() = default;
+  constexpr cache_bin() = default;
   // Requires a depth of least_depth to most_depth.
-  explicit front_list(std::size_t depth) : depth_(depth), resting_(depth / 4) {}
+  explicit cache_bin(std::size_t depth) : depth_(depth), resting_(depth / 4) {}
 
   [[nodiscard]] bool any_chosen() const { return chosen_.in != nullptr; }
   // What is handed out next; requires one chosen.
@@ -101,44 +101,44 @@ class front_list {
   std::size_t resting_ = 0;
 };
 
-// What stands where a front has no list yet.
-inline constinit front_list no_front_list;
+// What stands where a thread cache has no list yet.
+inline constinit cache_bin no_cache_bin;
 
-class alignas(64) front {
+class alignas(64) thread_cache {
  private:
   struct list_of_class {
-    std::atomic<front_list*> at = &no_front_list;  // written by the thread, and by drop_lists()
+    std::atomic<cache_bin*> at = &no_cache_bin;  // written by the thread, and by drop_lists()
   };
   list_of_class lists_[size_class::count];
 
  public:
-  constexpr front() = default;
+  constexpr thread_cache() = default;
 
   // Without slots or room until ensure_list().
-  [[nodiscard]] front_list& list(std::size_t class_index) const {
+  [[nodiscard]] cache_bin& list(std::size_t class_index) const {
     return *lists_[class_index].at.load(std::memory_order_relaxed);
   }
-  // Null when there is no memory for it, and of no_front.
-  [[nodiscard]] front_list* ensure_list(std::size_t class_index, std::size_t depth);
+  // Null when there is no memory for it, and of no_thread_cache.
+  [[nodiscard]] cache_bin* ensure_list(std::size_t class_index, std::size_t depth);
 
   // Slots that were freed into it, since the record was made.
   [[nodiscard]] std::uint64_t frees() const;
 
   random_choice random;
   slab_region* recent = &slab_region::none();  // where this thread last freed a secret; it may be empty by now
-  front* next = nullptr;                       // in the list of all records, which only grows
-  front* next_unused = nullptr;                // in the list of those without a thread
+  thread_cache* next = nullptr;                       // in the list of all records, which only grows
+  thread_cache* next_unused = nullptr;                // in the list of those without a thread
 
   void forget_in_child();
   // For a signal handler, in any thread: has the front begin without lists; how many frees those had counted.
   std::uint64_t drop_lists();
 };
 
-// What a thread has that has no front: one without slots or room.
-extern constinit front no_front;
+// What a thread has that has no thread cache: one without slots or room.
+extern constinit thread_cache no_thread_cache;
 
-// This thread's front in each family; no_front until its first use of it, and again once the thread ends.
-LOCKFAST_OF_THREAD extern front* thread_fronts[family_count];
+// This thread's cache in each family; no_thread_cache until its first use of it, and again once the thread ends.
+LOCKFAST_OF_THREAD extern thread_cache* thread_caches[family_count];
 
 }  // namespace lockfast::internal
 
