@@ -154,7 +154,7 @@ void compartment::destroy() {
     {
       const writable opened(*this);
       end_rest();
-      for (slab_list& list : lists_) family().count_frees(list.clear());
+      for (slab_bin& list : lists_) family().count_frees(list.clear());
       family().forget_absent(*this);
     }
     effective_ = access::none;
@@ -169,16 +169,16 @@ void compartment::destroy() {
 
 // ---- Secrets ----------------------------------------------------------------------------------------------------------------
 
-bool compartment::take_slot(slot_ref& out, std::size_t size, slab_list::growth allowed, platform::error& refusal) {
+bool compartment::take_slot(slot_ref& out, std::size_t size, slab_bin::growth allowed, platform::error& refusal) {
   if (size > size_class::most_capacity) return lists_[size_class::count].take_single(out, size, allowed, refusal);
-  slab_list& list = lists_[size_class::of(size)];
+  slab_bin& list = lists_[size_class::of(size)];
   if (list.take(&out, 1, allowed, refusal) == 1) return true;
   if (!is_shortage(refusal) || family().chosen().quarantine_holds || !end_rest()) return false;
   platform::error nothing_rested = 0;
-  return list.take(&out, 1, slab_list::growth::none, nothing_rested) == 1;
+  return list.take(&out, 1, slab_bin::growth::none, nothing_rested) == 1;
 }
 
-allocated compartment::allocate(std::size_t size, int value, slab_list::growth allowed) {
+allocated compartment::allocate(std::size_t size, int value, slab_bin::growth allowed) {
   const scoped_lock held(exclusion_);
   const writable opened(*this);
   platform::error refusal = 0;
@@ -235,7 +235,7 @@ bool compartment::end_rest() {
   return any;
 }
 
-allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_list::growth allowed) {
+allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_bin::growth allowed) {
   slab& in = *resized.in;
   std::byte* const before = in.secret(resized.index);
   const std::size_t size_before = in.size(resized.index);

@@ -29,7 +29,7 @@
 #include "allocator/relaxed.h"
 #include "allocator/scoped_lock.h"
 #include "allocator/size_class.h"
-#include "allocator/slab_list.h"
+#include "allocator/slab_bin.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -53,10 +53,10 @@ class compartment {
   [[nodiscard]] bool exists() const { return exists_; }
 
   // A secret of size bytes, each of them value, whatever the access is.
-  [[nodiscard]] allocated allocate(std::size_t size, int value, slab_list::growth allowed);
+  [[nodiscard]] allocated allocate(std::size_t size, int value, slab_bin::growth allowed);
   void deallocate(slot_ref freed);
   // The same secret with a new size, in its slot or in another; a refusal leaves it as it was.
-  [[nodiscard]] allocated reallocate(slot_ref resized, std::size_t size, slab_list::growth allowed);
+  [[nodiscard]] allocated reallocate(slot_ref resized, std::size_t size, slab_bin::growth allowed);
 
   // What this thread may do from now on with every secret of the compartment: EAGAIN when it holds too many compartments open
   // already, ENOMEM when the system refuses to open pages; the access is then as it was.
@@ -120,7 +120,7 @@ class compartment {
   [[nodiscard]] static compartment* take_record();
   void give_back_record();
 
-  [[nodiscard]] bool take_slot(slot_ref& out, std::size_t size, slab_list::growth allowed, platform::error& refusal);
+  [[nodiscard]] bool take_slot(slot_ref& out, std::size_t size, slab_bin::growth allowed, platform::error& refusal);
   // The quarantine; requires the mutex. end_rest: of all that rest; whether there were any.
   void rest(slot_ref freed);
   void end_oldest_rest();
@@ -131,7 +131,7 @@ class compartment {
 
   template <class Do>
   void for_each_slab(Do act) {
-    for (slab_list& list : lists_) list.for_each(act);
+    for (slab_bin& list : lists_) list.for_each(act);
   }
   [[nodiscard]] bool take_exclusion_soon();
   [[nodiscard]] grouped& family() const { return *family_; }
@@ -156,7 +156,7 @@ class compartment {
   relaxed<std::uint32_t> epoch_;            // how many compartments have had this record
   relaxed<std::uint32_t> calls_;            // of ours that have the pages writable
   relaxed<std::uint32_t> wipes_on_signal_;  // slabs that a signal handler has wiped
-  slab_list lists_[list_count];
+  slab_bin lists_[list_count];
   slot_ref resting_[most_resting] = {};
   std::uint32_t oldest_resting_ = 0;
   std::uint32_t resting_count_ = 0;

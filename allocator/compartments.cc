@@ -112,7 +112,7 @@ std::size_t compartment::trim(trimming why) {
     bytes += one->while_writable([&] {
       std::size_t given = 0;
       if (why == trimming::asked || !one->family().chosen().quarantine_holds) one->end_rest();
-      for (slab_list& list : one->lists_) given += list.trim();
+      for (slab_bin& list : one->lists_) given += list.trim();
       return given;
     });
   }
@@ -124,7 +124,7 @@ void compartment::renew_locks() {
     if (!one->exists()) continue;
     one->while_writable([&] {
       one->end_rest();
-      for (slab_list& list : one->lists_) list.renew_locks();
+      for (slab_bin& list : one->lists_) list.renew_locks();
       return 0;
     });
   }
@@ -183,7 +183,7 @@ void compartment::reset_in_child() {
     one->exclusion_.reset_in_child();
     one->resting_count_ = 0;
     one->calls_ = 0;
-    for (slab_list& list : one->lists_) list.reset_in_child();
+    for (slab_bin& list : one->lists_) list.reset_in_child();
     if (one->keyed()) {
       one->effective_ = platform::key_access(one->key_);
       platform::set_key_access(one->key_, access::read_write);

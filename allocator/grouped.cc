@@ -79,16 +79,16 @@ thread_cache& grouped::cache_of_thread() {
 }
 
 std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
-                                slab_list::growth allowed, platform::error& refusal) {
+                                slab_bin::growth allowed, platform::error& refusal) {
   std::size_t taken = lists_[arena][class_index].take(out, most, allowed, refusal);
   for (std::size_t other = 0; taken == 0 && other < arena_count; ++other) {
     platform::error nothing_free = 0;
-    taken = lists_[other][class_index].take(out, most, slab_list::growth::none, nothing_free);
+    taken = lists_[other][class_index].take(out, most, slab_bin::growth::none, nothing_free);
   }
   return taken;
 }
 
-bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_list::growth allowed,
+bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_bin::growth allowed,
                         platform::error& refusal) {
   thread_cache& mine = cache_of_thread();
   cache_bin* const list = mine.ensure_list(class_index, depth_of(class_index));
@@ -116,7 +116,7 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
   return true;
 }
 
-allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_list::growth allowed) {
+allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_bin::growth allowed) {
   slot_ref got = {};
   platform::error refusal = 0;
   if (!take_slot(got, size_class::of(size + shift_room(alignment)), arena, allowed, refusal)) return {nullptr, refusal};
@@ -150,7 +150,7 @@ void grouped::deallocate_uncached(slab& in, std::size_t index) {
 
 void grouped::give_back(const slot_ref* freed, std::size_t count) {
   for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
-    slab_list* const to = freed[begin].in->list;
+    slab_bin* const to = freed[begin].in->list;
     for (end = begin + 1; end < count && freed[end].in->list == to;) ++end;
     to->put(freed + begin, end - begin);
   }
@@ -222,7 +222,7 @@ platform::error grouped::describe(const slab& in, const void* secret, account by
 std::size_t grouped::audit() {
   std::size_t damaged = 0;
   for (auto& arena : lists_) {
-    for (slab_list& list : arena) list.for_each([&](slab& one) {
+    for (slab_bin& list : arena) list.for_each([&](slab& one) {
       one.open_pages();
       damaged += one.damaged_count();
       one.close_pages();
@@ -234,7 +234,7 @@ std::size_t grouped::audit() {
 void grouped::renew_locks() {
   drain(*platform::of_thread(thread_caches)[family_], rest::ends);
   for (auto& arena : lists_) {
-    for (slab_list& list : arena) list.renew_locks();
+    for (slab_bin& list : arena) list.renew_locks();
   }
 }
 
@@ -243,9 +243,9 @@ std::size_t grouped::trim(trimming why) {
   drain(*platform::of_thread(thread_caches)[family_], holds ? rest::stays : rest::ends);
   std::size_t bytes = 0;
   for (auto& arena : lists_) {
-    for (slab_list& list : arena) bytes += list.trim();
+    for (slab_bin& list : arena) bytes += list.trim();
   }
-  return bytes + space_.release_vacant_regions(holds ? slab_space::rest_of_singles::stays : slab_space::rest_of_singles::ends);
+  return bytes + space_.release_vacant_regions(holds ? slab_heap::rest_of_singles::stays : slab_heap::rest_of_singles::ends);
 }
 
 void grouped::add_to(struct lockfast_statistics& out) {

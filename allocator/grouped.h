@@ -28,8 +28,8 @@
 #include "allocator/json_lines.h"
 #include "allocator/size_class.h"
 #include "allocator/slab.h"
-#include "allocator/slab_list.h"
-#include "allocator/slab_space.h"
+#include "allocator/slab_bin.h"
+#include "allocator/slab_heap.h"
 
 namespace lockfast::internal {
 
@@ -69,7 +69,7 @@ class grouped {
   // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
   // more pages to be opened. Requires takes().
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
-                                   slab_list::growth allowed);
+                                   slab_bin::growth allowed);
 
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
   void deallocate(slab& in, const std::byte* secret);  // breach
@@ -108,7 +108,7 @@ class grouped {
   [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
   void close_absent();
 
-  [[nodiscard]] slab_space& space() { return space_; }
+  [[nodiscard]] slab_heap& space() { return space_; }
   [[nodiscard]] const policy& chosen() const { return policy_; }
   [[nodiscard]] std::uint8_t family() const { return family_; }
 
@@ -126,10 +126,10 @@ class grouped {
   [[nodiscard]] static constexpr std::size_t shift_room(std::size_t alignment) {
     return alignment > slab::alignment ? alignment - slab::alignment : 0;
   }
-  [[nodiscard]] bool take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_list::growth allowed,
+  [[nodiscard]] bool take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_bin::growth allowed,
                                platform::error& refusal);
   [[nodiscard]] std::size_t take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
-                                       slab_list::growth allowed, platform::error& refusal);
+                                       slab_bin::growth allowed, platform::error& refusal);
   void deallocate_uncached(slab& in, std::size_t index);
   void keep(slot_ref freed);
   [[nodiscard]] std::size_t natural_alignment(std::size_t capacity) const;
@@ -150,8 +150,8 @@ class grouped {
 
   const std::uint8_t family_;
   policy policy_ = {};
-  slab_space space_;
-  slab_list lists_[arena_count][size_class::count];
+  slab_heap space_;
+  slab_bin lists_[arena_count][size_class::count];
   platform::mutex caches_mutex_;
   std::atomic<thread_cache*> caches_ = nullptr;
   thread_cache* unused_caches_ = nullptr;

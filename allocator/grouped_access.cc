@@ -10,7 +10,7 @@ namespace lockfast::internal {
 platform::access grouped::open(slab& in, std::size_t index) {
   const auto before = in.facts(index).access();
   if (before == platform::access::read_write) return before;
-  slab_list* const list = in.list;
+  slab_bin* const list = in.list;
   if (list->protect({&in, index}, platform::access::read_write) != 0) end_process(breach::access_refused, in.signal);
   return before;
 }
@@ -19,7 +19,7 @@ platform::error grouped::protect(slab& in, const void* secret, platform::access 
   const std::size_t index = claim(in, secret);
   // A slot that this thread has at hand would hold its page open.
   if (to != platform::access::read_write) drain(platform::of_thread(thread_caches)[family_]->list(in.class_index), rest::ends);
-  slab_list* const list = in.list;
+  slab_bin* const list = in.list;
   return list->protect({&in, index}, to);
 }
 
@@ -29,7 +29,7 @@ platform::error grouped::check(slab& in, const void* secret) {
   const auto verdict = [&] { return in.whole(index) ? 0 : EFAULT; };
   if (in.within != nullptr) return in.within->while_writable(verdict);
   if (in.facts(index).access() != platform::access::none) return verdict();
-  slab_list* const list = in.list;
+  slab_bin* const list = in.list;
   return list->while_open(in, verdict);
 }
 

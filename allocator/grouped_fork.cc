@@ -10,7 +10,7 @@ void grouped::copy_for_child() {
   if (policy_.hide_error != 0 || policy_.fork != platform::fork_policy::inherit) return;
   const auto for_each_hidden = [&](auto act) {
     for (auto& arena : lists_) {
-      for (slab_list& list : arena) {
+      for (slab_bin& list : arena) {
         list.for_each([&](slab& one) {
           if (one.hidden()) act(one);
         });
@@ -87,7 +87,7 @@ void grouped::after_fork_in_child() {
     unused_caches_ = one;
   }
   for (auto& arena : lists_) {
-    for (slab_list& list : arena) list.reset_in_child();
+    for (slab_bin& list : arena) list.reset_in_child();
   }
   const bool absent = policy_.fork == platform::fork_policy::absent;
   place_copies_in_child();
@@ -104,7 +104,7 @@ void grouped::after_fork_in_child() {
         return one.leave_absent() != 0;
       }
     }
-    slab_list& home = *one.list;
+    slab_bin& home = *one.list;
     one.settle_in_child(found);
     home.admit_in_child(one);
     return true;

@@ -162,13 +162,13 @@ void pool::on_thread_exit() {
 
 template <class Attempt>
 allocated pool::insist(Attempt attempt) const {
-  allocated made = attempt(slab_list::growth::locked);
-  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0) made = attempt(slab_list::growth::locked);
+  allocated made = attempt(slab_bin::growth::locked);
+  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0) made = attempt(slab_bin::growth::locked);
   while (made.address == nullptr && is_shortage(made.refusal) && seal(pages_at_once * platform::page_size()) != 0) {
-    made = attempt(slab_list::growth::locked);
+    made = attempt(slab_bin::growth::locked);
   }
   if (made.address == nullptr && is_shortage(made.refusal) && options_.lock == LOCKFAST_LOCK_PREFERRED) {
-    made = attempt(slab_list::growth::if_possible);
+    made = attempt(slab_bin::growth::if_possible);
   }
   if (made.address == nullptr) made.refusal = ENOMEM;
   if (lock_watch::lost()) [[unlikely]]
@@ -192,7 +192,7 @@ allocated pool::make(std::size_t size, std::size_t alignment, int value) {
   const bool isolates = grouped_.family() == native_family && options_.native_placement == LOCKFAST_PLACEMENT_ISOLATED;
   if (isolates || !grouped::takes(size, alignment)) return make_isolated(size, alignment, value);
   return insist(
-      [&](slab_list::growth allowed) { return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed); });
+      [&](slab_bin::growth allowed) { return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed); });
 }
 
 void* pool::allocate_slowly(std::size_t size, int value) {
@@ -260,7 +260,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
   if (in.absent_count != 0) return {nullptr, ENOMEM};
   if (in.within != nullptr) {
     if (size > compartment::most_size) return {nullptr, ENOMEM};
-    return insist([&](slab_list::growth allowed) { return in.within->reallocate({&in, index}, size, allowed); });
+    return insist([&](slab_bin::growth allowed) { return in.within->reallocate({&in, index}, size, allowed); });
   }
   if (!in.whole(index)) end_process(breach::broken_canary, in.signal);
   auto* const bytes = static_cast<std::byte*>(secret);
@@ -365,7 +365,7 @@ compartment* pool::make_compartment() {
 
 void* pool::allocate_in(compartment& within, std::size_t size, int value) {
   if (size > compartment::most_size) return refuse(ENOMEM);
-  return given(insist([&](slab_list::growth allowed) { return within.allocate(size, value, allowed); }));
+  return given(insist([&](slab_bin::growth allowed) { return within.allocate(size, value, allowed); }));
 }
 
 bool pool::owns(const void* address) { return region::holding(address) != nullptr; }

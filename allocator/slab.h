@@ -43,7 +43,7 @@ namespace lockfast::internal {
 
 class compartment;
 class slab;
-class slab_list;
+class slab_bin;
 class slab_region;
 
 // A slot by its slab and its number.
@@ -240,7 +240,7 @@ class alignas(64) slab {
   [[nodiscard]] bool evict_absent(std::size_t index);
 
   slab_region& home;
-  relaxed<slab_list*> list = nullptr;         // whose it is; null while it is nobody's
+  relaxed<slab_bin*> list = nullptr;         // whose it is; null while it is nobody's
   slab* next = nullptr;                       // in its list's chain of slabs with free slots, or in its space's of closed ones
   slab* previous = nullptr;                   // in its list's chain
   slab* next_of_list = nullptr;               // in its list's chain of all slabs

@@ -1,5 +1,5 @@
-// slab_list.cc - slots taken and put back, slabs taken and retired.
-#include "allocator/slab_list.h"
+// slab_bin.cc - slots taken and put back, slabs taken and retired.
+#include "allocator/slab_bin.h"
 
 #include <cerrno>
 
@@ -10,29 +10,29 @@
 namespace lockfast::internal {
 
 // At the end: slabs that have been in use longer are used up first.
-void slab_list::link(slab& one) {
+void slab_bin::link(slab& one) {
   one.previous = last_;
   one.next = nullptr;
   (last_ == nullptr ? first_ : last_->next) = &one;
   last_ = &one;
 }
 
-void slab_list::unlink(slab& one) {
+void slab_bin::unlink(slab& one) {
   (one.previous == nullptr ? first_ : one.previous->next) = one.next;
   (one.next == nullptr ? last_ : one.next->previous) = one.previous;
 }
 
-void slab_list::enlist(slab& one) {
+void slab_bin::enlist(slab& one) {
   one.next_of_list = all_;
   all_ = &one;
 }
 
-slab::opening slab_list::opening_of(growth allowed) const {
+slab::opening slab_bin::opening_of(growth allowed) const {
   using enum slab::opening::lock;
   return {allowed == growth::locked ? always : if_possible, settings_.hide_error, settings_.protection_key};
 }
 
-platform::error slab_list::open_new(const slab::opening& how, std::size_t capacity) {
+platform::error slab_bin::open_new(const slab::opening& how, std::size_t capacity) {
   slab* const fresh = settings_.space->take(capacity, settings_.alignment, *this);
   if (fresh == nullptr) return ENOMEM;
   fresh->class_index = settings_.class_index;
@@ -52,14 +52,14 @@ platform::error slab_list::open_new(const slab::opening& how, std::size_t capaci
   return 0;
 }
 
-void slab_list::count_taken(std::size_t slots) {
+void slab_bin::count_taken(std::size_t slots) {
   const std::size_t taken = taken_.fetch_add(slots, std::memory_order_relaxed) + slots;
   std::size_t most = most_taken_.load(std::memory_order_relaxed);
   while (taken > most && !most_taken_.compare_exchange_weak(most, taken, std::memory_order_relaxed)) {
   }
 }
 
-platform::error slab_list::grow(growth allowed) {
+platform::error slab_bin::grow(growth allowed) {
   lock_watch::look();
   const slab::opening how = opening_of(allowed);
   if (growing_ != nullptr) {
@@ -71,7 +71,7 @@ platform::error slab_list::grow(growth allowed) {
   return open_new(how, settings_.capacity);
 }
 
-bool slab_list::take_single(slot_ref& out, std::size_t size, growth allowed, platform::error& refusal) {
+bool slab_bin::take_single(slot_ref& out, std::size_t size, growth allowed, platform::error& refusal) {
   const scoped_lock held(exclusion_);
   drop_closed();
   refusal = open_new(opening_of(allowed), size);
@@ -83,7 +83,7 @@ bool slab_list::take_single(slot_ref& out, std::size_t size, growth allowed, pla
   return true;
 }
 
-std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, platform::error& refusal) {
+std::size_t slab_bin::take(slot_ref* out, std::size_t most, growth allowed, platform::error& refusal) {
   const scoped_lock held(exclusion_);
   drop_closed();
   if (first_ == nullptr) end_withholding();
@@ -102,13 +102,13 @@ std::size_t slab_list::take(slot_ref* out, std::size_t most, growth allowed, pla
   return taken;
 }
 
-void slab_list::end_withholding() {
+void slab_bin::end_withholding() {
   for (slab* one = all_; one != nullptr && first_ == nullptr; one = one->next_of_list) {
     if (one->withheld_count() != 0 && serves(*one) && one->end_withholding()) link(*one);
   }
 }
 
-platform::error slab_list::protect(slot_ref closed, platform::access to) {
+platform::error slab_bin::protect(slot_ref closed, platform::access to) {
   const scoped_lock held(exclusion_);
   drop_closed();
   slab& in = *closed.in;
@@ -120,7 +120,7 @@ platform::error slab_list::protect(slot_ref closed, platform::access to) {
   return refusal;
 }
 
-void slab_list::put(const slot_ref* freed, std::size_t count) {
+void slab_bin::put(const slot_ref* freed, std::size_t count) {
   count_put(count);
   const scoped_lock held(exclusion_);
   drop_closed();
@@ -139,7 +139,7 @@ void slab_list::put(const slot_ref* freed, std::size_t count) {
   }
 }
 
-void slab_list::give_up(slab& empty) {
+void slab_bin::give_up(slab& empty) {
   for (slab** link = &all_; *link != nullptr; link = &(*link)->next_of_list) {
     if (*link != &empty) continue;
     *link = empty.next_of_list;
@@ -149,7 +149,7 @@ void slab_list::give_up(slab& empty) {
   settings_.space->put(empty);
 }
 
-void slab_list::drop_closed_slowly() {
+void slab_bin::drop_closed_slowly() {
   closings_seen_ = slab::closings();
   if (settings_.within != nullptr) settings_.within->forget_closed();
   first_ = nullptr;
@@ -169,7 +169,7 @@ void slab_list::drop_closed_slowly() {
   all_ = kept;
 }
 
-std::size_t slab_list::trim() {
+std::size_t slab_bin::trim() {
   const scoped_lock held(exclusion_);
   drop_closed();
   std::size_t bytes = 0;
@@ -185,14 +185,14 @@ std::size_t slab_list::trim() {
   return bytes;
 }
 
-void slab_list::withdraw(slab& unserving) {
+void slab_bin::withdraw(slab& unserving) {
   if (unserving.free_count() != 0) unlink(unserving);
   unserving.cache_index = no_family;
   unserving.quick_index = no_family;
   if (growing_ == &unserving) growing_ = nullptr;
 }
 
-void slab_list::renew_locks() {
+void slab_bin::renew_locks() {
   const scoped_lock held(exclusion_);
   for (slab* one = all_; one != nullptr;) {
     slab& renewed = *one;
@@ -205,7 +205,7 @@ void slab_list::renew_locks() {
   }
 }
 
-std::size_t slab_list::clear() {
+std::size_t slab_bin::clear() {
   const scoped_lock held(exclusion_);
   drop_closed();
   std::size_t evicted = 0;
@@ -231,7 +231,7 @@ std::size_t slab_list::clear() {
   return evicted;
 }
 
-void slab_list::reset_in_child() {
+void slab_bin::reset_in_child() {
   exclusion_.reset_in_child();
   closings_seen_ = slab::closings();
   random_.reseed();
@@ -241,7 +241,7 @@ void slab_list::reset_in_child() {
   growing_ = nullptr;
 }
 
-void slab_list::admit_in_child(slab& settled) {
+void slab_bin::admit_in_child(slab& settled) {
   enlist(settled);
   if (!serves(settled)) {
     settled.cache_index = no_family;

@@ -1,4 +1,4 @@
-// slab_list.h - the slabs of one size class, in an arena or in a compartment.
+// slab_bin.h - the slabs of one size class, in an arena or in a compartment.
 //
 //    all slabs:     a -> b -> c -> d -> e
 //    with free:     c <-> e <-> b          slots are taken from the first; an emptied slab goes to the end
@@ -7,8 +7,8 @@
 // until a trim.
 //
 // Threads: everything, from any thread; one mutex, held across the system calls that open pages.
-#ifndef LOCKFAST_ALLOCATOR_SLAB_LIST_H
-#define LOCKFAST_ALLOCATOR_SLAB_LIST_H
+#ifndef LOCKFAST_ALLOCATOR_SLAB_BIN_H
+#define LOCKFAST_ALLOCATOR_SLAB_BIN_H
 
 #include <atomic>
 #include <cstddef>
@@ -18,15 +18,15 @@
 #include "allocator/random.h"
 #include "allocator/scoped_lock.h"
 #include "allocator/slab.h"
-#include "allocator/slab_space.h"
+#include "allocator/slab_heap.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
 
-class slab_list {
+class slab_bin {
  public:
   struct settings {
-    slab_space* space;
+    slab_heap* space;
     std::size_t capacity;
     std::size_t alignment;  // of every secret, as of slab::cut
     std::uint8_t class_index;
@@ -38,7 +38,7 @@ class slab_list {
     platform::key protection_key;
   };
 
-  constexpr slab_list() = default;
+  constexpr slab_bin() = default;
   void start(const settings& chosen) { settings_ = chosen; }
 
   enum class growth : std::uint8_t { none, locked, if_possible };

@@ -1,5 +1,5 @@
-// slab_space.cc - places taken and put back.
-#include "allocator/slab_space.h"
+// slab_heap.cc - places taken and put back.
+#include "allocator/slab_heap.h"
 
 #include "allocator/size_class.h"
 
@@ -12,19 +12,19 @@ constexpr std::size_t most_small_capacity = 1024;
 
 }  // namespace
 
-slab_space::kind slab_space::kind_of(std::size_t capacity) {
+slab_heap::kind slab_heap::kind_of(std::size_t capacity) {
   if (capacity <= most_small_capacity) return small;
   return capacity <= size_class::most_capacity ? medium : single;
 }
 
-std::size_t slab_space::place_size_of(kind which, std::size_t capacity) {
+std::size_t slab_heap::place_size_of(kind which, std::size_t capacity) {
   const std::size_t page = platform::page_size();
   if (which == single) return (capacity + slab::overhead + slab::margin + page - 1) / page * page + page;
   const std::size_t least = which == small ? small_place : medium_place;
   return least < 2 * page ? 2 * page : least;
 }
 
-slab_region* slab_space::take_empty(kind which, std::size_t slab_count) {
+slab_region* slab_heap::take_empty(kind which, std::size_t slab_count) {
   for (slab_region** link = &empty_[which]; *link != nullptr; link = &(*link)->next_empty) {
     slab_region* const found = *link;
     if (found->most_slabs() < slab_count) continue;
@@ -34,7 +34,7 @@ slab_region* slab_space::take_empty(kind which, std::size_t slab_count) {
   return nullptr;
 }
 
-slab_region* slab_space::reserve_region(kind which, std::size_t place_size, std::size_t place_count, region_map::place where) {
+slab_region* slab_heap::reserve_region(kind which, std::size_t place_size, std::size_t place_count, region_map::place where) {
   const bool whole = where == region_map::place::unit;
   const std::size_t size = slab_region::size_of(place_size, place_count);
   const auto space = platform::reserve(size, whole ? region_unit : platform::page_size(), policy_);
@@ -57,7 +57,7 @@ slab_region* slab_space::reserve_region(kind which, std::size_t place_size, std:
   return nullptr;
 }
 
-slab_region* slab_space::take_record(kind which, std::size_t capacity) {
+slab_region* slab_heap::take_record(kind which, std::size_t capacity) {
   const std::size_t page = platform::page_size();
   const std::size_t one_slot = place_size_of(single, capacity);
   std::size_t tried = 0;
@@ -77,7 +77,7 @@ slab_region* slab_space::take_record(kind which, std::size_t capacity) {
 }
 
 // One that was cut for slots as small has records for as many. Places for one slot do not fit every capacity.
-slab* slab_space::take_closed(kind which, std::size_t capacity) {
+slab* slab_heap::take_closed(kind which, std::size_t capacity) {
   slab** chosen = nullptr;
   for (slab** link = &closed_[which]; *link != nullptr; link = &(*link)->next) {
     const slab& found = **link;
@@ -91,7 +91,7 @@ slab* slab_space::take_closed(kind which, std::size_t capacity) {
   return taken;
 }
 
-slab* slab_space::take_place(kind which, std::size_t capacity) {
+slab* slab_heap::take_place(kind which, std::size_t capacity) {
   if (slab* const closed = take_closed(which, capacity); closed != nullptr) return closed;
   slab_region*& serving = serving_[which];
   const bool fits = serving != nullptr && serving->run_size() >= capacity + slab::overhead + slab::margin;
@@ -101,7 +101,7 @@ slab* slab_space::take_place(kind which, std::size_t capacity) {
   return serving == nullptr ? nullptr : serving->take_unused();
 }
 
-slab* slab_space::take(std::size_t capacity, std::size_t alignment, slab_list& owner) {
+slab* slab_heap::take(std::size_t capacity, std::size_t alignment, slab_bin& owner) {
   const scoped_lock held(growth_);
   const kind which = kind_of(capacity);
   slab* const taken = take_place(which, capacity);
@@ -126,7 +126,7 @@ slab* slab_space::take(std::size_t capacity, std::size_t alignment, slab_list& o
   return taken;
 }
 
-void slab_space::put(slab& closed) {
+void slab_heap::put(slab& closed) {
   const scoped_lock held(growth_);
   const auto which = static_cast<kind>(closed.home.place_kind);
   closed.list = nullptr;
@@ -139,13 +139,13 @@ void slab_space::put(slab& closed) {
   closed_[which] = &closed;
 }
 
-void slab_space::end_oldest_rest() {
+void slab_heap::end_oldest_rest() {
   release(*resting_[0], single);
   --resting_count_;
   for (std::size_t index = 0; index < resting_count_; ++index) resting_[index] = resting_[index + 1];
 }
 
-void slab_space::rest(slab_region& emptied) {
+void slab_heap::rest(slab_region& emptied) {
   if (emptied.size() > most_resting_size) {
     release(emptied, single);
     return;
@@ -154,14 +154,14 @@ void slab_space::rest(slab_region& emptied) {
   resting_[resting_count_++] = &emptied;
 }
 
-void slab_space::release(slab_region& vacant, kind which) {
+void slab_heap::release(slab_region& vacant, kind which) {
   if (serving_[which] == &vacant) serving_[which] = nullptr;
   vacant.release();
   vacant.next_empty = empty_[which];
   empty_[which] = &vacant;
 }
 
-std::size_t slab_space::release_vacant_regions(rest_of_singles of_resting) {
+std::size_t slab_heap::release_vacant_regions(rest_of_singles of_resting) {
   const scoped_lock held(growth_);
   std::size_t rested = 0;
   for (; of_resting == rest_of_singles::ends && resting_count_ != 0; end_oldest_rest()) rested += resting_[0]->size();
@@ -181,7 +181,7 @@ std::size_t slab_space::release_vacant_regions(rest_of_singles of_resting) {
   return rested;
 }
 
-void slab_space::close_in_child(slab& unused) {
+void slab_heap::close_in_child(slab& unused) {
   unused.list = nullptr;
   const auto which = static_cast<kind>(unused.home.place_kind);
   if (which == single) {
@@ -192,7 +192,7 @@ void slab_space::close_in_child(slab& unused) {
   closed_[which] = &unused;
 }
 
-std::size_t slab_space::bytes_reserved() const {
+std::size_t slab_heap::bytes_reserved() const {
   std::size_t bytes = 0;
   for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (!one->empty()) bytes += one->size();

@@ -1,12 +1,12 @@
-// slab_space.h - a family's address space for slabs: where a list's new slabs come from and its emptied ones go.
+// slab_heap.h - a family's address space for slabs: where a list's new slabs come from and its emptied ones go.
 //
 // Small slots come in places of 64 KiB, larger ones in places of 256 KiB, so that a slab holds a dozen at least; where pages
 // are larger than 4 KiB the places grow with them. A slot of more than size_class::most_capacity has a region to itself, whose
 // address space rests for a while when it is empty: the next such secret is not to have the address of the last.
 //
 // Threads: everything, from any thread.
-#ifndef LOCKFAST_ALLOCATOR_SLAB_SPACE_H
-#define LOCKFAST_ALLOCATOR_SLAB_SPACE_H
+#ifndef LOCKFAST_ALLOCATOR_SLAB_HEAP_H
+#define LOCKFAST_ALLOCATOR_SLAB_HEAP_H
 
 #include <atomic>
 #include <cstddef>
@@ -18,14 +18,14 @@
 
 namespace lockfast::internal {
 
-class slab_space {
+class slab_heap {
  public:
-  constexpr slab_space() = default;
+  constexpr slab_heap() = default;
 
   void start(platform::fork_policy policy) { policy_ = policy; }
 
   // A slab cut for slots of a capacity, all of it closed, that belongs to `owner` from now on; null when it is refused.
-  [[nodiscard]] slab* take(std::size_t capacity, std::size_t alignment, slab_list& owner);
+  [[nodiscard]] slab* take(std::size_t capacity, std::size_t alignment, slab_bin& owner);
   // Takes back a closed slab.
   void put(slab& closed);
 
