@@ -6,7 +6,7 @@
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/grants.h"
-#include "allocator/grouped.h"
+#include "allocator/grouped_heap.h"
 #include "platform/vectors.h"
 
 namespace lockfast::internal {
@@ -130,7 +130,7 @@ void compartment::close_at_exit() {
 
 // ---- Life -------------------------------------------------------------------------------------------------------------------
 
-void compartment::start(grouped& family) {
+void compartment::start(grouped_heap& family) {
   family_ = &family;
   if (!key_asked_) key_ = platform::take_key();
   key_asked_ = true;

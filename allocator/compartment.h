@@ -34,7 +34,7 @@
 
 namespace lockfast::internal {
 
-class grouped;
+class grouped_heap;
 
 class compartment {
  public:
@@ -43,7 +43,7 @@ class compartment {
 
   // A new one, open for this thread to read and write, its secrets in the family's space under its policy; null when there is no
   // memory for its record, or when this thread holds too many open already.
-  [[nodiscard]] static compartment* create(grouped& family);
+  [[nodiscard]] static compartment* create(grouped_heap& family);
   // Its name for the program, until it is destroyed; not 0.
   [[nodiscard]] std::uintptr_t handle() const;
   // The compartment of a handle; null where it was destroyed, or never was.
@@ -84,7 +84,7 @@ class compartment {
   static void close_at_exit();
 
   // Calls act(slab, with) for each slab of a family's compartments while its pages can be written.
-  static void for_each_slab_of(const grouped& family, void (*act)(slab&, void*), void* with);
+  static void for_each_slab_of(const grouped_heap& family, void (*act)(slab&, void*), void* with);
 
   static void before_fork();
   static void after_fork_in_parent();
@@ -134,7 +134,7 @@ class compartment {
     for (slab_bin& list : lists_) list.for_each(act);
   }
   [[nodiscard]] bool take_exclusion_soon();
-  [[nodiscard]] grouped& family() const { return *family_; }
+  [[nodiscard]] grouped_heap& family() const { return *family_; }
   [[nodiscard]] bool keyed() const { return key_ != platform::no_key; }
   [[nodiscard]] static bool is_stale(const grant& one);
   // This thread's grant of it in a table; null if none.
@@ -143,11 +143,11 @@ class compartment {
   [[nodiscard]] platform::error apply(platform::access to);
   [[nodiscard]] platform::access widest() const;
   void count(platform::access granted, std::ptrdiff_t change);
-  void start(grouped& family);
+  void start(grouped_heap& family);
 
   platform::mutex exclusion_;
   relaxed<bool> exists_;
-  relaxed<grouped*> family_;
+  relaxed<grouped_heap*> family_;
   platform::key key_ = platform::no_key;
   bool key_asked_ = false;
   relaxed<platform::access> effective_ = platform::access::none;

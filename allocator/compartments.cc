@@ -4,7 +4,7 @@
 #include "allocator/breach.h"
 #include "allocator/compartment.h"
 #include "allocator/grants.h"
-#include "allocator/grouped.h"
+#include "allocator/grouped_heap.h"
 #include "allocator/metadata.h"
 
 namespace lockfast::internal {
@@ -77,7 +77,7 @@ compartment* compartment::of_handle(std::uintptr_t handle) {
   return found != nullptr && found->exists() && found->handle() == handle ? found : nullptr;
 }
 
-compartment* compartment::create(grouped& family) {
+compartment* compartment::create(grouped_heap& family) {
   compartment* const made = take_record();
   if (made == nullptr) return nullptr;
   {
@@ -164,7 +164,7 @@ void compartment::wipe_on_signal(slab& within) {
   }
 }
 
-void compartment::for_each_slab_of(const grouped& family, void (*act)(slab&, void*), void* with) {
+void compartment::for_each_slab_of(const grouped_heap& family, void (*act)(slab&, void*), void* with) {
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
     if (!one->exists() || &one->family() != &family) continue;
     one->while_writable([&] {

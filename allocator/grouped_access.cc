@@ -2,12 +2,12 @@
 #include <cerrno>
 
 #include "allocator/compartment.h"
-#include "allocator/grouped.h"
+#include "allocator/grouped_heap.h"
 #include "platform/of_thread.h"
 
 namespace lockfast::internal {
 
-platform::access grouped::open(slab& in, std::size_t index) {
+platform::access grouped_heap::open(slab& in, std::size_t index) {
   const auto before = in.facts(index).access();
   if (before == platform::access::read_write) return before;
   slab_bin* const list = in.list;
@@ -15,7 +15,7 @@ platform::access grouped::open(slab& in, std::size_t index) {
   return before;
 }
 
-platform::error grouped::protect(slab& in, const void* secret, platform::access to) {
+platform::error grouped_heap::protect(slab& in, const void* secret, platform::access to) {
   const std::size_t index = claim(in, secret);
   // A slot that this thread has at hand would hold its page open.
   if (to != platform::access::read_write) drain(platform::of_thread(thread_caches)[family_]->list(in.class_index), rest::ends);
@@ -23,7 +23,7 @@ platform::error grouped::protect(slab& in, const void* secret, platform::access 
   return list->protect({&in, index}, to);
 }
 
-platform::error grouped::check(slab& in, const void* secret) {
+platform::error grouped_heap::check(slab& in, const void* secret) {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
   const auto verdict = [&] { return in.whole(index) ? 0 : EFAULT; };

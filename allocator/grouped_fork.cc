@@ -1,12 +1,12 @@
 // grouped_fork.cc - grouped secrets at a fork: a copy of the hidden ones before it, order in the child after it.
 #include "allocator/compartment.h"
-#include "allocator/grouped.h"
+#include "allocator/grouped_heap.h"
 #include "allocator/hiding.h"
 #include "platform/of_thread.h"
 
 namespace lockfast::internal {
 
-void grouped::copy_for_child() {
+void grouped_heap::copy_for_child() {
   if (policy_.hide_error != 0 || policy_.fork != platform::fork_policy::inherit) return;
   const auto for_each_hidden = [&](auto act) {
     for (auto& arena : lists_) {
@@ -43,7 +43,7 @@ void grouped::copy_for_child() {
   });
 }
 
-void grouped::place_copies_in_child() {
+void grouped_heap::place_copies_in_child() {
   const std::byte* known = nullptr;
   copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
     if (each.record == nullptr) {
@@ -69,14 +69,14 @@ void grouped::place_copies_in_child() {
   copy_.end();
 }
 
-void grouped::before_fork() { space_.before_fork(); }
+void grouped_heap::before_fork() { space_.before_fork(); }
 
-void grouped::after_fork_in_parent() {
+void grouped_heap::after_fork_in_parent() {
   space_.after_fork_in_parent();
   copy_.end();
 }
 
-void grouped::after_fork_in_child() {
+void grouped_heap::after_fork_in_child() {
   space_.after_fork_in_parent();
   caches_mutex_.reset_in_child();
   unused_caches_ = nullptr;

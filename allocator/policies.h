@@ -9,14 +9,14 @@
 #include <cstddef>
 
 #include "allocator/breach.h"
-#include "allocator/grouped.h"
+#include "allocator/grouped_heap.h"
 #include "allocator/isolated.h"
 
 namespace lockfast::internal {
 
 struct policies {
   isolated_arena::policy of_isolated;  // of each of the family's arenas
-  grouped::policy of_grouped;
+  grouped_heap::policy of_grouped;
   sealer::when sealed_when;
   std::size_t max_wiped_runs;  // of sealed secrets
 };

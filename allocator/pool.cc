@@ -190,13 +190,13 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
 
 allocated pool::make(std::size_t size, std::size_t alignment, int value) {
   const bool isolates = grouped_.family() == native_family && options_.native_placement == LOCKFAST_PLACEMENT_ISOLATED;
-  if (isolates || !grouped::takes(size, alignment)) return make_isolated(size, alignment, value);
+  if (isolates || !grouped_heap::takes(size, alignment)) return make_isolated(size, alignment, value);
   return insist(
       [&](slab_bin::growth allowed) { return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed); });
 }
 
 void* pool::allocate_slowly(std::size_t size, int value) {
-  std::byte* const made = grouped::allocate_ready(grouped_.family(), size, value);
+  std::byte* const made = grouped_heap::allocate_ready(grouped_.family(), size, value);
   return made != nullptr ? made : allocate_anywhere(size, 1, value);
 }
 
@@ -243,7 +243,7 @@ span& pool::require_span(region& in, const void* secret) const {
 pool& pool::pool_of(const slab& one) { return *every_[one.family]; }
 
 void pool::deallocate_slowly(void* secret) {
-  if (grouped::deallocate_ready(grouped_.family(), static_cast<std::byte*>(secret)) || secret == nullptr) return;
+  if (grouped_heap::deallocate_ready(grouped_.family(), static_cast<std::byte*>(secret)) || secret == nullptr) return;
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
@@ -256,7 +256,7 @@ void pool::deallocate_slowly(void* secret) {
 }
 
 allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
-  const std::size_t index = grouped::claim(in, secret);
+  const std::size_t index = grouped_heap::claim(in, secret);
   if (in.absent_count != 0) return {nullptr, ENOMEM};
   if (in.within != nullptr) {
     if (size > compartment::most_size) return {nullptr, ENOMEM};
@@ -278,7 +278,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
 }
 
 allocated pool::reallocate_with_access(slab& in, void* secret, std::size_t size) {
-  const std::size_t index = grouped::claim(in, secret);
+  const std::size_t index = grouped_heap::claim(in, secret);
   const bool has_own = in.within == nullptr && in.absent_count == 0;
   const auto kept = has_own ? grouped_.open(in, index) : platform::access::read_write;
   const allocated made = reallocate_grouped(in, secret, size);
@@ -316,7 +316,7 @@ platform::error pool::change_access(void* secret, platform::access to) {
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
     if (at == nullptr) end_process(breach::inner_pointer, signal_);
-    (void)grouped::claim(*at, secret);
+    (void)grouped_heap::claim(*at, secret);
     if (at->absent_count != 0) return ENOMEM;
     if (at->within != nullptr) return at->within->protect(to);
     // libsodium's clients count on it; who asks by lockfast_protect is told that it is no one secret's.
@@ -331,7 +331,7 @@ platform::error pool::check(const void* secret) {
   if (in == nullptr) return EINVAL;
   if (in->holds() == region::kind::slabs) {
     slab* const at = slab_at(*in, secret);
-    return at == nullptr ? EINVAL : grouped::check(*at, secret);
+    return at == nullptr ? EINVAL : grouped_heap::check(*at, secret);
   }
   const auto found = span_region::find_secret(secret);
   if (found.at == nullptr) return EINVAL;

@@ -23,7 +23,7 @@
 
 #include "allocator/breach.h"
 #include "allocator/compartment.h"
-#include "allocator/grouped.h"
+#include "allocator/grouped_heap.h"
 #include "allocator/isolated.h"
 #include "allocator/json_lines.h"
 #include "allocator/ledger.h"
@@ -54,7 +54,7 @@ class pool {
   // otherwise.
   template <std::uint8_t family>
   [[nodiscard]] static void* allocate(std::size_t size, int value) {
-    std::byte* const made = grouped::allocate_quick(family, size, value);
+    std::byte* const made = grouped_heap::allocate_quick(family, size, value);
     return made != nullptr ? made : of<family>().allocate_slowly(size, value);
   }
   [[nodiscard]] void* allocate_slowly(std::size_t size, int value);
@@ -71,7 +71,7 @@ class pool {
 
   template <std::uint8_t family>
   static void deallocate(void* secret) {
-    if (!grouped::deallocate_quick(family, static_cast<std::byte*>(secret))) of<family>().deallocate_slowly(secret);
+    if (!grouped_heap::deallocate_quick(family, static_cast<std::byte*>(secret))) of<family>().deallocate_slowly(secret);
   }
   void deallocate_slowly(void* secret);
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);
@@ -129,7 +129,7 @@ class pool {
   static void close_shown();
 
  private:
-  static constexpr std::size_t arena_count = grouped::arena_count;
+  static constexpr std::size_t arena_count = grouped_heap::arena_count;
 
   // The arena that this thread allocates from.
   [[nodiscard]] static std::size_t arena_of_thread();
@@ -196,7 +196,7 @@ class pool {
   std::atomic<bool> started_ = false;
   lockfast_options options_ = {};
   bool groups_at_once_ = false;  // the drop-in: grouped, and nothing is to be told
-  grouped grouped_;
+  grouped_heap grouped_;
   sealer sealer_;
   isolated_arena isolated_[arena_count];
   std::atomic<std::size_t> refusals_ = 0;

@@ -1,5 +1,5 @@
-// grouped.cc - what an allocation or release does that its thread's cache cannot serve; what concerns all grouped secrets.
-#include "allocator/grouped.h"
+// grouped_heap.cc - what an allocation or release does that its thread's cache cannot serve; what concerns all grouped secrets.
+#include "allocator/grouped_heap.h"
 
 #include <cerrno>
 #include <iterator>
@@ -29,12 +29,12 @@ LOCKFAST_OF_THREAD bool thread_is_ending[family_count] = {};
 
 // A size class begins where the one below it ends, and is divided by every power of two that divides a size in between: so the
 // alignment of its capacity is one that suits each size of the class.
-std::size_t grouped::natural_alignment(std::size_t capacity) const {
+std::size_t grouped_heap::natural_alignment(std::size_t capacity) const {
   const std::size_t divisor = capacity & (0 - capacity);
   return divisor < policy_.natural_alignment ? divisor : policy_.natural_alignment;
 }
 
-void grouped::start(const policy& chosen) {
+void grouped_heap::start(const policy& chosen) {
   policy_ = chosen;
   space_.start(chosen.fork);
   for (auto& arena : lists_) {
@@ -53,13 +53,13 @@ void grouped::start(const policy& chosen) {
   }
 }
 
-std::size_t grouped::depth_of(std::size_t class_index) const {
+std::size_t grouped_heap::depth_of(std::size_t class_index) const {
   const std::size_t fitting = policy_.cache_bytes / (size_class::capacity(class_index) + slab::overhead);
   if (fitting < cache_bin::least_depth) return cache_bin::least_depth;
   return fitting < cache_bin::most_depth ? fitting : cache_bin::most_depth;
 }
 
-thread_cache& grouped::cache_of_thread() {
+thread_cache& grouped_heap::cache_of_thread() {
   thread_cache*& mine = platform::of_thread(thread_caches)[family_];
   if (mine != &no_thread_cache || !policy_.thread_caches || platform::of_thread(thread_is_ending)[family_]) return *mine;
   const scoped_lock held(caches_mutex_);
@@ -78,7 +78,7 @@ thread_cache& grouped::cache_of_thread() {
   return *taken;
 }
 
-std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
+std::size_t grouped_heap::take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
                                 slab_bin::growth allowed, platform::error& refusal) {
   std::size_t taken = lists_[arena][class_index].take(out, most, allowed, refusal);
   for (std::size_t other = 0; taken == 0 && other < arena_count; ++other) {
@@ -88,7 +88,7 @@ std::size_t grouped::take_batch(slot_ref* out, std::size_t most, std::size_t cla
   return taken;
 }
 
-bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_bin::growth allowed,
+bool grouped_heap::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_bin::growth allowed,
                         platform::error& refusal) {
   thread_cache& mine = cache_of_thread();
   cache_bin* const list = mine.ensure_list(class_index, depth_of(class_index));
@@ -116,7 +116,7 @@ bool grouped::take_slot(slot_ref& out, std::size_t class_index, std::size_t aren
   return true;
 }
 
-allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_bin::growth allowed) {
+allocated grouped_heap::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_bin::growth allowed) {
   slot_ref got = {};
   platform::error refusal = 0;
   if (!take_slot(got, size_class::of(size + shift_room(alignment)), arena, allowed, refusal)) return {nullptr, refusal};
@@ -124,7 +124,7 @@ allocated grouped::allocate(std::size_t size, std::size_t alignment, int value, 
   return {got.in->admit(got.index, size, (0 - place) & (alignment - 1), value), 0};
 }
 
-void grouped::deallocate(slab& in, const std::byte* secret) {
+void grouped_heap::deallocate(slab& in, const std::byte* secret) {
   const std::size_t index = claim(in, secret);
   if (in.within == nullptr && in.absent_count == 0) (void)open(in, index);
   if (in.cache_index == no_family) {
@@ -135,7 +135,7 @@ void grouped::deallocate(slab& in, const std::byte* secret) {
   keep({&in, index});
 }
 
-void grouped::deallocate_uncached(slab& in, std::size_t index) {
+void grouped_heap::deallocate_uncached(slab& in, std::size_t index) {
   count_frees(1);
   if (in.within != nullptr && in.absent_count == 0) {
     in.within->deallocate({&in, index});
@@ -148,7 +148,7 @@ void grouped::deallocate_uncached(slab& in, std::size_t index) {
   }
 }
 
-void grouped::give_back(const slot_ref* freed, std::size_t count) {
+void grouped_heap::give_back(const slot_ref* freed, std::size_t count) {
   for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
     slab_bin* const to = freed[begin].in->list;
     for (end = begin + 1; end < count && freed[end].in->list == to;) ++end;
@@ -156,7 +156,7 @@ void grouped::give_back(const slot_ref* freed, std::size_t count) {
   }
 }
 
-void grouped::keep(slot_ref freed) {
+void grouped_heap::keep(slot_ref freed) {
   cache_bin* const list = cache_of_thread().ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
   if (list == nullptr) {
     count_frees(1);
@@ -172,7 +172,7 @@ void grouped::keep(slot_ref freed) {
   list->rest(freed);
 }
 
-void grouped::drain(cache_bin& drained, rest of_resting) {
+void grouped_heap::drain(cache_bin& drained, rest of_resting) {
   const auto any = [&] { return of_resting == rest::ends ? !drained.is_empty() : drained.any_ready(); };
   while (any()) {
     slot_ref given[cache_bin::most_depth / 4];
@@ -182,11 +182,11 @@ void grouped::drain(cache_bin& drained, rest of_resting) {
   }
 }
 
-void grouped::drain(thread_cache& drained, rest of_resting) {
+void grouped_heap::drain(thread_cache& drained, rest of_resting) {
   for (std::size_t index = 0; index < size_class::count; ++index) drain(drained.list(index), of_resting);
 }
 
-void grouped::drain_at_exit() {
+void grouped_heap::drain_at_exit() {
   thread_cache*& mine = platform::of_thread(thread_caches)[family_];
   if (mine == &no_thread_cache) return;
   drain(*mine, rest::ends);
@@ -197,7 +197,7 @@ void grouped::drain_at_exit() {
   platform::of_thread(thread_is_ending)[family_] = true;
 }
 
-platform::error grouped::describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const {
+platform::error grouped_heap::describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
   receipt.size = in.size(index);
@@ -219,7 +219,7 @@ platform::error grouped::describe(const slab& in, const void* secret, account by
   return 0;
 }
 
-std::size_t grouped::audit() {
+std::size_t grouped_heap::audit() {
   std::size_t damaged = 0;
   for (auto& arena : lists_) {
     for (slab_bin& list : arena) list.for_each([&](slab& one) {
@@ -231,14 +231,14 @@ std::size_t grouped::audit() {
   return damaged;
 }
 
-void grouped::renew_locks() {
+void grouped_heap::renew_locks() {
   drain(*platform::of_thread(thread_caches)[family_], rest::ends);
   for (auto& arena : lists_) {
     for (slab_bin& list : arena) list.renew_locks();
   }
 }
 
-std::size_t grouped::trim(trimming why) {
+std::size_t grouped_heap::trim(trimming why) {
   const bool holds = why == trimming::shortage && policy_.quarantine_holds;
   drain(*platform::of_thread(thread_caches)[family_], holds ? rest::stays : rest::ends);
   std::size_t bytes = 0;
@@ -248,12 +248,12 @@ std::size_t grouped::trim(trimming why) {
   return bytes + space_.release_vacant_regions(holds ? slab_heap::rest_of_singles::stays : slab_heap::rest_of_singles::ends);
 }
 
-void grouped::add_to(struct lockfast_statistics& out) {
+void grouped_heap::add_to(struct lockfast_statistics& out) {
   const scoped_lock held(caches_mutex_);
   space_.while_still([&] { look(out); });
 }
 
-void grouped::look(struct lockfast_statistics& out) const {
+void grouped_heap::look(struct lockfast_statistics& out) const {
   std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
   for (const thread_cache* one = caches_; one != nullptr; one = one->next) frees += one->frees();
   std::size_t live = 0;
@@ -274,7 +274,7 @@ void grouped::look(struct lockfast_statistics& out) const {
   out.allocations += frees + live;
 }
 
-void grouped::draw(json_lines& out, std::string_view family, region::addresses shown) const {
+void grouped_heap::draw(json_lines& out, std::string_view family, region::addresses shown) const {
   const std::size_t page = platform::page_size();
   space_.for_each_region([&](const slab_region& one) {
     out.begin("region");
@@ -308,7 +308,7 @@ void grouped::draw(json_lines& out, std::string_view family, region::addresses s
   });
 }
 
-void grouped::forget_absent(const compartment& within) {
+void grouped_heap::forget_absent(const compartment& within) {
   space_.for_each([&](slab& one) {
     if (one.absent_count == 0 || one.within != &within) return;
     bool last = false;
@@ -321,7 +321,7 @@ void grouped::forget_absent(const compartment& within) {
   });
 }
 
-bool grouped::wipe_on_signal(platform::after_wipe leaves) {
+bool grouped_heap::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
   bool done = true;
   for (thread_cache* one = closes ? caches_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_lists());
@@ -339,7 +339,7 @@ bool grouped::wipe_on_signal(platform::after_wipe leaves) {
   return done;
 }
 
-void grouped::close_absent() {
+void grouped_heap::close_absent() {
   space_.for_each([](slab& one) { one.close_absent(); });
 }
 

@@ -1,4 +1,4 @@
-// grouped.h - a family's grouped secrets: each in a slot of a slab, beside others of its size.
+// grouped_heap.h - a family's grouped secrets: each in a slot of a slab, beside others of its size.
 //
 //    thread's cache  <-- batches -->  an arena's list of slabs, by size class  <-- slabs -->  the family's space
 //
@@ -8,8 +8,8 @@
 //   2. Order of mutexes: thread_caches, a list's, the space's.
 //
 // Threads: everything, from any thread; start() and the functions for a forked child once, alone.
-#ifndef LOCKFAST_ALLOCATOR_GROUPED_H
-#define LOCKFAST_ALLOCATOR_GROUPED_H
+#ifndef LOCKFAST_ALLOCATOR_GROUPED_HEAP_H
+#define LOCKFAST_ALLOCATOR_GROUPED_HEAP_H
 
 #include <lockfast/lockfast.h>
 
@@ -33,7 +33,7 @@
 
 namespace lockfast::internal {
 
-class grouped {
+class grouped_heap {
  public:
   static constexpr std::size_t arena_count = 4;
   static constexpr std::size_t most_alignment = 1024;
@@ -52,7 +52,7 @@ class grouped {
   };
 
   // family is the index of its thread_caches.
-  constexpr explicit grouped(std::uint8_t family) : family_(family) {}
+  constexpr explicit grouped_heap(std::uint8_t family) : family_(family) {}
 
   void start(const policy& chosen);
 
@@ -161,7 +161,7 @@ class grouped {
 
 // ---- What a warm pair of allocation and release runs through ----
 
-inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size, int value) {
+inline std::byte* grouped_heap::allocate_quick(std::uint8_t family, std::size_t size, int value) {
   // A size that is not a multiple of 16 has a large quotient here, as 0 has.
   const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
   if (class_index >= slab::most_quick / slab::alignment) return nullptr;
@@ -174,7 +174,7 @@ inline std::byte* grouped::allocate_quick(std::uint8_t family, std::size_t size,
   return made;
 }
 
-inline slab* grouped::slab_near(thread_cache& mine, const std::byte* secret) {
+inline slab* grouped_heap::slab_near(thread_cache& mine, const std::byte* secret) {
   if (!mine.recent->begins_unit_of(secret)) {
     region* const in = region_map::at(secret);
     if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_thread_cache) return nullptr;
@@ -184,7 +184,7 @@ inline slab* grouped::slab_near(thread_cache& mine, const std::byte* secret) {
 }
 
 template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*evict)(std::byte*, std::size_t&)>
-bool grouped::deallocate_by(std::uint8_t family, std::byte* secret) {
+bool grouped_heap::deallocate_by(std::uint8_t family, std::byte* secret) {
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   slab* const in = slab_near(mine, secret);
   if (in == nullptr || in->*cache_index != family) return false;
@@ -196,13 +196,13 @@ bool grouped::deallocate_by(std::uint8_t family, std::byte* secret) {
   return true;
 }
 
-inline bool grouped::deallocate_quick(std::uint8_t family, std::byte* secret) {
+inline bool grouped_heap::deallocate_quick(std::uint8_t family, std::byte* secret) {
   return deallocate_by<&slab::quick_index, &slab::evict_quick>(family, secret);
 }
 
 // The next best: any size.
 
-inline std::byte* grouped::allocate_ready(std::uint8_t family, std::size_t size, int value) {
+inline std::byte* grouped_heap::allocate_ready(std::uint8_t family, std::size_t size, int value) {
   if (size > size_class::most_capacity) return nullptr;
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   cache_bin& list = mine.list(size_class::of(size));
@@ -212,11 +212,11 @@ inline std::byte* grouped::allocate_ready(std::uint8_t family, std::size_t size,
   return taken.in->admit(taken.index, size, 0, value);
 }
 
-inline bool grouped::deallocate_ready(std::uint8_t family, std::byte* secret) {
+inline bool grouped_heap::deallocate_ready(std::uint8_t family, std::byte* secret) {
   return deallocate_by<&slab::cache_index, &slab::evict>(family, secret);
 }
 
-inline std::size_t grouped::claim(const slab& in, const void* secret) {
+inline std::size_t grouped_heap::claim(const slab& in, const void* secret) {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret)) {
     end_process(in.held(index, secret) ? breach::double_free : breach::inner_pointer, in.signal);
