@@ -184,13 +184,13 @@ allocated compartment::allocate(std::size_t size, int value, slab_bin::growth al
   platform::error refusal = 0;
   slot_ref got = {};
   if (!take_slot(got, size, allowed, refusal)) return {nullptr, refusal};
-  return {got.in->admit(got.index, size, 0, value), 0};
+  return {got.in->occupy(got.index, size, 0, value), 0};
 }
 
 void compartment::deallocate(slot_ref freed) {
   const scoped_lock held(exclusion_);
   const writable opened(*this);
-  freed.in->evict(freed.index);
+  freed.in->vacate(freed.index);
   if (freed.in->class_index == size_class::count) {
     lists_[size_class::count].put(&freed, 1);
     (void)lists_[size_class::count].trim();

@@ -106,7 +106,7 @@ void grouped_heap::after_fork_in_child() {
     }
     slab_bin& home = *one.list;
     one.settle_in_child(found);
-    home.admit_in_child(one);
+    home.occupy_in_child(one);
     return true;
   });
 }

@@ -121,7 +121,7 @@ allocated grouped_heap::allocate(std::size_t size, std::size_t alignment, int va
   platform::error refusal = 0;
   if (!take_slot(got, size_class::of(size + shift_room(alignment)), arena, allowed, refusal)) return {nullptr, refusal};
   const auto place = reinterpret_cast<std::uintptr_t>(got.in->place(got.index));
-  return {got.in->admit(got.index, size, (0 - place) & (alignment - 1), value), 0};
+  return {got.in->occupy(got.index, size, (0 - place) & (alignment - 1), value), 0};
 }
 
 void grouped_heap::deallocate(slab& in, const std::byte* secret) {
@@ -131,7 +131,7 @@ void grouped_heap::deallocate(slab& in, const std::byte* secret) {
     deallocate_uncached(in, index);
     return;
   }
-  in.evict(index);
+  in.vacate(index);
   keep({&in, index});
 }
 
@@ -140,10 +140,10 @@ void grouped_heap::deallocate_uncached(slab& in, std::size_t index) {
   if (in.within != nullptr && in.absent_count == 0) {
     in.within->deallocate({&in, index});
   } else if (in.absent_count == 0) {
-    in.evict(index);
+    in.vacate(index);
     const slot_ref freed = {&in, index};
     give_back(&freed, 1);
-  } else if (in.evict_absent(index) && in.retire_closed()) {
+  } else if (in.vacate_absent(index) && in.retire_closed()) {
     space_.put(in);
   }
 }
@@ -314,7 +314,7 @@ void grouped_heap::forget_absent(const compartment& within) {
     bool last = false;
     for (std::size_t index = 0; !last && index < one.slot_count(); ++index) {
       if (one.facts(index).is_free()) continue;
-      last = one.evict_absent(index);
+      last = one.vacate_absent(index);
       count_frees(1);
     }
     if (last && one.retire_closed()) space_.put(one);

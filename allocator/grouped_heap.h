@@ -62,7 +62,7 @@ class grouped_heap {
   }
 
   // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when
-  // size is not one that slab::admit_quick takes.
+  // size is not one that slab::occupy_fast takes.
   [[nodiscard]] static std::byte* allocate_quick(std::uint8_t family, std::size_t size, int value);
   // The same for every size.
   [[nodiscard]] static std::byte* allocate_ready(std::uint8_t family, std::size_t size, int value);
@@ -74,7 +74,7 @@ class grouped_heap {
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
   void deallocate(slab& in, const std::byte* secret);  // breach
   // Frees one of a family's into this thread's cache; false, and nothing, when that has no room, the address is no live
-  // secret's in sound canaries, or its size is not one that slab::evict_quick takes.
+  // secret's in sound canaries, or its size is not one that slab::vacate_fast takes.
   [[nodiscard]] static bool deallocate_quick(std::uint8_t family, std::byte* secret);
   // The same for every size, of a secret that was not moved to its alignment.
   [[nodiscard]] static bool deallocate_ready(std::uint8_t family, std::byte* secret);
@@ -138,7 +138,7 @@ class grouped_heap {
   [[nodiscard]] thread_cache& cache_of_thread();
   void place_copies_in_child();
   // Frees a secret of a slab that names this family's front, by one of a slab's ways.
-  template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+  template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*vacate)(std::byte*, std::size_t&)>
   [[nodiscard]] static bool deallocate_by(std::uint8_t family, std::byte* secret);
   // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
   [[nodiscard]] static slab* slab_near(thread_cache& mine, const std::byte* secret);
@@ -169,7 +169,7 @@ inline std::byte* grouped_heap::allocate_quick(std::uint8_t family, std::size_t 
   cache_bin& list = mine.list(class_index);
   if (!list.any_chosen()) return nullptr;
   const slot_ref chosen = list.chosen();
-  std::byte* const made = chosen.in->admit_quick(chosen.index, size, value);
+  std::byte* const made = chosen.in->occupy_fast(chosen.index, size, value);
   if (made != nullptr) list.choose(mine.random);
   return made;
 }
@@ -183,7 +183,7 @@ inline slab* grouped_heap::slab_near(thread_cache& mine, const std::byte* secret
   return &mine.recent->near(secret);
 }
 
-template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*evict)(std::byte*, std::size_t&)>
+template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*vacate)(std::byte*, std::size_t&)>
 bool grouped_heap::deallocate_by(std::uint8_t family, std::byte* secret) {
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   slab* const in = slab_near(mine, secret);
@@ -191,13 +191,13 @@ bool grouped_heap::deallocate_by(std::uint8_t family, std::byte* secret) {
   cache_bin& list = mine.list(in->class_index);
   if (!list.has_room()) return false;
   std::size_t index;
-  if (!(in->*evict)(secret, index)) return false;
+  if (!(in->*vacate)(secret, index)) return false;
   list.rest({in, index});
   return true;
 }
 
 inline bool grouped_heap::deallocate_quick(std::uint8_t family, std::byte* secret) {
-  return deallocate_by<&slab::quick_index, &slab::evict_quick>(family, secret);
+  return deallocate_by<&slab::quick_index, &slab::vacate_fast>(family, secret);
 }
 
 // The next best: any size.
@@ -209,11 +209,11 @@ inline std::byte* grouped_heap::allocate_ready(std::uint8_t family, std::size_t 
   if (!list.any_chosen()) return nullptr;
   const slot_ref taken = list.chosen();
   list.choose(mine.random);
-  return taken.in->admit(taken.index, size, 0, value);
+  return taken.in->occupy(taken.index, size, 0, value);
 }
 
 inline bool grouped_heap::deallocate_ready(std::uint8_t family, std::byte* secret) {
-  return deallocate_by<&slab::cache_index, &slab::evict>(family, secret);
+  return deallocate_by<&slab::cache_index, &slab::vacate>(family, secret);
 }
 
 inline std::size_t grouped_heap::claim(const slab& in, const void* secret) {

@@ -83,7 +83,7 @@ std::size_t isolated_arena::most_used() const {
       put_back(taken);
       return nullptr;
     }
-    at.admit(wanted, at.home.key());
+    at.occupy(wanted, at.home.key());
     if (taken.if_put_back == span_list::tally::nothing) count_grown(page_count);
     return &at;
   };

@@ -197,7 +197,7 @@ span* isolated_arena::place_inside_gate(std::size_t size, std::size_t alignment,
     put_back(taken);
     return nullptr;
   }
-  at.admit(wanted, at.home.key());
+  at.occupy(wanted, at.home.key());
   if (taken.if_put_back == span_list::tally::nothing) count_grown(page_count);
   return &at;
 }

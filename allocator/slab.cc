@@ -90,7 +90,7 @@ bool slab::whole(std::size_t index, slot::facts known) const {
   return beside.surrounds(begin, secret, size_of(known), begin + slot_size());
 }
 
-std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, int value) {
+std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, int value) {
   slot& entered = slots_[index];
   const slot::facts before = entered.read();
   std::byte* const room = place(index);
@@ -112,7 +112,7 @@ std::byte* slab::admit(std::size_t index, std::size_t size, std::size_t shift, i
   return secret;
 }
 
-bool slab::evict(std::byte* secret, std::size_t& index) {
+bool slab::vacate(std::byte* secret, std::size_t& index) {
   const std::size_t count = slot_count();
   const auto [number, past] = quotient_of_place(secret);
   if (number >= count || past >= reciprocal_) return false;
@@ -127,17 +127,17 @@ bool slab::evict(std::byte* secret, std::size_t& index) {
                          : beside.surrounds(secret - margin, secret, capacity_ - known.slack(), end_of_room + margin);
   if (!sound) return false;
   left.write(known.in(slot::state::free));
-  std::atomic_thread_fence(std::memory_order_release);  // as in evict_quick
+  std::atomic_thread_fence(std::memory_order_release);  // as in vacate_fast
   slot_canary::wipe(secret - margin, end_of_room);
   wipe(secret, capacity_);
   return true;
 }
 
-void slab::evict(std::size_t index) {
+void slab::vacate(std::size_t index) {
   const slot::facts known = facts(index);
   if (!whole(index, known)) end(breach::broken_canary);
   slots_[index].write(known.in(slot::state::free));
-  std::atomic_thread_fence(std::memory_order_release);  // as in evict_quick
+  std::atomic_thread_fence(std::memory_order_release);  // as in vacate_fast
   wipe(place(index) - margin, slot_size());
 }
 

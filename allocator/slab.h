@@ -66,7 +66,7 @@ class alignas(64) slab {
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
   relaxed<std::uint8_t> cache_index;  // of the thread's cache that freed slots may wait in: the family's, or no_family
-  relaxed<std::uint8_t> quick_index;  // the same where evict_quick takes the slab's secrets; else no_family
+  relaxed<std::uint8_t> quick_index;  // the same where vacate_fast takes the slab's secrets; else no_family
 
  private:
   canary_key key_ = {};
@@ -104,18 +104,18 @@ class alignas(64) slab {
 
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
-  std::byte* admit(std::size_t index, std::size_t size, std::size_t shift, int value);
+  std::byte* occupy(std::size_t index, std::size_t size, std::size_t shift, int value);
   // The same without a shift, for a size that is the slot's capacity and no more than most_quick: what most keys are.
   static constexpr std::size_t most_quick = 32;
   // Null, and nothing, where that would be a breach.
-  [[nodiscard]] std::byte* admit_quick(std::size_t index, std::size_t size, int value);
+  [[nodiscard]] std::byte* occupy_fast(std::size_t index, std::size_t size, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
-  void evict(std::size_t index);
+  void vacate(std::size_t index);
   // The same for the address of a secret without a shift, and which slot it was; false, and nothing, when none begins there that
   // is whole.
-  [[nodiscard]] bool evict(std::byte* secret, std::size_t& index);
+  [[nodiscard]] bool vacate(std::byte* secret, std::size_t& index);
   // The same, where the capacity is at most most_quick, for a secret that fills its slot.
-  [[nodiscard]] bool evict_quick(std::byte* secret, std::size_t& index);
+  [[nodiscard]] bool vacate_fast(std::byte* secret, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool whole(std::size_t index) const;
   // The same while its owner may free it at any moment; true also when that happened meanwhile.
@@ -237,7 +237,7 @@ class alignas(64) slab {
   // In a forked child that does not have the pages: the live secrets are absent. How many those are.
   std::size_t leave_absent();
   // Frees a live secret that is absent; whether it was the last one, and no list holds the slab.
-  [[nodiscard]] bool evict_absent(std::size_t index);
+  [[nodiscard]] bool vacate_absent(std::size_t index);
 
   slab_region& home;
   relaxed<slab_bin*> list = nullptr;         // whose it is; null while it is nobody's
@@ -327,7 +327,7 @@ inline std::size_t slab::index_of(const void* address) const {
 
 // The two quick ones: 16 bytes are one block, 32 two, the first and the last, neither of which crosses a cache line.
 
-inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int value) {
+inline std::byte* slab::occupy_fast(std::size_t index, std::size_t size, int value) {
   slot& entered = slots_[index];
   const slot::facts before = entered.read();
   std::byte* const secret = place(index);
@@ -346,7 +346,7 @@ inline std::byte* slab::admit_quick(std::size_t index, std::size_t size, int val
   return secret;
 }
 
-inline bool slab::evict_quick(std::byte* secret, std::size_t& index) {
+inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
   const std::size_t count = slot_count();
   const auto [number, past] = quotient_of_place(secret);
   if (number >= count || past >= reciprocal_) [[unlikely]]

@@ -214,7 +214,7 @@ std::size_t slab_bin::clear() {
     count_put(one.slot_count() - one.free_count() - one.withheld_count());
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
       if (one.facts(index).is_free()) continue;
-      one.evict(index);
+      one.vacate(index);
       ++evicted;
     }
     if (one.retire()) {
@@ -241,7 +241,7 @@ void slab_bin::reset_in_child() {
   growing_ = nullptr;
 }
 
-void slab_bin::admit_in_child(slab& settled) {
+void slab_bin::occupy_in_child(slab& settled) {
   enlist(settled);
   if (!serves(settled)) {
     settled.cache_index = no_family;

@@ -86,9 +86,9 @@ class slab_bin {
   // The most slots of all lists that were live or in a thread cache at once; more by those that a crash or a fork left absent.
   [[nodiscard]] static std::size_t most_taken() { return most_taken_.load(std::memory_order_relaxed); }
 
-  // In a forked child: no mutex is held, no slab known; admit_in_child() then gives them back one by one.
+  // In a forked child: no mutex is held, no slab known; occupy_in_child() then gives them back one by one.
   void reset_in_child();
-  void admit_in_child(slab& settled);
+  void occupy_in_child(slab& settled);
 
  private:
   [[nodiscard]] platform::error grow(growth allowed);

@@ -136,7 +136,7 @@ bool slab::forget_closed_in_child(platform::fork_policy policy) {
   return absent_count != 0;
 }
 
-bool slab::evict_absent(std::size_t index) {
+bool slab::vacate_absent(std::size_t index) {
   slots_[index].write(facts(index).in(slot::state::free));
   if (--absent_count != 0) return false;
   slot_count_.store(0, std::memory_order_release);

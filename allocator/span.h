@@ -96,7 +96,7 @@ class alignas(64) span {
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
   [[nodiscard]] bool hidden() const { return hide_error_ == 0; }
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
-  // Whether a secret is in it: from admit() until it is wiped.
+  // Whether a secret is in it: from occupy() until it is wiped.
   [[nodiscard]] bool has_tenant() const { return content_ >= content::plain; }
   // Whether that secret is in its record.
   [[nodiscard]] bool sealed() const { return content_ == content::sealed; }
@@ -132,7 +132,7 @@ class alignas(64) span {
   [[nodiscard]] bool untouched() const;
 
   // Takes a tenant in, in an open run: new generation, canaries, no contents yet.
-  void admit(const tenancy& wanted, const canary_key& key);
+  void occupy(const tenancy& wanted, const canary_key& key);
 
   // Changes the access of the run.
   [[nodiscard]] platform::error protect(platform::access to);
@@ -301,7 +301,7 @@ inline platform::error span::protect(platform::access to) {
   return refusal;
 }
 
-inline void span::admit(const tenancy& wanted, const canary_key& key) {
+inline void span::occupy(const tenancy& wanted, const canary_key& key) {
   address_ = wanted.address;
   size_ = wanted.size;
   gap_and_error_ = static_cast<std::uint32_t>(wanted.gap);

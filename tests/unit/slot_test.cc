@@ -88,11 +88,11 @@ TEST_CASE("a slab of larger slots does not free a secret by the path of the smal
   REQUIRE(one.cut(run, run_size, 128));
   REQUIRE(one.open_more({slab::opening::lock::if_possible, ECANCELED, platform::default_key}) == 0);
   const std::size_t index = one.take_free(0);
-  std::byte* const secret = one.admit(index, 128, 0, 'x');
+  std::byte* const secret = one.occupy(index, 128, 0, 'x');
   std::size_t found = 0;
-  CHECK_FALSE(one.evict_quick(secret, found));
+  CHECK_FALSE(one.vacate_fast(secret, found));
   CHECK(std::all_of(secret, secret + 128, [](std::byte each) { return each == std::byte{'x'}; }));
-  REQUIRE(one.evict(secret, found));
+  REQUIRE(one.vacate(secret, found));
   CHECK(found == index);
   CHECK(std::all_of(secret - slab::margin, secret + 128 + slab::margin, [](std::byte each) { return each == std::byte{0}; }));
   one.put_free(index);
