@@ -63,9 +63,9 @@ class grouped_heap {
 
   // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when
   // size is not one that slab::occupy_fast takes.
-  [[nodiscard]] static std::byte* allocate_quick(std::uint8_t family, std::size_t size, int value);
+  [[nodiscard]] static std::byte* allocate_fast(std::uint8_t family, std::size_t size, int value);
   // The same for every size.
-  [[nodiscard]] static std::byte* allocate_ready(std::uint8_t family, std::size_t size, int value);
+  [[nodiscard]] static std::byte* allocate_cached(std::uint8_t family, std::size_t size, int value);
   // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
   // more pages to be opened. Requires takes().
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
@@ -75,9 +75,9 @@ class grouped_heap {
   void deallocate(slab& in, const std::byte* secret);  // breach
   // Frees one of a family's into this thread's cache; false, and nothing, when that has no room, the address is no live
   // secret's in sound canaries, or its size is not one that slab::vacate_fast takes.
-  [[nodiscard]] static bool deallocate_quick(std::uint8_t family, std::byte* secret);
+  [[nodiscard]] static bool deallocate_fast(std::uint8_t family, std::byte* secret);
   // The same for every size, of a secret that was not moved to its alignment.
-  [[nodiscard]] static bool deallocate_ready(std::uint8_t family, std::byte* secret);
+  [[nodiscard]] static bool deallocate_cached(std::uint8_t family, std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
   // Sets the access of one secret of an arena's slab, as far as its pages are not shared with more open ones: 0 all the same, and
@@ -161,10 +161,10 @@ class grouped_heap {
 
 // ---- What a warm pair of allocation and release runs through ----
 
-inline std::byte* grouped_heap::allocate_quick(std::uint8_t family, std::size_t size, int value) {
+inline std::byte* grouped_heap::allocate_fast(std::uint8_t family, std::size_t size, int value) {
   // A size that is not a multiple of 16 has a large quotient here, as 0 has.
   const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
-  if (class_index >= slab::most_quick / slab::alignment) return nullptr;
+  if (class_index >= slab::most_fast / slab::alignment) return nullptr;
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   cache_bin& list = mine.list(class_index);
   if (!list.any_chosen()) return nullptr;
@@ -196,13 +196,13 @@ bool grouped_heap::deallocate_by(std::uint8_t family, std::byte* secret) {
   return true;
 }
 
-inline bool grouped_heap::deallocate_quick(std::uint8_t family, std::byte* secret) {
-  return deallocate_by<&slab::quick_index, &slab::vacate_fast>(family, secret);
+inline bool grouped_heap::deallocate_fast(std::uint8_t family, std::byte* secret) {
+  return deallocate_by<&slab::fast_index, &slab::vacate_fast>(family, secret);
 }
 
 // The next best: any size.
 
-inline std::byte* grouped_heap::allocate_ready(std::uint8_t family, std::size_t size, int value) {
+inline std::byte* grouped_heap::allocate_cached(std::uint8_t family, std::size_t size, int value) {
   if (size > size_class::most_capacity) return nullptr;
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   cache_bin& list = mine.list(size_class::of(size));
@@ -212,7 +212,7 @@ inline std::byte* grouped_heap::allocate_ready(std::uint8_t family, std::size_t 
   return taken.in->occupy(taken.index, size, 0, value);
 }
 
-inline bool grouped_heap::deallocate_ready(std::uint8_t family, std::byte* secret) {
+inline bool grouped_heap::deallocate_cached(std::uint8_t family, std::byte* secret) {
   return deallocate_by<&slab::cache_index, &slab::vacate>(family, secret);
 }
 

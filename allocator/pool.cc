@@ -161,7 +161,7 @@ void pool::on_thread_exit() {
 }
 
 template <class Attempt>
-allocated pool::insist(Attempt attempt) const {
+allocated pool::allocate_or_trim(Attempt attempt) const {
   allocated made = attempt(slab_bin::growth::locked);
   if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0) made = attempt(slab_bin::growth::locked);
   while (made.address == nullptr && is_shortage(made.refusal) && seal(pages_at_once * platform::page_size()) != 0) {
@@ -191,23 +191,23 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
 allocated pool::make(std::size_t size, std::size_t alignment, int value) {
   const bool isolates = grouped_.family() == native_family && options_.native_placement == LOCKFAST_PLACEMENT_ISOLATED;
   if (isolates || !grouped_heap::takes(size, alignment)) return make_isolated(size, alignment, value);
-  return insist(
+  return allocate_or_trim(
       [&](slab_bin::growth allowed) { return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed); });
 }
 
-void* pool::allocate_slowly(std::size_t size, int value) {
-  std::byte* const made = grouped_heap::allocate_ready(grouped_.family(), size, value);
+void* pool::allocate_slow(std::size_t size, int value) {
+  std::byte* const made = grouped_heap::allocate_cached(grouped_.family(), size, value);
   return made != nullptr ? made : allocate_anywhere(size, 1, value);
 }
 
 void* pool::allocate_anywhere(std::size_t size, std::size_t alignment, int value) {
   ensure_started();
-  return given(make(size, alignment, value));
+  return address_or_errno(make(size, alignment, value));
 }
 
 void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value) {
   ensure_started();
-  return given(make_isolated(size, alignment, value));
+  return address_or_errno(make_isolated(size, alignment, value));
 }
 
 void* pool::allocate_for_drop_in(std::size_t size, int value) {
@@ -242,8 +242,8 @@ span& pool::require_span(region& in, const void* secret) const {
 
 pool& pool::pool_of(const slab& one) { return *every_[one.family]; }
 
-void pool::deallocate_slowly(void* secret) {
-  if (grouped_heap::deallocate_ready(grouped_.family(), static_cast<std::byte*>(secret)) || secret == nullptr) return;
+void pool::deallocate_slow(void* secret) {
+  if (grouped_heap::deallocate_cached(grouped_.family(), static_cast<std::byte*>(secret)) || secret == nullptr) return;
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
@@ -260,7 +260,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
   if (in.absent_count != 0) return {nullptr, ENOMEM};
   if (in.within != nullptr) {
     if (size > compartment::most_size) return {nullptr, ENOMEM};
-    return insist([&](slab_bin::growth allowed) { return in.within->reallocate({&in, index}, size, allowed); });
+    return allocate_or_trim([&](slab_bin::growth allowed) { return in.within->reallocate({&in, index}, size, allowed); });
   }
   if (!in.whole(index)) end_process(breach::broken_canary, in.signal);
   auto* const bytes = static_cast<std::byte*>(secret);
@@ -293,7 +293,7 @@ void* pool::reallocate(void* secret, std::size_t size) {
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
     if (at == nullptr) end_process(breach::inner_pointer, signal_);
-    return given(pool_of(*at).reallocate_with_access(*at, secret, size));
+    return address_or_errno(pool_of(*at).reallocate_with_access(*at, secret, size));
   }
   span& at = require_span(in, secret);
   if (size > isolated_arena::most_size) return refuse(ENOMEM);
@@ -302,7 +302,7 @@ void* pool::reallocate(void* secret, std::size_t size) {
   if (moved.address == nullptr && trim(trimming::shortage) + seal_for(size) != 0) {
     moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
   }
-  return given(moved);
+  return address_or_errno(moved);
 }
 
 platform::error pool::protect(void* secret, platform::access to) {
@@ -365,7 +365,7 @@ compartment* pool::make_compartment() {
 
 void* pool::allocate_in(compartment& within, std::size_t size, int value) {
   if (size > compartment::most_size) return refuse(ENOMEM);
-  return given(insist([&](slab_bin::growth allowed) { return within.allocate(size, value, allowed); }));
+  return address_or_errno(allocate_or_trim([&](slab_bin::growth allowed) { return within.allocate(size, value, allowed); }));
 }
 
 bool pool::owns(const void* address) { return region::holding(address) != nullptr; }

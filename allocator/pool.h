@@ -54,10 +54,10 @@ class pool {
   // otherwise.
   template <std::uint8_t family>
   [[nodiscard]] static void* allocate(std::size_t size, int value) {
-    std::byte* const made = grouped_heap::allocate_quick(family, size, value);
-    return made != nullptr ? made : of<family>().allocate_slowly(size, value);
+    std::byte* const made = grouped_heap::allocate_fast(family, size, value);
+    return made != nullptr ? made : of<family>().allocate_slow(size, value);
   }
-  [[nodiscard]] void* allocate_slowly(std::size_t size, int value);
+  [[nodiscard]] void* allocate_slow(std::size_t size, int value);
   [[nodiscard]] void* allocate_anywhere(std::size_t size, std::size_t alignment, int value);
   // The same, in the placement that the drop-in's policy says.
   [[nodiscard]] static void* allocate_for_drop_in(std::size_t size, int value);
@@ -71,9 +71,9 @@ class pool {
 
   template <std::uint8_t family>
   static void deallocate(void* secret) {
-    if (!grouped_heap::deallocate_quick(family, static_cast<std::byte*>(secret))) of<family>().deallocate_slowly(secret);
+    if (!grouped_heap::deallocate_fast(family, static_cast<std::byte*>(secret))) of<family>().deallocate_slow(secret);
   }
-  void deallocate_slowly(void* secret);
+  void deallocate_slow(void* secret);
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);
   [[nodiscard]] platform::error protect(void* secret, platform::access to);
   [[nodiscard]] platform::error change_access(void* secret, platform::access to);
@@ -144,7 +144,7 @@ class pool {
   [[nodiscard]] allocated make_isolated(std::size_t size, std::size_t alignment, int value);
   // Calls attempt(growth), once more after giving idle pages back, and once more without a lock where the policy allows it.
   template <class Attempt>
-  [[nodiscard]] allocated insist(Attempt attempt) const;
+  [[nodiscard]] allocated allocate_or_trim(Attempt attempt) const;
   // Seals the least recently closed secrets of every family until so many bytes came back, or none can be sealed: how many did.
   static std::size_t seal(std::size_t bytes);
   // How many pages' worth of closed secrets are sealed before a refused request is tried again.
@@ -171,7 +171,7 @@ class pool {
     if (crash_survived_.load(std::memory_order_relaxed)) renew_crash_handler();
   }
   static void renew_crash_handler();
-  [[nodiscard]] void* given(const allocated& made) { return made.address != nullptr ? made.address : refuse(made.refusal); }
+  [[nodiscard]] void* address_or_errno(const allocated& made) { return made.address != nullptr ? made.address : refuse(made.refusal); }
   [[nodiscard]] lockfast_options policy(std::span<char> report_room) const;
 
   static void start_process();

@@ -66,7 +66,7 @@ class alignas(64) slab {
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
   relaxed<std::uint8_t> cache_index;  // of the thread's cache that freed slots may wait in: the family's, or no_family
-  relaxed<std::uint8_t> quick_index;  // the same where vacate_fast takes the slab's secrets; else no_family
+  relaxed<std::uint8_t> fast_index;  // the same where vacate_fast takes the slab's secrets; else no_family
 
  private:
   canary_key key_ = {};
@@ -80,7 +80,7 @@ class alignas(64) slab {
 
   explicit slab(slab_region& holder) : home(holder) {}
   // One without slots, for good.
-  constexpr slab(slab_region& holder, std::uint8_t cache) : cache_index(cache), quick_index(cache), home(holder) {}
+  constexpr slab(slab_region& holder, std::uint8_t cache) : cache_index(cache), fast_index(cache), home(holder) {}
 
   // ---- Slots, by their number ----
 
@@ -105,8 +105,8 @@ class alignas(64) slab {
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
   std::byte* occupy(std::size_t index, std::size_t size, std::size_t shift, int value);
-  // The same without a shift, for a size that is the slot's capacity and no more than most_quick: what most keys are.
-  static constexpr std::size_t most_quick = 32;
+  // The same without a shift, for a size that is the slot's capacity and no more than most_fast: what most keys are.
+  static constexpr std::size_t most_fast = 32;
   // Null, and nothing, where that would be a breach.
   [[nodiscard]] std::byte* occupy_fast(std::size_t index, std::size_t size, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
@@ -114,7 +114,7 @@ class alignas(64) slab {
   // The same for the address of a secret without a shift, and which slot it was; false, and nothing, when none begins there that
   // is whole.
   [[nodiscard]] bool vacate(std::byte* secret, std::size_t& index);
-  // The same, where the capacity is at most most_quick, for a secret that fills its slot.
+  // The same, where the capacity is at most most_fast, for a secret that fills its slot.
   [[nodiscard]] bool vacate_fast(std::byte* secret, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool whole(std::size_t index) const;
@@ -357,7 +357,7 @@ inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
   const std::size_t size = capacity_;
   std::byte* const end = secret + size;
   // By a pointer that was freed before a caller may come to a slab that has been cut for other sizes since.
-  if (!vacated.is_blank() || size > most_quick ||
+  if (!vacated.is_blank() || size > most_fast ||
       !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
     return false;
   left.write(vacated);

@@ -41,7 +41,7 @@ platform::error slab_bin::open_new(const slab::opening& how, std::size_t capacit
   fresh->within = settings_.within;
   const std::uint8_t front = settings_.within == nullptr ? settings_.family : no_family;
   fresh->cache_index = front;
-  fresh->quick_index = capacity <= slab::most_quick ? front : no_family;
+  fresh->fast_index = capacity <= slab::most_fast ? front : no_family;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
@@ -188,7 +188,7 @@ std::size_t slab_bin::trim() {
 void slab_bin::withdraw(slab& unserving) {
   if (unserving.free_count() != 0) unlink(unserving);
   unserving.cache_index = no_family;
-  unserving.quick_index = no_family;
+  unserving.fast_index = no_family;
   if (growing_ == &unserving) growing_ = nullptr;
 }
 
@@ -245,7 +245,7 @@ void slab_bin::occupy_in_child(slab& settled) {
   enlist(settled);
   if (!serves(settled)) {
     settled.cache_index = no_family;
-    settled.quick_index = no_family;
+    settled.fast_index = no_family;
     return;
   }
   if (settled.free_count() != 0) link(settled);

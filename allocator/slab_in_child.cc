@@ -101,7 +101,7 @@ std::size_t slab::leave_absent() {
   unread_ = 0;
   unwritten_ = 0;
   cache_index = no_family;
-  quick_index = no_family;
+  fast_index = no_family;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
     if (known.is_free()) continue;

@@ -170,7 +170,7 @@ bool slab::give_back() {
 bool slab::leave_closed() {
   // Nothing is freed into a thread cache from now on.
   cache_index = no_family;
-  quick_index = no_family;
+  fast_index = no_family;
   std::size_t live = 0;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::facts known = facts(index);
