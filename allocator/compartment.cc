@@ -241,7 +241,7 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_bin::
   const std::size_t size_before = in.size(resized.index);
   const auto resize_here = [&]() -> allocated {
     return while_writable([&]() -> allocated {
-      if (!in.whole(resized.index)) end_process(breach::broken_canary, in.signal);
+      if (!in.intact(resized.index)) end_process(breach::broken_canary, in.signal);
       in.resize(resized.index, size);
       return {before, 0};
     });
@@ -251,7 +251,7 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_bin::
   const allocated moved = allocate(size, fresh_byte, allowed);
   if (moved.address == nullptr) return size <= size_before && in.can_be_cut_to(resized.index, size) ? resize_here() : moved;
   while_writable([&] {
-    if (!in.whole(resized.index)) end_process(breach::broken_canary, in.signal);
+    if (!in.intact(resized.index)) end_process(breach::broken_canary, in.signal);
     platform::copy(moved.address, before, size < size_before ? size : size_before);
     return 0;
   });

@@ -8,7 +8,7 @@
 namespace lockfast::internal {
 
 platform::access grouped_heap::open(slab& in, std::size_t index) {
-  const auto before = in.facts(index).access();
+  const auto before = in.header(index).access();
   if (before == platform::access::read_write) return before;
   slab_bin* const list = in.list;
   if (list->protect({&in, index}, platform::access::read_write) != 0) end_process(breach::access_refused, in.signal);
@@ -26,9 +26,9 @@ platform::error grouped_heap::protect(slab& in, const void* secret, platform::ac
 platform::error grouped_heap::check(slab& in, const void* secret) {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
-  const auto verdict = [&] { return in.whole(index) ? 0 : EFAULT; };
+  const auto verdict = [&] { return in.intact(index) ? 0 : EFAULT; };
   if (in.within != nullptr) return in.within->while_writable(verdict);
-  if (in.facts(index).access() != platform::access::none) return verdict();
+  if (in.header(index).access() != platform::access::none) return verdict();
   slab_bin* const list = in.list;
   return list->while_open(in, verdict);
 }

@@ -29,13 +29,13 @@ void grouped_heap::copy_for_child() {
     std::size_t page_count = 0;
     for_each_hidden([&](const slab& one) {
       run_count += 2;
-      page_count += (one.opened_bytes() + one.facts_bytes()) / page;
+      page_count += (one.opened_bytes() + one.headers_bytes()) / page;
     });
     copy_.begin(run_count + run_count * surplus / 8 + surplus, (page_count + page_count * surplus / 8 + surplus) * page);
     // What was known of the slots before their contents were read, behind those.
     for_each_hidden([&](slab& one) {
-      std::byte* const known = copy_.add(nullptr, nullptr, one.facts_bytes(), 0);
-      if (known != nullptr) one.copy_facts(known);
+      std::byte* const known = copy_.add(nullptr, nullptr, one.headers_bytes(), 0);
+      if (known != nullptr) one.copy_headers(known);
       one.open_pages();
       (void)copy_.add(&one, one.run(), one.opened_bytes(), 0);
       one.close_pages();

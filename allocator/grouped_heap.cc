@@ -203,7 +203,7 @@ platform::error grouped_heap::describe(const slab& in, const void* secret, accou
   receipt.size = in.size(index);
   receipt.placement = LOCKFAST_GROUPED;
   receipt.access =
-      static_cast<lockfast_access>(in.within == nullptr ? in.facts(index).access() : in.within->current_access());
+      static_cast<lockfast_access>(in.within == nullptr ? in.header(index).access() : in.within->current_access());
   receipt.access_error = in.within != nullptr || in.access_in_force(index) ? 0 : EBUSY;
   receipt.lock_error = in.lock_error(index);
   if (receipt.access == LOCKFAST_NOACCESS && receipt.lock_error == 0 && !in.hidden()) {
@@ -260,7 +260,7 @@ void grouped_heap::look(struct lockfast_statistics& out) const {
   space_.for_each([&](const slab& one) {
     out.bytes_locked += one.locked_bytes();
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
-      if (one.facts(index).is_free()) continue;
+      if (one.header(index).is_free()) continue;
       ++live;
       out.bytes_live += one.size(index);
       out.live_unlocked += one.lock_error(index) != 0;
@@ -302,7 +302,7 @@ void grouped_heap::draw(json_lines& out, std::string_view family, region::addres
     out.text("backing", state_of(one));
     out.number("capacity", one.capacity());
     out.begin_runs("states");
-    for (std::size_t index = 0; index < one.slot_count(); ++index) out.run(one.facts(index).is_free() ? "free" : "live");
+    for (std::size_t index = 0; index < one.slot_count(); ++index) out.run(one.header(index).is_free() ? "free" : "live");
     out.end_runs();
     out.end();
   });
@@ -313,7 +313,7 @@ void grouped_heap::forget_absent(const compartment& within) {
     if (one.absent_count == 0 || one.within != &within) return;
     bool last = false;
     for (std::size_t index = 0; !last && index < one.slot_count(); ++index) {
-      if (one.facts(index).is_free()) continue;
+      if (one.header(index).is_free()) continue;
       last = one.vacate_absent(index);
       count_frees(1);
     }

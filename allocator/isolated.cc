@@ -165,7 +165,7 @@ void isolated_arena::deallocate_closed(span& at) {
     deallocate_closed(at);
     return;
   }
-  if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+  if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
   if (policy_.trap_freed) {
     at.wipe_run();
     if (at.protect(access::none) != 0) {
@@ -183,7 +183,7 @@ void isolated_arena::deallocate_closed(span& at) {
 inline platform::error isolated_arena::open_closed(span& at, access to) const {
   const auto refusal = at.protect(to);
   if (refusal != 0 || to == access::none) return refusal;
-  if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+  if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
   return platform::closed_lock_error() == 0 ? 0 : lock_after_closing(at);
 }
 
@@ -200,7 +200,7 @@ platform::error isolated_arena::protect(const std::byte* secret, span& at, acces
       return protect_sealed(secret, at, to, mine);
     refusal = open_closed(at, to);
   } else {
-    if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+    if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
     if (to == access::none && policy_.rest != nullptr) {
       if (seals_now(at)) [[unlikely]]
         return close_by_sealing(secret, at, mine);
@@ -231,7 +231,7 @@ platform::error isolated_arena::verify(span& at) const {
   if (at.sealed()) return at.verify_record(policy_.rest->key) == rest_key::outcome::damaged ? EFAULT : 0;
   const access before = at.current_access();
   auto result = before == access::none ? at.protect(access::read) : 0;
-  if (result == 0 && !at.whole(at.home.key())) result = EFAULT;
+  if (result == 0 && !at.intact(at.home.key())) result = EFAULT;
   if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
   return result;
 }
@@ -266,7 +266,7 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
   const access before = at.current_access();
   platform::error refusal = before == access::none ? at.protect(access::read) : 0;
   if (refusal == 0) {
-    if (!at.canaries_whole(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+    if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
     refusal = ENOMEM;
     if (span* const to = place_secret(size, 1, fresh_byte, busy_with::span); to != nullptr) {
       moved = to->address();

@@ -23,7 +23,7 @@ bool isolated_arena::seal_in_place(span& donor) const {
   const access before = donor.current_access();
   if (donor.protect(access::read_write) != 0) return false;
   if (donor.sealed()) return true;
-  if (!donor.canaries_whole(donor.home.key())) end_process(breach::broken_canary, policy_.signal);
+  if (!donor.canaries_intact(donor.home.key())) end_process(breach::broken_canary, policy_.signal);
   if (donor.seal(policy_.rest->key) == 0) {
     policy_.rest->add_run();
     return true;
@@ -50,7 +50,7 @@ bool isolated_arena::found_key(span& donor) {
   if (donor.sealed() || donor.lock_error() != 0 || donor.home.marked() || donor.run_size() != page_) return false;
   if (donor.address() < donor.run() + canary::size + rest_key::founding_size) return false;
   if (donor.protect(access::read_write) != 0) return false;
-  if (!donor.whole(donor.home.key())) end_process(breach::broken_canary, policy_.signal);
+  if (!donor.intact(donor.home.key())) end_process(breach::broken_canary, policy_.signal);
   if (donor.found_key(rest.key) == 0) {
     rest.settle();
     return true;

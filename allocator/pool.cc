@@ -262,7 +262,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
     if (size > compartment::most_size) return {nullptr, ENOMEM};
     return allocate_or_trim([&](slab_bin::growth allowed) { return in.within->reallocate({&in, index}, size, allowed); });
   }
-  if (!in.whole(index)) end_process(breach::broken_canary, in.signal);
+  if (!in.intact(index)) end_process(breach::broken_canary, in.signal);
   auto* const bytes = static_cast<std::byte*>(secret);
   const std::size_t before = in.size(index);
   const bool stays = size <= size_class::most_capacity && size_class::of(size) == in.class_index && in.fits(index, size);

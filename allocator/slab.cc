@@ -82,7 +82,7 @@ void slab::put_free(std::size_t index) {
   free_[free_count_++] = static_cast<std::uint16_t>(index);
 }
 
-bool slab::whole(std::size_t index, slot::facts known) const {
+bool slab::intact(std::size_t index, slot::header known) const {
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + known.shift();
   const slot_canary beside(key_, secret, known.tenant());
@@ -92,14 +92,14 @@ bool slab::whole(std::size_t index, slot::facts known) const {
 
 std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, int value) {
   slot& entered = slots_[index];
-  const slot::facts before = entered.read();
+  const slot::header before = entered.read();
   std::byte* const room = place(index);
   std::byte* const end_of_room = room + capacity_;
   if (!before.is_free()) end(breach::double_free);
   const bool untouched = slot_canary::words_beside(room - margin, end_of_room) == 0 && all_zero(room, capacity_);
   if (!untouched) end(breach::write_after_free);
   std::byte* const secret = room + shift;
-  const slot::facts known = before.next(shift, capacity_ - shift - size);
+  const slot::header known = before.next(shift, capacity_ - shift - size);
   enter(entered, known.in(slot::state::entering));
   const slot_canary beside(key_, secret, known.tenant());
   if (size == capacity_) {
@@ -118,7 +118,7 @@ bool slab::vacate(std::byte* secret, std::size_t& index) {
   if (number >= count || past >= reciprocal_) return false;
   index = static_cast<std::size_t>(number);
   slot& left = slots_[index];
-  const slot::facts known = left.read();
+  const slot::header known = left.read();
   if (!known.is_live() || !known.is_plain()) return false;
   std::byte* const end_of_room = secret + capacity_;
   const slot_canary beside(key_, secret, known.tenant());
@@ -134,35 +134,35 @@ bool slab::vacate(std::byte* secret, std::size_t& index) {
 }
 
 void slab::vacate(std::size_t index) {
-  const slot::facts known = facts(index);
-  if (!whole(index, known)) end(breach::broken_canary);
+  const slot::header known = header(index);
+  if (!intact(index, known)) end(breach::broken_canary);
   slots_[index].write(known.in(slot::state::free));
   std::atomic_thread_fence(std::memory_order_release);  // as in vacate_fast
   wipe(place(index) - margin, slot_size());
 }
 
-bool slab::whole(std::size_t index) const { return whole(index, facts(index)); }
+bool slab::intact(std::size_t index) const { return intact(index, header(index)); }
 
-bool slab::whole_or_gone(std::size_t index) const {
-  const slot::facts before = facts(index);
+bool slab::intact_or_freed(std::size_t index) const {
+  const slot::header before = header(index);
   if (!before.is_live()) return true;
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + before.shift();
   const slot_canary beside(key_, secret, before.tenant());
   const bool same = beside.surrounds(begin, secret, size_of(before), begin + slot_size(), racing_word);
   std::atomic_thread_fence(std::memory_order_acquire);
-  return same || facts(index) != before;
+  return same || header(index) != before;
 }
 
 std::size_t slab::damaged_count() const {
   std::size_t damaged = 0;
-  for (std::size_t index = 0; index < slot_count(); ++index) damaged += !whole_or_gone(index);
+  for (std::size_t index = 0; index < slot_count(); ++index) damaged += !intact_or_freed(index);
   return damaged;
 }
 
 void slab::resize(std::size_t index, std::size_t size) {
-  const slot::facts before = facts(index);
-  const slot::facts after = before.with_slack(capacity_ - before.shift() - size);
+  const slot::header before = header(index);
+  const slot::header after = before.with_slack(capacity_ - before.shift() - size);
   const std::size_t size_before = size_of(before);
   std::byte* const begin = place(index) - margin;
   std::byte* const secret = begin + margin + before.shift();
@@ -202,18 +202,18 @@ void slab::wipe_on_signal() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
     // A free slot that is not zero is being wiped, by whoever may be stopped for good.
     std::byte* const begin = place(index) - margin;
-    for (int waits = 0; facts(index).is_free() && !racing_zero(begin, slot_size()); ++waits) {
+    for (int waits = 0; header(index).is_free() && !racing_zero(begin, slot_size()); ++waits) {
       if (waits == most_waits) racing_wipe(begin, slot_size());
       platform::yield();
     }
-    if (!facts(index).is_free()) racing_wipe(secret(index), size(index));
+    if (!header(index).is_free()) racing_wipe(secret(index), size(index));
   }
   if (closed) (void)close_noted_pages();
 }
 
 void slab::overwrite_on_signal() {
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    if (!facts(index).is_free()) platform::overwrite({secret(index), size(index)});
+    if (!header(index).is_free()) platform::overwrite({secret(index), size(index)});
   }
 }
 

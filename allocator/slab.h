@@ -90,16 +90,16 @@ class alignas(64) slab {
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   // Where a slot's secret begins that asked for no alignment.
   [[nodiscard]] std::byte* place(std::size_t index) const { return begin_ + margin + index * stride_; }
-  [[nodiscard]] slot::facts facts(std::size_t index) const { return slots_[index].read(); }
-  [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + facts(index).shift(); }
-  [[nodiscard]] std::size_t size(std::size_t index) const { return size_of(facts(index)); }
+  [[nodiscard]] slot::header header(std::size_t index) const { return slots_[index].read(); }
+  [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + header(index).shift(); }
+  [[nodiscard]] std::size_t size(std::size_t index) const { return size_of(header(index)); }
   // Whether the slot holds a live secret that begins at the address.
   [[nodiscard]] bool holds(std::size_t index, const void* address) const {
-    return index < slot_count() && facts(index).is_live() && secret(index) == address;
+    return index < slot_count() && header(index).is_live() && secret(index) == address;
   }
   // Whether it held one that was freed.
   [[nodiscard]] bool held(std::size_t index, const void* address) const {
-    return index < slot_count() && facts(index).is_free() && secret(index) == address;
+    return index < slot_count() && header(index).is_free() && secret(index) == address;
   }
 
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
@@ -117,17 +117,17 @@ class alignas(64) slab {
   // The same, where the capacity is at most most_fast, for a secret that fills its slot.
   [[nodiscard]] bool vacate_fast(std::byte* secret, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
-  [[nodiscard]] bool whole(std::size_t index) const;
+  [[nodiscard]] bool intact(std::size_t index) const;
   // The same while its owner may free it at any moment; true also when that happened meanwhile.
-  [[nodiscard]] bool whole_or_gone(std::size_t index) const;
-  // How many live secrets are damaged; whole_or_gone() of each.
+  [[nodiscard]] bool intact_or_freed(std::size_t index) const;
+  // How many live secrets are damaged; intact_or_freed() of each.
   [[nodiscard]] std::size_t damaged_count() const;
   // Changes the size of a live secret within its slot: wipes what is cut off, fills what is added with fresh bytes.
   void resize(std::size_t index, std::size_t size);
-  [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return facts(index).shift() + size <= capacity_; }
-  // Whether so short a secret can be told of in the slot's facts; requires that it fits.
+  [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return header(index).shift() + size <= capacity_; }
+  // Whether so short a secret can be told of in the slot's header; requires that it fits.
   [[nodiscard]] bool can_be_cut_to(std::size_t index, std::size_t size) const {
-    return capacity_ - facts(index).shift() - size <= slot::most_slack;
+    return capacity_ - header(index).shift() - size <= slot::most_slack;
   }
   // ---- The access of single secrets, for whoever holds the mutex of the slab's list ----
 
@@ -224,9 +224,9 @@ class alignas(64) slab {
   // the parent; false when that is refused.
   [[nodiscard]] bool fill_gap_in_child(std::size_t kept, platform::fork_policy policy);
   // What is known of the slots, for a copy of the pages: as many bytes, a multiple of the page size.
-  [[nodiscard]] std::size_t facts_bytes() const;
-  void copy_facts(std::byte* to) const;
-  // In a forked child, of a copy of the pages: wipes the slots whose tenants have changed since the facts were copied.
+  [[nodiscard]] std::size_t headers_bytes() const;
+  void copy_headers(std::byte* to) const;
+  // In a forked child, of a copy of the pages: wipes the slots whose tenants have changed since the header were copied.
   void renew_in_child(const std::byte* known_then);
   // In a forked child, of pages that were put in place of those: gives them the protection key that those had.
   [[nodiscard]] bool restore_key_in_child() const;
@@ -251,7 +251,7 @@ class alignas(64) slab {
 
  private:
   // Whoever wipes in a signal handler is to find the canaries' bytes after the state that tells it to leave them.
-  static void enter(slot& entered, slot::facts entering) {
+  static void enter(slot& entered, slot::header entering) {
     entered.write(entering);
     std::atomic_thread_fence(std::memory_order_release);
   }
@@ -269,15 +269,15 @@ class alignas(64) slab {
   };
   [[nodiscard]] quotient quotient_of(std::uintptr_t address) const {
     const auto offset = static_cast<std::intptr_t>(address - reinterpret_cast<std::uintptr_t>(begin_));
-    const platform::product whole(static_cast<std::uint64_t>(offset), reciprocal_);
-    return {whole.high, whole.low};
+    const platform::product wide(static_cast<std::uint64_t>(offset), reciprocal_);
+    return {wide.high, wide.low};
   }
   // That of the place of a secret without a shift.
   [[nodiscard]] quotient quotient_of_place(const std::byte* secret) const {
     return quotient_of(reinterpret_cast<std::uintptr_t>(secret) - margin);
   }
-  [[nodiscard]] std::size_t size_of(slot::facts known) const { return capacity_ - known.shift() - known.slack(); }
-  [[nodiscard]] bool whole(std::size_t index, slot::facts known) const;
+  [[nodiscard]] std::size_t size_of(slot::header known) const { return capacity_ - known.shift() - known.slack(); }
+  [[nodiscard]] bool intact(std::size_t index, slot::header known) const;
   [[nodiscard]] platform::error open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error close(std::byte* begin, std::size_t bytes) const;
@@ -329,14 +329,14 @@ inline std::size_t slab::index_of(const void* address) const {
 
 inline std::byte* slab::occupy_fast(std::size_t index, std::size_t size, int value) {
   slot& entered = slots_[index];
-  const slot::facts before = entered.read();
+  const slot::header before = entered.read();
   std::byte* const secret = place(index);
   std::byte* const end = secret + size;
   std::uint64_t seen = slot_canary::words_beside(secret - margin, end);
   for (const std::byte* const at : {secret, end - 16}) seen |= word_at(at) | word_at(at + 8);
   if (!before.is_free() || seen != 0) [[unlikely]]
     return nullptr;
-  const slot::facts known = before.next();
+  const slot::header known = before.next();
   enter(entered, known.blank_in(slot::state::entering));
   slot_canary(key_, secret, known.tenant_of_blank()).flank(secret - margin, end);
   const block written = block{} + 0x0101010101010101U * static_cast<unsigned char>(value);
@@ -353,7 +353,7 @@ inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
     return false;
   index = static_cast<std::size_t>(number);
   slot& left = slots_[index];
-  const slot::facts vacated = left.read().vacated();
+  const slot::header vacated = left.read().vacated();
   const std::size_t size = capacity_;
   std::byte* const end = secret + size;
   // By a pointer that was freed before a caller may come to a slab that has been cut for other sizes since.
@@ -361,7 +361,7 @@ inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
       !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
     return false;
   left.write(vacated);
-  // Whoever reads the state, then the bytes, then the state again (whole_or_gone) must not see the bytes change before it.
+  // Whoever reads the state, then the bytes, then the state again (intact_or_freed) must not see the bytes change before it.
   std::atomic_thread_fence(std::memory_order_release);
   slot_canary::wipe(secret - margin, end);
   put_block(secret, block{});

@@ -36,7 +36,7 @@ access slab::wanted_page_access(std::size_t page) const {
   std::size_t closed = 0;
   access widest = access::none;
   for (std::size_t index = first; index < end; ++index) {
-    const slot::facts known = facts(index);
+    const slot::header known = header(index);
     if (!known.is_live() || known.access() == access::read_write) continue;
     ++closed;
     widest = std::max(widest, known.access());
@@ -77,7 +77,7 @@ platform::error slab::settle_page(std::size_t page) {
 }
 
 platform::error slab::set_access(std::size_t index, access to) {
-  const slot::facts before = facts(index);
+  const slot::header before = header(index);
   if (before.access() == to) return 0;
   const auto [first, last] = pages_of(index);
   const auto settle = [&] {
@@ -86,19 +86,19 @@ platform::error slab::set_access(std::size_t index, access to) {
     return refusal;
   };
   const bool opens = before.access() == access::none;
-  if (!opens && !whole(index)) end(breach::broken_canary);
+  if (!opens && !intact(index)) end(breach::broken_canary);
   slots_[index].write(before.with_access(to));
   if (const auto refusal = settle(); refusal != 0) {
     slots_[index].write(before);
     if (settle() != 0) end(breach::access_refused);
     return refusal;
   }
-  if (opens && !whole(index)) end(breach::broken_canary);
+  if (opens && !intact(index)) end(breach::broken_canary);
   return 0;
 }
 
 bool slab::access_in_force(std::size_t index) const {
-  const slot::facts known = facts(index);
+  const slot::header known = header(index);
   if (size_of(known) == 0) return true;
   const std::size_t page_size = platform::page_size();
   const auto begin = static_cast<std::size_t>(place(index) + known.shift() - run_);

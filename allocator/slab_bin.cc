@@ -213,7 +213,7 @@ std::size_t slab_bin::clear() {
     slab& one = *all_;
     count_put(one.slot_count() - one.free_count() - one.withheld_count());
     for (std::size_t index = 0; index < one.slot_count(); ++index) {
-      if (one.facts(index).is_free()) continue;
+      if (one.header(index).is_free()) continue;
       one.vacate(index);
       ++evicted;
     }

@@ -21,24 +21,24 @@ bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
   return open_locked(begin, bytes, how) == 0;
 }
 
-std::size_t slab::facts_bytes() const {
+std::size_t slab::headers_bytes() const {
   const std::size_t page = platform::page_size();
   return (slots_in(opened_) * sizeof(std::uint64_t) + page - 1) & ~(page - 1);
 }
 
 // A slot that is not known yet reads as 0, which no slot with a tenant is.
-void slab::copy_facts(std::byte* to) const {
+void slab::copy_headers(std::byte* to) const {
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    const std::uint64_t bits = facts(index).bits();
+    const std::uint64_t bits = header(index).bits();
     std::memcpy(to + index * sizeof bits, &bits, sizeof bits);
   }
 }
 
 void slab::renew_in_child(const std::byte* known_then) {
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    const slot::facts known = facts(index);
+    const slot::header known = header(index);
     std::uint64_t then = 0;
-    if (known_then != nullptr && (index + 1) * sizeof then <= facts_bytes()) {
+    if (known_then != nullptr && (index + 1) * sizeof then <= headers_bytes()) {
       std::memcpy(&then, known_then + index * sizeof then, sizeof then);
     }
     if (known.is_free() || then == known.bits()) continue;
@@ -70,7 +70,7 @@ void slab::settle_in_child(contents found) {
   unread_ = 0;
   unwritten_ = 0;
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    const slot::facts known = facts(index);
+    const slot::header known = header(index);
     std::byte* const begin = place(index) - margin;
     if (known.is_free() || known.current_state() == slot::state::entering) {
       // A thread of the parent may have been taking a tenant in or out.
@@ -82,11 +82,11 @@ void slab::settle_in_child(contents found) {
     // Where the system gave a copy, the zeros are ours to make.
     if (found == contents::lost && home.fork_error() != 0) wipe(begin, slot_size());
     any_closed |= known.access() != platform::access::read_write;
-    const bool intact = found == contents::lost || !known.is_live() || whole(index, known);
+    const bool sound = found == contents::lost || !known.is_live() || intact(index, known);
     slots_[index].write(known.in(slot::state::live));
     std::byte* const secret = begin + margin + known.shift();
     // What was damaged stays so: under the new key its old canary is as wrong.
-    if (intact) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
+    if (sound) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
   }
   key_ = renewed;
   // Where a page cannot be closed again the receipts of its secrets say so.
@@ -103,7 +103,7 @@ std::size_t slab::leave_absent() {
   cache_index = no_family;
   fast_index = no_family;
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    const slot::facts known = facts(index);
+    const slot::header known = header(index);
     if (known.is_free()) continue;
     const bool held = known.current_state() != slot::state::entering;
     slots_[index].write(known.in(held ? slot::state::live : slot::state::free));
@@ -137,7 +137,7 @@ bool slab::forget_closed_in_child(platform::fork_policy policy) {
 }
 
 bool slab::vacate_absent(std::size_t index) {
-  slots_[index].write(facts(index).in(slot::state::free));
+  slots_[index].write(header(index).in(slot::state::free));
   if (--absent_count != 0) return false;
   slot_count_.store(0, std::memory_order_release);
   return true;

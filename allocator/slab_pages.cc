@@ -173,7 +173,7 @@ bool slab::leave_closed() {
   fast_index = no_family;
   std::size_t live = 0;
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    const slot::facts known = facts(index);
+    const slot::header known = header(index);
     live += !known.is_free() && known.current_state() != slot::state::entering;
   }
   absent_count = live + 1;

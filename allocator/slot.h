@@ -23,9 +23,9 @@ class slot {
   enum class state : std::uint64_t { free, live, busy, entering };
 
   // All that is known, in one word:  | generation: 32 | shift: 8 | access: 2 | slack: 20 | state: 2 |
-  class facts {
+  class header {
    public:
-    explicit facts(std::uint64_t bits) : bits_(bits) {}
+    explicit header(std::uint64_t bits) : bits_(bits) {}
 
     [[nodiscard]] state current_state() const { return static_cast<state>(bits_ & state_mask); }
     [[nodiscard]] bool is_free() const { return (bits_ & state_mask) == 0; }
@@ -33,12 +33,12 @@ class slot {
     // Live, and its secret fills the slot, and can be read and written.
     [[nodiscard]] bool is_live_and_full() const { return vacated().is_blank(); }
     // What one becomes when freed of which that is so. Nothing else becomes blank: free and full.
-    [[nodiscard]] facts vacated() const { return facts(bits_ - static_cast<std::uint64_t>(state::live)); }
+    [[nodiscard]] header vacated() const { return header(bits_ - static_cast<std::uint64_t>(state::live)); }
     [[nodiscard]] bool is_blank() const { return static_cast<std::uint32_t>(bits_) == 0; }
     // tenant() of what is blank.
     [[nodiscard]] std::uint64_t tenant_of_blank() const { return bits_; }
     // What is blank, in another state.
-    [[nodiscard]] facts blank_in(state entered) const { return facts(bits_ + static_cast<std::uint64_t>(entered)); }
+    [[nodiscard]] header blank_in(state entered) const { return header(bits_ + static_cast<std::uint64_t>(entered)); }
     // Of the tenant, for its canaries: the generation, in its place.
     [[nodiscard]] std::uint64_t tenant() const { return bits_ >> generation_at << generation_at; }
     // What was asked for it, and whether that is read_write and the secret lies at the slot's place.
@@ -46,25 +46,25 @@ class slot {
       return static_cast<platform::access>(open_access - (static_cast<unsigned>(bits_ >> access_at) & 3));
     }
     [[nodiscard]] bool is_plain() const { return (static_cast<std::uint32_t>(bits_) >> access_at) == 0; }
-    [[nodiscard]] facts with_access(platform::access asked) const {
-      return facts((bits_ & ~access_mask) | std::uint64_t{open_access - static_cast<unsigned>(asked)} << access_at);
+    [[nodiscard]] header with_access(platform::access asked) const {
+      return header((bits_ & ~access_mask) | std::uint64_t{open_access - static_cast<unsigned>(asked)} << access_at);
     }
     // Bytes between the slot's place and its secret, and between the secret's end and the slot's capacity.
     [[nodiscard]] std::size_t shift() const { return (static_cast<std::uint32_t>(bits_) >> shift_at) * shift_unit; }
     [[nodiscard]] std::size_t slack() const { return static_cast<std::size_t>(bits_ >> slack_at) & most_slack; }
 
-    [[nodiscard]] facts in(state entered) const { return facts((bits_ & ~state_mask) | static_cast<std::uint64_t>(entered)); }
+    [[nodiscard]] header in(state entered) const { return header((bits_ & ~state_mask) | static_cast<std::uint64_t>(entered)); }
     // What a new tenant begins with that fills the slot: blank, in a state yet to be said.
-    [[nodiscard]] facts next() const { return facts(((bits_ >> generation_at) + 1) << generation_at); }
+    [[nodiscard]] header next() const { return header(((bits_ >> generation_at) + 1) << generation_at); }
     // The same of another size or place. Requires both within their bounds, shift a multiple of shift_unit.
-    [[nodiscard]] facts next(std::size_t shift, std::size_t slack) const {
-      return facts(next().bits_ | layout_of(shift, slack));
+    [[nodiscard]] header next(std::size_t shift, std::size_t slack) const {
+      return header(next().bits_ | layout_of(shift, slack));
     }
-    [[nodiscard]] facts with_slack(std::size_t slack) const {
-      return facts((bits_ & ~slack_mask) | std::uint64_t{slack} << slack_at);
+    [[nodiscard]] header with_slack(std::size_t slack) const {
+      return header((bits_ & ~slack_mask) | std::uint64_t{slack} << slack_at);
     }
     [[nodiscard]] std::uint64_t bits() const { return bits_; }
-    [[nodiscard]] bool operator==(const facts&) const = default;
+    [[nodiscard]] bool operator==(const header&) const = default;
 
    private:
     [[nodiscard]] static std::uint64_t layout_of(std::size_t shift, std::size_t slack) {
@@ -88,8 +88,8 @@ class slot {
   static constexpr std::size_t most_slack = (std::size_t{1} << 20) - 1;
   static constexpr std::size_t most_shift = ((std::size_t{1} << 8) - 1) * shift_unit;
 
-  [[nodiscard]] facts read() const { return facts(bits_.load(std::memory_order_acquire)); }
-  void write(facts known) { bits_.store(known.bits(), std::memory_order_release); }
+  [[nodiscard]] header read() const { return header(bits_.load(std::memory_order_acquire)); }
+  void write(header known) { bits_.store(known.bits(), std::memory_order_release); }
 
  private:
   std::atomic<std::uint64_t> bits_ = 0;

@@ -57,8 +57,8 @@ void span::renew_lock() {
   if (lock_error_ == 0 && lock_error_now() != 0) lock_error_ = static_cast<std::int16_t>(platform::renew_lock(run_, run_size_));
 }
 
-bool span::whole(const canary_key& key) const {
-  return canaries_whole(key) && all_zero(run_, static_cast<std::size_t>(tenant() - run_));
+bool span::intact(const canary_key& key) const {
+  return canaries_intact(key) && all_zero(run_, static_cast<std::size_t>(tenant() - run_));
 }
 
 bool span::retire() {
@@ -251,7 +251,7 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   // Where the system gave a copy, the zeros are ours to make.
   if (emptied && home.fork_error() != 0) wipe_run();
   // What was damaged stays so: under the renewed key its old canary is as wrong.
-  if (emptied || canaries_whole(key)) write_canaries(renewed);
+  if (emptied || canaries_intact(key)) write_canaries(renewed);
   // What cannot be closed is not left open.
   if (protect(wanted) == 0) return settled::kept;
   wipe_run();

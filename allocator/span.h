@@ -138,9 +138,9 @@ class alignas(64) span {
   [[nodiscard]] platform::error protect(platform::access to);
 
   // Whether the canaries are whole; requires a readable run.
-  [[nodiscard]] bool canaries_whole(const canary_key& key) const;
+  [[nodiscard]] bool canaries_intact(const canary_key& key) const;
   // The same, and whether the bytes in front of the canary are zero.
-  [[nodiscard]] bool whole(const canary_key& key) const;
+  [[nodiscard]] bool intact(const canary_key& key) const;
 
   // Wipes what the tenant and its canaries hold, or the whole run, with what a stray write left in front of the canary;
   // require a writable run.
@@ -305,9 +305,9 @@ inline void span::occupy(const tenancy& wanted, const canary_key& key) {
   address_ = wanted.address;
   size_ = wanted.size;
   gap_and_error_ = static_cast<std::uint32_t>(wanted.gap);
-  const canary whole(key, wanted.address, ++generation_);
-  whole.write(wanted.address - canary::size);
-  if (wanted.gap != 0) whole.write_gap(wanted.address + wanted.size, wanted.gap);
+  const canary written(key, wanted.address, ++generation_);
+  written.write(wanted.address - canary::size);
+  if (wanted.gap != 0) written.write_gap(wanted.address + wanted.size, wanted.gap);
   content_ = content::plain;
 }
 
@@ -319,7 +319,7 @@ inline void span::lock_if_unlocked() {
 
 inline bool span::untouched() const { return address_ == nullptr || all_zero(tenant(), tenant_size()); }
 
-inline bool span::canaries_whole(const canary_key& key) const {
+inline bool span::canaries_intact(const canary_key& key) const {
   const canary expected(key, address_, generation_);
   return expected.matches(tenant()) && (gap() == 0 || expected.matches_gap(address_ + size_, gap()));
 }

@@ -22,10 +22,10 @@ constexpr slot::state states[] = {slot::state::free, slot::state::live, slot::st
 }  // namespace
 
 TEST_CASE("a slot's word keeps state, size and place apart, and a new tenant begins with his own") {
-  const slot::facts none(0);
-  const slot::facts first = none.next(48, 5);
+  const slot::header none(0);
+  const slot::header first = none.next(48, 5);
   for (const slot::state each : states) {
-    const slot::facts known = first.in(each);
+    const slot::header known = first.in(each);
     CHECK(known.current_state() == each);
     CHECK(known.shift() == 48);
     CHECK(known.slack() == 5);
@@ -33,18 +33,18 @@ TEST_CASE("a slot's word keeps state, size and place apart, and a new tenant beg
     CHECK(known.with_slack(7).slack() == 7);
     CHECK(known.with_slack(7).with_slack(5) == known);
   }
-  const slot::facts largest = first.next(slot::most_shift, slot::most_slack).in(slot::state::live);
+  const slot::header largest = first.next(slot::most_shift, slot::most_slack).in(slot::state::live);
   CHECK(largest.shift() == slot::most_shift);
   CHECK(largest.slack() == slot::most_slack);
   CHECK(largest.tenant() != first.tenant());
   CHECK(largest.next().tenant() != largest.tenant());
   CHECK(largest.next().is_blank());
   // After 2^32 tenants the count begins anew, and nothing of it gets into the rest.
-  CHECK(slot::facts(0xffffffff00000000U).next() == none);
+  CHECK(slot::header(0xffffffff00000000U).next() == none);
 }
 
 TEST_CASE("a slot becomes blank by a free only when its live secret fills it") {
-  const slot::facts blank = slot::facts(0).next().next();
+  const slot::header blank = slot::header(0).next().next();
   CHECK(blank.tenant_of_blank() == blank.tenant());
   for (const slot::state each : states) {
     CHECK(blank.blank_in(each) == blank.in(each));
@@ -52,7 +52,7 @@ TEST_CASE("a slot becomes blank by a free only when its live secret fills it") {
     CHECK_FALSE(blank.next(16, 0).in(each).is_live_and_full());
     CHECK_FALSE(blank.next(0, 1).in(each).is_live_and_full());
     CHECK_FALSE(blank.next(slot::most_shift, slot::most_slack).in(each).is_live_and_full());
-    CHECK(slot::facts(0).in(each).is_live_and_full() == (each == slot::state::live));
+    CHECK(slot::header(0).in(each).is_live_and_full() == (each == slot::state::live));
   }
   CHECK(blank.in(slot::state::live).vacated() == blank);
 }
