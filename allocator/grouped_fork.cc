@@ -1,7 +1,7 @@
 // grouped_fork.cc - grouped secrets at a fork: a copy of the hidden ones before it, order in the child after it.
 #include "allocator/compartment.h"
 #include "allocator/grouped_heap.h"
-#include "allocator/hiding.h"
+#include "allocator/fork_exclusion.h"
 #include "platform/of_thread.h"
 
 namespace lockfast::internal {
@@ -100,7 +100,7 @@ void grouped_heap::after_fork_in_child() {
       // Hidden pages: zeros where those are asked for; of an inheriting child that has no copy the secrets are absent.
       const bool fills = one.hidden() && policy_.fork == platform::fork_policy::wipe && one.fill_gap_in_child(0, policy_.fork);
       if (!fills) {
-        if (one.hidden()) hiding::reserve_again(one.run(), one.opened_bytes(), policy_.fork);
+        if (one.hidden()) fork_exclusion::reserve_again(one.run(), one.opened_bytes(), policy_.fork);
         return one.leave_absent() != 0;
       }
     }

@@ -1,7 +1,7 @@
 // pool_fork.cc - a fork: every mutex in its order, copies of what is hidden, and order in the child.
 #include "allocator/fork_gate.h"
 #include "allocator/grants.h"
-#include "allocator/hiding.h"
+#include "allocator/fork_exclusion.h"
 #include "allocator/ledger.h"
 #include "allocator/lock_watch.h"
 #include "allocator/metadata.h"
@@ -23,7 +23,7 @@ void pool::before_fork() {
   for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
   for (pool* const one : every_) one->grouped_.copy_for_child();
   for (pool* const one : every_) one->grouped_.before_fork();
-  hiding::before_fork();
+  fork_exclusion::before_fork();
   ledger::of_process().before_fork();
   region_map::exclusion().lock();
   grants_exclusion().lock();
@@ -37,7 +37,7 @@ void pool::after_fork_in_parent() {
   grants_exclusion().unlock();
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
-  hiding::after_fork();
+  fork_exclusion::after_fork();
   for (pool* const one : every_) one->grouped_.after_fork_in_parent();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
   compartment::after_fork_in_parent();
@@ -55,7 +55,7 @@ void pool::after_fork_in_child() {
   region_map::exclusion().unlock();
   ledger::of_process().after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
-  hiding::after_fork();
+  fork_exclusion::after_fork();
   lock_watch::reset_in_child();
   for (pool* const one : every_) one->sealer_.settle_in_child();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });

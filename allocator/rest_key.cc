@@ -6,7 +6,7 @@
 
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
-#include "allocator/hiding.h"
+#include "allocator/fork_exclusion.h"
 #include "allocator/scoped_lock.h"
 
 namespace lockfast::internal {
@@ -35,9 +35,9 @@ void rest_key::prepare(platform::fork_policy policy, platform::error hide_error)
   platform::error refused = made.refusal;
   if (made.address != nullptr) {
     std::byte* const middle = made.address + page_size;
-    const hiding::scope hiding_held;
+    const fork_exclusion::scope hiding_held;
     platform::error unhidden = hide_error;
-    if (unhidden == 0) unhidden = hiding::hide(hiding_held, middle, page_size, policy);
+    if (unhidden == 0) unhidden = fork_exclusion::hide(hiding_held, middle, page_size, policy);
     refused = 0;
     if (unhidden != 0) {
       refused = platform::protect(middle, page_size, access::read_write);
@@ -74,14 +74,14 @@ platform::error rest_key::found(const founder& by, const bond& to, sealed_record
   internal::wipe(by.page + founding_size, page_size - founding_size);
 
   platform::error refusal = platform::move(by.page, place, page_size);
-  if (refusal == 0 && hiding::vacate(by.page, page_size, by.blank, by.policy) != 0) {
+  if (refusal == 0 && fork_exclusion::vacate(by.page, page_size, by.blank, by.policy) != 0) {
     if (by.hide_error != 0) {
       // What is left there is neither locked nor used.
       (void)platform::protect(by.page, page_size, access::none);
     } else {
       // The page is in both places: it stays in the first.
       refusal = ENOMEM;
-      if (hiding::vacate(place, page_size, made.address, by.policy) != 0) {
+      if (fork_exclusion::vacate(place, page_size, made.address, by.policy) != 0) {
         end_process(breach::access_refused, breach_signal::abort);
       }
     }

@@ -33,7 +33,7 @@
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
 #include "allocator/canary.h"
-#include "allocator/hiding.h"
+#include "allocator/fork_exclusion.h"
 #include "allocator/relaxed.h"
 #include "allocator/slot.h"
 #include "allocator/slot_canary.h"
@@ -278,7 +278,7 @@ class alignas(64) slab {
   }
   [[nodiscard]] std::size_t size_of(slot::header known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool intact(std::size_t index, slot::header known) const;
-  [[nodiscard]] platform::error open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
+  [[nodiscard]] platform::error open_hidden(const fork_exclusion::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error close(std::byte* begin, std::size_t bytes) const;
   void take_pages();

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "allocator/family.h"
-#include "allocator/hiding.h"
+#include "allocator/fork_exclusion.h"
 #include "allocator/slab_region.h"
 
 namespace lockfast::internal {
@@ -14,9 +14,9 @@ bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
   std::byte* const begin = run_ + kept;
   const std::size_t bytes = opened_ - kept;
   const opening how = {opening::lock::if_possible, 0, protection_key_};
-  if (open_hidden(hiding::scope(), begin, bytes, how) == 0) return true;
+  if (open_hidden(fork_exclusion::scope(), begin, bytes, how) == 0) return true;
   // Not hidden as a whole any more, and told so of all of it.
-  hiding::reserve_again(begin, bytes, policy);
+  fork_exclusion::reserve_again(begin, bytes, policy);
   hide_error_ = ENOMEM;
   return open_locked(begin, bytes, how) == 0;
 }
@@ -122,7 +122,7 @@ bool slab::forget_closed_in_child(platform::fork_policy policy) {
     if (list != nullptr) (void)leave_list();
     // Under absent the address space is reserved again already.
     if (policy != platform::fork_policy::absent && hidden()) {
-      hiding::reserve_again(run_, opened_, policy);
+      fork_exclusion::reserve_again(run_, opened_, policy);
     } else if (policy != platform::fork_policy::absent && protect(platform::access::read_write) == 0) {
       wipe(run_, opened_);
       (void)close(run_, opened_);

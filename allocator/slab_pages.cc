@@ -5,7 +5,7 @@
 
 #include "allocator/backoff.h"
 #include "allocator/family.h"
-#include "allocator/hiding.h"
+#include "allocator/fork_exclusion.h"
 #include "allocator/lock_watch.h"
 #include "allocator/openings.h"
 #include "allocator/room.h"
@@ -15,11 +15,11 @@ namespace lockfast::internal {
 
 using platform::access;
 
-platform::error slab::open_hidden(const hiding::scope& held, std::byte* begin, std::size_t bytes, const opening& how) {
-  if (const auto refusal = hiding::hide(held, begin, bytes, home.policy()); refusal != 0) return refusal;
+platform::error slab::open_hidden(const fork_exclusion::scope& held, std::byte* begin, std::size_t bytes, const opening& how) {
+  if (const auto refusal = fork_exclusion::hide(held, begin, bytes, home.policy()); refusal != 0) return refusal;
   if (how.protection_key == platform::default_key) return 0;
   const auto refusal = platform::protect_by_key(begin, bytes, access::read_write, how.protection_key);
-  if (refusal != 0) (void)hiding::unhide(held, begin, bytes, home.policy());
+  if (refusal != 0) (void)fork_exclusion::unhide(held, begin, bytes, home.policy());
   return refusal;
 }
 
@@ -51,7 +51,7 @@ platform::error slab::open_more(const opening& how) {
   if (opened == 0) hide_error_ = how.hide_error;
   protection_key_ = how.protection_key;
 
-  const hiding::scope held;
+  const fork_exclusion::scope held;
   std::size_t wanted = least;
   bool done = false;
   if (hide_error_ == 0) {
@@ -106,7 +106,7 @@ platform::error slab::close(std::byte* begin, std::size_t bytes) const {
   if (protection_key_ == platform::default_key) return platform::protect(begin, bytes, access::none);
   if (platform::protect_by_key(begin, bytes, access::none, platform::default_key) == 0) return 0;
   // Where a sandbox has taken keys away since, fresh pages take the place of those.
-  return hiding::unhide_at_once(begin, bytes, home.policy());
+  return fork_exclusion::unhide_at_once(begin, bytes, home.policy());
 }
 
 void slab::take_pages() {
@@ -139,8 +139,8 @@ bool slab::retire_closed() {
 bool slab::give_back() {
   wipe(run_, opened_);
   lock_watch::forget(run_, opened_);
-  const hiding::scope held;
-  const auto refusal = hidden()       ? hiding::unhide(held, run_, opened_, home.policy())
+  const fork_exclusion::scope held;
+  const auto refusal = hidden()       ? fork_exclusion::unhide(held, run_, opened_, home.policy())
                        : locked_ != 0 ? platform::unlock(run_, locked_)
                                       : 0;
   if (refusal != 0) {

@@ -5,7 +5,7 @@
 
 #include "allocator/breach.h"
 #include "allocator/bytes.h"
-#include "allocator/hiding.h"
+#include "allocator/fork_exclusion.h"
 #include "allocator/lock_watch.h"
 #include "allocator/openings.h"
 #include "allocator/room.h"
@@ -20,13 +20,13 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   platform::error lock_refusal = 0;
   if (!has_room_for(bytes)) return ENOMEM;
-  const hiding::scope held;
+  const fork_exclusion::scope held;
   if (home.marked()) {
     lock_refusal = platform::renew_lock(begin, bytes);
     if (lock_refusal != 0 && lock == lock_wanted::always) return lock_refusal;
     if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) return refusal;
   } else {
-    if (hide_error == 0) hide_error = hiding::hide(held, begin, bytes, home.policy());
+    if (hide_error == 0) hide_error = fork_exclusion::hide(held, begin, bytes, home.policy());
     if (hide_error != 0) {
       if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
       lock_refusal = platform::lock(begin, bytes);
@@ -66,9 +66,9 @@ bool span::retire() {
   lock_watch::forget(run_, run_size_);
   // An idle run is zero, but for what a stray write left in front of the canary.
   if (protect(access::read_write) == 0) wipe_run();
-  const hiding::scope held;
+  const fork_exclusion::scope held;
   if (hidden()) {
-    if (hiding::unhide(held, run_, run_size_, home.policy()) != 0) {
+    if (fork_exclusion::unhide(held, run_, run_size_, home.policy()) != 0) {
       (void)protect(before);
       return false;
     }
@@ -127,7 +127,7 @@ platform::error span::seal(rest_key& key) {
 platform::error span::found_key(rest_key& key) {
   sealed_record* const made = sealed_record::take(size_);
   if (made == nullptr) return ENOMEM;
-  const hiding::scope held;
+  const fork_exclusion::scope held;
   ++generation_;
   const rest_key::founder founder = {run_, home.blank(), home.policy(), hide_error_, address_, size_};
   if (const auto refusal = key.found(founder, bond(), *made); refusal != 0) {
@@ -177,11 +177,11 @@ void span::drop_record() {
 platform::error span::take_run_of(span& donor, const tenancy& wanted) {
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
-  const hiding::scope held;
+  const fork_exclusion::scope held;
   if (const auto refusal = platform::map_hidden_twice(donor.run_, begin, bytes); refusal != 0) return refusal;
-  if (const auto refusal = hiding::vacate(donor.run_, bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
+  if (const auto refusal = fork_exclusion::vacate(donor.run_, bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
     // The pages are in both places: they stay in the first.
-    if (hiding::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
+    if (fork_exclusion::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
     end_process(breach::access_refused, breach_signal::abort);
   }
   run_ = begin;
@@ -195,13 +195,13 @@ platform::error span::take_run_of(span& donor, const tenancy& wanted) {
 
 platform::error span::vacate() {
   lock_watch::forget(run_, run_size_);
-  const hiding::scope held;
+  const fork_exclusion::scope held;
   platform::error refusal = ENOTSUP;
   if (home.marked()) {
     refusal = platform::mark_again(run_, run_size_);
-  } else if (refusal = hiding::vacate(run_, run_size_, home.blank(), home.policy()); refusal != 0) {
+  } else if (refusal = fork_exclusion::vacate(run_, run_size_, home.blank(), home.policy()); refusal != 0) {
     if (hidden()) {
-      refusal = hiding::unhide(held, run_, run_size_, home.policy());
+      refusal = fork_exclusion::unhide(held, run_, run_size_, home.policy());
     } else {
       refusal = lock_error_ == 0 ? platform::unlock(run_, run_size_) : 0;
       if (refusal == 0) {
@@ -215,11 +215,11 @@ platform::error span::vacate() {
 }
 
 bool span::fill_gap_in_child(platform::fork_policy policy) {
-  const hiding::scope held;
-  platform::error hide_refusal = hiding::hide(held, run_, run_size_, policy);
+  const fork_exclusion::scope held;
+  platform::error hide_refusal = fork_exclusion::hide(held, run_, run_size_, policy);
   if (hide_refusal != 0) {
     // Where hiding was tried the gap is reserved again by now.
-    hiding::reserve_again(run_, run_size_, policy);
+    fork_exclusion::reserve_again(run_, run_size_, policy);
     if (platform::protect(run_, run_size_, access::read_write) != 0) return false;
     lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
   }
@@ -261,7 +261,7 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
 void span::give_up_run_in_child(platform::fork_policy policy) {
   if (run_ != nullptr && policy != platform::fork_policy::absent) {
     if (hidden()) {
-      hiding::reserve_again(run_, run_size_, policy);
+      fork_exclusion::reserve_again(run_, run_size_, policy);
     } else if (home.marked()) {
       (void)platform::mark_again(run_, run_size_);
     } else {

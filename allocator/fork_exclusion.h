@@ -1,11 +1,11 @@
-// hiding.h - hidden pages taken and given back while no fork is under way.
+// fork_exclusion.h - hidden pages taken and given back while no fork is under way.
 //
 // Between the moment that a hidden page is mapped and the moment that it is kept out of forked children, a child would share
 // it; and until it is written down where hidden pages are, a child would not know of the gap that it finds there.
 //
 // Threads: everything, from any thread; one mutex, which nobody holds while taking another.
-#ifndef LOCKFAST_ALLOCATOR_HIDING_H
-#define LOCKFAST_ALLOCATOR_HIDING_H
+#ifndef LOCKFAST_ALLOCATOR_FORK_EXCLUSION_H
+#define LOCKFAST_ALLOCATOR_FORK_EXCLUSION_H
 
 #include <cstddef>
 
@@ -15,7 +15,7 @@
 
 namespace lockfast::internal {
 
-class hiding {
+class fork_exclusion {
  public:
   // Held while pages are hidden or given back, until that is written down.
   class scope {
