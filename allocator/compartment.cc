@@ -89,7 +89,7 @@ void compartment::count(access granted, std::ptrdiff_t change) {
 }
 
 platform::error compartment::protect(access to) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   if (keyed()) {
     platform::set_key_access(key_, to);
     return 0;
@@ -150,7 +150,7 @@ void compartment::start(grouped_heap& family) {
 
 void compartment::destroy() {
   {
-    const scoped_lock held(exclusion_);
+    const scoped_lock held(mutex_);
     {
       const writable opened(*this);
       end_rest();
@@ -179,7 +179,7 @@ bool compartment::take_slot(slot_ref& out, std::size_t size, slab_bin::growth al
 }
 
 allocated compartment::allocate(std::size_t size, int value, slab_bin::growth allowed) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   const writable opened(*this);
   platform::error refusal = 0;
   slot_ref got = {};
@@ -188,7 +188,7 @@ allocated compartment::allocate(std::size_t size, int value, slab_bin::growth al
 }
 
 void compartment::deallocate(slot_ref freed) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   const writable opened(*this);
   freed.in->vacate(freed.index);
   if (freed.in->class_index == size_class::count) {

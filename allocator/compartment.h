@@ -145,7 +145,7 @@ class compartment {
   void count(platform::access granted, std::ptrdiff_t change);
   void start(grouped_heap& family);
 
-  platform::mutex exclusion_;
+  platform::mutex mutex_;
   relaxed<bool> exists_;
   relaxed<grouped_heap*> family_;
   platform::key key_ = platform::no_key;
@@ -187,7 +187,7 @@ class compartment::writable {
 
 template <class Act>
 auto compartment::while_writable(Act act) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   const writable opened(*this);
   return act();
 }

@@ -81,7 +81,7 @@ compartment* compartment::create(grouped_heap& family) {
   compartment* const made = take_record();
   if (made == nullptr) return nullptr;
   {
-    const scoped_lock held(made->exclusion_);
+    const scoped_lock held(made->mutex_);
     made->start(family);
     made->exists_ = true;
   }
@@ -139,7 +139,7 @@ constexpr int most_waits = 1000;
 
 bool compartment::take_exclusion_soon() {
   for (int waits = 0; waits < most_waits; ++waits) {
-    if (exclusion_.try_lock()) return true;
+    if (mutex_.try_lock()) return true;
     platform::yield();
   }
   return false;
@@ -156,7 +156,7 @@ void compartment::wipe_on_signal(slab& within) {
     // While the process has one thread a call takes no mutex: what it opened stays open for it.
     if (calls_ == 0) (void)within.protect(effective_);
     wipes_on_signal_ = wipes_on_signal_ + 1;
-    exclusion_.unlock();
+    mutex_.unlock();
   } else if (within.protect(access::read_write) == 0) {
     // Whoever is in a call on it, this thread or another, may close it at any moment; nobody is to find it closed.
     within.overwrite_on_signal();
@@ -180,7 +180,7 @@ void compartment::after_fork_in_parent() { registry_.unlock(); }
 
 void compartment::reset_in_child() {
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
-    one->exclusion_.reset_in_child();
+    one->mutex_.reset_in_child();
     one->resting_count_ = 0;
     one->calls_ = 0;
     for (slab_bin& list : one->lists_) list.reset_in_child();

@@ -20,7 +20,7 @@ class fork_exclusion {
   // Held while pages are hidden or given back, until that is written down.
   class scope {
    public:
-    scope() : held_(exclusion_) {}
+    scope() : held_(mutex_) {}
 
    private:
     scoped_lock held_;
@@ -57,8 +57,8 @@ class fork_exclusion {
     note(address, platform::reserve_again(address, size, policy));
   }
 
-  static void before_fork() { exclusion_.lock(); }
-  static void after_fork() { exclusion_.unlock(); }
+  static void before_fork() { mutex_.lock(); }
+  static void after_fork() { mutex_.unlock(); }
 
  private:
   // Writes refused advice down in the region: from then on the receipt of each of its secrets says so.
@@ -67,7 +67,7 @@ class fork_exclusion {
     if (region* const in = region::holding(address); in != nullptr) in->note_advice(again);
   }
 
-  inline static constinit platform::mutex exclusion_;
+  inline static constinit platform::mutex mutex_;
 };
 
 }  // namespace lockfast::internal

@@ -13,7 +13,7 @@ struct table {
   table* next_unused;
 };
 
-constinit platform::mutex unused_exclusion;
+constinit platform::mutex unused_mutex;
 constinit table* unused = nullptr;
 LOCKFAST_OF_THREAD table* table_of_thread = nullptr;
 
@@ -27,7 +27,7 @@ grant* known_grants() {
 grant* grants_of_thread() {
   table*& mine = platform::of_thread(table_of_thread);
   if (mine == nullptr) {
-    const scoped_lock held(unused_exclusion);
+    const scoped_lock held(unused_mutex);
     mine = unused != nullptr ? unused : metadata::take_array<table>(1);
     if (mine == nullptr) return nullptr;
     if (mine == unused) unused = mine->next_unused;
@@ -39,12 +39,12 @@ grant* grants_of_thread() {
 void give_up_grants() {
   table*& mine = platform::of_thread(table_of_thread);
   if (mine == nullptr) return;
-  const scoped_lock held(unused_exclusion);
+  const scoped_lock held(unused_mutex);
   mine->next_unused = unused;
   unused = mine;
   mine = nullptr;
 }
 
-platform::mutex& grants_exclusion() { return unused_exclusion; }
+platform::mutex& grants_mutex() { return unused_mutex; }
 
 }  // namespace lockfast::internal

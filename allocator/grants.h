@@ -30,7 +30,7 @@ inline constexpr std::size_t most_grants = 64;
 void give_up_grants();
 
 // Held across a fork, in front of the records' own.
-[[nodiscard]] platform::mutex& grants_exclusion();
+[[nodiscard]] platform::mutex& grants_mutex();
 
 }  // namespace lockfast::internal
 

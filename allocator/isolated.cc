@@ -337,7 +337,7 @@ void isolated_arena::close_absent() {
 }
 
 void isolated_arena::add_to(struct lockfast_statistics& out) {
-  const scoped_lock held(growth_);
+  const scoped_lock held(growth_mutex_);
   look(out);
 }
 

@@ -182,7 +182,7 @@ class isolated_arena {
   policy policy_ = {};
   std::size_t page_ = 0;  // bytes
   span_list lists_[small_pages];
-  platform::mutex growth_;
+  platform::mutex growth_mutex_;
   span_region* current_[small_pages] = {};         // the region that serves each page count next
   std::atomic<span_region*> regions_ = nullptr;    // every record, empty ones too
   span_region* empty_[small_pages] = {};           // records of released regions, by their spans' page count

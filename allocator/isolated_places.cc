@@ -87,7 +87,7 @@ void isolated_arena::release(span_region& vacant) {
 }
 
 span* isolated_arena::grow(std::size_t page_count, platform::error& refusal) {
-  const scoped_lock held(growth_);
+  const scoped_lock held(growth_mutex_);
   span_region*& serving = current_[page_count - 1];
   span* taken = serving == nullptr ? nullptr : serving->take_unused();
   if (taken == nullptr) {
@@ -107,7 +107,7 @@ span* isolated_arena::grow(std::size_t page_count, platform::error& refusal) {
 isolated_arena::place isolated_arena::take_large(std::size_t page_count, bool exact, platform::error& refusal) {
   // A place that was moved down to an alignment is longer than its run, and a record must say that it is large.
   if (page_count <= small_pages) page_count = small_pages + 1;
-  const scoped_lock held(growth_);
+  const scoped_lock held(growth_mutex_);
   // The last to be freed is not the next to be used.
   for (std::size_t index = 0; exact && index + 1 < large_idle_count_; ++index) {
     span_region* const kept = large_idle_[index];
@@ -155,7 +155,7 @@ void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
   span_region* surplus[most_large_idle + 1];
   std::size_t surplus_count = 0;
   {
-    const scoped_lock held(growth_);
+    const scoped_lock held(growth_mutex_);
     if (as == span_list::tally::freed) {
       other_frees_.fetch_add(1, std::memory_order_relaxed);
       large_used_.fetch_sub(1, std::memory_order_relaxed);
@@ -194,7 +194,7 @@ std::size_t isolated_arena::retire(span& idle) {
   } else if (given_back) {
     release_large(idle.home);
   } else {
-    const scoped_lock held(growth_);
+    const scoped_lock held(growth_mutex_);
     idle.set_next(kept_large_);
     kept_large_ = &idle;
     idle.set(span::state::idle);
@@ -203,7 +203,7 @@ std::size_t isolated_arena::retire(span& idle) {
 }
 
 span* isolated_arena::take_kept_large() {
-  const scoped_lock held(growth_);
+  const scoped_lock held(growth_mutex_);
   span* const taken = kept_large_;
   if (taken == nullptr) return nullptr;
   kept_large_ = taken->next();
@@ -212,7 +212,7 @@ span* isolated_arena::take_kept_large() {
 }
 
 void isolated_arena::release_large(span_region& emptied) {
-  const scoped_lock held(growth_);
+  const scoped_lock held(growth_mutex_);
   emptied.begin()->set(span::state::fresh);
   release(emptied);
   emptied.next_empty = empty_large_;
@@ -222,7 +222,7 @@ void isolated_arena::release_large(span_region& emptied) {
 // Regions of small spans in which no span is in use go back whole: a page that was once in use keeps a map of its own for as
 // long as its region lives.
 void isolated_arena::release_vacant_regions() {
-  const scoped_lock held(growth_);
+  const scoped_lock held(growth_mutex_);
   for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     if (one->empty() || is_large(*one)) continue;
     const std::size_t index = one->place_pages() - 1;
@@ -259,7 +259,7 @@ std::size_t isolated_arena::trim(trimming why) {
   for (;;) {
     span_region* kept = nullptr;
     {
-      const scoped_lock held(growth_);
+      const scoped_lock held(growth_mutex_);
       // The last to be freed is in quarantine.
       if (large_idle_count_ <= (holds ? 1 : 0)) break;
       kept = large_idle_[0];
@@ -324,18 +324,18 @@ void isolated_arena::place_copies_in_child() {
   copy_.end();
 }
 
-void isolated_arena::before_fork() { growth_.lock(); }
+void isolated_arena::before_fork() { growth_mutex_.lock(); }
 
 void isolated_arena::after_fork_in_parent() {
   copy_.end();
-  growth_.unlock();
+  growth_mutex_.unlock();
 }
 
 // The lists' mutexes are not held across a fork: whatever a thread was doing to a list, the child empties it.
 //
 // Sorts every span anew: a live one is settled, or absent; whatever else there was is fresh, so that the lists begin empty.
 void isolated_arena::after_fork_in_child() {
-  growth_.unlock();
+  growth_mutex_.unlock();
   for (span_list& list : lists_) list.reset_in_child();
   large_idle_count_ = 0;
   large_idle_pages_ = 0;

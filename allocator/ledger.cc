@@ -100,7 +100,7 @@ platform::error ledger::claim(void* address, std::size_t length, out_of_dumps wa
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
   if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   if (!claims_.reserve_nodes(1)) return ENOMEM;
   const auto refusal = hold(page_floor(begin), page_ceiling(end), wanted);
   if (refusal == 0) claims_.add(begin, end);
@@ -112,7 +112,7 @@ platform::error ledger::disclaim(void* address, std::size_t length) {
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
   if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   // Cutting a hole into one interval leaves two.
   if (!claims_.reserve_nodes(1) || !locked_before_.reserve_nodes(1) || !concealed_before_.reserve_nodes(1)) return ENOMEM;
   wipe(address, length);

@@ -40,8 +40,8 @@ class ledger {
   // other errno is the system's refusal to unlock a page, which then stays locked and is nobody's.
   [[nodiscard]] platform::error disclaim(void* address, std::size_t length);
 
-  void before_fork() { exclusion_.lock(); }
-  void after_fork_in_parent() { exclusion_.unlock(); }
+  void before_fork() { mutex_.lock(); }
+  void after_fork_in_parent() { mutex_.unlock(); }
   // Locks the claimed pages again; what can't be locked is no longer claimed.
   void after_fork_in_child();
 
@@ -55,7 +55,7 @@ class ledger {
   void forget_own(std::uintptr_t begin, std::uintptr_t end);
   platform::error let_go(std::uintptr_t begin, std::uintptr_t end, undo what);
 
-  platform::mutex exclusion_;
+  platform::mutex mutex_;
   interval_set claims_;
   // Whole pages, each with a claimed byte: what the program had asked for them itself.
   interval_set locked_before_;

@@ -15,7 +15,7 @@ struct chunk {
 };
 
 constinit chunk current;
-constinit platform::mutex current_exclusion;
+constinit platform::mutex current_mutex;
 
 bool refill(std::size_t size, std::size_t chunk_size) {
   const std::size_t page = platform::page_size();
@@ -46,24 +46,24 @@ bool refill(std::size_t size) {
 
 std::byte* metadata::take(std::size_t size) {
   size = (size + alignment - 1) / alignment * alignment;
-  current_exclusion.lock();
+  current_mutex.lock();
   std::byte* taken = nullptr;
   if (size <= current.left || refill(size)) {
     taken = current.next;
     current.next += size;
     current.left -= size;
   }
-  current_exclusion.unlock();
+  current_mutex.unlock();
   return taken;
 }
 
 std::size_t metadata::bytes_reserved() {
-  current_exclusion.lock();
+  current_mutex.lock();
   const std::size_t reserved = current.reserved;
-  current_exclusion.unlock();
+  current_mutex.unlock();
   return reserved;
 }
 
-platform::mutex& metadata::exclusion() { return current_exclusion; }
+platform::mutex& metadata::mutex() { return current_mutex; }
 
 }  // namespace lockfast::internal

@@ -28,7 +28,7 @@ class metadata {
   // Bytes of address space taken from the system so far.
   [[nodiscard]] static std::size_t bytes_reserved();
 
-  static platform::mutex& exclusion();
+  static platform::mutex& mutex();
 };
 
 }  // namespace lockfast::internal

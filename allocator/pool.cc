@@ -42,7 +42,7 @@ constexpr lockfast_options drop_in_defaults = [] {
   return options;
 }();
 
-// Under start_exclusion_: what the program asked for.
+// Under start_mutex_: what the program asked for.
 constinit lockfast_options configured = {};
 constinit char configured_report[report::most_destination] = {};
 constinit std::atomic<bool> process_started = false;
@@ -64,7 +64,7 @@ constinit pool* const pool::every_[] = {&native_, &drop_in_};
 
 platform::error pool::configure(const lockfast_options& asked) {
   if (!valid(asked)) return EINVAL;
-  const scoped_lock held(start_exclusion_);
+  const scoped_lock held(start_mutex_);
   for (const pool* const one : every_) {
     if (one->started_.load(std::memory_order_relaxed)) return EBUSY;
   }
@@ -98,7 +98,7 @@ lockfast_options pool::policy(std::span<char> report_room) const {
   return merged(options, defaults_);
 }
 
-// Requires start_exclusion_.
+// Requires start_mutex_.
 void pool::start_process() {
   if (process_started.load(std::memory_order_relaxed)) return;
   platform::raise_lock_limit();
@@ -108,7 +108,7 @@ void pool::start_process() {
 
 platform::error pool::claim(void* address, std::size_t length, ledger::out_of_dumps wanted) {
   if (!process_started.load(std::memory_order_acquire)) {
-    const scoped_lock held(start_exclusion_);
+    const scoped_lock held(start_mutex_);
     start_process();
   }
   const auto refusal = ledger::of_process().claim(address, length, wanted);
@@ -120,7 +120,7 @@ platform::error pool::claim(void* address, std::size_t length, ledger::out_of_du
 platform::error pool::disclaim(void* address, std::size_t length) { return ledger::of_process().disclaim(address, length); }
 
 void pool::start() {
-  const scoped_lock held(start_exclusion_);
+  const scoped_lock held(start_mutex_);
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
   char report_room[report::most_destination];

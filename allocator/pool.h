@@ -181,7 +181,7 @@ class pool {
   static void after_fork_in_child();
 
   // Guards the start of the pools and what the program configured.
-  inline static constinit platform::mutex start_exclusion_;
+  inline static constinit platform::mutex start_mutex_;
   // What the program configured, and what LOCKFAST_OPTIONS says, whose report is in report_room. False where the latter is bad.
   [[nodiscard]] static bool asked(lockfast_options& out, options_fault& fault, std::span<char> report_room);
 

@@ -15,7 +15,7 @@ namespace lockfast::internal {
 void pool::register_fork_handlers() { platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child); }
 
 void pool::before_fork() {
-  start_exclusion_.lock();
+  start_mutex_.lock();
   fork_gate::shut();
   for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
   for (pool* const one : every_) one->sealer_.key.copy_for_child();
@@ -25,17 +25,17 @@ void pool::before_fork() {
   for (pool* const one : every_) one->grouped_.before_fork();
   fork_exclusion::before_fork();
   ledger::of_process().before_fork();
-  region_map::exclusion().lock();
-  grants_exclusion().lock();
-  sealed_record::exclusion().lock();
-  metadata::exclusion().lock();
+  region_map::mutex().lock();
+  grants_mutex().lock();
+  sealed_record::mutex().lock();
+  metadata::mutex().lock();
 }
 
 void pool::after_fork_in_parent() {
-  metadata::exclusion().unlock();
-  sealed_record::exclusion().unlock();
-  grants_exclusion().unlock();
-  region_map::exclusion().unlock();
+  metadata::mutex().unlock();
+  sealed_record::mutex().unlock();
+  grants_mutex().unlock();
+  region_map::mutex().unlock();
   ledger::of_process().after_fork_in_parent();
   fork_exclusion::after_fork();
   for (pool* const one : every_) one->grouped_.after_fork_in_parent();
@@ -43,16 +43,16 @@ void pool::after_fork_in_parent() {
   compartment::after_fork_in_parent();
   for (pool* const one : every_) one->sealer_.key.after_fork_in_parent();
   fork_gate::reopen();
-  start_exclusion_.unlock();
+  start_mutex_.unlock();
 }
 
 // The child is alone: no mutex is needed while the arenas put themselves in order.
 void pool::after_fork_in_child() {
   platform::forget_fatal_signal_in_child();
-  metadata::exclusion().unlock();
-  sealed_record::exclusion().unlock();
-  grants_exclusion().unlock();
-  region_map::exclusion().unlock();
+  metadata::mutex().unlock();
+  sealed_record::mutex().unlock();
+  grants_mutex().unlock();
+  region_map::mutex().unlock();
   ledger::of_process().after_fork_in_parent();
   ledger::of_process().after_fork_in_child();
   fork_exclusion::after_fork();
@@ -64,7 +64,7 @@ void pool::after_fork_in_child() {
   compartment::settle_in_child();
   compartment::after_fork_in_parent();
   fork_gate::reopen_in_child();
-  start_exclusion_.unlock();
+  start_mutex_.unlock();
 }
 
 }  // namespace lockfast::internal

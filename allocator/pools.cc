@@ -129,7 +129,7 @@ void pool::close_shown() {
 }
 
 void pool::renew_crash_handler() {
-  const scoped_lock held(start_exclusion_);
+  const scoped_lock held(start_mutex_);
   if (crash_survived_.exchange(false)) platform::renew_fatal_signals();
 }
 

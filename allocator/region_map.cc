@@ -8,7 +8,7 @@
 namespace lockfast::internal {
 namespace {
 
-constinit platform::mutex map_exclusion;
+constinit platform::mutex map_mutex;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ bool region_map::set(std::byte* base, std::size_t size, region& holder, place wh
   const std::uintptr_t first = begin / region_unit;
   const std::uintptr_t last = (begin + size - 1) / region_unit;
   const auto is_shared = [](const region* held) { return held != nullptr && held->holds() == region::kind::shared_unit; };
-  map_exclusion.lock();
+  map_mutex.lock();
   bool complete = true;
   for (std::uintptr_t unit = first; unit <= last && complete; ++unit) {
     complete = make_table(unit);
@@ -56,14 +56,14 @@ bool region_map::set(std::byte* base, std::size_t size, region& holder, place wh
       entered.store(&holder, std::memory_order_release);
     }
   }
-  map_exclusion.unlock();
+  map_mutex.unlock();
   return complete;
 }
 
 void region_map::clear(std::byte* base, std::size_t size, const region& holder) {
   const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(base) / region_unit;
   const std::uintptr_t last = (reinterpret_cast<std::uintptr_t>(base) + size - 1) / region_unit;
-  map_exclusion.lock();
+  map_mutex.lock();
   for (std::uintptr_t unit = first; unit <= last; ++unit) {
     slot& entered = *entry(unit);
     region* const held = entered.load(std::memory_order_relaxed);
@@ -77,9 +77,9 @@ void region_map::clear(std::byte* base, std::size_t size, const region& holder) 
       shared->give_back();
     }
   }
-  map_exclusion.unlock();
+  map_mutex.unlock();
 }
 
-platform::mutex& region_map::exclusion() { return map_exclusion; }
+platform::mutex& region_map::mutex() { return map_mutex; }
 
 }  // namespace lockfast::internal

@@ -35,7 +35,7 @@ class region_map {
   [[nodiscard]] static bool set(std::byte* base, std::size_t size, region& holder, place where);
   static void clear(std::byte* base, std::size_t size, const region& holder);
 
-  static platform::mutex& exclusion();
+  static platform::mutex& mutex();
 
  private:
   using slot = std::atomic<region*>;

@@ -110,6 +110,6 @@ std::size_t sealed_record::bytes_reserved() {
   return own_pages;
 }
 
-platform::mutex& sealed_record::exclusion() { return records_mutex; }
+platform::mutex& sealed_record::mutex() { return records_mutex; }
 
 }  // namespace lockfast::internal

@@ -31,7 +31,7 @@ class sealed_record {
   // Bytes of address space that records in pages of their own have.
   [[nodiscard]] static std::size_t bytes_reserved();
   // Held across a fork.
-  static platform::mutex& exclusion();
+  static platform::mutex& mutex();
 
   std::uint64_t number;
   std::byte tag[aead::tag_size];

@@ -72,7 +72,7 @@ platform::error slab_bin::grow(growth allowed) {
 }
 
 bool slab_bin::take_single(slot_ref& out, std::size_t size, growth allowed, platform::error& refusal) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   drop_closed();
   refusal = open_new(opening_of(allowed), size);
   if (refusal != 0) return false;
@@ -84,7 +84,7 @@ bool slab_bin::take_single(slot_ref& out, std::size_t size, growth allowed, plat
 }
 
 std::size_t slab_bin::take(slot_ref* out, std::size_t most, growth allowed, platform::error& refusal) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   drop_closed();
   if (first_ == nullptr) end_withholding();
   if (first_ == nullptr) {
@@ -109,7 +109,7 @@ void slab_bin::end_withholding() {
 }
 
 platform::error slab_bin::protect(slot_ref closed, platform::access to) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   drop_closed();
   slab& in = *closed.in;
   if (in.absent_count != 0) return ENOMEM;
@@ -122,7 +122,7 @@ platform::error slab_bin::protect(slot_ref closed, platform::access to) {
 
 void slab_bin::put(const slot_ref* freed, std::size_t count) {
   count_put(count);
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   drop_closed();
   for (std::size_t at = 0; at < count; ++at) {
     slab& to = *freed[at].in;
@@ -170,7 +170,7 @@ void slab_bin::drop_closed_slowly() {
 }
 
 std::size_t slab_bin::trim() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   drop_closed();
   std::size_t bytes = 0;
   for (slab* one = first_; one != nullptr;) {
@@ -193,7 +193,7 @@ void slab_bin::withdraw(slab& unserving) {
 }
 
 void slab_bin::renew_locks() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   for (slab* one = all_; one != nullptr;) {
     slab& renewed = *one;
     one = one->next_of_list;
@@ -206,7 +206,7 @@ void slab_bin::renew_locks() {
 }
 
 std::size_t slab_bin::clear() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   drop_closed();
   std::size_t evicted = 0;
   while (all_ != nullptr) {
@@ -232,7 +232,7 @@ std::size_t slab_bin::clear() {
 }
 
 void slab_bin::reset_in_child() {
-  exclusion_.reset_in_child();
+  mutex_.reset_in_child();
   closings_seen_ = slab::closings();
   random_.reseed();
   first_ = nullptr;

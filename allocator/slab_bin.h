@@ -58,7 +58,7 @@ class slab_bin {
   // Calls act() while every page of one of this list's slabs can be read, and returns what it returns.
   template <class Act>
   auto while_open(slab& opened, Act act) {
-    const scoped_lock held(exclusion_);
+    const scoped_lock held(mutex_);
     opened.open_pages();
     const auto result = act();
     opened.close_pages();
@@ -78,7 +78,7 @@ class slab_bin {
   // Calls act(slab&) for each slab while none can be retired.
   template <class Do>
   void for_each(Do act) {
-    const scoped_lock held(exclusion_);
+    const scoped_lock held(mutex_);
     drop_closed();
     for (slab* one = all_; one != nullptr; one = one->next_of_list) act(*one);
   }
@@ -113,7 +113,7 @@ class slab_bin {
   void drop_closed_slowly();
 
   settings settings_ = {};
-  platform::mutex exclusion_;
+  platform::mutex mutex_;
   slab* first_ = nullptr;  // with free slots
   slab* last_ = nullptr;
   slab* all_ = nullptr;

@@ -4,7 +4,7 @@
 namespace lockfast::internal {
 
 span* span_list::take_fresh() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   span* const taken = fresh_;
   if (taken == nullptr) return nullptr;
   fresh_ = taken->next();
@@ -13,21 +13,21 @@ span* span_list::take_fresh() {
 }
 
 void span_list::put_fresh(span& retired) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   retired.set_next(fresh_);
   fresh_ = &retired;
   retired.set(span::state::fresh);
 }
 
 void span_list::keep(span& idle) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   idle.set_next(kept_);
   kept_ = &idle;
   idle.set(span::state::idle);
 }
 
 span* span_list::take_kept() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   span* const taken = kept_;
   if (taken == nullptr) return nullptr;
   kept_ = taken->next();
@@ -36,7 +36,7 @@ span* span_list::take_kept() {
 }
 
 bool span_list::withdraw(span_region& vacant) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   for (const span* at = vacant.begin(); at < vacant.end(); ++at) {
     if (at->current_state() != span::state::fresh) return false;
   }
@@ -54,7 +54,7 @@ bool span_list::withdraw(span_region& vacant) {
 }
 
 span* span_list::take_any_idle() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   span* taken = nullptr;
   if (ready_count_ > 0) {
     taken = ready_[--ready_count_];
@@ -66,7 +66,7 @@ span* span_list::take_any_idle() {
 }
 
 void span_list::reset_in_child() {
-  exclusion_.reset_in_child();
+  mutex_.reset_in_child();
   random_.reseed();
   quarantined_count_ = 0;
   oldest_ = 0;
@@ -76,7 +76,7 @@ void span_list::reset_in_child() {
 }
 
 void span_list::count_grown() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   ++grown_;
   note_used();
 }

@@ -75,7 +75,7 @@ class alignas(64) span_list {
   void count_grown();
   // The most spans of this list that were used at once; more by those whose release no list counted.
   [[nodiscard]] std::uint64_t most_used() const { return most_used_; }
-  platform::mutex& exclusion() { return exclusion_; }
+  platform::mutex& mutex() { return mutex_; }
 
  private:
   [[nodiscard]] span& leave_quarantine();
@@ -84,7 +84,7 @@ class alignas(64) span_list {
     if (given > frees_ + most_used_) most_used_ = given - frees_;
   }
 
-  platform::mutex exclusion_;
+  platform::mutex mutex_;
   std::uint32_t quarantined_count_ = 0;
   std::uint32_t oldest_ = 0;
   std::uint32_t ready_count_ = 0;
@@ -104,7 +104,7 @@ class alignas(64) span_list {
 // ---- What a warm pair of allocation and release runs through ----
 
 inline span* span_list::take_ready() {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   if (ready_count_ == 0) return nullptr;
   const std::size_t chosen = random_.below(ready_count_);
   span* const taken = ready_[chosen];
@@ -123,7 +123,7 @@ inline span& span_list::leave_quarantine() {
 }
 
 inline span* span_list::put_idle(span& freed, tally as) {
-  const scoped_lock held(exclusion_);
+  const scoped_lock held(mutex_);
   frees_ = frees_ + (as == tally::freed);
   taken_ = taken_ - (as == tally::taken_back);
   span* surplus = nullptr;

@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);
 
 }  // namespace
 
-// Threads: exclusion_ covers all members; it is never held while a secret is split or joined.
+// Threads: mutex_ covers all members; it is never held while a secret is split or joined.
 class passphrase_state final : public at_rest {
  public:
   using options = passphrase::options;
@@ -37,21 +37,21 @@ class passphrase_state final : public at_rest {
   // The secret, for a use that begins now and lasts until end_use().
   [[nodiscard]] std::expected<held, memory_error> begin_use() {
     expire_if_due();
-    const std::scoped_lock held_here(exclusion_);
+    const std::scoped_lock held_here(mutex_);
     if (secret_ == nullptr) return std::unexpected(expired_ ? memory_error::expired : memory_error::wiped);
     ++uses_;
     return secret_;
   }
 
   void end_use() {
-    const std::scoped_lock held_here(exclusion_);
+    const std::scoped_lock held_here(mutex_);
     --uses_;
     last_use_ = platform::elapsed_time();
   }
 
   // Gives back what was there, so that it goes when no mutex is held.
   [[nodiscard]] held put(held next) {
-    const std::scoped_lock held_here(exclusion_);
+    const std::scoped_lock held_here(mutex_);
     set_at_ = last_use_ = platform::elapsed_time();
     expired_ = false;
     return std::exchange(secret_, std::move(next));
@@ -59,24 +59,24 @@ class passphrase_state final : public at_rest {
 
   [[nodiscard]] bool available() {
     expire_if_due();
-    const std::scoped_lock held_here(exclusion_);
+    const std::scoped_lock held_here(mutex_);
     return secret_ != nullptr;
   }
 
   [[nodiscard]] held take_out() {
-    const std::scoped_lock held_here(exclusion_);
+    const std::scoped_lock held_here(mutex_);
     expired_ = false;
     return std::exchange(secret_, nullptr);
   }
 
   void round() override { expire_if_due(); }
-  [[nodiscard]] std::mutex* held_over_fork() override { return &exclusion_; }
+  [[nodiscard]] std::mutex* held_over_fork() override { return &mutex_; }
 
  private:
   void expire_if_due() {
     held gone;
     {
-      const std::scoped_lock held_here(exclusion_);
+      const std::scoped_lock held_here(mutex_);
       if (secret_ == nullptr || !is_due()) return;
       expired_ = true;
       gone = std::exchange(secret_, nullptr);
@@ -91,7 +91,7 @@ class passphrase_state final : public at_rest {
     return idle || (chosen_.lifetime.count() > 0 && now - set_at_ >= chosen_.lifetime);
   }
 
-  std::mutex exclusion_;
+  std::mutex mutex_;
   options chosen_;
   held secret_;
   std::size_t uses_ = 0;  // that have begun and not ended

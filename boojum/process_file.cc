@@ -10,14 +10,14 @@ namespace lockfast::internal {
 namespace {
 
 // Nothing else is taken while it is held.
-constinit platform::mutex exclusion;
+constinit platform::mutex mutex;
 constinit process_file* first = nullptr;
 constinit bool handlers_registered = false;
 
 }  // namespace
 
 process_file::process_file(platform::file opened) : opened_(opened) {
-  const std::scoped_lock held(exclusion);
+  const std::scoped_lock held(mutex);
   if (!handlers_registered) {
     platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
     handlers_registered = true;
@@ -26,7 +26,7 @@ process_file::process_file(platform::file opened) : opened_(opened) {
 }
 
 process_file::process_file(process_file&& other) noexcept : opened_(platform::file::none) {
-  const std::scoped_lock held(exclusion);
+  const std::scoped_lock held(mutex);
   opened_ = std::exchange(other.opened_, platform::file::none);
   other.leave_list();
   join_list();
@@ -34,7 +34,7 @@ process_file::process_file(process_file&& other) noexcept : opened_(platform::fi
 
 process_file::~process_file() {
   {
-    const std::scoped_lock held(exclusion);
+    const std::scoped_lock held(mutex);
     leave_list();
   }
   platform::close(opened_);
@@ -55,8 +55,8 @@ void process_file::leave_list() {
   link_ = nullptr;
 }
 
-void process_file::before_fork() { exclusion.lock(); }
-void process_file::after_fork_in_parent() { exclusion.unlock(); }
+void process_file::before_fork() { mutex.lock(); }
+void process_file::after_fork_in_parent() { mutex.unlock(); }
 
 void process_file::after_fork_in_child() {
   while (first != nullptr) {
@@ -64,7 +64,7 @@ void process_file::after_fork_in_child() {
     each.leave_list();
     platform::close(std::exchange(each.opened_, platform::file::none));
   }
-  exclusion.unlock();
+  mutex.unlock();
 }
 
 }  // namespace lockfast::internal

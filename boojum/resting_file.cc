@@ -104,7 +104,7 @@ void resting_file::rest() {
 void resting_file::round() {
   // A child has no use for the file, and its mutex may be held by a thread that the child does not have.
   if (generation_ != fork_generation()) return;
-  const std::scoped_lock held(closing_);
+  const std::scoped_lock held(closing_mutex_);
   if (!is_ours() || !cached_.exchange(false, std::memory_order_relaxed)) return;
   // What is not on the disk yet cannot be dropped: then the next round tries.
   if (platform::sync(opened_) != 0) cached_.store(true, std::memory_order_relaxed);
@@ -115,7 +115,7 @@ std::expected<void, memory_error> resting_file::wipe() {
   if (opened_ == platform::file::none) return {};
   // In a child nobody else has the mutex, and somebody who is not there may hold it.
   if (!is_ours()) return std::unexpected(memory_error::unavailable);
-  const std::scoped_lock held(closing_);
+  const std::scoped_lock held(closing_mutex_);
   platform::error first = overwrite(opened_);
   platform::forget(opened_);
   if (first == EBADF && name_[0] != 0) {

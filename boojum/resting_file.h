@@ -62,7 +62,7 @@ class resting_file final : public at_rest {
   std::uint64_t size_;
   unsigned generation_;
   platform::file opened_ = platform::file::none;
-  std::mutex closing_;  // held while the file is closed, and while the refresher uses it
+  std::mutex closing_mutex_;  // held while the file is closed, and while the refresher uses it
   std::atomic<bool> cached_ = false;
   std::array<char, platform::name_capacity> name_{};  // empty: nameless
 };

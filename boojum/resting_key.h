@@ -56,8 +56,8 @@ class resting_key {
   [[nodiscard]] std::expected<opened, memory_error> open() const;
 
   // For fork.
-  void lock() const { exclusion_.lock(); }
-  void unlock() const { exclusion_.unlock(); }
+  void lock() const { mutex_.lock(); }
+  void unlock() const { mutex_.unlock(); }
   // Requires lock(): what threads of the parent have opened is theirs.
   void forget_opened() const { latest_.reset(); }
 
@@ -65,7 +65,7 @@ class resting_key {
   explicit resting_key(std::shared_ptr<split_secret>&& split) : split_(std::move(split)) {}
 
   std::shared_ptr<split_secret> split_;
-  mutable std::mutex exclusion_;
+  mutable std::mutex mutex_;
   // The two are the mutex's.
   mutable std::weak_ptr<const opened_key> latest_;
   mutable std::chrono::steady_clock::time_point opened_at_;

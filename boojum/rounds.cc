@@ -25,7 +25,7 @@ using internal::at_rest;
 constexpr std::chrono::milliseconds longest_period = std::chrono::years(100);
 
 struct record {
-  std::mutex exclusion;
+  std::mutex mutex;
   std::condition_variable changed;  // period, wanted or alive
   std::vector<std::weak_ptr<at_rest>> all;
   std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
@@ -50,7 +50,7 @@ record& the_record() {
 
 void run_rounds() {
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
+  std::unique_lock held(in.mutex);
   while (in.wanted) {
     const auto until = std::chrono::steady_clock::now() + in.period;
     const auto period = in.period;
@@ -95,7 +95,7 @@ std::expected<void, memory_error> start_thread(record& in) {
 void before_fork() {
   record& in = the_record();
   internal::share_directory::held_over_fork().lock();
-  in.exclusion.lock();
+  in.mutex.lock();
   for (const auto& each : in.all) {
     if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
   }
@@ -116,7 +116,7 @@ void release_all(record& in) {
     // The next fork asks for the room again.
   }
   const auto held = std::exchange(in.held_by_fork, std::move(empty));
-  in.exclusion.unlock();
+  in.mutex.unlock();
   internal::share_directory::held_over_fork().unlock();
 }
 
@@ -156,7 +156,7 @@ unsigned fork_generation() {
 std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one) {
   watch_forks();
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (in.all.size() >= in.purge_at) {
     std::erase_if(in.all, [](const auto& each) { return each.expired(); });
     in.purge_at = 2 * in.all.size() + 64;
@@ -175,7 +175,7 @@ bool rounds_go_on() { return going.load(std::memory_order_relaxed); }
 void keep_rounds_going() {
   if (!lost_in_fork.load(std::memory_order_relaxed) || !lost_in_fork.exchange(false)) return;
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (!in.stopped) (void)start_thread(in);
 }
 
@@ -184,14 +184,14 @@ void keep_rounds_going() {
 std::expected<void, memory_error> refresher::start() {
   (void)internal::fork_generation();
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   in.stopped = false;
   return start_thread(in);
 }
 
 void refresher::stop() {
   record& in = the_record();
-  std::unique_lock held(in.exclusion);
+  std::unique_lock held(in.mutex);
   in.stopped = true;
   in.wanted = false;
   going.store(false, std::memory_order_relaxed);
@@ -202,20 +202,20 @@ void refresher::stop() {
 
 bool refresher::running() {
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return in.alive && in.wanted;
 }
 
 void refresher::period(std::chrono::milliseconds between_rounds) {
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   in.period = std::clamp(between_rounds, std::chrono::milliseconds(1), longest_period);
   in.changed.notify_all();
 }
 
 std::chrono::milliseconds refresher::period() {
   record& in = the_record();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return in.period;
 }
 

@@ -10,7 +10,7 @@ namespace lockfast::internal {
 namespace {
 
 // Nothing else is taken or allocated while it is held.
-constinit platform::mutex exclusion;
+constinit platform::mutex mutex;
 constinit scratch* first = nullptr;
 constinit bool handlers_registered = false;
 
@@ -31,14 +31,14 @@ scratch::~scratch() {
 }
 
 void scratch::follow_forks() {
-  const std::scoped_lock held(exclusion);
+  const std::scoped_lock held(mutex);
   if (handlers_registered) return;
   platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
   handlers_registered = true;
 }
 
 void scratch::join_list() {
-  const std::scoped_lock held(exclusion);
+  const std::scoped_lock held(mutex);
   next_ = first;
   if (next_ != nullptr) next_->link_ = &next_;
   link_ = &first;
@@ -46,15 +46,15 @@ void scratch::join_list() {
 }
 
 void scratch::leave_list() {
-  const std::scoped_lock held(exclusion);
+  const std::scoped_lock held(mutex);
   if (link_ == nullptr) return;
   *link_ = next_;
   if (next_ != nullptr) next_->link_ = link_;
   link_ = nullptr;
 }
 
-void scratch::before_fork() { exclusion.lock(); }
-void scratch::after_fork_in_parent() { exclusion.unlock(); }
+void scratch::before_fork() { mutex.lock(); }
+void scratch::after_fork_in_parent() { mutex.unlock(); }
 
 // The allocator's handlers were registered when it was loaded, so that it has put the child's memory in order by now: what it
 // does not describe, the fork has left absent. Stacks of threads that are gone are still there, but will be used again.
@@ -75,7 +75,7 @@ void scratch::after_fork_in_child() {
     each.link_ = nullptr;
     if (here) lockfast_wipe(each.bytes_, each.size_);
   }
-  exclusion.unlock();
+  mutex.unlock();
 }
 
 }  // namespace lockfast::internal

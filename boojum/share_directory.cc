@@ -16,7 +16,7 @@ namespace lockfast::internal {
 namespace {
 
 struct open_directories {
-  std::mutex exclusion;
+  std::mutex mutex;
   std::map<std::string, std::weak_ptr<share_directory>> by_path;
 };
 
@@ -59,7 +59,7 @@ platform::error remove_left_over(platform::directory in, const char* name) {
   return refusal;
 }
 
-std::mutex& share_directory::held_over_fork() { return known().exclusion; }
+std::mutex& share_directory::held_over_fork() { return known().mutex; }
 
 std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::open(const std::string& path) {
   std::array<char, platform::path_capacity> by_default{};
@@ -72,7 +72,7 @@ std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::o
 
   (void)fork_generation();  // registers the handlers that hold the mutex over a fork
   open_directories& all = known();
-  const std::scoped_lock held(all.exclusion);
+  const std::scoped_lock held(all.mutex);
   std::weak_ptr<share_directory>& slot = all.by_path[wanted];
   std::shared_ptr<share_directory> made(new share_directory);
   made->path_ = wanted;

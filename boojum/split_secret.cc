@@ -209,7 +209,7 @@ split_secret::made split_secret::split(std::span<const std::byte> secret, const 
 std::expected<buffer<std::byte>, memory_error> split_secret::join() {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
-  const std::scoped_lock held(exclusion_);
+  const std::scoped_lock held(mutex_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   const bool mixes = options_.remix == lockfast::remix::on_unlock;
   work in(options_, size_, mixes ? work::room_for::new_prekeys : work::room_for::no_prekeys);
@@ -228,7 +228,7 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
 result split_secret::join_into(std::span<std::byte> out) {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
-  const std::scoped_lock held(exclusion_);
+  const std::scoped_lock held(mutex_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   const work in(options_, size_, work::room_for::no_prekeys);
   if (in.refused()) return std::unexpected(memory_error::refused);
@@ -282,7 +282,7 @@ result split_secret::refresh(address where) {
   if (where == address::change) {
     if (auto done = files.make(*this); !done) return done;
   }
-  const std::scoped_lock held(exclusion_);
+  const std::scoped_lock held(mutex_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   work in(options_, size_);
   if (in.refused()) return std::unexpected(memory_error::refused);
@@ -298,7 +298,7 @@ split_secret::made split_secret::copy() {
   work in(options_, size_);
   if (in.refused()) return std::unexpected(memory_error::refused);
   {
-    const std::scoped_lock held(exclusion_);
+    const std::scoped_lock held(mutex_);
     if (shares_.empty()) return std::unexpected(memory_error::wiped);
     opened all(*this);
     if (auto done = all.open(purpose::reading, in); !done) return std::unexpected(done.error());
@@ -309,7 +309,7 @@ split_secret::made split_secret::copy() {
 }
 
 result split_secret::wipe() {
-  const std::scoped_lock held(exclusion_);
+  const std::scoped_lock held(mutex_);
   result first;
   for (const auto& each : shares_) {
     if (auto done = each->wipe(); !done && first) first = done;

@@ -63,7 +63,7 @@ class split_secret final : public at_rest {
 
   // The refresher's: re-mixes, a secret with a file once in refresher::file_periods rounds. What is refused now is tried again.
   void round() override;
-  [[nodiscard]] std::mutex* held_over_fork() override { return &exclusion_; }
+  [[nodiscard]] std::mutex* held_over_fork() override { return &mutex_; }
 
  private:
   class work;
@@ -82,7 +82,7 @@ class split_secret final : public at_rest {
   std::shared_ptr<share_directory> directory_;
   std::vector<std::unique_ptr<share>> shares_;  // empty: wiped
   unsigned rounds_ = 0;
-  std::mutex exclusion_;
+  std::mutex mutex_;
 };
 
 }  // namespace lockfast::internal

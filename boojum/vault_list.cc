@@ -10,14 +10,14 @@
 namespace lockfast::internal {
 namespace {
 
-constinit platform::mutex exclusion;
+constinit platform::mutex mutex;
 constinit vault_state* first = nullptr;
 constinit bool handlers_registered = false;
 
 }  // namespace
 
 void vault_list::add(vault_state& one) {
-  const std::scoped_lock held(exclusion);
+  const std::scoped_lock held(mutex);
   if (!handlers_registered) {
     (void)fork_generation();  // a vault's mutexes are taken before those of its key, which its handlers then register
     platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
@@ -28,25 +28,25 @@ void vault_list::add(vault_state& one) {
 }
 
 void vault_list::remove(vault_state& one) {
-  const std::scoped_lock held(exclusion);
+  const std::scoped_lock held(mutex);
   vault_state** link = &first;
   while (*link != &one) link = &(*link)->next_;
   *link = one.next_;
 }
 
 void vault_list::before_fork() {
-  exclusion.lock();
+  mutex.lock();
   for (vault_state* each = first; each != nullptr; each = each->next_) each->before_fork();
 }
 
 void vault_list::after_fork_in_parent() {
   for (vault_state* each = first; each != nullptr; each = each->next_) each->after_fork_in_parent();
-  exclusion.unlock();
+  mutex.unlock();
 }
 
 void vault_list::after_fork_in_child() {
   for (vault_state* each = first; each != nullptr; each = each->next_) each->after_fork_in_child();
-  exclusion.unlock();
+  mutex.unlock();
 }
 
 }  // namespace lockfast::internal

@@ -1,4 +1,4 @@
-// mutex.h - exclusion between threads, of whatever the system has: a POSIX mutex, or one word that Windows waits on (SRWLOCK).
+// mutex.h - mutex between threads, of whatever the system has: a POSIX mutex, or one word that Windows waits on (SRWLOCK).
 //
 // Threads: that is what it is for.
 #ifndef LOCKFAST_PLATFORM_MUTEX_H

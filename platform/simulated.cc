@@ -36,7 +36,7 @@ struct reserved_block {
 };
 
 struct host {
-  std::mutex exclusion;
+  std::mutex mutex;
   std::map<std::byte*, reserved_block> blocks;
   std::set<std::uintptr_t> foreign_locked;
   std::set<std::uintptr_t> foreign_concealed;
@@ -147,7 +147,7 @@ std::size_t page_size() { return the_host().page; }
 
 reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   reservation made;
   // As the real hosts', an alignment takes room for as much again.
   const std::size_t surplus = alignment > in.page ? alignment : 0;
@@ -171,7 +171,7 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy)
 
 void release(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::release);
   if (in.unlock_observer != nullptr) in.unlock_observer(address, size);
   for_each_page(in, address, size, [&](const page_state& page, const std::byte* at) {
@@ -185,7 +185,7 @@ void release(std::byte* address, std::size_t size) {
 
 error protect(std::byte* address, std::size_t size, access to) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (to == access::none) {
     counted(in, call::protect);
   } else if (refuses(in, call::protect)) {
@@ -207,7 +207,7 @@ access key_access(key) { fail("a protection key where there is none"); }
 
 error lock(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (refuses(in, call::lock) || locked_bytes(in) + size > in.lock_limit) return ENOMEM;
   for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
     if (page.allowed == access::none) fail("lock of inaccessible pages");
@@ -220,7 +220,7 @@ error closed_lock_error() { return the_host().closing_unlocks ? ENOTSUP : 0; }
 
 error renew_lock(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   std::size_t missing = 0;
   for_each_page(in, address, size, [&](const page_state& page, const std::byte*) { missing += page.locked ? 0 : in.page; });
   if (refuses(in, call::renew_lock) || (missing != 0 && locked_bytes(in) + missing > in.lock_limit)) {
@@ -235,7 +235,7 @@ error renew_lock(std::byte* address, std::size_t size) {
 
 hold lock_held(const std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::lock_held);
   std::size_t locked = 0;
   for (std::size_t at = 0; at < size; at += in.page) {
@@ -248,7 +248,7 @@ hold lock_held(const std::byte* address, std::size_t size) {
 
 error unlock(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::unlock);
   if (in.keeps_pages) return ENOMEM;
   if (in.unlock_observer != nullptr) in.unlock_observer(address, size);
@@ -261,7 +261,7 @@ error unlock(std::byte* address, std::size_t size) {
 
 void discard(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::discard);
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
     if (page.locked) fail("discard of locked pages");
@@ -275,7 +275,7 @@ bool may_hibernate() { return false; }
 
 error hide(std::byte* address, std::size_t size, fork_policy, reservation& again) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (in.hidden_limit == 0) return ENOSYS;
   if (refuses(in, call::hide) || hidden_bytes(in) + size > in.hidden_limit) {
     again.dump = in.advice_error;
@@ -292,7 +292,7 @@ error hide(std::byte* address, std::size_t size, fork_policy, reservation& again
 
 error unhide(std::byte* address, std::size_t size, fork_policy, reservation& again) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::unhide);
   if (in.keeps_pages) return EAGAIN;
   again.dump = in.advice_error;
@@ -307,7 +307,7 @@ error unhide(std::byte* address, std::size_t size, fork_policy, reservation& aga
 
 error move(std::byte* from, std::byte* to, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (!in.moves) return ENOTSUP;
   if (refuses(in, call::move)) return ENOMEM;
   for_each_page(in, from, size, [&](page_state& page, std::byte* at) {
@@ -328,7 +328,7 @@ error move(std::byte* from, std::byte* to, std::size_t size) {
 
 error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (!in.moves) return ENOTSUP;
   if (refuses(in, call::map_hidden_twice)) return ENOMEM;
   if (hidden_bytes(in) + in.hidden_twice.size() * in.page + size > in.hidden_limit) return EAGAIN;
@@ -348,7 +348,7 @@ error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
 
 error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy, reservation& again) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (!in.moves) return ENOTSUP;
   if (refuses(in, call::vacate)) return ENOMEM;
   again.dump = in.advice_error;
@@ -380,7 +380,7 @@ bool has_guard_markers() { return the_host().guard_markers; }
 
 error mark(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (!in.guard_markers) return EINVAL;
   if (refuses(in, call::mark) || locked_bytes(in) + size > in.lock_limit) return ENOMEM;
   for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
@@ -392,7 +392,7 @@ error mark(std::byte* address, std::size_t size) {
 
 error unmark(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (refuses(in, call::unmark)) return ENOMEM;
   for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
     if (!page.marked) fail("no marker to take off");
@@ -404,7 +404,7 @@ error unmark(std::byte* address, std::size_t size) {
 
 error mark_again(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::mark_again);
   for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
     if (page.marked) fail("markers put on pages that had some");
@@ -431,20 +431,20 @@ reservation reserve_again(std::byte* address, std::size_t, fork_policy) {
 
 error foreign_refusal(const std::byte*, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return size > in.lock_limit ? ENOMEM : 0;
 }
 
 foreign_pages state_of_foreign(const std::byte* address) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   const auto page = reinterpret_cast<std::uintptr_t>(address);
   return {in.page, in.foreign_locked.contains(page), in.foreign_concealed.contains(page), 0};
 }
 
 error lock_foreign(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (refuses(in, call::lock_foreign)) return ENOMEM;
   for (std::size_t at = 0; at < size; at += in.page) {
     const auto page = reinterpret_cast<std::uintptr_t>(address + at);
@@ -458,7 +458,7 @@ error lock_foreign(std::byte* address, std::size_t size) {
 
 error unlock_foreign(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::unlock_foreign);
   for (std::size_t at = 0; at < size; at += in.page) in.foreign_locked.erase(reinterpret_cast<std::uintptr_t>(address + at));
   return 0;
@@ -466,7 +466,7 @@ error unlock_foreign(std::byte* address, std::size_t size) {
 
 error conceal(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (refuses(in, call::conceal)) return EINVAL;
   for (std::size_t at = 0; at < size; at += in.page) {
     in.foreign_concealed.insert(reinterpret_cast<std::uintptr_t>(address + at));
@@ -476,7 +476,7 @@ error conceal(std::byte* address, std::size_t size) {
 
 error reveal(std::byte* address, std::size_t size) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::reveal);
   for (std::size_t at = 0; at < size; at += in.page) {
     in.foreign_concealed.erase(reinterpret_cast<std::uintptr_t>(address + at));
@@ -494,7 +494,7 @@ bool locks_are_real() { return true; }
 // A fixed sequence (Steele, Lea and Flood 2014), so that a test that fails does so again.
 void random(std::span<std::byte> out) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   counted(in, call::random);
   for (std::byte& byte : out) {
     std::uint64_t mixed = in.random_state += 0x9e3779b97f4a7c15U;
@@ -516,7 +516,7 @@ namespace simulated {
 
 void reset() {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   for (std::size_t& one : in.counts) one = 0;
   in.until_refusal = 0;
   in.refused = false;
@@ -536,20 +536,20 @@ void reset() {
 
 void refuse_nth(std::size_t n) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   in.until_refusal = n;
   in.refused = false;
 }
 
 void observe_unlocks(void (*observer)(const std::byte*, std::size_t)) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   in.unlock_observer = observer;
 }
 
 bool refuses(call which) {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return lockfast::refuses(in, which);
 }
 
@@ -577,13 +577,13 @@ void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }
 
 std::size_t bytes_reserved() {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return reserved_bytes(in);
 }
 
 std::size_t bytes_accessible() {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   std::size_t pages = 0;
   for (const auto& [base, block] : in.blocks) {
     for (const page_state& page : block.pages) pages += page.allowed != access::none;
@@ -593,19 +593,19 @@ std::size_t bytes_accessible() {
 
 std::size_t bytes_locked() {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return locked_bytes(in);
 }
 
 std::size_t bytes_hidden() {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return hidden_bytes(in);
 }
 
 std::size_t bytes_marked() {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return pages_that(in, &page_state::marked) * in.page;
 }
 
@@ -615,7 +615,7 @@ void set_unlockable(const void* address) { the_host().foreign_unlockable.insert(
 
 void unlock_everything() {
   host& in = the_host();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   in.foreign_locked.clear();
   for (auto& [base, block] : in.blocks) {
     for (page_state& page : block.pages) page.locked = false;

@@ -36,7 +36,7 @@ struct folder {
 };
 
 struct file_system {
-  std::mutex exclusion;
+  std::mutex mutex;
   std::map<std::string, std::shared_ptr<folder>> folders;
   std::map<std::intptr_t, std::shared_ptr<folder>> open_folders;
   std::map<std::intptr_t, std::shared_ptr<contents>> open_files;
@@ -72,7 +72,7 @@ contents& at(file_system& in, file which) {
 
 error open_folder(const char* path, bool ours, bool create, directory& out) {
   file_system& in = the_files();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   if (simulated::refuses(call::file)) return EACCES;
   auto& found = in.folders[path];
   if (found == nullptr) {
@@ -110,20 +110,20 @@ error open_any(const char* path, directory& out) { return open_folder(path, fals
 
 bool same(directory one, directory other) {
   file_system& in = the_files();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   return &at(in, one) == &at(in, other);
 }
 
 void close(directory one) {
   file_system& in = the_files();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   in.open_folders.erase(one.number);
 }
 
 error list(directory in, void (*visit)(void* context, const char* name), void* context) {
   std::vector<std::string> names;
   {
-    const std::scoped_lock held(the_files().exclusion);
+    const std::scoped_lock held(the_files().mutex);
     if (simulated::refuses(call::file)) return EIO;
     for (const auto& [name, each] : at(the_files(), in).files) names.push_back(name);
   }
@@ -135,7 +135,7 @@ error sync(directory) { return simulated::refuses(call::file) ? EIO : 0; }
 
 error create_nameless(directory in, file& out) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EOPNOTSUPP;
   auto made = std::make_shared<contents>();
   made->ours = at(files, in).ours;
@@ -145,7 +145,7 @@ error create_nameless(directory in, file& out) {
 
 error create_named(directory in, const char* name, file& out) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return ENOSPC;
   folder& where = at(files, in);
   auto& made = where.files[name];
@@ -160,14 +160,14 @@ error create_named(directory in, const char* name, file& out) {
 
 error create_unheld(directory in, const char* name, file& out) {
   const error refusal = create_named(in, name, out);
-  const std::scoped_lock held(the_files().exclusion);
+  const std::scoped_lock held(the_files().mutex);
   if (refusal == 0) at(the_files(), out).holder = 0;
   return refusal;
 }
 
 error open_named(directory in, const char* name, opening, file& out) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EIO;
   folder& where = at(files, in);
   const auto found = where.files.find(name);
@@ -179,7 +179,7 @@ error open_named(directory in, const char* name, opening, file& out) {
 void close(file one) {
   if (one == file::none) return;
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   contents& of = at(files, one);
   if (!of.named) require_wiped(of, "a nameless file was closed that is not wiped");
   if (of.holder == one.number) of.holder = 0;
@@ -188,7 +188,7 @@ void close(file one) {
 
 error take_hold(file of) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EWOULDBLOCK;
   if (at(files, of).holder != 0) return EWOULDBLOCK;
   at(files, of).holder = of.number;
@@ -197,7 +197,7 @@ error take_hold(file of) {
 
 error still_named(directory in, const char* name, file of) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EIO;
   const folder& where = at(files, in);
   const auto found = where.files.find(name);
@@ -206,7 +206,7 @@ error still_named(directory in, const char* name, file of) {
 
 error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EIO;
   const contents& of = at(files, from);
   if (offset > of.bytes.size() || out.size() > of.bytes.size() - offset) return ENODATA;
@@ -216,7 +216,7 @@ error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
 
 error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   contents& of = at(files, to);
   const bool refused = simulated::refuses(call::file);
   of.excused |= refused;
@@ -231,7 +231,7 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
 
 error size_of(file of, std::uint64_t& size) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) {
     at(files, of).excused = true;
     return EIO;
@@ -242,7 +242,7 @@ error size_of(file of, std::uint64_t& size) {
 
 error sync(file of) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) {
     at(files, of).excused = true;
     return EIO;
@@ -255,7 +255,7 @@ void forget(file) {}
 
 error rename_over(directory in, const char* from, const char* to) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EIO;
   folder& where = at(files, in);
   const auto found = where.files.find(from);
@@ -272,7 +272,7 @@ error rename_over(directory in, const char* from, const char* to) {
 
 error remove(directory in, const char* name) {
   file_system& files = the_files();
-  const std::scoped_lock held(files.exclusion);
+  const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EIO;
   folder& where = at(files, in);
   const auto found = where.files.find(name);
@@ -288,7 +288,7 @@ namespace simulated {
 
 std::size_t files_left() {
   file_system& in = the_files();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   std::size_t left = in.open_files.size();
   for (const auto& [path, each] : in.folders) left += each->ours ? each->files.size() : 0;
   return left;
@@ -296,7 +296,7 @@ std::size_t files_left() {
 
 std::span<std::byte> contents(std::string_view name) {
   file_system& in = the_files();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   for (const auto& [path, each] : in.folders) {
     for (const auto& [known, found] : each->files) {
       if (name.empty() || known == name) return found->bytes;
@@ -307,7 +307,7 @@ std::span<std::byte> contents(std::string_view name) {
 
 void clear_files() {
   file_system& in = the_files();
-  const std::scoped_lock held(in.exclusion);
+  const std::scoped_lock held(in.mutex);
   in.folders.clear();
   in.open_folders.clear();
   in.open_files.clear();

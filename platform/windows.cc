@@ -75,7 +75,7 @@ void include_in_reports(const std::byte* address) {
 
 // ---- Locks ------------------------------------------------------------------------------------------------------------------
 
-constinit mutex working_set_exclusion;
+constinit mutex working_set_mutex;
 
 bool all_accessible(const std::byte* address, std::size_t size) {
   MEMORY_BASIC_INFORMATION found = {};
@@ -97,7 +97,7 @@ struct process_memory {
   }
 
   bool raise(std::size_t by) {
-    working_set_exclusion.lock();
+    working_set_mutex.lock();
     SIZE_T least = 0;
     SIZE_T most = 0;
     bool raised = GetProcessWorkingSetSize(GetCurrentProcess(), &least, &most) != 0;
@@ -106,7 +106,7 @@ struct process_memory {
       if (most < least + quota_surplus) most = least + quota_surplus;
       raised = SetProcessWorkingSetSize(GetCurrentProcess(), least, most) != 0;
     }
-    working_set_exclusion.unlock();
+    working_set_mutex.unlock();
     return raised;
   }
 };

@@ -1,4 +1,4 @@
-// windows_process.cc - what is the process's and not the memory's on Windows: exclusion, the ends of threads, messages, the end.
+// windows_process.cc - what is the process's and not the memory's on Windows: mutex, the ends of threads, messages, the end.
 //
 // There is no fork. A fatal signal is an exception that nobody handled, or SIGABRT of the C library; what ends a process without
 // either (a fast fail, TerminateProcess, a stack that has overflowed too far) calls nobody.

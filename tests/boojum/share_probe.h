@@ -18,7 +18,7 @@ class share_probe {
  public:
   // Calls look(bytes) for each share, in their order.
   static void each(split_secret& of, const std::function<void(std::span<const std::byte>)>& look) {
-    const std::scoped_lock held(of.exclusion_);
+    const std::scoped_lock held(of.mutex_);
     for (std::size_t which = 0; which < of.shares_.size(); ++which) {
       const bool last = which + 1 == of.shares_.size();
       std::vector<std::byte> room(file_share::room_for(last ? of.size_ + mac_key_size + mac_size : of.options_.prekey));

@@ -49,14 +49,14 @@ class performer {
 
   // Returns when it is done.
   void operator()(const std::function<void()>& act) {
-    std::unique_lock held(exclusion_);
+    std::unique_lock held(mutex_);
     tell_held(act);
     changed_.wait(held, [&] { return !told_; });
   }
 
  private:
   void tell(const std::function<void()>& act) {
-    const std::scoped_lock held(exclusion_);
+    const std::scoped_lock held(mutex_);
     tell_held(act);
   }
   void tell_held(const std::function<void()>& act) {
@@ -65,7 +65,7 @@ class performer {
     changed_.notify_all();
   }
   void perform() {
-    std::unique_lock held(exclusion_);
+    std::unique_lock held(mutex_);
     for (;;) {
       changed_.wait(held, [&] { return told_; });
       if (!act_) return;
@@ -75,7 +75,7 @@ class performer {
     }
   }
 
-  std::mutex exclusion_;
+  std::mutex mutex_;
   std::condition_variable changed_;
   std::function<void()> act_;
   bool told_ = false;

@@ -197,7 +197,7 @@ TEST_CASE("while other threads allocate, free and end, a child allocates, frees,
       options(policy);
       std::vector<char*> mine;
       for (int count = 0; count < 50; ++count) mine.push_back(secret_of(32));
-      std::mutex exclusion;
+      std::mutex mutex;
       std::vector<char*> shelf;
       std::atomic<bool> done = false;
       const auto churn = [&](unsigned seed, int rounds) {
@@ -209,7 +209,7 @@ TEST_CASE("while other threads allocate, free and end, a child allocates, frees,
           std::memset(secret, 'x', size);
           char* other = secret;
           {
-            const std::scoped_lock kept(exclusion);
+            const std::scoped_lock kept(mutex);
             shelf.push_back(secret);
             std::swap(shelf[random() % shelf.size()], shelf.back());
             if (shelf.size() < 40) continue;

@@ -39,7 +39,7 @@ bool whole(const parcel& one) {
 class shelf {
  public:
   parcel exchange(const parcel& mine, std::mt19937& random) {
-    const std::scoped_lock held(exclusion_);
+    const std::scoped_lock held(mutex_);
     parcels_.push_back(mine);
     if (parcels_.size() < 200) return {};
     std::swap(parcels_[random() % parcels_.size()], parcels_.back());
@@ -56,7 +56,7 @@ class shelf {
   }
 
  private:
-  std::mutex exclusion_;
+  std::mutex mutex_;
   std::vector<parcel> parcels_;
 };
 
@@ -210,14 +210,14 @@ TEST_CASE("what a thread frees and allocates in its last destructors is not lost
 TEST_CASE("one thread allocates and another frees: memory stays bounded") {
   check_clean(in_child([] {
     constexpr int total = 60000;
-    std::mutex exclusion;
+    std::mutex mutex;
     std::condition_variable moved;
     std::deque<char*> belt;
     std::thread consumer([&] {
       for (int count = 0; count < total; ++count) {
         char* secret = nullptr;
         {
-          std::unique_lock held(exclusion);
+          std::unique_lock held(mutex);
           moved.wait(held, [&] { return !belt.empty(); });
           secret = belt.front();
           belt.pop_front();
@@ -230,7 +230,7 @@ TEST_CASE("one thread allocates and another frees: memory stays bounded") {
     for (int count = 0; count < total; ++count) {
       char* const secret = secret_of(64);
       {
-        std::unique_lock held(exclusion);
+        std::unique_lock held(mutex);
         moved.wait(held, [&] { return belt.size() < 100; });
         belt.push_back(secret);
       }

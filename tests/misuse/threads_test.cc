@@ -12,7 +12,7 @@
 TEST_CASE("secrets that pass between threads keep their contents, and every one is counted") {
   struct lockfast_statistics before;
   lockfast_statistics(&before);
-  std::mutex exclusion;
+  std::mutex mutex;
   std::vector<std::pair<unsigned char*, std::size_t>> shelf;
   std::atomic<bool> whole = true;
   constexpr int rounds = 3000;
@@ -26,7 +26,7 @@ TEST_CASE("secrets that pass between threads keep their contents, and every one 
       if (round % 4 == 0) (void)lockfast_protect(mine, LOCKFAST_READONLY);
       std::pair<unsigned char*, std::size_t> other = {nullptr, 0};
       {
-        const std::scoped_lock held(exclusion);
+        const std::scoped_lock held(mutex);
         shelf.emplace_back(mine, size);
         const std::size_t chosen = random() % shelf.size();
         if (shelf.size() > 30) {

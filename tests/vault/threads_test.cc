@@ -84,7 +84,7 @@ class workers {
 
   // A record of any thread.
   vault::id any(std::size_t choice) {
-    const std::scoped_lock held(exclusion_);
+    const std::scoped_lock held(mutex_);
     return all_.empty() ? vault::id() : all_[choice % all_.size()];
   }
 
@@ -98,7 +98,7 @@ class workers {
       return;
     }
     mine.push_back(id);
-    const std::scoped_lock held(exclusion_);
+    const std::scoped_lock held(mutex_);
     all_.push_back(id);
   }
 
@@ -122,7 +122,7 @@ class workers {
   }
 
   vault_state& records_;
-  std::mutex exclusion_;
+  std::mutex mutex_;
   std::vector<vault::id> all_;
 };
 
