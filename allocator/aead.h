@@ -30,7 +30,7 @@ class aead {
   static constexpr std::size_t short_nonce_size = chacha20::nonce_size;
   static constexpr std::size_t tag_size = poly1305::tag_size;
   // The most bytes that one nonce serves: the keystream has 2^32 blocks, and the first is the tag's.
-  static constexpr std::uint64_t most_size = ((std::uint64_t{1} << 32) - 1) * chacha20::block_size;
+  static constexpr std::uint64_t max_size = ((std::uint64_t{1} << 32) - 1) * chacha20::block_size;
 
   using key_view = std::span<const std::byte, key_size>;
   using nonce_view = std::span<const std::byte, nonce_size>;
@@ -38,7 +38,7 @@ class aead {
   using bytes_view = std::span<const std::byte>;
 
   // Seals plain into as many bytes at sealed, which begins at the same byte or does not overlap it, and a tag. Requires at most
-  // most_size bytes.
+  // max_size bytes.
   static void seal(key_view key, nonce_view nonce, bytes_view associated, bytes_view plain, std::byte* sealed,
                    std::span<std::byte, tag_size> tag);
   static void seal(key_view key, short_nonce_view nonce, bytes_view associated, bytes_view plain, std::byte* sealed,

@@ -35,10 +35,10 @@ void announce(breach reason) { announce(reason, {}); }
 
 // One write: no other thread's line comes in between.
 void announce(breach reason, std::span<const char> detail) {
-  constexpr std::size_t longest_line = 384;
+  constexpr std::size_t max_line = 384;
   const char* const words = line_of(reason);
   const std::size_t size = std::strlen(words) - 1;  // without the end of the line
-  char line[longest_line];
+  char line[max_line];
   std::memcpy(line, words, size);
   const std::size_t room = sizeof line - size - 1;
   const std::size_t added = detail.size() < room ? detail.size() : room;

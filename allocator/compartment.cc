@@ -17,14 +17,14 @@ using platform::access;
 bool compartment::is_stale(const grant& one) { return one.to == nullptr || one.epoch != one.to->epoch_; }
 
 grant* compartment::find_grant(grant* table) const {
-  for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
+  for (std::size_t at = 0; table != nullptr && at < max_grants; ++at) {
     if (table[at].to == this && !is_stale(table[at])) return table + at;
   }
   return nullptr;
 }
 
 grant* compartment::find_unused(grant* table) {
-  for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
+  for (std::size_t at = 0; table != nullptr && at < max_grants; ++at) {
     if (is_stale(table[at])) return table + at;
   }
   return nullptr;
@@ -120,7 +120,7 @@ platform::error compartment::protect(access to) {
 
 void compartment::close_at_exit() {
   grant* const table = known_grants();
-  for (std::size_t at = 0; table != nullptr && at < most_grants; ++at) {
+  for (std::size_t at = 0; table != nullptr && at < max_grants; ++at) {
     if (is_stale(table[at])) continue;
     compartment* const open = table[at].to;
     if (open->protect(access::none) != 0) end_process(breach::access_refused, open->family().chosen().signal);
@@ -170,7 +170,7 @@ void compartment::destroy() {
 // ---- Secrets ----------------------------------------------------------------------------------------------------------------
 
 bool compartment::take_slot(slot_ref& out, std::size_t size, slab_bin::growth allowed, platform::error& refusal) {
-  if (size > size_class::most_capacity) return lists_[size_class::count].take_single(out, size, allowed, refusal);
+  if (size > size_class::max_capacity) return lists_[size_class::count].take_single(out, size, allowed, refusal);
   slab_bin& list = lists_[size_class::of(size)];
   if (list.take(&out, 1, allowed, refusal) == 1) return true;
   if (!is_shortage(refusal) || family().chosen().quarantine_holds || !end_rest()) return false;
@@ -201,7 +201,7 @@ void compartment::deallocate(slot_ref freed) {
 
 void compartment::end_oldest_rest() {
   const slot_ref rested = resting_[oldest_resting_];
-  oldest_resting_ = (oldest_resting_ + 1) % most_resting;
+  oldest_resting_ = (oldest_resting_ + 1) % max_resting;
   --resting_count_;
   resting_bytes_ -= rested.in->capacity();
   lists_[rested.in->class_index].put(&rested, 1);
@@ -209,10 +209,10 @@ void compartment::end_oldest_rest() {
 
 void compartment::rest(slot_ref freed) {
   const std::size_t size = freed.in->capacity();
-  while (resting_count_ == most_resting || (resting_count_ != 0 && resting_bytes_ + size > most_resting_bytes)) {
+  while (resting_count_ == max_resting || (resting_count_ != 0 && resting_bytes_ + size > max_resting_bytes)) {
     end_oldest_rest();
   }
-  resting_[(oldest_resting_ + resting_count_++) % most_resting] = freed;
+  resting_[(oldest_resting_ + resting_count_++) % max_resting] = freed;
   resting_bytes_ += size;
 }
 
@@ -222,9 +222,9 @@ void compartment::forget_closed() {
   resting_count_ = 0;
   resting_bytes_ = 0;
   for (std::uint32_t at = 0; at < count; ++at) {
-    const slot_ref kept = resting_[(oldest + at) % most_resting];
+    const slot_ref kept = resting_[(oldest + at) % max_resting];
     if (kept.in->absent_count != 0) continue;
-    resting_[(oldest + resting_count_++) % most_resting] = kept;
+    resting_[(oldest + resting_count_++) % max_resting] = kept;
     resting_bytes_ += kept.in->capacity();
   }
 }
@@ -247,7 +247,7 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_bin::
     });
   };
   const bool large = in.class_index == size_class::count;
-  if (!large && size <= size_class::most_capacity && size_class::of(size) == in.class_index) return resize_here();
+  if (!large && size <= size_class::max_capacity && size_class::of(size) == in.class_index) return resize_here();
   const allocated moved = allocate(size, fresh_byte, allowed);
   if (moved.address == nullptr) return size <= size_before && in.can_be_cut_to(resized.index, size) ? resize_here() : moved;
   while_writable([&] {

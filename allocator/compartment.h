@@ -39,7 +39,7 @@ class grouped_heap;
 class compartment {
  public:
   // The most that a secret of a compartment may have, in bytes.
-  static constexpr std::size_t most_size = std::size_t{1} << 30;
+  static constexpr std::size_t max_size = std::size_t{1} << 30;
 
   // A new one, open for this thread to read and write, its secrets in the family's space under its policy; null when there is no
   // memory for its record, or when this thread holds too many open already.
@@ -98,15 +98,15 @@ class compartment {
 
   // One list for each size class, and one for larger secrets, each in a slab of its own.
   static constexpr std::size_t list_count = size_class::count + 1;
-  static constexpr std::uint32_t most_resting = 16;
-  static constexpr std::size_t most_resting_bytes = std::size_t{16} * 1024;
+  static constexpr std::uint32_t max_resting = 16;
+  static constexpr std::size_t max_resting_bytes = std::size_t{16} * 1024;
 
   // A handle is an epoch above the number of a record and 1; a table of tables leads from the number to the record.
   using numbered = std::atomic<compartment*>;
   static constexpr unsigned number_bits = sizeof(void*) == 8 ? 20 : 14;
-  static constexpr std::uint32_t most_records = (std::uint32_t{1} << number_bits) - 1;
+  static constexpr std::uint32_t max_records = (std::uint32_t{1} << number_bits) - 1;
   static constexpr std::uint32_t table_part = 256;
-  static constexpr std::uint32_t table_count = most_records / table_part + 1;
+  static constexpr std::uint32_t table_count = max_records / table_part + 1;
 
   // Records of destroyed compartments, first in, first out.
   struct unused_queue {
@@ -157,7 +157,7 @@ class compartment {
   relaxed<std::uint32_t> calls_;            // of ours that have the pages writable
   relaxed<std::uint32_t> wipes_on_signal_;  // slabs that a signal handler has wiped
   slab_bin lists_[list_count];
-  slot_ref resting_[most_resting] = {};
+  slot_ref resting_[max_resting] = {};
   std::uint32_t oldest_resting_ = 0;
   std::uint32_t resting_count_ = 0;
   std::size_t resting_bytes_ = 0;

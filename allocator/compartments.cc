@@ -36,7 +36,7 @@ compartment* compartment::unused_queue::take() {
 // Requires registry_.
 compartment* compartment::make_record() {
   const std::uint32_t number = record_count_;
-  if (number == most_records) return nullptr;
+  if (number == max_records) return nullptr;
   auto& part = table_[number / table_part];
   numbered* found = part.load(std::memory_order_relaxed);
   if (found == nullptr) found = metadata::take_array<numbered>(table_part);
@@ -71,7 +71,7 @@ std::uintptr_t compartment::handle() const { return (std::uintptr_t{epoch_} << n
 
 compartment* compartment::of_handle(std::uintptr_t handle) {
   const std::uintptr_t number = (handle & ((std::uintptr_t{1} << number_bits) - 1)) - 1;
-  if (number >= most_records) return nullptr;
+  if (number >= max_records) return nullptr;
   const numbered* const part = table_[number / table_part].load(std::memory_order_acquire);
   compartment* const found = part == nullptr ? nullptr : part[number % table_part].load(std::memory_order_acquire);
   return found != nullptr && found->exists() && found->handle() == handle ? found : nullptr;
@@ -133,12 +133,12 @@ void compartment::renew_locks() {
 namespace {
 
 // Of a yield each: longer than any call on a compartment takes.
-constexpr int most_waits = 1000;
+constexpr int max_waits = 1000;
 
 }  // namespace
 
 bool compartment::take_exclusion_soon() {
-  for (int waits = 0; waits < most_waits; ++waits) {
+  for (int waits = 0; waits < max_waits; ++waits) {
     if (mutex_.try_lock()) return true;
     platform::yield();
   }

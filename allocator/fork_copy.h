@@ -47,9 +47,9 @@ class fork_copy {
   // Has make(surplus) count, begin and copy again, with room for a part more (surplus in eighths), while that happens.
   template <class Make>
   void until_complete(Make make) {
-    constexpr std::size_t most_tries = 16;
+    constexpr std::size_t max_tries = 16;
     make(std::size_t{0});
-    for (std::size_t surplus = 1; short_of_room_ && surplus < most_tries; ++surplus) {
+    for (std::size_t surplus = 1; short_of_room_ && surplus < max_tries; ++surplus) {
       end();
       make(surplus);
     }

@@ -9,7 +9,7 @@ namespace lockfast::internal {
 namespace {
 
 struct table {
-  grant grants[most_grants];
+  grant grants[max_grants];
   table* next_unused;
 };
 

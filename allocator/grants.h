@@ -20,7 +20,7 @@ struct grant {
 };
 
 // How many compartments a thread can hold open at once where there is no protection key.
-inline constexpr std::size_t most_grants = 64;
+inline constexpr std::size_t max_grants = 64;
 
 // This thread's; null when there is no memory for them.
 [[nodiscard]] grant* grants_of_thread();

@@ -55,8 +55,8 @@ void grouped_heap::start(const policy& chosen) {
 
 std::size_t grouped_heap::depth_of(std::size_t class_index) const {
   const std::size_t fitting = policy_.cache_bytes / (size_class::capacity(class_index) + slab::overhead);
-  if (fitting < cache_bin::least_depth) return cache_bin::least_depth;
-  return fitting < cache_bin::most_depth ? fitting : cache_bin::most_depth;
+  if (fitting < cache_bin::min_depth) return cache_bin::min_depth;
+  return fitting < cache_bin::max_depth ? fitting : cache_bin::max_depth;
 }
 
 thread_cache& grouped_heap::cache_of_thread() {
@@ -95,7 +95,7 @@ bool grouped_heap::take_slot(slot_ref& out, std::size_t class_index, std::size_t
   if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
   if (!list->any_chosen()) {
     if (!list->any_ready()) {
-      slot_ref batch[cache_bin::most_depth / 2];
+      slot_ref batch[cache_bin::max_depth / 2];
       const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
       // What rests here would end its quarantine.
       if (taken == 0 && policy_.quarantine_holds) return false;
@@ -164,7 +164,7 @@ void grouped_heap::keep(slot_ref freed) {
     return;
   }
   if (!list->has_room()) {
-    slot_ref surplus[cache_bin::most_depth / 2];
+    slot_ref surplus[cache_bin::max_depth / 2];
     std::size_t count = 0;
     while (count < list->depth() / 2) surplus[count++] = list->take_oldest();
     give_back(surplus, count);
@@ -175,7 +175,7 @@ void grouped_heap::keep(slot_ref freed) {
 void grouped_heap::drain(cache_bin& drained, rest of_resting) {
   const auto any = [&] { return of_resting == rest::ends ? !drained.is_empty() : drained.any_ready(); };
   while (any()) {
-    slot_ref given[cache_bin::most_depth / 4];
+    slot_ref given[cache_bin::max_depth / 4];
     std::size_t count = 0;
     while (count < std::size(given) && any()) given[count++] = drained.take_oldest();
     give_back(given, count);

@@ -36,8 +36,8 @@ namespace lockfast::internal {
 class grouped_heap {
  public:
   static constexpr std::size_t arena_count = 4;
-  static constexpr std::size_t most_alignment = 1024;
-  static_assert(most_alignment <= slot::most_shift && size_class::most_capacity <= slot::most_slack);
+  static constexpr std::size_t max_alignment = 1024;
+  static_assert(max_alignment <= slot::max_shift && size_class::max_capacity <= slot::max_slack);
 
   struct policy {
     platform::fork_policy fork = platform::fork_policy::absent;
@@ -58,7 +58,7 @@ class grouped_heap {
 
   // Whether a request is for this placement.
   [[nodiscard]] static bool takes(std::size_t size, std::size_t alignment) {
-    return alignment <= most_alignment && size <= size_class::most_capacity - shift_room(alignment);
+    return alignment <= max_alignment && size <= size_class::max_capacity - shift_room(alignment);
   }
 
   // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when
@@ -164,7 +164,7 @@ class grouped_heap {
 inline std::byte* grouped_heap::allocate_fast(std::uint8_t family, std::size_t size, int value) {
   // A size that is not a multiple of 16 has a large quotient here, as 0 has.
   const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
-  if (class_index >= slab::most_fast / slab::alignment) return nullptr;
+  if (class_index >= slab::max_fast / slab::alignment) return nullptr;
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   cache_bin& list = mine.list(class_index);
   if (!list.any_chosen()) return nullptr;
@@ -203,7 +203,7 @@ inline bool grouped_heap::deallocate_fast(std::uint8_t family, std::byte* secret
 // The next best: any size.
 
 inline std::byte* grouped_heap::allocate_cached(std::uint8_t family, std::size_t size, int value) {
-  if (size > size_class::most_capacity) return nullptr;
+  if (size > size_class::max_capacity) return nullptr;
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   cache_bin& list = mine.list(size_class::of(size));
   if (!list.any_chosen()) return nullptr;

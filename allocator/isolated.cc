@@ -30,8 +30,8 @@ void isolated_arena::start(const policy& chosen) {
     const std::size_t share = chosen.idle_pages / 16 / page_count;
     const std::size_t quarantined = share == 0 ? 1 : share;
     const std::size_t ready = chosen.idle_pages / 8 / page_count;
-    lists_[list].set_depths(quarantined < span_list::most_quarantined ? quarantined : span_list::most_quarantined,
-                            ready < span_list::most_ready ? ready : span_list::most_ready);
+    lists_[list].set_depths(quarantined < span_list::max_quarantined ? quarantined : span_list::max_quarantined,
+                            ready < span_list::max_ready ? ready : span_list::max_ready);
   }
 }
 
@@ -58,14 +58,14 @@ void isolated_arena::count_grown(std::size_t page_count) {
   other_allocations_.fetch_add(1, std::memory_order_relaxed);
   if (page_count <= small_pages) return lists_[page_count - 1].count_grown();
   const std::size_t used = large_used_.fetch_add(1, std::memory_order_relaxed) + 1;
-  std::size_t most = most_large_used_.load(std::memory_order_relaxed);
-  while (used > most && !most_large_used_.compare_exchange_weak(most, used, std::memory_order_relaxed)) {
+  std::size_t most = max_large_used_.load(std::memory_order_relaxed);
+  while (used > most && !max_large_used_.compare_exchange_weak(most, used, std::memory_order_relaxed)) {
   }
 }
 
-std::size_t isolated_arena::most_used() const {
-  std::size_t most = most_large_used_.load(std::memory_order_relaxed);
-  for (const span_list& list : lists_) most += static_cast<std::size_t>(list.most_used());
+std::size_t isolated_arena::max_used() const {
+  std::size_t most = max_large_used_.load(std::memory_order_relaxed);
+  for (const span_list& list : lists_) most += static_cast<std::size_t>(list.max_used());
   return most;
 }
 

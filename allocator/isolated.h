@@ -55,8 +55,8 @@ class isolated_arena {
   void start(const policy& chosen);
 
   // The most that can be asked for, in bytes.
-  static constexpr std::size_t most_size = sizeof(void*) == 8 ? (PTRDIFF_MAX >> 23) + 1 : PTRDIFF_MAX / 4;
-  static constexpr std::size_t most_alignment = std::size_t{1} << 30;
+  static constexpr std::size_t max_size = sizeof(void*) == 8 ? (PTRDIFF_MAX >> 23) + 1 : PTRDIFF_MAX / 4;
+  static constexpr std::size_t max_alignment = std::size_t{1} << 30;
 
   // A secret of size bytes, each of them value, at a multiple of alignment (a power of two). Requires no more than the most.
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value);
@@ -76,7 +76,7 @@ class isolated_arena {
   // The same without a mutex, so that a signal handler may call it: what others change meanwhile may be counted or not.
   void look(struct lockfast_statistics& out) const;
   // The most secrets that were live at once, or more: each page count has its own most, and these are added.
-  [[nodiscard]] std::size_t most_used() const;
+  [[nodiscard]] std::size_t max_used() const;
   // Writes a line for each region. Async-signal-safe.
   void draw(json_lines& out, std::string_view family, region::addresses shown) const;
   // Where something took the locks off: gives idle pages back, and locks those of live secrets again.
@@ -100,7 +100,7 @@ class isolated_arena {
 
  private:
   static constexpr std::size_t small_pages = 16;
-  static constexpr std::size_t most_large_idle = 16;
+  static constexpr std::size_t max_large_idle = 16;
 
   struct place {
     span* at;
@@ -187,7 +187,7 @@ class isolated_arena {
   std::atomic<span_region*> regions_ = nullptr;    // every record, empty ones too
   span_region* empty_[small_pages] = {};           // records of released regions, by their spans' page count
   span_region* empty_large_ = nullptr;             // the same, of one span each
-  span_region* large_idle_[most_large_idle] = {};  // oldest first
+  span_region* large_idle_[max_large_idle] = {};  // oldest first
   span* kept_large_ = nullptr;                     // whose pages the system did not take back
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
@@ -195,7 +195,7 @@ class isolated_arena {
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count
   std::atomic<std::size_t> other_allocations_ = 0;
   std::atomic<std::size_t> large_used_ = 0;
-  std::atomic<std::size_t> most_large_used_ = 0;
+  std::atomic<std::size_t> max_large_used_ = 0;
 };
 
 }  // namespace lockfast::internal

@@ -28,7 +28,7 @@ void isolated_arena::enlist(span_region& made) {
 span_region* isolated_arena::take_empty(span_region*& empties, std::size_t place_count) {
   for (span_region** link = &empties; *link != nullptr; link = &(*link)->next_empty) {
     span_region* const found = *link;
-    if (found->most_places() < place_count) continue;
+    if (found->max_places() < place_count) continue;
     *link = found->next_empty;
     return found;
   }
@@ -59,7 +59,7 @@ span_region* isolated_arena::reserve_region(std::size_t page_count, std::size_t 
 // The same of the largest size that the system has room for, which the records of its spans take as well. A region of many units is
 // never without its alignment, since each unit would need a table.
 span_region* isolated_arena::take_record(std::size_t page_count, span_region*& empties) {
-  constexpr std::size_t most_unaligned = 16 * region_unit;
+  constexpr std::size_t max_unaligned = 16 * region_unit;
   const bool single = page_count > small_pages;
   span_region* record = nullptr;
   std::size_t tried = 0;
@@ -67,7 +67,7 @@ span_region* isolated_arena::take_record(std::size_t page_count, span_region*& e
     const std::size_t place_count = single ? 1 : span_region::places_in(extent, page_count);
     if (extent == region_unit) {
       record = reserve_region(page_count, place_count, region_map::place::unit, empties);
-    } else if (place_count != tried && page_count <= most_unaligned / page_) {
+    } else if (place_count != tried && page_count <= max_unaligned / page_) {
       tried = place_count;
       record = reserve_region(page_count, place_count, region_map::place::page, empties);
     }
@@ -152,7 +152,7 @@ void isolated_arena::put_back(place taken) {
 
 void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
   const std::size_t page_count = freed.run_size() / platform::page_size();
-  span_region* surplus[most_large_idle + 1];
+  span_region* surplus[max_large_idle + 1];
   std::size_t surplus_count = 0;
   {
     const scoped_lock held(growth_mutex_);
@@ -163,7 +163,7 @@ void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
     const bool keeps = page_count == freed.home.place_pages() && page_count <= policy_.large_idle_pages;
     std::size_t leaving = 0;
     while (keeps && leaving < large_idle_count_ &&
-           (large_idle_count_ - leaving == most_large_idle || large_idle_pages_ + page_count > policy_.large_idle_pages)) {
+           (large_idle_count_ - leaving == max_large_idle || large_idle_pages_ + page_count > policy_.large_idle_pages)) {
       surplus[surplus_count] = large_idle_[leaving++];
       large_idle_pages_ -= surplus[surplus_count]->begin()->run_size() / platform::page_size();
       surplus[surplus_count++]->begin()->set(span::state::busy);

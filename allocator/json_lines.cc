@@ -102,14 +102,14 @@ void json_lines::put_quoted(std::string_view characters) {
 }
 
 void json_lines::put_number(std::uint64_t value, unsigned base) {
-  constexpr std::size_t most_digits = 20;
-  char digits[most_digits];
-  std::size_t first = most_digits;
+  constexpr std::size_t max_digits = 20;
+  char digits[max_digits];
+  std::size_t first = max_digits;
   do {
     digits[--first] = "0123456789abcdef"[value % base];
     value /= base;
   } while (value != 0);
-  put(std::string_view(digits + first, most_digits - first));
+  put(std::string_view(digits + first, max_digits - first));
 }
 
 void json_lines::flush() {

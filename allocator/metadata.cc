@@ -5,8 +5,8 @@ namespace lockfast::internal {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t most_chunk = std::size_t{256} * 1024;
-constexpr std::size_t least_chunk = std::size_t{4} * 1024;
+constexpr std::size_t max_chunk = std::size_t{256} * 1024;
+constexpr std::size_t min_chunk = std::size_t{4} * 1024;
 
 struct chunk {
   std::byte* next = nullptr;
@@ -36,7 +36,7 @@ bool refill(std::size_t size, std::size_t chunk_size) {
 
 // A chunk that the system has room for.
 bool refill(std::size_t size) {
-  for (std::size_t chunk_size = most_chunk; chunk_size >= least_chunk; chunk_size /= 4) {
+  for (std::size_t chunk_size = max_chunk; chunk_size >= min_chunk; chunk_size /= 4) {
     if (refill(size, chunk_size)) return true;
   }
   return false;

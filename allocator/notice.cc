@@ -18,9 +18,9 @@ void tell(unsigned which, const char* what, int error) {
   if (error == 0 || (told.fetch_or(1U << which, std::memory_order_relaxed) >> which & 1) != 0) return;
   constexpr char begin[] = "lockfast: notice: ";
   constexpr char middle[] = " (errno ";
-  constexpr std::size_t most_text = 64;
-  constexpr std::size_t most_digits = 11;
-  char line[sizeof begin + most_text + sizeof middle + most_digits + 2];
+  constexpr std::size_t max_text = 64;
+  constexpr std::size_t max_digits = 11;
+  char line[sizeof begin + max_text + sizeof middle + max_digits + 2];
   char* at = line;
   const auto append = [&](const char* text, std::size_t size) {
     std::memcpy(at, text, size);
@@ -29,10 +29,10 @@ void tell(unsigned which, const char* what, int error) {
   append(begin, std::strlen(begin));
   append(what, std::strlen(what));
   append(middle, std::strlen(middle));
-  char digits[most_digits];
-  std::size_t first = most_digits;
+  char digits[max_digits];
+  std::size_t first = max_digits;
   for (auto left = static_cast<unsigned>(error); left != 0; left /= 10) digits[--first] = static_cast<char>('0' + left % 10);
-  append(digits + first, most_digits - first);
+  append(digits + first, max_digits - first);
   append(")\n", 2);
   platform::write_line({line, static_cast<std::size_t>(at - line)});
 }

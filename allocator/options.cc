@@ -96,7 +96,7 @@ bool valid(const lockfast_options& options) {
          options.rest <= LOCKFAST_REST_KEEP &&
          std::all_of(std::begin(options.reserved), std::end(options.reserved), [](int one) { return one == 0; }) &&
          options.report_map <= LOCKFAST_REPORT_MAP_ON && options.report_addresses <= LOCKFAST_REPORT_ADDRESSES_ON &&
-         (options.report == nullptr || std::strlen(options.report) < report::most_destination);
+         (options.report == nullptr || std::strlen(options.report) < report::max_destination);
 }
 
 void options_fault::add(std::span<const char> words) {

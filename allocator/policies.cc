@@ -12,16 +12,16 @@ namespace {
 // What the number of pages that rest unused, ready for the next secrets, is measured by: 16 MiB, and no more than a quarter of
 // what may be locked, so that the rest of the program is left its share.
 std::size_t idle_pages() {
-  constexpr std::size_t most_bytes = std::size_t{16} << 20;
+  constexpr std::size_t max_bytes = std::size_t{16} << 20;
   const std::size_t quarter = platform::lock_limit() / 4;
-  return (quarter < most_bytes ? quarter : most_bytes) / platform::page_size();
+  return (quarter < max_bytes ? quarter : max_bytes) / platform::page_size();
 }
 
 // What a thread may keep of each size class in its thread cache: 16 KiB, and no more than a little of what may be locked.
 std::size_t cache_bytes() {
-  constexpr std::size_t most_bytes = std::size_t{16} << 10;
+  constexpr std::size_t max_bytes = std::size_t{16} << 10;
   const std::size_t little = platform::lock_limit() / 512;
-  return little < most_bytes ? little : most_bytes;
+  return little < max_bytes ? little : max_bytes;
 }
 
 // Why a policy hides nothing here, or 0.

@@ -44,7 +44,7 @@ constexpr lockfast_options drop_in_defaults = [] {
 
 // Under start_mutex_: what the program asked for.
 constinit lockfast_options configured = {};
-constinit char configured_report[report::most_destination] = {};
+constinit char configured_report[report::max_destination] = {};
 constinit std::atomic<bool> process_started = false;
 constinit bool crash_handled = false;
 // Whether the host calls us when a thread ends: without that, no thread may keep anything.
@@ -85,7 +85,7 @@ bool pool::asked(lockfast_options& out, options_fault& fault, std::span<char> re
 }
 
 void pool::settle_report() {
-  char room[report::most_destination];
+  char room[report::max_destination];
   lockfast_options options = {};
   options_fault fault;
   if (asked(options, fault, room)) report::settle(options);
@@ -123,7 +123,7 @@ void pool::start() {
   const scoped_lock held(start_mutex_);
   if (started_.load(std::memory_order_relaxed)) return;
   start_process();
-  char report_room[report::most_destination];
+  char report_room[report::max_destination];
   options_ = policy(report_room);
   report::settle(options_);
   options_.report = nullptr;  // which was on this stack
@@ -177,7 +177,7 @@ allocated pool::allocate_or_trim(Attempt attempt) const {
 }
 
 allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value) {
-  if (size > isolated_arena::most_size || alignment > isolated_arena::most_alignment) return {nullptr, ENOMEM};
+  if (size > isolated_arena::max_size || alignment > isolated_arena::max_alignment) return {nullptr, ENOMEM};
   isolated_arena& arena = isolated_[arena_of_thread()];
   allocated made = arena.allocate(size, alignment, value);
   // The arena has given up what it keeps idle itself; the others may do.
@@ -259,13 +259,13 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
   const std::size_t index = grouped_heap::claim(in, secret);
   if (in.absent_count != 0) return {nullptr, ENOMEM};
   if (in.within != nullptr) {
-    if (size > compartment::most_size) return {nullptr, ENOMEM};
+    if (size > compartment::max_size) return {nullptr, ENOMEM};
     return allocate_or_trim([&](slab_bin::growth allowed) { return in.within->reallocate({&in, index}, size, allowed); });
   }
   if (!in.intact(index)) end_process(breach::broken_canary, in.signal);
   auto* const bytes = static_cast<std::byte*>(secret);
   const std::size_t before = in.size(index);
-  const bool stays = size <= size_class::most_capacity && size_class::of(size) == in.class_index && in.fits(index, size);
+  const bool stays = size <= size_class::max_capacity && size_class::of(size) == in.class_index && in.fits(index, size);
   const allocated moved = stays ? allocated{nullptr, 0} : make(size, 1, fresh_byte);
   if (moved.address == nullptr && (stays || size <= before)) {
     in.resize(index, size);
@@ -296,7 +296,7 @@ void* pool::reallocate(void* secret, std::size_t size) {
     return address_or_errno(pool_of(*at).reallocate_with_access(*at, secret, size));
   }
   span& at = require_span(in, secret);
-  if (size > isolated_arena::most_size) return refuse(ENOMEM);
+  if (size > isolated_arena::max_size) return refuse(ENOMEM);
   isolated_arena& arena = at.home.owner();
   auto moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
   if (moved.address == nullptr && trim(trimming::shortage) + seal_for(size) != 0) {
@@ -364,7 +364,7 @@ compartment* pool::make_compartment() {
 }
 
 void* pool::allocate_in(compartment& within, std::size_t size, int value) {
-  if (size > compartment::most_size) return refuse(ENOMEM);
+  if (size > compartment::max_size) return refuse(ENOMEM);
   return address_or_errno(allocate_or_trim([&](slab_bin::growth allowed) { return within.allocate(size, value, allowed); }));
 }
 

@@ -76,7 +76,7 @@ pool::peaks pool::look(struct lockfast_statistics& out) {
   peaks most = {};
   for_each_arena([&](isolated_arena& arena) {
     arena.look(out);
-    most.isolated += arena.most_used();
+    most.isolated += arena.max_used();
   });
   const std::uint64_t isolated = out.allocations;
   for (const pool* const one : every_) {
@@ -87,7 +87,7 @@ pool::peaks pool::look(struct lockfast_statistics& out) {
   // No more were live than were allocated, though a thread's cache holds more slots ready.
   most.isolated = std::max(most.isolated, out.live_isolated);
   const auto grouped = static_cast<std::size_t>(out.allocations - isolated);
-  most.grouped = std::max(std::min(slab_bin::most_taken(), grouped), out.live_grouped);
+  most.grouped = std::max(std::min(slab_bin::max_taken(), grouped), out.live_grouped);
   return most;
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr int standard_error = 2;
 
 // What settle() took from the options; the destination is empty where no report is wanted.
-constinit char destination[report::most_destination] = {};
+constinit char destination[report::max_destination] = {};
 constinit std::atomic<bool> settled = false;
 constinit std::atomic<bool> draws_map = false;
 constinit std::atomic<bool> shows_addresses = false;
@@ -93,8 +93,8 @@ void write_totals(json_lines& out) {
   out.begin("totals");
   for (const auto& one : counts) out.number(one.name, now.*one.figure);
   for (const auto& one : sizes) out.number(one.name, now.*one.figure);
-  out.number("most_live_isolated", most.isolated);
-  out.number("most_live_grouped", most.grouped);
+  out.number("max_live_isolated", most.isolated);
+  out.number("max_live_grouped", most.grouped);
   out.end();
 }
 
@@ -148,7 +148,7 @@ int descriptor_named(const char* name) {
 void report::settle(const lockfast_options& options) {
   if (settled) return;
   if (options.report != nullptr && *options.report != 0) {
-    std::strncpy(destination, options.report, most_destination - 1);
+    std::strncpy(destination, options.report, max_destination - 1);
     on_breach = write_at_breach;
   }
   draws_map = options.report_map == LOCKFAST_REPORT_MAP_ON;

@@ -26,7 +26,7 @@ namespace lockfast::internal {
 class report {
  public:
   // The longest destination that an option may name, with the 0 at its end.
-  static constexpr std::size_t most_destination = 1024;
+  static constexpr std::size_t max_destination = 1024;
 
   // Takes the destination from the options, at the first call only; a report at a breach is written from then on.
   static void settle(const lockfast_options& options);

@@ -151,7 +151,7 @@ bool rest_key::open_under(const epoch& under, const bond& to, const sealed_recor
 
 platform::error rest_key::seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
   if (const auto refused = refusal(); refused != 0) return refused;
-  if (size > aead::most_size) return EFBIG;
+  if (size > aead::max_size) return EFBIG;
   record.number = next_number();
   if (record.number == 0) return EAGAIN;
   const auto index = static_cast<std::uint32_t>(record.number >> number_bits);

@@ -14,9 +14,9 @@ namespace lockfast::internal {
 class size_class {
  public:
   // The largest secret, in bytes, that is grouped.
-  static constexpr std::size_t most_capacity = std::size_t{16} * 1024;
+  static constexpr std::size_t max_capacity = std::size_t{16} * 1024;
 
-  // The class of the smallest capacity that holds size bytes. Requires at most most_capacity.
+  // The class of the smallest capacity that holds size bytes. Requires at most max_capacity.
   [[nodiscard]] static constexpr std::size_t of(std::size_t size) {
     if (size <= fine_most) return (size + (size == 0) - 1) / fine_step;
     const std::size_t last = size - 1;
@@ -38,11 +38,11 @@ class size_class {
   static constexpr std::size_t fine_count = fine_most / fine_step;
 
  public:
-  static constexpr std::size_t count = fine_count + (std::bit_width(most_capacity) - 1 - fine_most_bits) * 4;
+  static constexpr std::size_t count = fine_count + (std::bit_width(max_capacity) - 1 - fine_most_bits) * 4;
 };
 
-static_assert(size_class::capacity(size_class::count - 1) == size_class::most_capacity);
-static_assert(size_class::of(size_class::most_capacity) == size_class::count - 1);
+static_assert(size_class::capacity(size_class::count - 1) == size_class::max_capacity);
+static_assert(size_class::of(size_class::max_capacity) == size_class::count - 1);
 
 }  // namespace lockfast::internal
 

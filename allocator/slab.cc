@@ -29,7 +29,7 @@ bool racing_zero(const std::byte* at, std::size_t size) {
 }
 
 // How often a signal handler yields to whoever is at work on a slot.
-constexpr int most_waits = 1000;
+constexpr int max_waits = 1000;
 
 }  // namespace
 
@@ -203,7 +203,7 @@ void slab::wipe_on_signal() {
     // A free slot that is not zero is being wiped, by whoever may be stopped for good.
     std::byte* const begin = place(index) - margin;
     for (int waits = 0; header(index).is_free() && !racing_zero(begin, slot_size()); ++waits) {
-      if (waits == most_waits) racing_wipe(begin, slot_size());
+      if (waits == max_waits) racing_wipe(begin, slot_size());
       platform::yield();
     }
     if (!header(index).is_free()) racing_wipe(secret(index), size(index));

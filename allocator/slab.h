@@ -105,8 +105,8 @@ class alignas(64) slab {
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
   std::byte* occupy(std::size_t index, std::size_t size, std::size_t shift, int value);
-  // The same without a shift, for a size that is the slot's capacity and no more than most_fast: what most keys are.
-  static constexpr std::size_t most_fast = 32;
+  // The same without a shift, for a size that is the slot's capacity and no more than max_fast: what most keys are.
+  static constexpr std::size_t max_fast = 32;
   // Null, and nothing, where that would be a breach.
   [[nodiscard]] std::byte* occupy_fast(std::size_t index, std::size_t size, int value);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
@@ -114,7 +114,7 @@ class alignas(64) slab {
   // The same for the address of a secret without a shift, and which slot it was; false, and nothing, when none begins there that
   // is whole.
   [[nodiscard]] bool vacate(std::byte* secret, std::size_t& index);
-  // The same, where the capacity is at most most_fast, for a secret that fills its slot.
+  // The same, where the capacity is at most max_fast, for a secret that fills its slot.
   [[nodiscard]] bool vacate_fast(std::byte* secret, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool intact(std::size_t index) const;
@@ -127,7 +127,7 @@ class alignas(64) slab {
   [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return header(index).shift() + size <= capacity_; }
   // Whether so short a secret can be told of in the slot's header; requires that it fits.
   [[nodiscard]] bool can_be_cut_to(std::size_t index, std::size_t size) const {
-    return capacity_ - header(index).shift() - size <= slot::most_slack;
+    return capacity_ - header(index).shift() - size <= slot::max_slack;
   }
   // ---- The access of single secrets, for whoever holds the mutex of the slab's list ----
 
@@ -357,7 +357,7 @@ inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
   const std::size_t size = capacity_;
   std::byte* const end = secret + size;
   // By a pointer that was freed before a caller may come to a slab that has been cut for other sizes since.
-  if (!vacated.is_blank() || size > most_fast ||
+  if (!vacated.is_blank() || size > max_fast ||
       !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
     return false;
   left.write(vacated);

@@ -41,7 +41,7 @@ platform::error slab_bin::open_new(const slab::opening& how, std::size_t capacit
   fresh->within = settings_.within;
   const std::uint8_t front = settings_.within == nullptr ? settings_.family : no_family;
   fresh->cache_index = front;
-  fresh->fast_index = capacity <= slab::most_fast ? front : no_family;
+  fresh->fast_index = capacity <= slab::max_fast ? front : no_family;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
@@ -54,8 +54,8 @@ platform::error slab_bin::open_new(const slab::opening& how, std::size_t capacit
 
 void slab_bin::count_taken(std::size_t slots) {
   const std::size_t taken = taken_.fetch_add(slots, std::memory_order_relaxed) + slots;
-  std::size_t most = most_taken_.load(std::memory_order_relaxed);
-  while (taken > most && !most_taken_.compare_exchange_weak(most, taken, std::memory_order_relaxed)) {
+  std::size_t most = max_taken_.load(std::memory_order_relaxed);
+  while (taken > most && !max_taken_.compare_exchange_weak(most, taken, std::memory_order_relaxed)) {
   }
 }
 

@@ -84,7 +84,7 @@ class slab_bin {
   }
 
   // The most slots of all lists that were live or in a thread cache at once; more by those that a crash or a fork left absent.
-  [[nodiscard]] static std::size_t most_taken() { return most_taken_.load(std::memory_order_relaxed); }
+  [[nodiscard]] static std::size_t max_taken() { return max_taken_.load(std::memory_order_relaxed); }
 
   // In a forked child: no mutex is held, no slab known; occupy_in_child() then gives them back one by one.
   void reset_in_child();
@@ -122,7 +122,7 @@ class slab_bin {
   std::size_t closings_seen_ = 0;
 
   inline static constinit std::atomic<std::size_t> taken_ = 0;
-  inline static constinit std::atomic<std::size_t> most_taken_ = 0;
+  inline static constinit std::atomic<std::size_t> max_taken_ = 0;
 };
 
 }  // namespace lockfast::internal

@@ -8,13 +8,13 @@ namespace {
 
 constexpr std::size_t small_place = std::size_t{64} * 1024;
 constexpr std::size_t medium_place = std::size_t{256} * 1024;
-constexpr std::size_t most_small_capacity = 1024;
+constexpr std::size_t max_small_capacity = 1024;
 
 }  // namespace
 
 slab_heap::kind slab_heap::kind_of(std::size_t capacity) {
-  if (capacity <= most_small_capacity) return small;
-  return capacity <= size_class::most_capacity ? medium : single;
+  if (capacity <= max_small_capacity) return small;
+  return capacity <= size_class::max_capacity ? medium : single;
 }
 
 std::size_t slab_heap::place_size_of(kind which, std::size_t capacity) {
@@ -27,7 +27,7 @@ std::size_t slab_heap::place_size_of(kind which, std::size_t capacity) {
 slab_region* slab_heap::take_empty(kind which, std::size_t slab_count) {
   for (slab_region** link = &empty_[which]; *link != nullptr; link = &(*link)->next_empty) {
     slab_region* const found = *link;
-    if (found->most_slabs() < slab_count) continue;
+    if (found->max_slabs() < slab_count) continue;
     *link = found->next_empty;
     return found;
   }
@@ -146,11 +146,11 @@ void slab_heap::end_oldest_rest() {
 }
 
 void slab_heap::rest(slab_region& emptied) {
-  if (emptied.size() > most_resting_size) {
+  if (emptied.size() > max_resting_size) {
     release(emptied, single);
     return;
   }
-  if (resting_count_ == most_resting) end_oldest_rest();
+  if (resting_count_ == max_resting) end_oldest_rest();
   resting_[resting_count_++] = &emptied;
 }
 

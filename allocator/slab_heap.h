@@ -1,7 +1,7 @@
 // slab_heap.h - a family's address space for slabs: where a list's new slabs come from and its emptied ones go.
 //
 // Small slots come in places of 64 KiB, larger ones in places of 256 KiB, so that a slab holds a dozen at least; where pages
-// are larger than 4 KiB the places grow with them. A slot of more than size_class::most_capacity has a region to itself, whose
+// are larger than 4 KiB the places grow with them. A slot of more than size_class::max_capacity has a region to itself, whose
 // address space rests for a while when it is empty: the next such secret is not to have the address of the last.
 //
 // Threads: everything, from any thread.
@@ -86,8 +86,8 @@ class slab_heap {
   enum kind : unsigned char { small, medium, single, kind_count };
 
   // How many regions of single slabs rest, and of how many bytes each at most.
-  static constexpr std::size_t most_resting = 4;
-  static constexpr std::size_t most_resting_size = std::size_t{16} << 20;
+  static constexpr std::size_t max_resting = 4;
+  static constexpr std::size_t max_resting_size = std::size_t{16} << 20;
 
   [[nodiscard]] static kind kind_of(std::size_t capacity);
   [[nodiscard]] static std::size_t place_size_of(kind which, std::size_t capacity);
@@ -109,7 +109,7 @@ class slab_heap {
   slab_region* serving_[kind_count] = {};
   slab_region* empty_[kind_count] = {};
   slab* closed_[kind_count] = {};
-  slab_region* resting_[most_resting] = {};  // of single slabs, oldest first
+  slab_region* resting_[max_resting] = {};  // of single slabs, oldest first
   std::size_t resting_count_ = 0;
 };
 

@@ -17,14 +17,14 @@ constinit slab slab_of_none(slab_region::none(), no_family);
 
 constinit slab_region slab_region::none_(slab_of_none);
 
-slab_region* slab_region::make(std::size_t most_slabs) {
+slab_region* slab_region::make(std::size_t max_slabs) {
   std::byte* const record = metadata::take(sizeof(slab_region));
-  slab* const slabs = metadata::take_array<slab>(most_slabs);
+  slab* const slabs = metadata::take_array<slab>(max_slabs);
   if (record == nullptr || slabs == nullptr) return nullptr;
   auto* const made = new (record) slab_region;
-  for (std::size_t place = 0; place < most_slabs; ++place) new (slabs + place) slab(*made);
+  for (std::size_t place = 0; place < max_slabs; ++place) new (slabs + place) slab(*made);
   made->slabs_ = slabs;
-  made->most_slabs_ = most_slabs;
+  made->max_slabs_ = max_slabs;
   return made;
 }
 

@@ -33,7 +33,7 @@ class slab_region : public region {
   }
 
   // An empty record with records for so many slabs; null when there is no memory for it.
-  [[nodiscard]] static slab_region* make(std::size_t most_slabs);
+  [[nodiscard]] static slab_region* make(std::size_t max_slabs);
 
   // Gives the address space back; the record keeps its slabs and is empty until refill().
   void release();
@@ -67,7 +67,7 @@ class slab_region : public region {
   [[nodiscard]] std::size_t place_size() const { return place_size_; }
   [[nodiscard]] std::size_t place_count() const { return place_count_; }
   // The most slabs that it has records for.
-  [[nodiscard]] std::size_t most_slabs() const { return most_slabs_; }
+  [[nodiscard]] std::size_t max_slabs() const { return max_slabs_; }
 
   // The next slab that has never been used; null when there is none left.
   [[nodiscard]] slab* take_unused();
@@ -88,7 +88,7 @@ class slab_region : public region {
   platform::fork_policy policy_ = platform::fork_policy::absent;
   std::size_t place_size_ = 0;
   std::size_t place_count_ = 0;
-  std::size_t most_slabs_ = 0;
+  std::size_t max_slabs_ = 0;
   std::atomic<std::size_t> used_ = 0;
   slab* slabs_ = nullptr;
 

@@ -51,7 +51,7 @@ class slot {
     }
     // Bytes between the slot's place and its secret, and between the secret's end and the slot's capacity.
     [[nodiscard]] std::size_t shift() const { return (static_cast<std::uint32_t>(bits_) >> shift_at) * shift_unit; }
-    [[nodiscard]] std::size_t slack() const { return static_cast<std::size_t>(bits_ >> slack_at) & most_slack; }
+    [[nodiscard]] std::size_t slack() const { return static_cast<std::size_t>(bits_ >> slack_at) & max_slack; }
 
     [[nodiscard]] header in(state entered) const { return header((bits_ & ~state_mask) | static_cast<std::uint64_t>(entered)); }
     // What a new tenant begins with that fills the slot: blank, in a state yet to be said.
@@ -85,8 +85,8 @@ class slot {
   };
 
   static constexpr std::size_t shift_unit = 16;
-  static constexpr std::size_t most_slack = (std::size_t{1} << 20) - 1;
-  static constexpr std::size_t most_shift = ((std::size_t{1} << 8) - 1) * shift_unit;
+  static constexpr std::size_t max_slack = (std::size_t{1} << 20) - 1;
+  static constexpr std::size_t max_shift = ((std::size_t{1} << 8) - 1) * shift_unit;
 
   [[nodiscard]] header read() const { return header(bits_.load(std::memory_order_acquire)); }
   void write(header known) { bits_.store(known.bits(), std::memory_order_release); }

@@ -289,16 +289,16 @@ void span::keep_sealed_in_child(platform::fork_policy policy) {
 namespace {
 
 // Of a yield each: longer than any operation on a span takes.
-constexpr int most_waits = 1000;
+constexpr int max_waits = 1000;
 // The same where a copy would be missing else, and that operation's thread may have to be scheduled first. Without end it would
 // be a deadlock in a program that forks in a handler of the signal which ended that operation.
-constexpr int most_waits_for_copy = 4000;  // most of them short sleeps
+constexpr int max_waits_for_copy = 4000;  // most of them short sleeps
 
 }  // namespace
 
 bool span::claim_for_copy() {
   backoff turns;
-  for (int waits = 0; waits < most_waits_for_copy; ++waits) {
+  for (int waits = 0; waits < max_waits_for_copy; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
     if (seen != state::busy) return false;
@@ -309,7 +309,7 @@ bool span::claim_for_copy() {
 
 bool span::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
-  for (int waits = 0; waits < most_waits; ++waits) {
+  for (int waits = 0; waits < max_waits; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {
       const access before = access_;

@@ -31,13 +31,13 @@ namespace lockfast::internal {
 
 class alignas(64) span_list {
  public:
-  static constexpr std::size_t most_quarantined = 16;
-  static constexpr std::size_t most_ready = 256;
+  static constexpr std::size_t max_quarantined = 16;
+  static constexpr std::size_t max_ready = 256;
 
   constexpr span_list() = default;
 
-  // Sets how many freed spans rest before the first is used again, 1 to most_quarantined, and how many more are kept ready,
-  // at most most_ready.
+  // Sets how many freed spans rest before the first is used again, 1 to max_quarantined, and how many more are kept ready,
+  // at most max_ready.
   void set_depths(std::size_t quarantined, std::size_t ready) {
     depth_ = static_cast<std::uint32_t>(quarantined);
     ready_limit_ = static_cast<std::uint32_t>(ready);
@@ -74,31 +74,31 @@ class alignas(64) span_list {
   // Counts a span that came from elsewhere than take_ready() and is used.
   void count_grown();
   // The most spans of this list that were used at once; more by those whose release no list counted.
-  [[nodiscard]] std::uint64_t most_used() const { return most_used_; }
+  [[nodiscard]] std::uint64_t max_used() const { return max_used_; }
   platform::mutex& mutex() { return mutex_; }
 
  private:
   [[nodiscard]] span& leave_quarantine();
   void note_used() {
     const std::uint64_t given = taken_ + grown_;
-    if (given > frees_ + most_used_) most_used_ = given - frees_;
+    if (given > frees_ + max_used_) max_used_ = given - frees_;
   }
 
   platform::mutex mutex_;
   std::uint32_t quarantined_count_ = 0;
   std::uint32_t oldest_ = 0;
   std::uint32_t ready_count_ = 0;
-  std::uint32_t depth_ = most_quarantined;
-  std::uint32_t ready_limit_ = most_ready;
+  std::uint32_t depth_ = max_quarantined;
+  std::uint32_t ready_limit_ = max_ready;
   relaxed<std::uint64_t> frees_;
   relaxed<std::uint64_t> taken_;
   std::uint64_t grown_ = 0;
-  relaxed<std::uint64_t> most_used_;
+  relaxed<std::uint64_t> max_used_;
   span* fresh_ = nullptr;
   span* kept_ = nullptr;
   random_choice random_;
-  span* quarantined_[most_quarantined] = {};
-  span* ready_[most_ready] = {};
+  span* quarantined_[max_quarantined] = {};
+  span* ready_[max_ready] = {};
 };
 
 // ---- What a warm pair of allocation and release runs through ----

@@ -18,15 +18,15 @@ std::size_t span_region::size_of(std::size_t place_pages, std::size_t place_coun
   return (place_count * (place_pages + 1) + 1) * platform::page_size();
 }
 
-span_region* span_region::make(isolated_arena& owner, std::size_t most_places) {
+span_region* span_region::make(isolated_arena& owner, std::size_t max_places) {
   std::byte* const record = metadata::take(sizeof(span_region));
-  span* const spans = metadata::take_array<span>(most_places);
+  span* const spans = metadata::take_array<span>(max_places);
   if (record == nullptr || spans == nullptr) return nullptr;
   auto* const made = new (record) span_region;
-  for (std::size_t place = 0; place < most_places; ++place) new (spans + place) span(*made);
+  for (std::size_t place = 0; place < max_places; ++place) new (spans + place) span(*made);
   made->owner_ = &owner;
   made->spans_ = spans;
-  made->most_places_ = most_places;
+  made->max_places_ = max_places;
   return made;
 }
 

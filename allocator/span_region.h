@@ -34,7 +34,7 @@ class span_region : public region {
   [[nodiscard]] static std::size_t size_of(std::size_t place_pages, std::size_t place_count);
 
   // An empty record with spans for so many places, taken from metadata; null when there is no memory for it.
-  [[nodiscard]] static span_region* make(isolated_arena& owner, std::size_t most_places);
+  [[nodiscard]] static span_region* make(isolated_arena& owner, std::size_t max_places);
 
   // Gives the address space back; the record keeps its spans and is empty until refill().
   void release();
@@ -58,7 +58,7 @@ class span_region : public region {
   [[nodiscard]] std::size_t place_pages() const { return place_pages_; }
   [[nodiscard]] std::size_t place_count() const { return place_count_; }
   // The most places that the record has spans for.
-  [[nodiscard]] std::size_t most_places() const { return most_places_; }
+  [[nodiscard]] std::size_t max_places() const { return max_places_; }
   [[nodiscard]] platform::fork_policy policy() const { return policy_; }
   // Whether its inaccessible pages are so by guard markers, in one map.
   [[nodiscard]] bool marked() const { return marked_; }
@@ -89,7 +89,7 @@ class span_region : public region {
 
   relaxed<std::size_t> place_pages_;
   std::size_t place_count_ = 0;
-  std::size_t most_places_ = 0;
+  std::size_t max_places_ = 0;
   std::atomic<std::size_t> used_ = 0;
   span* spans_ = nullptr;
   std::uint32_t page_ = 0;  // bytes; constant from the first map on, like its logarithm

@@ -33,12 +33,12 @@ namespace lockfast::internal {
 // The slots of one size class.
 class cache_bin {
  public:
-  static constexpr std::size_t most_depth = 64;
-  static constexpr std::size_t least_depth = 4;
+  static constexpr std::size_t max_depth = 64;
+  static constexpr std::size_t min_depth = 4;
 
   // One that has neither slots nor room.
   constexpr cache_bin() = default;
-  // Requires a depth of least_depth to most_depth.
+  // Requires a depth of min_depth to max_depth.
   explicit cache_bin(std::size_t depth) : depth_(depth), resting_(depth / 4) {}
 
   [[nodiscard]] bool any_chosen() const { return chosen_.in != nullptr; }
@@ -52,8 +52,8 @@ class cache_bin {
       chosen_ = {};
       return;
     }
-    slot_ref& first = slots_[head % most_depth];
-    slot_ref& found = slots_[(head + random.below_few(ready - resting_)) % most_depth];
+    slot_ref& first = slots_[head % max_depth];
+    slot_ref& found = slots_[(head + random.below_few(ready - resting_)) % max_depth];
     chosen_ = found;
     found = first;
     head_ = head + 1;
@@ -64,7 +64,7 @@ class cache_bin {
   // Puts a freed slot in; requires room.
   void rest(slot_ref freed) {
     const std::size_t tail = tail_;
-    slots_[tail % most_depth] = freed;
+    slots_[tail % max_depth] = freed;
     tail_ = tail + 1;
   }
   // How many rest() took since the record was made.
@@ -73,10 +73,10 @@ class cache_bin {
   [[nodiscard]] std::size_t depth() const { return depth_; }
   [[nodiscard]] bool is_empty() const { return in_ring() == 0 && !any_chosen(); }
   // Puts a slot that has rested elsewhere in at the ready end; requires room.
-  void add_ready(slot_ref one) { slots_[--head_ % most_depth] = one; }
+  void add_ready(slot_ref one) { slots_[--head_ % max_depth] = one; }
   // The slot that has rested longest, or the chosen one when there is no other; requires one.
   [[nodiscard]] slot_ref take_oldest() {
-    if (in_ring() != 0) return slots_[head_++ % most_depth];
+    if (in_ring() != 0) return slots_[head_++ % max_depth];
     const slot_ref last = chosen_;
     chosen_ = {};
     return last;
@@ -93,7 +93,7 @@ class cache_bin {
 
   [[nodiscard]] std::size_t in_ring() const { return tail_ - head_; }
 
-  slot_ref slots_[most_depth] = {};
+  slot_ref slots_[max_depth] = {};
   slot_ref chosen_ = {};
   std::size_t head_ = first_tail;
   relaxed<std::size_t> tail_ = first_tail;

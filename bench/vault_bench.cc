@@ -19,7 +19,7 @@
 namespace lockfast::bench {
 namespace {
 
-constexpr std::size_t sizes[] = {32, 1024, longest_record};
+constexpr std::size_t sizes[] = {32, 1024, max_record};
 constexpr int repetitions = 9;
 
 constexpr struct {

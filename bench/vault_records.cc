@@ -180,7 +180,7 @@ class cipher_records final : public records {
     internal::seal(key(), into.once, associated_, plain_.bytes(), into.bytes);
   }
   void open(const sealed& from) const {
-    thread_local const internal::scratch room(longest_record);
+    thread_local const internal::scratch room(max_record);
     const auto plain = room.bytes().first(size_);
     if (!internal::open(key(), from.once, associated_, from.bytes, plain)) give_up("open");
     seen = plain[0];

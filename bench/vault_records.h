@@ -8,7 +8,7 @@
 
 namespace lockfast::bench {
 
-inline constexpr std::size_t longest_record = 16 * 1024;  // bytes
+inline constexpr std::size_t max_record = 16 * 1024;  // bytes
 inline constexpr std::size_t together = 1000;             // records of one call
 
 // How many records there are: enough that no processor's cache holds them all.

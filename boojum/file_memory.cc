@@ -22,7 +22,7 @@ namespace lockfast {
 namespace internal {
 namespace {
 
-constexpr std::uint64_t longest_secret = std::uint64_t{1} << 32;
+constexpr std::uint64_t max_secret = std::uint64_t{1} << 32;
 
 struct header {
   char magic[8] = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't'};
@@ -68,7 +68,7 @@ class sealed_file {
 sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const options& wanted) {
   const auto plain = secret.try_read();
   if (!plain) return std::unexpected(plain.error());
-  if (plain->size() > longest_secret) return std::unexpected(memory_error::limit);
+  if (plain->size() > max_secret) return std::unexpected(memory_error::limit);
   auto directory = share_directory::open(wanted.directory);
   if (!directory) return std::unexpected(directory.error());
   auto key = buffer<std::byte>::random(key_size);

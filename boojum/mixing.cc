@@ -35,8 +35,8 @@ constexpr label mac_key_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 's
 constexpr label mac_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 't', 'a', 'g', ' ', ' ', ' ', '1'};
 
 constexpr std::size_t block_size = 16;         // of Poly1305
-constexpr std::size_t most_at_once = 1 << 30;  // libcrypto takes lengths as int
-constexpr std::size_t most_from_system = 64;   // bytes that the system's generator gives as fast as a cipher
+constexpr std::size_t max_at_once = 1 << 30;  // libcrypto takes lengths as int
+constexpr std::size_t max_from_system = 64;   // bytes that the system's generator gives as fast as a cipher
 
 unsigned char* unsigned_bytes(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
@@ -51,7 +51,7 @@ bool add_stream(std::span<const std::byte, 32> key, std::span<std::byte> target)
     return false;
   }
   while (!target.empty()) {
-    const std::size_t size = std::min(target.size(), most_at_once);
+    const std::size_t size = std::min(target.size(), max_at_once);
     unsigned char* const bytes = unsigned_bytes(target.data());
     int done = 0;
     if (EVP_EncryptUpdate(context.get(), bytes, &done, bytes, static_cast<int>(size)) != 1) return false;
@@ -80,7 +80,7 @@ void add(std::span<std::byte> target, std::span<const std::byte> source) {
 }
 
 bool draw(std::span<std::byte> out, mixing_room room) {
-  if (out.size() <= most_from_system) {
+  if (out.size() <= max_from_system) {
     lockfast_random(out.data(), out.size());
     return true;
   }

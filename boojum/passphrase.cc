@@ -17,7 +17,7 @@ namespace internal {
 namespace {
 
 // The longest of clocks' arithmetic is not far beyond it.
-constexpr std::chrono::milliseconds longest_expiry = std::chrono::years(100);
+constexpr std::chrono::milliseconds max_expiry = std::chrono::years(100);
 
 }  // namespace
 
@@ -28,8 +28,8 @@ class passphrase_state final : public at_rest {
   using held = std::shared_ptr<const non_contiguous_memory>;
 
   passphrase_state(options chosen, held secret) : chosen_(std::move(chosen)), secret_(std::move(secret)) {
-    chosen_.idle_expiry = std::min(chosen_.idle_expiry, longest_expiry);
-    chosen_.lifetime = std::min(chosen_.lifetime, longest_expiry);
+    chosen_.idle_expiry = std::min(chosen_.idle_expiry, max_expiry);
+    chosen_.lifetime = std::min(chosen_.lifetime, max_expiry);
   }
 
   [[nodiscard]] const options& chosen() const { return chosen_; }

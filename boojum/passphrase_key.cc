@@ -35,7 +35,7 @@ namespace {
 
 constexpr std::string_view salt_label = "lockfast passphrase 1";
 constexpr std::string_view argon2id_label = "lockfast argon 1";  // 16 bytes, for HChaCha20
-constexpr std::size_t longest_key = 1024;                        // bytes
+constexpr std::size_t max_key = 1024;                        // bytes
 
 // k_0: what the salt gives, so that k_last serves this salt alone.
 bool start_from(std::span<const std::byte> salt, std::span<std::byte, 64> out) {
@@ -127,9 +127,9 @@ std::unexpected<memory_error> refused_stretching(std::uint64_t kibibytes) {
 }
 
 std::unexpected<memory_error> refused_cost(std::size_t size, const char* ranges) {
-  if (size > internal::longest_key) {
+  if (size > internal::max_key) {
     return internal::refused_because(memory_error::limit, nullptr, "a derived key has at most %zu bytes",
-                                     internal::longest_key);
+                                     internal::max_key);
   }
   return internal::refused_because(memory_error::limit, nullptr, "the cost of the key is out of its range: %s", ranges);
 }
@@ -162,7 +162,7 @@ result passphrase::absorb_into(std::span<const std::byte> salt, std::span<std::b
 key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost, std::size_t size) const {
   return internal::noting([&]() -> key_or_refusal {
     if (cost.work < 1 || cost.work > 24 || cost.block < 1 || cost.block > 64 || cost.work >= 16 * cost.block ||
-        cost.parallel < 1 || cost.parallel > 64 || size > internal::longest_key) {
+        cost.parallel < 1 || cost.parallel > 64 || size > internal::max_key) {
       return refused_cost(size, "work 1 to 24 and less than 16 * block, block 1 to 64, parallel 1 to 64");
     }
     const internal::scratch room(64);
@@ -181,7 +181,7 @@ key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost c
 key_or_refusal passphrase::derive_argon2id(std::span<const std::byte> salt, argon2id_cost cost, std::size_t size) const {
   return internal::noting([&]() -> key_or_refusal {
     if (cost.lanes < 1 || cost.lanes > 64 || cost.passes < 1 || cost.passes > 64 || cost.memory < 8 * cost.lanes ||
-        cost.memory > 1U << 24 || size > internal::longest_key) {
+        cost.memory > 1U << 24 || size > internal::max_key) {
       return refused_cost(size, "lanes 1 to 64, passes 1 to 64, memory 8 * lanes to 2^24 KiB");
     }
     if (internal::argon2id_algorithm() == nullptr) {

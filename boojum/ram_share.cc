@@ -13,7 +13,7 @@
 namespace lockfast::internal {
 namespace {
 
-constexpr unsigned most_decoys = 7;                     // one less than a power of two
+constexpr unsigned max_decoys = 7;                     // one less than a power of two
 constexpr std::size_t largest_with_decoys = 80 * 1024;  // bytes: every prekey
 
 // An isolated place, some random places away from the last one. A large one has a region of its own, whose pages take long to
@@ -22,8 +22,8 @@ constexpr std::size_t largest_with_decoys = 80 * 1024;  // bytes: every prekey
 std::byte* place_for(std::size_t size) {
   unsigned char chance = 0;
   lockfast_random(&chance, sizeof chance);
-  std::array<void*, most_decoys> decoys{};
-  const unsigned count = size > largest_with_decoys || locks_are_scarce() ? 0 : chance & most_decoys;
+  std::array<void*, max_decoys> decoys{};
+  const unsigned count = size > largest_with_decoys || locks_are_scarce() ? 0 : chance & max_decoys;
   // A decoy that is refused brings the share no nearer to any other.
   for (unsigned each = 0; each < count; ++each) decoys[each] = lockfast_malloc_isolated(size);
   auto* const placed = static_cast<std::byte*>(lockfast_malloc_isolated(size));

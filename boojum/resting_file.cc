@@ -16,7 +16,7 @@ namespace lockfast::internal {
 namespace {
 
 constexpr std::array<std::byte, 16384> zeros{};
-constexpr int most_names = 16;  // that another process may take before a creation is given up
+constexpr int max_names = 16;  // that another process may take before a creation is given up
 
 }  // namespace
 
@@ -32,7 +32,7 @@ platform::error resting_file::open() {
   const platform::error refusal = platform::create_nameless(directory_->opened(), opened_);
   if (refusal != EOPNOTSUPP) return refusal;
   platform::error taken = 0;
-  for (int attempt = 0; attempt < most_names; ++attempt) {
+  for (int attempt = 0; attempt < max_names; ++attempt) {
     std::array<std::uint64_t, 2> random{};
     lockfast_random(random.data(), sizeof random);
     std::snprintf(name_.data(), name_.size(), "%s%016llx%016llx", share_prefix, static_cast<unsigned long long>(random[0]),

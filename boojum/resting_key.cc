@@ -25,7 +25,7 @@ std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fre
 std::expected<resting_key::opened, memory_error> resting_key::open() const {
   const std::scoped_lock held(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  if (opened there = latest_.lock(); there != nullptr && now - opened_at_ < longest_opened) return there;
+  if (opened there = latest_.lock(); there != nullptr && now - opened_at_ < max_opened) return there;
   try {
     const auto made = std::make_shared<opened_key>();
     if (made->refused()) return std::unexpected(memory_error::refused);

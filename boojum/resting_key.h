@@ -4,7 +4,7 @@
 //    call 2        [ waits  |   ]                           wiped when the last of them ends
 //    call 3                    [        ]
 //
-// An opened key serves the calls that begin within longest_opened of its opening. Those that come later join anew, so that
+// An opened key serves the calls that begin within max_opened of its opening. Those that come later join anew, so that
 // under calls without end no memory cell holds the key for much longer than that.
 //
 // Threads: everything from any thread, but lock() and what follows a fork.
@@ -41,7 +41,7 @@ class opened_key {
 
 class resting_key {
  public:
-  static constexpr std::chrono::milliseconds longest_opened{10};
+  static constexpr std::chrono::milliseconds max_opened{10};
 
   using opened = std::shared_ptr<const opened_key>;
 

@@ -22,7 +22,7 @@ namespace {
 using internal::at_rest;
 
 // The longest of clocks' arithmetic is not far beyond it.
-constexpr std::chrono::milliseconds longest_period = std::chrono::years(100);
+constexpr std::chrono::milliseconds max_period = std::chrono::years(100);
 
 struct record {
   std::mutex mutex;
@@ -209,7 +209,7 @@ bool refresher::running() {
 void refresher::period(std::chrono::milliseconds between_rounds) {
   record& in = the_record();
   const std::scoped_lock held(in.mutex);
-  in.period = std::clamp(between_rounds, std::chrono::milliseconds(1), longest_period);
+  in.period = std::clamp(between_rounds, std::chrono::milliseconds(1), max_period);
   in.changed.notify_all();
 }
 

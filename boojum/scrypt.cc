@@ -25,7 +25,7 @@ using salsa_block = std::array<diagonal, 4>;
 
 constexpr std::size_t salsa_words = 16;
 constexpr std::size_t salsa_size = sizeof(salsa_block);
-constexpr std::uint64_t most_memory = std::uint64_t{4} << 30;  // bytes
+constexpr std::uint64_t max_memory = std::uint64_t{4} << 30;  // bytes
 
 template <int Bits>
 [[gnu::always_inline]] inline diagonal rotl(diagonal words) {
@@ -122,7 +122,7 @@ bool scrypt(std::span<const std::byte> password, std::span<const std::byte> salt
             std::uint32_t parallel, std::span<std::byte> out) {
   const std::size_t lane = 128 * std::size_t{block};
   const std::uint64_t memory_size = std::uint64_t{lane} << cost;
-  if (memory_size > most_memory || memory_size > SIZE_MAX / 2) return false;
+  if (memory_size > max_memory || memory_size > SIZE_MAX / 2) return false;
   const std::size_t memory_blocks = static_cast<std::size_t>(memory_size) / salsa_size;
   const std::unique_ptr<salsa_block[]> memory(new (std::nothrow) salsa_block[memory_blocks]);
   hmac_sha256 hash;

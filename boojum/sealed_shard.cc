@@ -18,7 +18,7 @@ sealed_shard::entry* sealed_shard::live(tenancy which) const {
 }
 
 std::expected<std::uint32_t, memory_error> sealed_shard::append_slot(std::uint32_t generation) {
-  if (slot_count_ == most_slots) return std::unexpected(memory_error::limit);
+  if (slot_count_ == max_slots) return std::unexpected(memory_error::limit);
   if (!index_.resize((std::uint64_t{slot_count_} + 1) * sizeof(entry))) return std::unexpected(memory_error::refused);
   at(slot_count_) = {.position = no_slot, .size = 0, .epoch = 0, .generation = generation, .version = 0};
   return slot_count_++;
@@ -92,7 +92,7 @@ std::expected<void, memory_error> sealed_shard::publish(tenancy reserved, std::u
   published.position = *position;
   published.epoch = epoch & 1;
   published.version = 0;
-  published.size = static_cast<std::uint32_t>(sealed.size()) & most_size;
+  published.size = static_cast<std::uint32_t>(sealed.size()) & max_size;
   live_count_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
@@ -135,10 +135,10 @@ std::expected<void, memory_error> sealed_shard::replace(tenancy which, record_st
     free_block_at(offset, size);
     found->position = *position;
   }
-  found->size = next.size & most_size;
+  found->size = next.size & max_size;
   found->version = next.version;
   found->epoch = next.epoch & 1;
-  if (garbage_ > std::max(least_garbage, log_.size() / garbage_share)) close_up();
+  if (garbage_ > std::max(min_garbage, log_.size() / garbage_share)) close_up();
   return {};
 }
 
@@ -156,7 +156,7 @@ bool sealed_shard::erase(tenancy which) {
   free_block_at(found->position * granule, block_size(found->size));
   give_slot_back(which.slot);
   live_count_.fetch_sub(1, std::memory_order_relaxed);
-  if (garbage_ > std::max(least_garbage, log_.size() / garbage_share)) close_up();
+  if (garbage_ > std::max(min_garbage, log_.size() / garbage_share)) close_up();
   return true;
 }
 

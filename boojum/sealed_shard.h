@@ -59,8 +59,8 @@ struct record_state {
 
 class sealed_shard {
  public:
-  static constexpr std::uint32_t most_size = (std::uint32_t{1} << 31) - 1;  // bytes of a record
-  static constexpr std::uint32_t most_slots = std::uint32_t{1} << 28;
+  static constexpr std::uint32_t max_size = (std::uint32_t{1} << 31) - 1;  // bytes of a record
+  static constexpr std::uint32_t max_slots = std::uint32_t{1} << 28;
 
   sealed_shard() = default;
   sealed_shard(const sealed_shard&) = delete;
@@ -140,7 +140,7 @@ class sealed_shard {
   static constexpr std::uint64_t granule = 4;
   static constexpr std::uint64_t head_size = sizeof(std::uint32_t) + sizeof(seal_head);
   static constexpr std::uint64_t garbage_share = 8;
-  static constexpr std::uint64_t least_garbage = 4 * chunked_bytes::chunk_size;
+  static constexpr std::uint64_t min_garbage = 4 * chunked_bytes::chunk_size;
 
   [[nodiscard]] entry& at(std::uint32_t slot) const { return index_.element<entry>(slot); }
   [[nodiscard]] entry* live(tenancy which) const;

@@ -119,7 +119,7 @@ class split_secret::opened {
 
  private:
   const split_secret& of_;
-  std::array<std::span<const std::byte>, most_shares> bytes_;
+  std::array<std::span<const std::byte>, max_shares> bytes_;
   std::size_t count_ = 0;
 };
 
@@ -151,7 +151,7 @@ class split_secret::next_files {
   [[nodiscard]] std::shared_ptr<resting_file>& of_share(std::size_t which) { return files_[which]; }
 
  private:
-  std::array<std::shared_ptr<resting_file>, most_shares> files_;
+  std::array<std::shared_ptr<resting_file>, max_shares> files_;
 };
 
 split_secret::split_secret(const options& wanted, std::size_t size) : options_(wanted), size_(size) {}
@@ -189,8 +189,8 @@ split_secret::made split_secret::split(std::span<const std::byte> secret, const 
       return split(secret, chosen);
     });
   }
-  if (wanted.shares.size() < fewest_shares || wanted.shares.size() > most_shares || wanted.prekey < shortest_prekey ||
-      wanted.prekey > longest_prekey || secret.size() > longest_secret) {
+  if (wanted.shares.size() < min_shares || wanted.shares.size() > max_shares || wanted.prekey < shortest_prekey ||
+      wanted.prekey > max_prekey || secret.size() > max_secret) {
     return std::unexpected(memory_error::limit);
   }
   const stack_wiped_at_end wiped;

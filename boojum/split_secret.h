@@ -37,14 +37,14 @@ class split_secret final : public at_rest {
  public:
   using options = non_contiguous_memory::options;
 
-  static constexpr std::size_t fewest_shares = 2;
-  static constexpr std::size_t most_shares = 16;
+  static constexpr std::size_t min_shares = 2;
+  static constexpr std::size_t max_shares = 16;
   static constexpr std::size_t shortest_prekey = 32;  // bytes, as all that follow
-  static constexpr std::size_t longest_prekey = 64 * 1024;
+  static constexpr std::size_t max_prekey = 64 * 1024;
   // What a prekey of 0 in the options stands for. The short one, its share and the scratch of a call take one page each.
   static constexpr std::size_t usual_prekey = 16 * 1024;
   static constexpr std::size_t prekey_under_small_limit = 2 * 1024;
-  static constexpr std::uint64_t longest_secret = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t max_secret = std::uint64_t{1} << 32;
 
   using made = std::expected<std::shared_ptr<split_secret>, memory_error>;
 

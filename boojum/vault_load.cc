@@ -47,7 +47,7 @@ class loading {
     const auto size = from_.take_number();
     if (!size) return std::unexpected(size.error());
     if (*size == 0) return into_.shard(number).append_free(*generation);
-    if (*generation == 0 || *size > sealed_shard::most_size || *size > from_.rest() || done_ == all_) {
+    if (*generation == 0 || *size > sealed_shard::max_size || *size > from_.rest() || done_ == all_) {
       return std::unexpected(memory_error::damaged);
     }
     const auto reserved = into_.shard(number).append_reserved(*generation);
@@ -81,12 +81,12 @@ class loading {
 };
 
 // Memory and time of the stretching grow with the product of its three parameters.
-bool asks_too_much(const stretching& key, unsigned most_cost) {
-  constexpr std::uint32_t most_block = 64;
-  constexpr std::uint32_t most_parallel = 64;
-  constexpr unsigned most_work = 30;
-  if (key.cost > most_work || key.block > most_block || key.parallel > most_parallel) return true;
-  const std::uint64_t most = std::uint64_t{1024} << std::min(most_cost, most_work);
+bool asks_too_much(const stretching& key, unsigned max_cost) {
+  constexpr std::uint32_t max_block = 64;
+  constexpr std::uint32_t max_parallel = 64;
+  constexpr unsigned max_work = 30;
+  if (key.cost > max_work || key.block > max_block || key.parallel > max_parallel) return true;
+  const std::uint64_t most = std::uint64_t{1024} << std::min(max_cost, max_work);
   const std::uint64_t memory = std::uint64_t{1024} << key.cost;
   // Argon2id fills the same memory once for each pass; scrypt at r = 8 passes over it twice.
   if (key.function == vault::kdf::argon2id) return memory > most || key.block > 16;
@@ -117,22 +117,22 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
   if (!read) return std::unexpected(read.error());
   const auto& [header, stored] = *read;
   if (makes_no_sense(header)) return refused_contents(memory_error::damaged, path);
-  if (asks_too_much(header.key, chosen.most_cost)) {
+  if (asks_too_much(header.key, chosen.max_cost)) {
     return refused_because(
         memory_error::limit, path.c_str(),
-        "its key costs more than the load allows: %u, block %u, parallel %u, where most_cost is %u: raise it if "
+        "its key costs more than the load allows: %u, block %u, parallel %u, where max_cost is %u: raise it if "
         "you trust the file",
-        header.key.cost, header.key.block, header.key.parallel, chosen.most_cost);
+        header.key.cost, header.key.block, header.key.parallel, chosen.max_cost);
   }
 
   file_key key;
   if (auto made = key.make(make_key, header); !made) return std::unexpected(made.error());
   chunk_reader from(found->opened(), header, stored, path.c_str());
   if (auto done = from.begin(key.view(), found->size()); !done) return refused_contents(done.error(), path);
-  if (header.saves < chosen.least_saves) {
+  if (header.saves < chosen.min_saves) {
     return refused_because(memory_error::outdated, path.c_str(),
                            "the file has %llu saves, and the caller accepts no fewer than %llu: it is an older copy",
-                           static_cast<unsigned long long>(header.saves), static_cast<unsigned long long>(chosen.least_saves));
+                           static_cast<unsigned long long>(header.saves), static_cast<unsigned long long>(chosen.min_saves));
   }
 
   std::unique_ptr<vault_state> into(new (std::nothrow) vault_state(chosen.vault, header.identity, header.saves));

@@ -24,9 +24,9 @@ constexpr clock::duration max_pause = std::chrono::hours(1);
 }  // namespace
 
 bool vault_state::rekey_is_due() const {
-  if (most_key_age_.count() == 0) return false;
+  if (max_key_age_.count() == 0) return false;
   if (clock::now().time_since_epoch().count() < rekey_not_before_.load(std::memory_order_relaxed)) return false;
-  return rekey_goes_on_.load(std::memory_order_relaxed) || keys_.age() >= most_key_age_;
+  return rekey_goes_on_.load(std::memory_order_relaxed) || keys_.age() >= max_key_age_;
 }
 
 void vault_state::rekey_again_in(clock::duration time) {
@@ -45,7 +45,7 @@ void vault_state::rekey_when_due() {
   } else if (*done) {
     progress = {};
     rekey_goes_on_.store(false, std::memory_order_relaxed);
-    rekey_again_in(most_key_age_);
+    rekey_again_in(max_key_age_);
   }
   gate_.open();
 }

@@ -33,12 +33,12 @@ vault_identity fresh_identity() {
 }
 
 // A clock counts nanoseconds, of which the longest time in seconds has too many.
-constexpr std::chrono::seconds longest_key_age = std::chrono::years(100);
+constexpr std::chrono::seconds max_key_age = std::chrono::years(100);
 
 constexpr unsigned shard_bits = 4;
 constexpr unsigned slot_bits = 28;
 static_assert(vault_state::shard_count == std::size_t{1} << shard_bits);
-static_assert(sealed_shard::most_slots == std::uint32_t{1} << slot_bits);
+static_assert(sealed_shard::max_slots == std::uint32_t{1} << slot_bits);
 
 class passage {
  public:
@@ -60,7 +60,7 @@ class passage {
 vault_state::location vault_state::locate(vault::id which) {
   const std::uint64_t value = which.value();
   return {static_cast<std::size_t>(value % shard_count),
-          {static_cast<std::uint32_t>(value >> shard_bits) % sealed_shard::most_slots,
+          {static_cast<std::uint32_t>(value >> shard_bits) % sealed_shard::max_slots,
            static_cast<std::uint32_t>(value >> (shard_bits + slot_bits))}};
 }
 
@@ -72,7 +72,7 @@ vault::id vault_state::id_of(const location& where) {
 vault_state::vault_state(const vault::options& chosen) : vault_state(chosen, fresh_identity(), 0) {}
 
 vault_state::vault_state(const vault::options& chosen, const vault_identity& identity, std::uint64_t saves)
-    : most_key_age_(std::clamp(chosen.key_age, std::chrono::seconds(0), longest_key_age)),
+    : max_key_age_(std::clamp(chosen.key_age, std::chrono::seconds(0), max_key_age)),
       identity_(identity),
       saves_(saves),
       hot_(chosen.hot_records) {
@@ -131,7 +131,7 @@ std::expected<void, memory_error> vault_state::admit(session& with, const locati
 
 std::expected<void, memory_error> vault_state::insert_one(session& with, std::span<const std::byte> secret, vault::id& out) {
   if (secret.empty()) return std::unexpected(memory_error::zero_size);
-  if (secret.size() > sealed_shard::most_size) return std::unexpected(memory_error::limit);
+  if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit);
   const std::size_t number = turn_.fetch_add(1, std::memory_order_relaxed) % shard_count;
   const auto reserved = shards_[number].reserve();
   if (!reserved) return std::unexpected(reserved.error());
@@ -167,7 +167,7 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
 
 std::expected<void, memory_error> vault_state::replace(vault::id which, std::span<const std::byte> secret) {
   rekey_when_due();
-  if (secret.size() > sealed_shard::most_size) return std::unexpected(memory_error::limit);
+  if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit);
   const passage change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
   const location where = locate(which);

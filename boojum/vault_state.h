@@ -143,7 +143,7 @@ class vault_state {
     std::chrono::steady_clock::duration pause{0};  // after the latest refusal
   };
 
-  const std::chrono::seconds most_key_age_;
+  const std::chrono::seconds max_key_age_;
   rekey_progress rekey_progress_;
   std::atomic<bool> rekey_goes_on_ = false;
   std::atomic<std::chrono::steady_clock::rep> rekey_not_before_ = 0;

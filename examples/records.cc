@@ -25,6 +25,6 @@ int main(int argc, char** argv) {
   }  // wiped, or at rest without access among the last sixteen
   if (!records.rekey()) return 1;
   if (!records.save(argv[1], *phrase, {.over = vault::replaces::any_file})) return 1;
-  const auto again = vault::load(argv[1], *phrase, {.least_saves = records.saves()});
+  const auto again = vault::load(argv[1], *phrase, {.min_saves = records.saves()});
   return again && again->contains(last) ? 0 : 1;
 }

@@ -9,7 +9,7 @@ namespace lockfast::fuzz {
 namespace {
 
 constexpr std::size_t compartment_limit = 20;  // more than any processor has protection keys
-constexpr std::size_t most_in_compartment = std::size_t{1} << 30;
+constexpr std::size_t max_in_compartment = std::size_t{1} << 30;
 
 }  // namespace
 
@@ -56,7 +56,7 @@ void session::change_access(compartment& of, lockfast_access access) {
 
 void session::refuse_compartment_size() {
   const compartment& in = choose_compartment();
-  const std::size_t size = most_in_compartment + 1 + input_.below(2 * page_size());
+  const std::size_t size = max_in_compartment + 1 + input_.below(2 * page_size());
   expect_refusal(lockfast_compartment_malloc(in.handle, size) == nullptr, ENOMEM, "more than a compartment takes");
   expect_refusal(lockfast_compartment_protect(in.handle, static_cast<lockfast_access>(3)) == -1, EINVAL,
                  "an access that does not exist");

@@ -46,7 +46,7 @@ void session::take_in(void* address, std::uint8_t filling, std::size_t alignment
 
 void session::malloc() {
   take_in(lockfast_malloc(size_), fresh_byte);
-  if (secrets_.live().back().isolated() != (size_ > most_grouped))
+  if (secrets_.live().back().isolated() != (size_ > max_grouped))
     disagree("%zu bytes are placed otherwise than they are", size_);
 }
 
@@ -65,7 +65,7 @@ void session::calloc() {
 void session::aligned_alloc() {
   const std::size_t alignment = std::size_t{1} << input_.below(16);
   take_in(lockfast_aligned_alloc(alignment, size_), fresh_byte, alignment);
-  const bool fits = alignment <= grouped_alignment && size_ + alignment <= most_grouped;
+  const bool fits = alignment <= grouped_alignment && size_ + alignment <= max_grouped;
   if (fits && secrets_.live().back().isolated()) disagree("%zu bytes at a multiple of %zu are isolated", size_, alignment);
 }
 

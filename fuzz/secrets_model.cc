@@ -87,7 +87,7 @@ void secrets_model::move(std::size_t index, void* address, std::size_t size) {
   one.aligned = false;
   one.flush = true;
   if (lockfast_describe(address, &one.receipt) != 0) disagree("a moved secret has no receipt: %s", std::strerror(errno));
-  const bool outgrown = !before.isolated() && one.home == nullptr && size > most_grouped;
+  const bool outgrown = !before.isolated() && one.home == nullptr && size > max_grouped;
   if (one.isolated() != (before.isolated() || outgrown)) disagree("realloc changed the placement");
   verify_apart(one);
   verify(one);

@@ -35,7 +35,7 @@ struct secret {
 
 // What is allocated by lockfast_malloc and its kin is grouped up to this size, with the alignment added to the size where it is
 // one that was asked for, of at most grouped_alignment.
-inline constexpr std::size_t most_grouped = 16384;
+inline constexpr std::size_t max_grouped = 16384;
 inline constexpr std::size_t grouped_alignment = 1024;
 
 // Filled where the library promises a value: 0xdb, or zero for lockfast_calloc.

@@ -58,7 +58,7 @@ constexpr std::size_t chunk_size = vault_file_header{}.chunk;
 constexpr std::size_t stored_chunk = chunk_size + internal::tag_size;
 constexpr std::size_t two_chunks = 2 * chunk_size;
 constexpr std::size_t shard_count = 16;
-constexpr std::uint64_t most_stretching = std::uint64_t{1} << 30;  // bytes, as load_options have it
+constexpr std::uint64_t max_stretching = std::uint64_t{1} << 30;  // bytes, as load_options have it
 
 using contents = std::vector<std::uint8_t>;
 using records = std::map<std::uint64_t, contents>;  // by id
@@ -97,7 +97,7 @@ std::expected<buffer<std::byte>, memory_error> key_of(const vault_file_header& h
   const std::uint64_t memory = std::uint64_t{1024} << std::min<std::uint64_t>(asked_for.cost, 40);
   const bool argon2id = asked_for.function == vault::kdf::argon2id;
   const std::uint64_t asked = argon2id ? memory : memory / 8 * asked_for.block * asked_for.parallel;
-  if (asked_for.cost == 0 || asked == 0 || asked > most_stretching) disagree("a stretching of %u", asked_for.cost);
+  if (asked_for.cost == 0 || asked == 0 || asked > max_stretching) disagree("a stretching of %u", asked_for.cost);
   return buffer<std::byte>::filled(internal::key_size, [&](std::span<std::byte> key) {
     std::ranges::copy(header.salt, key.begin());
     key[0] ^= static_cast<std::byte>(asked_for.cost ^ asked_for.block << 3 ^ asked_for.parallel << 5);
@@ -139,11 +139,11 @@ void expect_new_ids(vault_state& in, const records& known) {
 
 // ---- Files that were changed --------------------------------------------------------------------------------------------
 
-contents save_some(bytes& input, records& model, std::size_t least_size = 1) {
+contents save_some(bytes& input, records& model, std::size_t min_size = 1) {
   vault_state all(vault::options{.hot_records = 0});
-  const std::size_t count = least_size / two_chunks + input.below(6);
+  const std::size_t count = min_size / two_chunks + input.below(6);
   for (std::size_t each = 0; each < count; ++each) {
-    contents secret(least_size + (input.below(3) == 0 ? input.below(150'000) : input.below(300)), input.next());
+    contents secret(min_size + (input.below(3) == 0 ? input.below(150'000) : input.below(300)), input.next());
     const auto plain = std::as_bytes(std::span(secret));
     vault::id id;
     if (!all.insert({&plain, 1}, {&id, 1})) disagree("an insert is refused");

@@ -254,10 +254,10 @@ void session::save_and_load() {
   // The first takes the place of what another session has left.
   const auto over = saves_ == 1 ? vault::replaces::any_file : vault::replaces::own_file;
   if (!records_.save(own.file(), phrase, {.cost = 10, .over = over})) disagree("a save is refused");
-  auto loaded = vault::load(own.file(), phrase, {.vault = options_, .least_saves = saves_});
+  auto loaded = vault::load(own.file(), phrase, {.vault = options_, .min_saves = saves_});
   if (!loaded) disagree("a load is refused: %s", message(loaded.error()).data());
   if (loaded->saves() != saves_ || loaded->identity() != records_.identity()) disagree("another vault is loaded");
-  const auto newer = vault::load(own.file(), phrase, {.least_saves = saves_ + 1});
+  const auto newer = vault::load(own.file(), phrase, {.min_saves = saves_ + 1});
   if (newer || newer.error() != memory_error::outdated) disagree("an outdated file is loaded");
   if (input_.below(2) == 0) records_ = std::move(*loaded);
 }

@@ -16,7 +16,7 @@ namespace lockfast::platform {
 namespace {
 
 // The most that getentropy gives at once.
-constexpr std::size_t most_entropy = 256;
+constexpr std::size_t max_entropy = 256;
 
 }  // namespace
 
@@ -65,8 +65,8 @@ bool locks_are_real() {
 
 void random(std::span<std::byte> out) {
   const errno_kept kept;
-  for (; !out.empty(); out = out.subspan(out.size() < most_entropy ? out.size() : most_entropy)) {
-    if (getentropy(out.data(), out.size() < most_entropy ? out.size() : most_entropy) == 0) continue;
+  for (; !out.empty(); out = out.subspan(out.size() < max_entropy ? out.size() : max_entropy)) {
+    if (getentropy(out.data(), out.size() < max_entropy ? out.size() : max_entropy) == 0) continue;
     constexpr char line[] = "lockfast: the system has no random bytes\n";
     write_line({line, sizeof line - 1});
     terminate();
@@ -76,8 +76,8 @@ void random(std::span<std::byte> out) {
 // The kernel stores the bytes, and refuses with EFAULT where it cannot.
 void overwrite(std::span<std::byte> over) {
   const errno_kept kept;
-  for (; !over.empty(); over = over.subspan(over.size() < most_entropy ? over.size() : most_entropy)) {
-    (void)getentropy(over.data(), over.size() < most_entropy ? over.size() : most_entropy);
+  for (; !over.empty(); over = over.subspan(over.size() < max_entropy ? over.size() : max_entropy)) {
+    (void)getentropy(over.data(), over.size() < max_entropy ? over.size() : max_entropy);
   }
 }
 

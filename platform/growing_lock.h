@@ -19,12 +19,12 @@ namespace lockfast::platform {
 
 // Beside the pages that are wanted: what the system keeps for itself, and room for the next locks.
 inline constexpr std::size_t quota_surplus = std::size_t{1} << 20;
-inline constexpr int most_raises = 8;
+inline constexpr int max_raises = 8;
 
 template <class System>
 [[nodiscard]] int lock_growing(System& in, std::byte* address, std::size_t size) {
   int refusal = in.lock(address, size);
-  for (int raises = 0; refusal == EAGAIN && raises < most_raises; ++raises) {
+  for (int raises = 0; refusal == EAGAIN && raises < max_raises; ++raises) {
     if (!in.raise(size + quota_surplus)) break;
     refusal = in.lock(address, size);
   }

@@ -17,7 +17,7 @@ namespace {
 constexpr int advice_cold = 20;
 
 // How many pages are asked for, one by one: more than one may lie in different maps.
-constexpr std::size_t most_asked = 512;
+constexpr std::size_t max_asked = 512;
 
 hold hold_of(const std::byte* address, std::size_t size) {
   switch (advise(const_cast<std::byte*>(address), size, advice_cold)) {
@@ -122,7 +122,7 @@ hold lock_held(const std::byte* address, std::size_t size) {
   const hold whole = hold_of(address, size);
   if (whole != hold::some) return whole;
   const std::size_t count = size / page;
-  const std::size_t asked = count < most_asked ? count : most_asked;
+  const std::size_t asked = count < max_asked ? count : max_asked;
   for (std::size_t which = 0; which < asked; ++which) {
     // The first page, the last, and those between, evenly apart.
     const hold one = hold_of(address + (which * (count - 1) / (asked - 1)) * page, page);

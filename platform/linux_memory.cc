@@ -100,10 +100,10 @@ class path {
   [[nodiscard]] std::size_t length() const { return length_; }
   void cut(std::size_t length) { text_[length_ = length] = '\0'; }
   // Takes the last name off, down to a length; false where it is down there already.
-  [[nodiscard]] bool cut_name(std::size_t least_length) {
-    if (length_ <= least_length) return false;
+  [[nodiscard]] bool cut_name(std::size_t min_length) {
+    if (length_ <= min_length) return false;
     const std::size_t slash = std::string_view(text_, length_).rfind('/');
-    cut(slash < least_length || slash == std::string_view::npos ? least_length : slash);
+    cut(slash < min_length || slash == std::string_view::npos ? min_length : slash);
     return true;
   }
   [[nodiscard]] const char* text() const { return text_; }

@@ -343,7 +343,7 @@ error still_named(directory in, const char* name, file of) {
 
 namespace {
 
-constexpr std::size_t most_at_once = std::size_t{1} << 30;
+constexpr std::size_t max_at_once = std::size_t{1} << 30;
 
 OVERLAPPED place_at(std::uint64_t offset) {
   OVERLAPPED place = {};
@@ -359,7 +359,7 @@ error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
   while (!out.empty()) {
     OVERLAPPED place = place_at(offset);
     DWORD length = 0;
-    const std::size_t wanted = out.size() < most_at_once ? out.size() : most_at_once;
+    const std::size_t wanted = out.size() < max_at_once ? out.size() : max_at_once;
     if (ReadFile(native(from), out.data(), static_cast<DWORD>(wanted), &length, &place) == 0) return last_error();
     if (length == 0) return ENODATA;
     out = out.subspan(length);
@@ -373,7 +373,7 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
   while (!bytes.empty()) {
     OVERLAPPED place = place_at(offset);
     DWORD length = 0;
-    const std::size_t wanted = bytes.size() < most_at_once ? bytes.size() : most_at_once;
+    const std::size_t wanted = bytes.size() < max_at_once ? bytes.size() : max_at_once;
     if (WriteFile(native(to), bytes.data(), static_cast<DWORD>(wanted), &length, &place) == 0) return last_error();
     if (length == 0) return EIO;
     bytes = bytes.subspan(length);

@@ -194,9 +194,9 @@ class LOCKFAST_API vault {
   struct load_options {
     options vault = {};
     // outdated for a file of fewer saves: keep saves() where it cannot be put back together with the file.
-    std::uint64_t least_saves = 0;
+    std::uint64_t min_saves = 0;
     // The most that a file may ask for the stretching: limit beyond it. 2^20 is 1 GiB of memory.
-    unsigned most_cost = 20;
+    unsigned max_cost = 20;
     watcher watch = nullptr;
   };
 

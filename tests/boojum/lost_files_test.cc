@@ -16,13 +16,13 @@ using namespace lockfast;
 
 namespace {
 
-constexpr int most_descriptors = 64;
+constexpr int max_descriptors = 64;
 
 buffer<std::byte> random_secret(std::size_t size) { return std::move(*buffer<std::byte>::random(size)); }
 
 // What a daemon does at its start, but for standard error, which the test is told on.
 void close_all() {
-  for (int each = 3; each < most_descriptors; ++each) (void)close(each);
+  for (int each = 3; each < max_descriptors; ++each) (void)close(each);
 }
 
 // The program's own files, which take the numbers that are free, in the same directory: so that its inodes come again as well.

@@ -22,7 +22,7 @@ std::size_t grouped_alignment(std::size_t size) { return std::clamp(size & (0 - 
 void require_whole(const block& whole) {
   CAPTURE(whole.size());
   const bool isolated = whole.isolated();
-  REQUIRE(isolated == (blocks_are_isolated() || whole.size() > most_grouped));
+  REQUIRE(isolated == (blocks_are_isolated() || whole.size() > max_grouped));
   REQUIRE(whole.filled_with(fresh_byte));
   REQUIRE(address_of(whole.data()) % (isolated ? natural_alignment(whole.size()) : grouped_alignment(whole.size())) == 0);
   if (!isolated) {

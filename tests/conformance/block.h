@@ -13,7 +13,7 @@
 #include "support/page_state.h"
 
 constexpr std::size_t canary_size = 16;
-constexpr std::size_t most_grouped = 16384;  // under placement=grouped
+constexpr std::size_t max_grouped = 16384;  // under placement=grouped
 constexpr unsigned char fresh_byte = 0xdb;
 
 class block {

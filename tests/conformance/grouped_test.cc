@@ -37,7 +37,7 @@ TEST_CASE("a block of up to 16 KiB is grouped by its receipt, locked, and out of
     lockfast_receipt receipt = {};
     REQUIRE(lockfast_describe(secret.data(), &receipt) == 0);
     CHECK(receipt.size == size);
-    CHECK(receipt.placement == (size <= most_grouped ? LOCKFAST_GROUPED : LOCKFAST_ISOLATED));
+    CHECK(receipt.placement == (size <= max_grouped ? LOCKFAST_GROUPED : LOCKFAST_ISOLATED));
     CHECK(receipt.dump_error == dump_error_here());
     if (!locks_are_real()) continue;
     CHECK((receipt.backing == LOCKFAST_LOCKED || receipt.backing == LOCKFAST_HIDDEN));
@@ -48,10 +48,10 @@ TEST_CASE("a block of up to 16 KiB is grouped by its receipt, locked, and out of
 
 TEST_CASE("a grouped block of any size lies at a multiple of the largest power of two that divides the size, up to 64") {
   if (!grouped()) return;
-  constexpr std::size_t most_alignment = 64;
+  constexpr std::size_t max_alignment = 64;
   std::size_t wrong = 0;
-  for (std::size_t size = 1; size <= most_grouped; ++size) {
-    const std::size_t alignment = std::min(size & (0 - size), most_alignment);
+  for (std::size_t size = 1; size <= max_grouped; ++size) {
+    const std::size_t alignment = std::min(size & (0 - size), max_alignment);
     // Neighbours of one slab, whose places differ.
     const block secrets[] = {block(size), block(size), block(size)};
     for (const block& each : secrets) wrong += reinterpret_cast<std::uintptr_t>(each.data()) % alignment != 0;

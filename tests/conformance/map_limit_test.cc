@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr std::size_t most_maps = 1 << 20;  // beyond which the limit takes too long to reach
+constexpr std::size_t max_maps = 1 << 20;  // beyond which the limit takes too long to reach
 constexpr std::size_t secret_size = 32;
 
 std::size_t map_limit() {
@@ -32,7 +32,7 @@ class map_hoard {
  public:
   map_hoard() {
     const std::size_t limit = map_limit();
-    if (limit > most_maps) skip("vm.max_map_count is too high to be reached");
+    if (limit > max_maps) skip("vm.max_map_count is too high to be reached");
     void* mapped = mmap(nullptr, 2 * limit * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     prove(mapped != MAP_FAILED, "address space");
     first_ = static_cast<char*>(mapped);

@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr std::size_t sizes[] = {0, 1, 32, 4096, most_grouped + 1, 200000};
+constexpr std::size_t sizes[] = {0, 1, 32, 4096, max_grouped + 1, 200000};
 constexpr lockfast_access accesses[] = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE};
 
 // A secret of a compartment whose byte at `at` is changed, and which then gets an access.

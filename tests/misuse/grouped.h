@@ -15,7 +15,7 @@
 
 #include "support/child.h"
 
-inline constexpr std::size_t most_grouped = 16384;
+inline constexpr std::size_t max_grouped = 16384;
 
 inline constexpr const char* broken = "broken canary: bytes beside a secret were changed";
 inline constexpr const char* twice = "double free: this secret was freed before";

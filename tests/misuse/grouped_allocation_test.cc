@@ -47,15 +47,15 @@ bool gone(const char* place, std::size_t size) {
 
 TEST_CASE("a secret of any size up to 16 KiB is grouped, and one byte more isolated") {
   check_clean(in_child([] {
-    for (std::size_t size = 0; size <= most_grouped + 20; size += size < 300 || size > most_grouped - 20 ? 1 : 61) {
+    for (std::size_t size = 0; size <= max_grouped + 20; size += size < 300 || size > max_grouped - 20 ? 1 : 61) {
       errno = 0;
       auto* const secret = static_cast<char*>(lockfast_malloc(size));
       promised(secret != nullptr && errno == 0, "a secret, and errno as it was");
       const lockfast_receipt receipt = receipt_of(secret);
       promised(receipt.size == size && lockfast_size(secret) == size, "the size that was asked for");
-      promised(receipt.placement == (size <= most_grouped ? LOCKFAST_GROUPED : LOCKFAST_ISOLATED), "the placement");
+      promised(receipt.placement == (size <= max_grouped ? LOCKFAST_GROUPED : LOCKFAST_ISOLATED), "the placement");
       promised(receipt.access == LOCKFAST_READWRITE, "the access");
-      promised(size > most_grouped || address_of(secret) % 16 == 0, "a multiple of 16");
+      promised(size > max_grouped || address_of(secret) % 16 == 0, "a multiple of 16");
       promised(filled(secret, size, fresh), "fresh bytes");
       promised(lockfast_check(secret) == 0, "whole canaries");
       std::memset(secret, 'x', size);
@@ -134,7 +134,7 @@ TEST_CASE("secrets of all sizes that live together are apart, and each keeps its
         marks.pop_back();
         continue;
       }
-      const std::size_t size = random() % (random() % 8 == 0 ? most_grouped + 1 : random() % 3 == 0 ? 1000 : 80);
+      const std::size_t size = random() % (random() % 8 == 0 ? max_grouped + 1 : random() % 3 == 0 ? 1000 : 80);
       held.push_back({secret_of(size), size});
       marks.push_back(round % 251);
       bytes += size;
@@ -191,7 +191,7 @@ TEST_CASE("aligned_alloc gives the alignment, grouped up to 1024, and every byte
           promised(address_of(secret) % alignment == 0, "the alignment");
           promised(lockfast_size(secret) == size && filled(secret, size, fresh), "fresh bytes");
           const bool grouped = receipt_of(secret).placement == LOCKFAST_GROUPED;
-          if (alignment <= 1024 && size + alignment <= most_grouped) promised(grouped, "grouped");
+          if (alignment <= 1024 && size + alignment <= max_grouped) promised(grouped, "grouped");
           if (alignment > 1024) promised(!grouped, "isolated");
           std::memset(secret, 'x', size);
           secret[-1] ^= 1;
@@ -248,7 +248,7 @@ TEST_CASE("realloc stays while the size class is the same, shows no old bytes, a
 
 TEST_CASE("realloc to another size class moves the secret and wipes it where it was") {
   check_clean(in_child([] {
-    constexpr std::size_t sizes[] = {0, 1, 30, 33, 64, 100, 500, 3000, 9000, most_grouped};
+    constexpr std::size_t sizes[] = {0, 1, 30, 33, 64, 100, 500, 3000, 9000, max_grouped};
     for (const std::size_t from : sizes) {
       for (const std::size_t to : sizes) {
         char* const secret = secret_of(from);
@@ -348,7 +348,7 @@ TEST_CASE("a freed slot is not the next one handed out, and slots are not handed
 
 TEST_CASE("no byte of a secret is left when free returns, at any size") {
   check_clean(in_child([] {
-    for (std::size_t size = 1; size <= most_grouped; size = size * 3 / 2 + 1) {
+    for (std::size_t size = 1; size <= max_grouped; size = size * 3 / 2 + 1) {
       char* const neighbour = secret_of(size);  // so that the page stays
       for (int round = 0; round < 50; ++round) {
         char* const secret = secret_of(size);

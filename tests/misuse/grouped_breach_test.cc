@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr std::size_t sizes[] = {0, 1, 15, 16, 17, 31, 32, 33, 64, 100, 500, 1024, 4000, 4096, 10000, most_grouped};
+constexpr std::size_t sizes[] = {0, 1, 15, 16, 17, 31, 32, 33, 64, 100, 500, 1024, 4000, 4096, 10000, max_grouped};
 constexpr int reuse_attempts = 50000;  // far more allocations than it takes until any slot is used again
 
 void flip(char* byte, unsigned bit = 0) { *byte = static_cast<char>(static_cast<unsigned char>(*byte) ^ (1U << bit)); }

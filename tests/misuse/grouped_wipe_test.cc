@@ -31,7 +31,7 @@ TEST_CASE("wipe_all wipes every grouped secret, whichever thread's, and leaves i
   check_clean(in_child([] {
     std::vector<std::pair<char*, std::size_t>> all;
     const auto fill = [&] {
-      for (std::size_t size = 0; size <= most_grouped; size = size * 2 + 1) {
+      for (std::size_t size = 0; size <= max_grouped; size = size * 2 + 1) {
         for (int count = 0; count < 20; ++count) all.emplace_back(secret_of(size), size);
       }
     };

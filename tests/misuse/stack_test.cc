@@ -23,7 +23,7 @@
 #if defined(LOCKFAST_HAS_FIBERS) && defined(__OPTIMIZE__)
 namespace {
 
-constexpr std::size_t most_stack = 4096;
+constexpr std::size_t max_stack = 4096;
 constexpr std::size_t own_frames = 1024;  // of this test, and of what the C library puts below a fiber's first one
 constexpr unsigned char paint = 0x5c;
 
@@ -40,14 +40,14 @@ void start() {
 // Runs a deed on a stack whose end lies before a guard page; how deep it went.
 std::size_t depth_of(void (*act)()) {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  const std::size_t size = (most_stack + own_frames + page - 1) / page * page;
+  const std::size_t size = (max_stack + own_frames + page - 1) / page * page;
   auto* const mapped = static_cast<unsigned char*>(mmap(nullptr, size + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   prove(mapped != MAP_FAILED && mprotect(mapped + page, size, PROT_READ | PROT_WRITE) == 0, "a stack");
   unsigned char* const low = mapped + page;
   std::memset(low, paint, size);
   prove(getcontext(&fiber) == 0, "a context");
   fiber.uc_stack.ss_sp = low;
-  fiber.uc_stack.ss_size = most_stack + own_frames;
+  fiber.uc_stack.ss_size = max_stack + own_frames;
   fiber.uc_link = &caller;
   deed = act;
   makecontext(&fiber, start, 0);
@@ -205,8 +205,8 @@ TEST_CASE("every function of the C interface takes at most 4 KiB of stack, the f
         one.before();
         const std::size_t depth = depth_of(one.act);
         const std::string text = std::to_string(depth) + " bytes: " + one.name + "\n";
-        if (depth > most_stack || std::getenv("LOCKFAST_TELL_STACK") != nullptr) say(text.c_str());
-        promised(depth <= most_stack, "at most 4 KiB");
+        if (depth > max_stack || std::getenv("LOCKFAST_TELL_STACK") != nullptr) say(text.c_str());
+        promised(depth <= max_stack, "at most 4 KiB");
       });
       CAPTURE(end.text);
       CAPTURE(end.signal);

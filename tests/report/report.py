@@ -55,7 +55,7 @@ def test_exit_has_the_totals_and_no_map():
     totals = one(lines, "totals")
     assert (totals["allocations"], totals["frees"], totals["live"]) == (4, 2, 2), totals
     assert (totals["live_isolated"], totals["live_grouped"], totals["bytes_live"]) == (1, 1, 64)
-    assert (totals["most_live_isolated"], totals["most_live_grouped"]) == (1, 3)
+    assert (totals["max_live_isolated"], totals["max_live_grouped"]) == (1, 3)
     opened = one(lines, "opened")
     assert opened["hidden"] + opened["locked"] == 2 and opened["unlocked"] == 0
     native, drop_in = [line for line in lines if line["line"] == "policy"]

@@ -21,7 +21,7 @@
 namespace {
 
 constexpr DWORD milliseconds_to_live = 120'000;
-constexpr int most_attempts = 5;
+constexpr int max_attempts = 5;
 constexpr DWORD milliseconds_between_attempts = 500;
 constexpr int signal_of_alarm = 14;
 constexpr int signal_of_trap = 5;
@@ -127,7 +127,7 @@ ending run(const std::string& arguments) {
   // On a busy machine Wine may have no time to start one: nothing has run then.
   bool started = false;
   DWORD refusal = 0;
-  for (int attempt = 0; !started && attempt < most_attempts; ++attempt) {
+  for (int attempt = 0; !started && attempt < max_attempts; ++attempt) {
     if (attempt != 0) Sleep(milliseconds_between_attempts);
     std::string words = line;
     started = CreateProcessA(program.c_str(), words.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made) != 0;

@@ -14,7 +14,7 @@
 namespace {
 
 constexpr std::size_t needle_size = 16;
-constexpr std::size_t most_needles = 4;
+constexpr std::size_t max_needles = 4;
 
 }  // namespace
 
@@ -44,7 +44,7 @@ bool traced::equals(std::span<const std::byte> bytes) const {
 std::size_t traced::copies_in(std::span<const std::byte> bytes) const {
   std::size_t found = 0;
   // Of a large secret a few parts are searched for.
-  const std::size_t step = std::max(needle_size, size_ / most_needles / needle_size * needle_size);
+  const std::size_t step = std::max(needle_size, size_ / max_needles / needle_size * needle_size);
   for (std::size_t part = 0; part + needle_size <= size_; part += step) {
     const int first = std::to_integer<int>((*this)[part]);
     const std::byte* at = bytes.data();

@@ -119,9 +119,9 @@ bool overwrites(pid_t process, const void* address, const mark& with) {
 }
 
 bool steals_by_descriptor(pid_t process, const mark& wanted) {
-  constexpr int most_descriptors = 1024;
+  constexpr int max_descriptors = 1024;
   const descriptor of_process(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
-  for (int number = 0; number < most_descriptors; ++number) {
+  for (int number = 0; number < max_descriptors; ++number) {
     const descriptor stolen(static_cast<int>(syscall(SYS_pidfd_getfd, of_process.number(), number, 0)));
     if (mapped_holds(stolen.number(), wanted)) return true;
   }

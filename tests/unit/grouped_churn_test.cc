@@ -21,7 +21,7 @@ namespace {
 
 using compartment = struct lockfast_compartment;
 
-constexpr std::size_t most_grouped = 16384;
+constexpr std::size_t max_grouped = 16384;
 
 void check_clean(const ending& end) {
   CAPTURE(end.text);
@@ -65,21 +65,21 @@ std::byte* chosen(std::mt19937& random) {
 
 std::size_t any_size(std::mt19937& random) {
   switch (random() % 10) {
-    case 0: return random() % (3 * most_grouped);
+    case 0: return random() % (3 * max_grouped);
     case 1:
-    case 2: return random() % (most_grouped + 1);
+    case 2: return random() % (max_grouped + 1);
     case 3: return 32;
     default: return random() % 300;
   }
 }
 
 // What happens in a program's life: secrets of all kinds come, grow, shrink and go, and pages are given back now and then.
-void churn(int rounds, std::size_t most_live) {
+void churn(int rounds, std::size_t max_live) {
   std::mt19937 random(5);
   std::vector<std::pair<compartment*, std::vector<std::byte*>>> compartments;
   for (int round = 0; round < rounds; ++round) {
     // Waves: many live, then few.
-    const std::size_t wanted = round / 2000 % 2 == 0 ? most_live : most_live / 20;
+    const std::size_t wanted = round / 2000 % 2 == 0 ? max_live : max_live / 20;
     while (live.size() > wanted) {
       std::byte* const secret = chosen(random);
       for (auto& [of, secrets] : compartments) std::erase(secrets, secret);

@@ -33,9 +33,9 @@ TEST_CASE("a slot's word keeps state, size and place apart, and a new tenant beg
     CHECK(known.with_slack(7).slack() == 7);
     CHECK(known.with_slack(7).with_slack(5) == known);
   }
-  const slot::header largest = first.next(slot::most_shift, slot::most_slack).in(slot::state::live);
-  CHECK(largest.shift() == slot::most_shift);
-  CHECK(largest.slack() == slot::most_slack);
+  const slot::header largest = first.next(slot::max_shift, slot::max_slack).in(slot::state::live);
+  CHECK(largest.shift() == slot::max_shift);
+  CHECK(largest.slack() == slot::max_slack);
   CHECK(largest.tenant() != first.tenant());
   CHECK(largest.next().tenant() != largest.tenant());
   CHECK(largest.next().is_blank());
@@ -51,7 +51,7 @@ TEST_CASE("a slot becomes blank by a free only when its live secret fills it") {
     CHECK(blank.in(each).is_live_and_full() == (each == slot::state::live));
     CHECK_FALSE(blank.next(16, 0).in(each).is_live_and_full());
     CHECK_FALSE(blank.next(0, 1).in(each).is_live_and_full());
-    CHECK_FALSE(blank.next(slot::most_shift, slot::most_slack).in(each).is_live_and_full());
+    CHECK_FALSE(blank.next(slot::max_shift, slot::max_slack).in(each).is_live_and_full());
     CHECK(slot::header(0).in(each).is_live_and_full() == (each == slot::state::live));
   }
   CHECK(blank.in(slot::state::live).vacated() == blank);

@@ -18,7 +18,7 @@ TEST_CASE("a freed secret's place is not used again before the quarantine's dept
 
   std::byte* const freed = calls.allocate(32);
   calls.deallocate(freed);
-  for (std::size_t others = 1; others < span_list::most_quarantined; ++others) {
+  for (std::size_t others = 1; others < span_list::max_quarantined; ++others) {
     std::byte* const other = calls.allocate(32);
     CHECK(other != freed);
     calls.deallocate(other);

@@ -216,7 +216,7 @@ TEST_CASE("a file that somebody else saves or holds is busy, and it is said what
 TEST_CASE("an outdated file is told with what was expected") {
   const own_folder folder;
   const std::string path = saved_in(folder);
-  check_noted(vault::load(path, phrase(), {.least_saves = 5}), memory_error::outdated, 0, {path, "1 saves", "no fewer than 5"});
+  check_noted(vault::load(path, phrase(), {.min_saves = 5}), memory_error::outdated, 0, {path, "1 saves", "no fewer than 5"});
   check_noted(saved(path), memory_error::outdated, 0, {path, "load it and repeat the change", "replaces::any_file"});
 }
 
@@ -241,7 +241,7 @@ TEST_CASE("a file that was changed or cut is told as such, with its path") {
   check_noted(loaded(folder.file("shorter")), memory_error::damaged, 0,
               {folder.file("shorter"), "changed, cut", "load a copy"});
   std::filesystem::remove(path);
-  check_noted(loaded(changed(folder, 16, 30)), memory_error::limit, 0, {folder.file("changed"), "30", "most_cost is 20"});
+  check_noted(loaded(changed(folder, 16, 30)), memory_error::limit, 0, {folder.file("changed"), "30", "max_cost is 20"});
 }
 
 TEST_CASE("a key that cannot be derived is told with the range or the memory") {

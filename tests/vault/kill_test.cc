@@ -26,7 +26,7 @@ namespace {
 constexpr int kills = sanitized ? 60 : 1000;
 constexpr std::size_t record_count = 5;
 constexpr std::size_t record_size = 30000;  // more than two chunks of a file in all
-constexpr long longest_life = 4'000'000;    // nanoseconds
+constexpr long max_life = 4'000'000;    // nanoseconds
 
 // Record number at of the save with this number.
 traced record_of(std::uint64_t save, std::size_t at) { return traced(save * record_count + at, record_size); }
@@ -82,7 +82,7 @@ TEST_CASE("a save that is killed at any moment leaves the old file or the new on
     char byte = 0;
     REQUIRE(read(ends[0], &byte, 1) == 1);
     close(ends[0]);
-    const timespec life{0, static_cast<long>(random() % longest_life)};
+    const timespec life{0, static_cast<long>(random() % max_life)};
     nanosleep(&life, nullptr);
     REQUIRE(kill(child, SIGKILL) == 0);
     int state = 0;

@@ -42,7 +42,7 @@ TEST_CASE("calls that overlap share an opened key, and it goes with the last of 
 TEST_CASE("a call that comes late opens the key anew, though it is still open") {
   const auto key = *resting_key::fresh();
   const auto first = *key->open();
-  std::this_thread::sleep_for(resting_key::longest_opened);
+  std::this_thread::sleep_for(resting_key::max_opened);
   const auto late = *key->open();
   CHECK(late != first);
   CHECK(bytes_of(late) == bytes_of(first));

@@ -172,7 +172,7 @@ TEST_CASE("a file of fewer saves than the caller accepts is outdated") {
   REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
   std::filesystem::copy(path, folder.file("old"));
   REQUIRE(save_vault(records, path, work, key_from(), nullptr).has_value());
-  CHECK(load_vault(path, key_from(), {.least_saves = 2}).has_value());
-  CHECK(load_vault(folder.file("old"), key_from(), {.least_saves = 1}).has_value());
-  CHECK(load_vault(folder.file("old"), key_from(), {.least_saves = 2}).error() == memory_error::outdated);
+  CHECK(load_vault(path, key_from(), {.min_saves = 2}).has_value());
+  CHECK(load_vault(folder.file("old"), key_from(), {.min_saves = 1}).has_value());
+  CHECK(load_vault(folder.file("old"), key_from(), {.min_saves = 2}).error() == memory_error::outdated);
 }

@@ -130,5 +130,5 @@ TEST_CASE("what is saved under a passphrase opens under it, and under no other")
   auto cleared = phrase_of("soon gone");
   cleared.clear();
   CHECK(records.save(path, cleared, {.cost = 10}).error() == lockfast::memory_error::wiped);
-  CHECK(vault::load(path, phrase, {.most_cost = 9}).error() == lockfast::memory_error::limit);
+  CHECK(vault::load(path, phrase, {.max_cost = 9}).error() == lockfast::memory_error::limit);
 }
