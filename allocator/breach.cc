@@ -12,8 +12,8 @@ const char* line_of(breach reason) {
   switch (reason) {
     case breach::broken_canary: return "lockfast: broken canary: bytes beside a secret were changed\n";
     case breach::double_free: return "lockfast: double free: this secret was freed before\n";
-    case breach::foreign_pointer: return "lockfast: foreign pointer: not from this allocator\n";
-    case breach::inner_pointer: return "lockfast: inner pointer: not the start of a live secret\n";
+    case breach::invalid_pointer: return "lockfast: invalid pointer: not from this allocator\n";
+    case breach::interior_pointer: return "lockfast: interior pointer: not the start of a live secret\n";
     case breach::write_after_free: return "lockfast: write after free: a freed secret's bytes were changed\n";
     case breach::sealed_damaged: return "lockfast: sealed secret damaged: its record at rest was changed, moved or replaced\n";
     case breach::access_refused:

@@ -12,8 +12,8 @@ namespace lockfast::internal {
 enum class breach : unsigned char {
   broken_canary,
   double_free,
-  foreign_pointer,
-  inner_pointer,
+  invalid_pointer,
+  interior_pointer,
   write_after_free,
   sealed_damaged,
   access_refused,

@@ -78,7 +78,7 @@ class grouped_heap {
   [[nodiscard]] static bool deallocate_fast(std::uint8_t family, std::byte* secret);
   // The same for every size, of a secret that was not moved to its alignment.
   [[nodiscard]] static bool deallocate_cached(std::uint8_t family, std::byte* secret);
-  // Where in its slab a live secret is, else a breach: of a double free, or of an inner pointer.
+  // Where in its slab a live secret is, else a breach: of a double free, or of an interior pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
   // Sets the access of one secret of an arena's slab, as far as its pages are not shared with more open ones: 0 all the same, and
   // the receipt says whether it is in force. Else the system's errno.
@@ -219,7 +219,7 @@ inline bool grouped_heap::deallocate_cached(std::uint8_t family, std::byte* secr
 inline std::size_t grouped_heap::claim(const slab& in, const void* secret) {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret)) {
-    end_process(in.held(index, secret) ? breach::double_free : breach::inner_pointer, in.signal);
+    end_process(in.held(index, secret) ? breach::double_free : breach::interior_pointer, in.signal);
   }
   return index;
 }

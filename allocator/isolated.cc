@@ -120,10 +120,10 @@ platform::error isolated_arena::open(place taken, const span::tenancy& wanted, s
 
 void isolated_arena::claim(const std::byte* secret, span& at, const busy_scope& mine) const {
   const bool was_here = at.address() == secret;
-  if (!at.claim_live(mine)) end_process(was_here ? breach::double_free : breach::inner_pointer, policy_.signal);
+  if (!at.claim_live(mine)) end_process(was_here ? breach::double_free : breach::interior_pointer, policy_.signal);
   if (at.address() != secret) {
     at.set(span::state::live);
-    end_process(breach::inner_pointer, policy_.signal);
+    end_process(breach::interior_pointer, policy_.signal);
   }
 }
 

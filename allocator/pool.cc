@@ -230,13 +230,13 @@ void pool::notice(const void* secret) const {
 
 region& pool::require_region(const void* secret) const {
   region* const in = region::holding(secret);
-  if (in == nullptr) end_process(breach::foreign_pointer, signal_);
+  if (in == nullptr) end_process(breach::invalid_pointer, signal_);
   return *in;
 }
 
 span& pool::require_span(region& in, const void* secret) const {
   span* const at = in.holds() == region::kind::spans ? span_region::find_secret(secret).at : nullptr;
-  if (at == nullptr) end_process(breach::inner_pointer, signal_);
+  if (at == nullptr) end_process(breach::interior_pointer, signal_);
   return *at;
 }
 
@@ -247,7 +247,7 @@ void pool::deallocate_slow(void* secret) {
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
-    if (at == nullptr) end_process(breach::inner_pointer, signal_);
+    if (at == nullptr) end_process(breach::interior_pointer, signal_);
     pool_of(*at).grouped_.deallocate(*at, static_cast<const std::byte*>(secret));
     return;
   }
@@ -292,7 +292,7 @@ void* pool::reallocate(void* secret, std::size_t size) {
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
-    if (at == nullptr) end_process(breach::inner_pointer, signal_);
+    if (at == nullptr) end_process(breach::interior_pointer, signal_);
     return address_or_errno(pool_of(*at).reallocate_with_access(*at, secret, size));
   }
   span& at = require_span(in, secret);
@@ -315,7 +315,7 @@ platform::error pool::change_access(void* secret, platform::access to) {
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);
-    if (at == nullptr) end_process(breach::inner_pointer, signal_);
+    if (at == nullptr) end_process(breach::interior_pointer, signal_);
     (void)grouped_heap::claim(*at, secret);
     if (at->absent_count != 0) return ENOMEM;
     if (at->within != nullptr) return at->within->protect(to);

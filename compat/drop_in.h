@@ -30,7 +30,7 @@ inline int result(platform::error refusal) {
 
 inline void require_ours(const void* secret) {
   if (pool::owns(secret)) return;
-  internal::announce(internal::breach::foreign_pointer);
+  internal::announce(internal::breach::invalid_pointer);
   if (sodium_misuse != nullptr) sodium_misuse();
   platform::terminate();
 }

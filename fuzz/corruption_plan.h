@@ -25,8 +25,8 @@ enum class corruption : std::uint8_t {
   freed_read,       // the same, read
   moved_write,      // a byte where it was before realloc
   double_free,      // freed twice, with other allocations in between
-  inner_pointer,    // freed by a pointer beside its own
-  foreign_pointer,  // freed by a pointer to something else
+  interior_pointer,    // freed by a pointer beside its own
+  invalid_pointer,  // freed by a pointer to something else
   no_access_read,   // touched against its access
   no_access_write,
   read_only_write,

@@ -84,8 +84,8 @@ bool is_noticed_by_a_call(corruption what) {
     case corruption::earlier_canary:
     case corruption::padding:
     case corruption::double_free:
-    case corruption::inner_pointer:
-    case corruption::foreign_pointer: return true;
+    case corruption::interior_pointer:
+    case corruption::invalid_pointer: return true;
     default: return false;
   }
 }

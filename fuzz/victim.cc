@@ -122,8 +122,8 @@ void victim::harm() {
     case corruption::freed_read: return touch_freed();
     case corruption::moved_write: return touch_moved();
     case corruption::double_free: notice_second_free();
-    case corruption::inner_pointer: notice_pointer(inner());
-    case corruption::foreign_pointer: notice_pointer(foreign());
+    case corruption::interior_pointer: notice_pointer(inner());
+    case corruption::invalid_pointer: notice_pointer(foreign());
     case corruption::no_access_read:
     case corruption::no_access_write:
     case corruption::read_only_write: return touch_against_access();

@@ -147,7 +147,7 @@ TEST_CASE("what is misused in a small region is found as in any other") {
       if (end.skipped()) continue;
       CHECK(end.signal == SIGABRT);
       CHECK(end.said(breached));
-      if (misuse == 0) CHECK(end.said("foreign pointer"));
+      if (misuse == 0) CHECK(end.said("invalid pointer"));
     }
   }
 }

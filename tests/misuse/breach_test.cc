@@ -36,8 +36,8 @@ void check_breach(const ending& end, const char* line) {
 
 constexpr const char* broken = "broken canary: bytes beside a secret were changed";
 constexpr const char* twice = "double free: this secret was freed before";
-constexpr const char* foreign = "foreign pointer: not from this allocator";
-constexpr const char* inner = "inner pointer: not the start of a live secret";
+constexpr const char* foreign = "invalid pointer: not from this allocator";
+constexpr const char* inner = "interior pointer: not the start of a live secret";
 
 }  // namespace
 

@@ -19,8 +19,8 @@ inline constexpr std::size_t max_grouped = 16384;
 
 inline constexpr const char* broken = "broken canary: bytes beside a secret were changed";
 inline constexpr const char* twice = "double free: this secret was freed before";
-inline constexpr const char* foreign = "foreign pointer: not from this allocator";
-inline constexpr const char* inner = "inner pointer: not the start of a live secret";
+inline constexpr const char* foreign = "invalid pointer: not from this allocator";
+inline constexpr const char* inner = "interior pointer: not the start of a live secret";
 inline constexpr const char* late = "write after free: a freed secret's bytes were changed";
 
 // ---- In a child ---------------------------------------------------------------------------------------------------------

@@ -355,7 +355,7 @@ TEST_CASE("a pointer into a grouped secret ends the process at protect and at re
   check_breach(in_child([] { (void)!lockfast_realloc(secret_of(32) + 16, 64); }), inner);
 }
 
-TEST_CASE("a foreign pointer ends the process while grouped secrets live") {
+TEST_CASE("an invalid pointer ends the process while grouped secrets live") {
   static char here[64];
   check_breach(in_child([] {
                  (void)secret_of(32);

@@ -183,7 +183,7 @@ constexpr call breaches[] = {
        static_cast<char*>(secret)[-1] ^= 1;
        lockfast_free(secret);
      }},
-    {"foreign pointer", [] {}, [] { lockfast_free(&keys); }},
+    {"invalid pointer", [] {}, [] { lockfast_free(&keys); }},
     {"bad options", [] { prove(set_variable("LOCKFAST_OPTIONS", "lock=maybe"), "the variable"); },
      [] { secret = lockfast_malloc(32); }},
     {"breach", [] {}, [] { lockfast_breach(LOCKFAST_STILL_OPEN); }},
