@@ -17,7 +17,7 @@
 #include <span>
 
 #include "platform/platform.h"
-#include "platform/product.h"
+#include "platform/multiply_wide.h"
 
 namespace lockfast::internal {
 
@@ -37,8 +37,8 @@ class canary {
 
   canary(const canary_key& key, const std::byte* address, std::uint64_t generation) {
     const std::uint64_t place = reinterpret_cast<std::uintptr_t>(address);
-    words_[0] = platform::product(place ^ key.words[0], generation ^ key.words[1]).folded();
-    words_[1] = platform::product(words_[0] ^ key.words[2], place ^ key.words[3]).folded();
+    words_[0] = platform::wide_product(place ^ key.words[0], generation ^ key.words[1]).folded();
+    words_[1] = platform::wide_product(words_[0] ^ key.words[2], place ^ key.words[3]).folded();
   }
 
   void write(std::byte* at) const { std::memcpy(at, words_, size); }

@@ -3,7 +3,7 @@
 
 #include "allocator/metadata.h"
 #include "allocator/scoped_lock.h"
-#include "platform/of_thread.h"
+#include "platform/thread_local.h"
 
 namespace lockfast::internal {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "allocator/compartment.h"
 #include "allocator/grouped_heap.h"
-#include "platform/of_thread.h"
+#include "platform/thread_local.h"
 
 namespace lockfast::internal {
 

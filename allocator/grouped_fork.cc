@@ -2,7 +2,7 @@
 #include "allocator/compartment.h"
 #include "allocator/grouped_heap.h"
 #include "allocator/fork_exclusion.h"
-#include "platform/of_thread.h"
+#include "platform/thread_local.h"
 
 namespace lockfast::internal {
 

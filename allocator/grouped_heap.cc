@@ -8,7 +8,7 @@
 #include "allocator/compartment.h"
 #include "allocator/metadata.h"
 #include "allocator/scoped_lock.h"
-#include "platform/of_thread.h"
+#include "platform/thread_local.h"
 
 namespace lockfast::internal {
 namespace {

@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include "allocator/bytes.h"
-#include "platform/product.h"
+#include "platform/multiply_wide.h"
 
 namespace lockfast::internal {
 namespace {
 
-using platform::product;
+using platform::wide_product;
 
 std::uint64_t load(const std::byte* from) {
   std::uint64_t word;
@@ -34,7 +34,7 @@ struct wide {
   std::uint64_t low;
   std::uint64_t high;
 
-  void operator+=(const product& addend) { high += addend.high + add_carrying(low, addend.low); }
+  void operator+=(const wide_product& addend) { high += addend.high + add_carrying(low, addend.low); }
   void operator+=(std::uint64_t addend) { high += add_carrying(low, addend); }
 };
 
@@ -67,11 +67,11 @@ template <class Number>
   h.high += carry + top;
 
   wide lower = {0, 0};
-  lower += product(h.low, r_low);
-  lower += product(h.middle, r_folded);
+  lower += wide_product(h.low, r_low);
+  lower += wide_product(h.middle, r_folded);
   wide upper = {0, 0};
-  upper += product(h.low, r_high);
-  upper += product(h.middle, r_low);
+  upper += wide_product(h.low, r_high);
+  upper += wide_product(h.middle, r_low);
   upper += h.high * r_folded;
   upper += lower.high;
   const std::uint64_t above = h.high * r_low + upper.high;

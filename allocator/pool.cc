@@ -14,7 +14,7 @@
 #include "allocator/policies.h"
 #include "allocator/report.h"
 #include "allocator/scoped_lock.h"
-#include "platform/of_thread.h"
+#include "platform/thread_local.h"
 #include "platform/vectors.h"
 
 namespace lockfast::internal {

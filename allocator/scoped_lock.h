@@ -7,7 +7,7 @@
 #ifndef LOCKFAST_ALLOCATOR_SCOPED_LOCK_H
 #define LOCKFAST_ALLOCATOR_SCOPED_LOCK_H
 
-#include "platform/of_thread.h"
+#include "platform/thread_local.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {

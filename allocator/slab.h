@@ -269,7 +269,7 @@ class alignas(64) slab {
   };
   [[nodiscard]] quotient quotient_of(std::uintptr_t address) const {
     const auto offset = static_cast<std::intptr_t>(address - reinterpret_cast<std::uintptr_t>(begin_));
-    const platform::product wide(static_cast<std::uint64_t>(offset), reciprocal_);
+    const platform::wide_product wide(static_cast<std::uint64_t>(offset), reciprocal_);
     return {wide.high, wide.low};
   }
   // That of the place of a secret without a shift.

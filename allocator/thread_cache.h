@@ -26,7 +26,7 @@
 #include "allocator/size_class.h"
 #include "allocator/slab.h"
 #include "allocator/slab_region.h"
-#include "platform/of_thread.h"
+#include "platform/thread_local.h"
 
 namespace lockfast::internal {
 

@@ -3,7 +3,7 @@
 
 #include <mutex>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -59,7 +59,7 @@ void scratch::after_fork_in_parent() { mutex.unlock(); }
 // The allocator's handlers were registered when it was loaded, so that it has put the child's memory in order by now: what it
 // does not describe, the fork has left absent. Stacks of threads that are gone are still there, but will be used again.
 void scratch::after_fork_in_child() {
-  const platform::errno_kept kept;
+  const platform::errno_saver kept;
   scratch** link = &first;
   while (*link != nullptr) {
     scratch& each = **link;

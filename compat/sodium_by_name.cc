@@ -17,7 +17,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/platform.h"
 
 namespace {
@@ -29,7 +29,7 @@ constinit std::atomic<lookup*> known_lookup = nullptr;
 // The system's, or that of a library which was preloaded after this one. Its version differs by processor; the first is the
 // oldest of x86-64.
 [[gnu::cold, gnu::noinline]] lookup* find_lookup() {
-  const lockfast::platform::errno_kept kept;
+  const lockfast::platform::errno_saver kept;
   for (const char* const version : {"GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.34", "GLIBC_2.0", "GLIBC_2.1", "GLIBC_2.2", "GLIBC_2.3",
                                     "GLIBC_2.4", "GLIBC_2.27", "GLIBC_2.35", "GLIBC_2.36"}) {
     void* const found = dlvsym(RTLD_NEXT, "dlsym", version);

@@ -10,7 +10,7 @@
 #endif
 #include <unistd.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 
 namespace lockfast::platform {
 namespace {
@@ -24,7 +24,7 @@ error lock_pages(const std::byte* address, std::size_t size) { return result_of(
 error unlock_pages(const std::byte* address, std::size_t size) { return result_of(munlock(address, size)); }
 
 error lock(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   const error refusal = lock_pages(address, size);
   if (refusal == 0) {
     touch(address, size);
@@ -36,7 +36,7 @@ error lock(std::byte* address, std::size_t size) {
 
 // What the contract has wiped is zero still, or is taken away and zero when it is touched again.
 void discard(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   (void)advise(address, size, MADV_FREE);
 }
 
@@ -46,7 +46,7 @@ std::size_t map_limit() { return SIZE_MAX; }
 
 // What is free is not told alike; what the machine has as a whole is.
 std::size_t memory_available() {
-  const errno_kept kept;
+  const errno_saver kept;
   const long pages = sysconf(_SC_PHYS_PAGES);
   if (pages <= 0 || static_cast<std::size_t>(pages) > SIZE_MAX / page_size()) return SIZE_MAX;
   return static_cast<std::size_t>(pages) * page_size();
@@ -54,7 +54,7 @@ std::size_t memory_available() {
 
 // No emulator of these systems is known that answers mlock without locking.
 bool locks_are_real() {
-  const errno_kept kept;
+  const errno_saver kept;
   const std::size_t size = page_size();
   void* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
   if (mapped == MAP_FAILED) return false;
@@ -64,7 +64,7 @@ bool locks_are_real() {
 }
 
 void random(std::span<std::byte> out) {
-  const errno_kept kept;
+  const errno_saver kept;
   for (; !out.empty(); out = out.subspan(out.size() < max_entropy ? out.size() : max_entropy)) {
     if (getentropy(out.data(), out.size() < max_entropy ? out.size() : max_entropy) == 0) continue;
     constexpr char line[] = "lockfast: the system has no random bytes\n";
@@ -75,7 +75,7 @@ void random(std::span<std::byte> out) {
 
 // The kernel stores the bytes, and refuses with EFAULT where it cannot.
 void overwrite(std::span<std::byte> over) {
-  const errno_kept kept;
+  const errno_saver kept;
   for (; !over.empty(); over = over.subspan(over.size() < max_entropy ? over.size() : max_entropy)) {
     (void)getentropy(over.data(), over.size() < max_entropy ? over.size() : max_entropy);
   }

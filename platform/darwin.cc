@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <sys/sysctl.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
@@ -27,7 +27,7 @@ error reveal(std::byte*, std::size_t) { return ENOTSUP; }
 
 // A process may lock the least of its resource limit and of what the system gives each (vm.user_wire_limit).
 std::size_t lock_limit() {
-  const errno_kept kept;
+  const errno_saver kept;
   const std::size_t resource_limit = resource_limit_of_locks();
   uint64_t limit_of_each = 0;
   std::size_t length = sizeof limit_of_each;

@@ -3,7 +3,7 @@
 
 #include <sys/mman.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
@@ -21,12 +21,12 @@ void settle_reservation(reservation& made, std::byte* address, std::size_t size,
 }
 
 error conceal(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return advise(address, size, MADV_NOCORE);
 }
 
 error reveal(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return advise(address, size, MADV_CORE);
 }
 

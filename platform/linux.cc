@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_filter.h"
 #include "platform/posix_pages.h"
 
@@ -45,7 +45,7 @@ bool from_device(std::span<std::byte> out) {
 
 // By a call of its own: the C library's is a cancellation point.
 void random(std::span<std::byte> out) {
-  const errno_kept kept;
+  const errno_saver kept;
   while (!out.empty()) {
     const long length = syscall(SYS_getrandom, out.data(), out.size(), 0);
     if (length > 0) {
@@ -60,7 +60,7 @@ void random(std::span<std::byte> out) {
 }
 
 void overwrite(std::span<std::byte> over) {
-  const errno_kept kept;
+  const errno_saver kept;
   constexpr std::size_t most = 256;  // what the kernel neither cuts short nor lets a signal interrupt (getrandom(2))
   for (; !over.empty(); over = over.subspan(over.size() < most ? over.size() : most)) {
     (void)syscall(SYS_getrandom, over.data(), over.size() < most ? over.size() : most, GRND_NONBLOCK);
@@ -78,7 +78,7 @@ namespace {
 
 // A wait for nobody: the C library's mutexes wait by the same call, so that no filter kills for it.
 void sleep_for(long nanoseconds) {
-  const errno_kept kept;
+  const errno_saver kept;
   unsigned nobody = 0;
   const long moment[2] = {0, nanoseconds};  // struct timespec as the kernel's old call has it
   (void)syscall(SYS_futex, &nobody, FUTEX_WAIT_PRIVATE, nobody, moment, nullptr, 0);

@@ -15,7 +15,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_calls.h"
 #include "platform/linux_text.h"
 
@@ -184,7 +184,7 @@ fatal fatal_now() {
 }  // namespace
 
 error forbidden(risky_call call) {
-  const errno_kept kept;
+  const errno_saver kept;
   const fatal now = fatal_now();
   return (now.calls & set_of(call)) == 0 ? 0 : now.refusal;
 }

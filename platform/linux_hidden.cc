@@ -8,7 +8,7 @@
 
 #include <atomic>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_advice.h"
 #include "platform/linux_calls.h"
 #include "platform/linux_filter.h"
@@ -89,13 +89,13 @@ bool cover(std::byte* address, std::size_t size) {
 }  // namespace
 
 error hiding_error() {
-  const errno_kept kept;
+  const errno_saver kept;
   // Without advice every forked child would share the pages.
   return advice_is_followed() ? secret_file(0).refusal() : ENOTSUP;
 }
 
 bool may_hibernate() {
-  const errno_kept kept;
+  const errno_saver kept;
   constexpr char disk[] = {'d', 'i', 's', 'k'};
   text_file states("/sys/power/state");
   const auto words = states.next_piece();
@@ -109,7 +109,7 @@ bool may_hibernate() {
 }
 
 error hide(std::byte* address, std::size_t size, fork_policy policy, reservation& again) {
-  const errno_kept kept;
+  const errno_saver kept;
   const secret_file file(size);
   if (file.refusal() != 0) return file.refusal();
   keep_map_in_reserve();
@@ -123,14 +123,14 @@ error hide(std::byte* address, std::size_t size, fork_policy policy, reservation
 }
 
 error unhide(std::byte* address, std::size_t size, fork_policy policy, reservation& again) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (!cover(address, size)) return errno;
   settle_reservation(again, address, size, policy);
   return 0;
 }
 
 std::byte* map_shared_hidden(std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   const secret_file file(size);
   if (file.refusal() != 0) return nullptr;
   void* const mapped = file.map(nullptr, size, 0);
@@ -142,7 +142,7 @@ std::byte* map_shared_hidden(std::size_t size) {
 }
 
 error move_hidden(std::byte* from, std::byte* to, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (const error refusal = forbidden(risky_call::move_map); refusal != 0) return refusal;
   if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) return errno;
   return advise(to, size, MADV_DONTFORK);

@@ -2,7 +2,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_filter.h"
 #include "platform/posix_pages.h"
 
@@ -27,7 +27,7 @@ void set_key_rights(unsigned rights) { __asm__ volatile("wrpkru" : : "a"(rights)
 }  // namespace
 
 key take_key() {
-  const errno_kept kept;
+  const errno_saver kept;
   // A key is of no use to a process that may not give it to pages.
   if (forbidden(risky_call::take_key) != 0 || forbidden(risky_call::give_key) != 0) return no_key;
   const long taken = syscall(SYS_pkey_alloc, 0, 0);
@@ -35,7 +35,7 @@ key take_key() {
 }
 
 error protect_by_key(std::byte* address, std::size_t size, access to, key through) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (const error refusal = forbidden(risky_call::give_key); refusal != 0) return refusal;
   return result_of(syscall(SYS_pkey_mprotect, address, size, protection_of(to), through));
 }

@@ -2,7 +2,7 @@
 #include <linux/capability.h>
 #include <stdint.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_text.h"
 #include "platform/posix_pages.h"
 
@@ -40,12 +40,12 @@ bool may_lock_without_limit() {
 }  // namespace
 
 std::size_t lock_limit() {
-  const errno_kept kept;
+  const errno_saver kept;
   return may_lock_without_limit() ? SIZE_MAX : resource_limit_of_locks();
 }
 
 std::size_t maps_used() {
-  const errno_kept kept;
+  const errno_saver kept;
   std::size_t lines = 0;
   text_file maps("/proc/self/maps");
   for (auto piece = maps.next_piece(); !piece.empty(); piece = maps.next_piece()) {
@@ -55,7 +55,7 @@ std::size_t maps_used() {
 }
 
 std::size_t map_limit() {
-  const errno_kept kept;
+  const errno_saver kept;
   std::size_t limit = 0;
   text_file setting("/proc/sys/vm/max_map_count");
   for (const char character : setting.next_piece()) {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_advice.h"
 #include "platform/linux_text.h"
 #include "platform/posix_pages.h"
@@ -116,7 +116,7 @@ constexpr std::size_t small_claim = std::size_t{64} << 10;
 }  // namespace
 
 hold lock_held(const std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (!advice_is_followed()) return hold::unknown;
   const std::size_t page = page_size();
   const hold whole = hold_of(address, size);
@@ -132,7 +132,7 @@ hold lock_held(const std::byte* address, std::size_t size) {
 }
 
 error renew_lock(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   error refusal = lock_marked_again(address, size);
   if (refusal != 0 && refusal != ENOMEM && refusal != EAGAIN) refusal = lock_pages(address, size);
   // Over the limit the kernel refuses what is locked already, too.
@@ -140,7 +140,7 @@ error renew_lock(std::byte* address, std::size_t size) {
 }
 
 error foreign_refusal(const std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (size <= small_claim) return 0;
   if (!all_mapped(reinterpret_cast<uintptr_t>(address), size)) return ENOMEM;
   // Whoever is above the limit of others may have none (CAP_IPC_LOCK).
@@ -151,7 +151,7 @@ error foreign_refusal(const std::byte* address, std::size_t size) {
 }
 
 foreign_pages state_of_foreign(const std::byte* address) {
-  const errno_kept kept;
+  const errno_saver kept;
   const auto wanted = reinterpret_cast<uintptr_t>(address);
   map_reader maps("/proc/self/smaps");
   map_reader::map found = {};

@@ -1,7 +1,7 @@
 // linux_markers.cc - guard markers: MADV_GUARD_INSTALL, Linux 6.13.
 #include <sys/mman.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_advice.h"
 #include "platform/linux_lock.h"
 #include "platform/posix_pages.h"
@@ -19,7 +19,7 @@ bool has_guard_markers() {
   static constinit int known = -1;
   int has = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (has < 0) {
-    const errno_kept kept;
+    const errno_saver kept;
     void* const mapped = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     // Under MCL_FUTURE the new map is locked, and refuses markers: then they are of no use.
     has = mapped != MAP_FAILED && advise_truly(static_cast<std::byte*>(mapped), page_size(), advice_guard_install) == 0 ? 1 : 0;
@@ -30,7 +30,7 @@ bool has_guard_markers() {
 }
 
 error mark(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
   // Markers first, then the lock: a locked map takes none, and mlock without ONFAULT fails at the first of them.
   if (refusal == 0) refusal = advise(address, size, advice_guard_install);
@@ -44,7 +44,7 @@ error mark(std::byte* address, std::size_t size) {
 
 // The access of the pages is that of the map in both: a run that was closed by its access would trap without a marker, too.
 error unmark(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
   if (refusal == 0) refusal = advise(address, size, advice_guard_remove);
   if (refusal == 0) touch(address, size);
@@ -52,7 +52,7 @@ error unmark(std::byte* address, std::size_t size) {
 }
 
 error mark_again(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   error refusal = result_of(mprotect(address, size, PROT_READ | PROT_WRITE));
   if (refusal == 0) refusal = unlock_pages(address, size);
   if (refusal == 0) refusal = advise(address, size, advice_guard_install);
@@ -62,7 +62,7 @@ error mark_again(std::byte* address, std::size_t size) {
 }
 
 error lock_marked_again(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return lock_on_fault(address, size);
 }
 

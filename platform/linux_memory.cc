@@ -11,7 +11,7 @@
 
 #include <string_view>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_text.h"
 #include "platform/platform.h"
 
@@ -230,7 +230,7 @@ struct machine {
 }  // namespace
 
 std::size_t memory_available() {
-  const errno_kept kept;
+  const errno_saver kept;
   const machine now = machine_now();
   uint64_t room = more(now.available, now.swap);
   for (const version* const which : {&first_version, &second_version}) room = least(room, room_in_groups(*which, now.swap));

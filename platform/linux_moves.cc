@@ -4,7 +4,7 @@
 // Without DONTUNMAP the old place would be a hole for a moment, which a mapping of another thread could fall into.
 #include <sys/mman.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {
@@ -22,7 +22,7 @@ bool remap(std::byte* from, std::byte* to, std::size_t size) {
 // The lock and the advice go along; the old place keeps a map without a lock, and a hidden page shows in both. The kernel charges
 // the lock to the new place and does not take it off the old one (mm/mremap.c, seen on 6.18): one page of RLIMIT_MEMLOCK is lost.
 error move(std::byte* from, std::byte* to, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (!remap(from, to, size)) return errno;
   // A page that the kernel did not take along (it moves what is present) is there before it is needed.
   touch(to, size);
@@ -31,7 +31,7 @@ error move(std::byte* from, std::byte* to, std::size_t size) {
 
 // Of shared memory an old size of 0 makes a second map of the same pages (mremap(2)), with the flags of the first.
 error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (mremap(from, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) return errno;
   touch(to, size);
   return 0;
@@ -40,7 +40,7 @@ error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
 // A page that was never opened is moved over the old one: that is one call, and it brings the advice and the name that the
 // neighbours have, so that all are one map. More pages, and older kernels, take a new map and the advice again.
 error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy policy, reservation& again) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (size == page_size() && remap(blank, address, size)) return 0;
   return unhide(address, size, policy, again);
 }

@@ -8,7 +8,7 @@
 
 #include <atomic>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/linux_advice.h"
 #include "platform/linux_calls.h"
 #include "platform/linux_filter.h"
@@ -44,7 +44,7 @@ bool advice_is_followed() {
   static constinit int known = -1;
   int is = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (is < 0) {
-    const errno_kept kept;
+    const errno_saver kept;
     void* const mapped = mmap(nullptr, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     is = mapped == MAP_FAILED || madvise(mapped, page_size(), advice_of_nobody) != 0 ? 1 : 0;
     if (mapped != MAP_FAILED) munmap(mapped, page_size());
@@ -84,7 +84,7 @@ error lock_on_fault(std::byte* address, std::size_t size) {
 // MLOCK_ONFAULT, then a touch: the pages are as resident as mlock leaves them, and later changes of access cost less, since
 // the kernel (mm/mprotect.c) walks a fully locked map again whenever it becomes writable.
 error lock(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   error refusal = lock_on_fault(address, size);
   // Emulators and system call filters may not know mlock2.
   if (refusal != 0 && refusal != ENOMEM && refusal != EAGAIN) refusal = lock_pages(address, size);
@@ -97,29 +97,29 @@ error lock(std::byte* address, std::size_t size) {
 }
 
 void discard(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   (void)advise(address, size, MADV_DONTNEED);
 }
 
 void seal(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (unknown_mseal.known() || forbidden(risky_call::seal) != 0) return;
   unknown_mseal.remember(syscall(call_mseal, address, size, 0));
 }
 
 error conceal(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return advise_truly(address, size, MADV_DONTDUMP);
 }
 
 error reveal(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return advise_truly(address, size, MADV_DODUMP);
 }
 
 // A locked page refuses MADV_PAGEOUT with EINVAL (madvise(2), Linux 5.4); an emulator that fakes mlock accepts it.
 bool locks_are_real() {
-  const errno_kept kept;
+  const errno_saver kept;
   const std::size_t size = page_size();
   void* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return false;

@@ -3,7 +3,7 @@
 
 #include <sys/mman.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/posix_pages.h"
 
 namespace lockfast::platform {

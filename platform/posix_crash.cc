@@ -24,8 +24,8 @@
 
 #include <atomic>
 
-#include "platform/errno_kept.h"
-#include "platform/of_thread.h"
+#include "platform/errno_saver.h"
+#include "platform/thread_local.h"
 #include "platform/platform.h"
 
 namespace lockfast::platform {
@@ -135,7 +135,7 @@ void end_visit() {
 }
 
 void on_leaving(int) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (visited_thread == this_thread()) end_visit();
 }
 
@@ -242,7 +242,7 @@ void answer(int number, siginfo_t& information, void* context, const sigset_t& b
 }
 
 void on_signal(int number, siginfo_t* information, void* context) {
-  const errno_kept kept;
+  const errno_saver kept;
   sigset_t all;
   sigset_t before;
   (void)sigfillset(&all);
@@ -262,7 +262,7 @@ error install(std::size_t which, const struct sigaction& earlier) {
 }  // namespace
 
 error on_fatal_signal(const crash_calls& chosen) {
-  const errno_kept kept;
+  const errno_saver kept;
   calls = chosen;
   process = getpid();
   random({reinterpret_cast<std::byte*>(&visit_mark), sizeof visit_mark});
@@ -276,7 +276,7 @@ error on_fatal_signal(const crash_calls& chosen) {
 }
 
 void renew_fatal_signals() {
-  const errno_kept kept;
+  const errno_saver kept;
   for (std::size_t which = 0; which < fatal_count; ++which) {
     struct sigaction now;
     if (sigaction(fatal_signals[which], nullptr, &now) != 0 || is_ours(now)) continue;

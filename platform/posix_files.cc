@@ -11,7 +11,7 @@
 #include <array>
 #include <cstring>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/files.h"
 #include "platform/posix_opened.h"
 #include "platform/posix_pages.h"
@@ -109,7 +109,7 @@ error make_durable(int descriptor) {
 }  // namespace
 
 error default_directory(std::span<char, path_capacity> path) {
-  const errno_kept kept;
+  const errno_saver kept;
   const char* base = directory_of("XDG_RUNTIME_DIR");
   if (base == nullptr) base = directory_of("TMPDIR");
   if (base == nullptr) base = "/tmp";
@@ -120,7 +120,7 @@ error default_directory(std::span<char, path_capacity> path) {
 bool is_separator(char character) { return character == '/'; }
 
 error open_ours(const char* path, missing policy, directory& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   std::array<char, path_capacity> bare;
   if (const error refusal = bare_path(path, bare); refusal != 0) return refusal;
   if (policy == missing::create) {
@@ -139,22 +139,22 @@ error open_ours(const char* path, missing policy, directory& out) {
 }
 
 error open_any(const char* path, directory& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   return open_at(path, 0, out);
 }
 
 bool same(directory one, directory other) {
-  const errno_kept kept;
+  const errno_saver kept;
   return one.device == other.device && one.inode == other.inode && descriptor_of(one) >= 0 && descriptor_of(other) >= 0;
 }
 
 void close(directory one) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (const int descriptor = descriptor_of(one); descriptor >= 0) (void)::close(descriptor);
 }
 
 error list(directory in, void (*visit)(void* context, const char* name), void* context) {
-  const errno_kept kept;
+  const errno_saver kept;
   // A descriptor of its own: the place in the directory belongs to whoever opened it.
   const int folder = descriptor_of(in);
   if (folder < 0) return EBADF;
@@ -178,12 +178,12 @@ error list(directory in, void (*visit)(void* context, const char* name), void* c
 }
 
 error sync(directory in) {
-  const errno_kept kept;
+  const errno_saver kept;
   return make_durable(descriptor_of(in));
 }
 
 error create_nameless(directory in, file& out) {
-  const errno_kept kept;
+  const errno_saver kept;
 #if defined(O_TMPFILE)
   const error refusal = create_at(in, ".", O_TMPFILE | O_EXCL, out);
   // A kernel that does not know the flag sees an attempt to open a directory for writing.
@@ -198,7 +198,7 @@ error create_nameless(directory in, file& out) {
 // Between its creation and its lock somebody else may take the file for a left-over and remove it: then its lock is taken, or
 // the name is no longer its. Either way the name is not ours to remove: it may be the next one's already.
 error create_named(directory in, const char* name, file& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   file made = file::none;
   if (const error refusal = create_at(in, name, O_CREAT | O_EXCL | file_flags, made); refusal != 0) return refusal;
   const error refusal = take_hold(made);
@@ -213,12 +213,12 @@ error create_named(directory in, const char* name, file& out) {
 }
 
 error create_unheld(directory in, const char* name, file& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   return create_at(in, name, O_CREAT | O_EXCL | file_flags, out);
 }
 
 error open_named(directory in, const char* name, opening how, file& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   const int access = how == opening::read ? O_RDONLY : O_RDWR;
   const int folder = descriptor_of(in);
   if (folder < 0) return EBADF;
@@ -233,12 +233,12 @@ error open_named(directory in, const char* name, opening how, file& out) {
 }
 
 void close(file one) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (const int descriptor = descriptor_of(one); descriptor >= 0) (void)::close(descriptor);
 }
 
 error take_hold(file of) {
-  const errno_kept kept;
+  const errno_saver kept;
   const int descriptor = descriptor_of(of);
   if (descriptor < 0) return EBADF;
   const error refusal = result_of(uninterrupted([&] { return flock(descriptor, LOCK_EX | LOCK_NB); }));
@@ -246,12 +246,12 @@ error take_hold(file of) {
 }
 
 error still_named(directory in, const char* name, file of) {
-  const errno_kept kept;
+  const errno_saver kept;
   return is_name_of(in, name, of);
 }
 
 error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
-  const errno_kept kept;
+  const errno_saver kept;
   while (!out.empty()) {
     const int descriptor = descriptor_of(from);
     if (descriptor < 0) return EBADF;
@@ -266,7 +266,7 @@ error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
 }
 
 error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
-  const errno_kept kept;
+  const errno_saver kept;
   const signals_held held;
   while (!bytes.empty()) {
     if (offset >= size_limit()) return EFBIG;
@@ -283,7 +283,7 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
 }
 
 error size_of(file of, std::uint64_t& size) {
-  const errno_kept kept;
+  const errno_saver kept;
   struct stat found = {};
   const int descriptor = descriptor_of(of);
   if (descriptor < 0) return EBADF;
@@ -293,12 +293,12 @@ error size_of(file of, std::uint64_t& size) {
 }
 
 error sync(file of) {
-  const errno_kept kept;
+  const errno_saver kept;
   return make_durable(descriptor_of(of));
 }
 
 void forget(file of) {
-  const errno_kept kept;
+  const errno_saver kept;
 #if defined(POSIX_FADV_DONTNEED)
   if (const int descriptor = descriptor_of(of); descriptor >= 0) (void)posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
 #else
@@ -307,13 +307,13 @@ void forget(file of) {
 }
 
 error rename_over(directory in, const char* from, const char* to) {
-  const errno_kept kept;
+  const errno_saver kept;
   const int folder = descriptor_of(in);
   return folder < 0 ? EBADF : result_of(renameat(folder, from, folder, to));
 }
 
 error remove(directory in, const char* name) {
-  const errno_kept kept;
+  const errno_saver kept;
   const int folder = descriptor_of(in);
   return folder < 0 ? EBADF : result_of(unlinkat(folder, name, 0));
 }

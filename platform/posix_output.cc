@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/platform.h"
 #include "platform/posix_signals.h"
 
@@ -26,7 +26,7 @@ class cancellation_held {
 }  // namespace
 
 error write_to(int descriptor, std::span<const char> bytes) {
-  const errno_kept kept;
+  const errno_saver kept;
   const cancellation_held uncancelled;
   const signals_held held;
   while (!bytes.empty()) {
@@ -39,13 +39,13 @@ error write_to(int descriptor, std::span<const char> bytes) {
 }
 
 int open_for_append(const char* path) {
-  const errno_kept kept;
+  const errno_saver kept;
   const cancellation_held uncancelled;
   return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, S_IRUSR | S_IWUSR);
 }
 
 void close_output(int descriptor) {
-  const errno_kept kept;
+  const errno_saver kept;
   const cancellation_held uncancelled;
   (void)close(descriptor);
 }

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 
 namespace lockfast::platform {
 
@@ -43,7 +43,7 @@ std::size_t page_size() {
 // what can't be had is refused there, not found out by the out-of-memory killer. On Linux the charge also gives each opened run a
 // map of its own (VM_ACCOUNT, mm/mprotect.c), whatever its access: closing it and opening it again needs no new one.
 reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy) {
-  const errno_kept kept;
+  const errno_saver kept;
   reservation made;
   const std::size_t surplus = alignment > page_size() ? alignment : 0;
   if (size > PTRDIFF_MAX - surplus) {
@@ -65,7 +65,7 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy)
 }
 
 reservation reserve_again(std::byte* address, std::size_t size, fork_policy policy) {
-  const errno_kept kept;
+  const errno_saver kept;
   reservation made;
   const int flags = MAP_PRIVATE | MAP_ANON | flags_of_reservations | flags_of_exact_place;
   void* const mapped = mmap(address, size, PROT_NONE, flags, -1, 0);
@@ -79,7 +79,7 @@ reservation reserve_again(std::byte* address, std::size_t size, fork_policy poli
 }
 
 void release(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   munmap(address, size);
 }
 
@@ -94,13 +94,13 @@ error protect(std::byte* address, std::size_t size, access to) {
 error closed_lock_error() { return 0; }
 
 error unlock(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return unlock_pages(address, size);
 }
 
 // mlock, which makes the pages the child's own where it may write to them: of many secrets, each a call as short as can be.
 error lock_again(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   const error refusal = lock_pages(address, size);
   if (refusal != 0) (void)unlock_pages(address, size);  // it can leave the map charged
   touch(address, size);
@@ -108,17 +108,17 @@ error lock_again(std::byte* address, std::size_t size) {
 }
 
 error lock_foreign(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return lock_pages(address, size);
 }
 
 error unlock_foreign(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return unlock_pages(address, size);
 }
 
 void raise_lock_limit() {
-  const errno_kept kept;
+  const errno_saver kept;
   rlimit limit;
   if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
@@ -126,7 +126,7 @@ void raise_lock_limit() {
 }
 
 std::size_t resource_limit_of_locks() {
-  const errno_kept kept;
+  const errno_saver kept;
   rlimit limit;
   if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
   // Of 64 bits where a size has 32, and signed on some systems.

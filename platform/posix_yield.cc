@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <time.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/platform.h"
 
 namespace lockfast::platform {
@@ -12,7 +12,7 @@ void yield() { (void)sched_yield(); }
 
 // Not a cancellation point.
 void sleep_briefly() {
-  const errno_kept kept;
+  const errno_saver kept;
   int before = PTHREAD_CANCEL_ENABLE;
   (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
   const timespec moment = {.tv_sec = 0, .tv_nsec = 50000};

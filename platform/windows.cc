@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/growing_lock.h"
 #include "platform/platform.h"
 #include "platform/windows_error.h"
@@ -135,7 +135,7 @@ std::size_t page_size() {
 
 // What is reserved too much for the sake of the alignment stays so: Windows gives a reservation back only as a whole.
 reservation reserve(std::size_t size, std::size_t alignment, fork_policy) {
-  const errno_kept kept;
+  const errno_saver kept;
   constexpr std::size_t unit = std::size_t{64} << 10;
   reservation made;
   const std::size_t surplus = alignment > unit ? alignment - unit : 0;
@@ -156,14 +156,14 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy) {
 }
 
 void release(std::byte* address, std::size_t) {
-  const errno_kept kept;
+  const errno_saver kept;
   include_in_reports(address);
   MEMORY_BASIC_INFORMATION found = {};
   if (VirtualQuery(address, &found, sizeof found) != 0) (void)VirtualFree(found.AllocationBase, 0, MEM_RELEASE);
 }
 
 error protect(std::byte* address, std::size_t size, access to) {
-  const errno_kept kept;
+  const errno_saver kept;
   const error refusal = protect_committed(address, size, protection_of(to));
   if (refusal == 0) return 0;
   if (to == access::none) return close(address, size);
@@ -171,7 +171,7 @@ error protect(std::byte* address, std::size_t size, access to) {
 }
 
 error lock(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   process_memory memory;
   return lock_growing(memory, address, size);
 }
@@ -180,13 +180,13 @@ error lock(std::byte* address, std::size_t size) {
 error closed_lock_error() { return ENOTSUP; }
 
 error unlock(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   return unlock_pages(address, size);
 }
 
 // What is open is committed anew, at once.
 void discard(std::byte* address, std::size_t size) {
-  const errno_kept kept;
+  const errno_saver kept;
   MEMORY_BASIC_INFORMATION found = {};
   const bool open =
       VirtualQuery(address, &found, sizeof found) != 0 && found.State == MEM_COMMIT && found.Protect != PAGE_NOACCESS;
@@ -199,7 +199,7 @@ void discard(std::byte* address, std::size_t size) {
 error lock_again(std::byte* address, std::size_t size) { return lock(address, size); }
 
 reservation reserve_again(std::byte* address, std::size_t size, fork_policy) {
-  const errno_kept kept;
+  const errno_saver kept;
   reservation made;
   if (VirtualAlloc(address, size, MEM_RESERVE, PAGE_NOACCESS) == nullptr) {
     made.refusal = GetLastError() == ERROR_INVALID_ADDRESS ? EEXIST : last_error();
@@ -227,7 +227,7 @@ void raise_lock_limit() {}
 
 // How far the working set can grow depends on the machine: no further than its memory.
 std::size_t lock_limit() {
-  const errno_kept kept;
+  const errno_saver kept;
   MEMORYSTATUSEX machine = {};
   machine.dwLength = sizeof machine;
   return GlobalMemoryStatusEx(&machine) != 0 ? static_cast<std::size_t>(machine.ullTotalPhys) : SIZE_MAX;
@@ -235,7 +235,7 @@ std::size_t lock_limit() {
 
 // Of memory and page files what may be committed, but no more than the machine's memory.
 std::size_t memory_available() {
-  const errno_kept kept;
+  const errno_saver kept;
   MEMORYSTATUSEX machine = {};
   machine.dwLength = sizeof machine;
   if (GlobalMemoryStatusEx(&machine) == 0) return SIZE_MAX;
@@ -247,7 +247,7 @@ std::size_t maps_used() { return 0; }
 std::size_t map_limit() { return SIZE_MAX; }
 
 bool locks_are_real() {
-  const errno_kept kept;
+  const errno_saver kept;
   void* const page = VirtualAlloc(nullptr, page_size(), MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
   if (page == nullptr) return false;
   const bool real = lock(static_cast<std::byte*>(page), page_size()) == 0;
@@ -258,7 +258,7 @@ bool locks_are_real() {
 // ---- Process ----------------------------------------------------------------------------------------------------------------
 
 void random(std::span<std::byte> out) {
-  const errno_kept kept;
+  const errno_saver kept;
   while (!out.empty()) {
     const std::size_t piece = out.size() < UINT32_MAX ? out.size() : UINT32_MAX;
     auto* const bytes = reinterpret_cast<unsigned char*>(out.data());
@@ -274,7 +274,7 @@ void random(std::span<std::byte> out) {
 // The system writes a piece, or says that it cannot; none goes over the end of a page.
 void overwrite(std::span<std::byte> over) {
   static constexpr std::byte nothing[4096] = {};
-  const errno_kept kept;
+  const errno_saver kept;
   while (!over.empty()) {
     const std::size_t to_end = sizeof nothing - reinterpret_cast<std::uintptr_t>(over.data()) % sizeof nothing;
     const std::size_t piece = over.size() < to_end ? over.size() : to_end;

@@ -17,7 +17,7 @@
 #include <cstring>
 #include <cwchar>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/files.h"
 #include "platform/platform.h"
 #include "platform/windows_access_list.h"
@@ -175,7 +175,7 @@ error dispose(HANDLE of) {
 // ---- Directories ------------------------------------------------------------------------------------------------------------
 
 error default_directory(std::span<char, path_capacity> path) {
-  const errno_kept kept;
+  const errno_saver kept;
   std::array<wchar_t, MAX_PATH + 1> base = {};
   const DWORD length = GetTempPathW(static_cast<DWORD>(base.size()), base.data());
   if (length == 0 || length >= base.size()) return ENAMETOOLONG;
@@ -193,7 +193,7 @@ error default_directory(std::span<char, path_capacity> path) {
 bool is_separator(char character) { return character == '/' || character == '\\'; }
 
 error open_ours(const char* path, missing policy, directory& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   wide_text<path_capacity> wide(path);
   if (wide.refusal() != 0) return wide.refusal();
   // A path that ends in "\" or "\." would have a link in front of that followed.
@@ -218,23 +218,23 @@ error open_ours(const char* path, missing policy, directory& out) {
 }
 
 error open_any(const char* path, directory& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   wide_text<path_capacity> wide(path);
   return wide.refusal() != 0 ? wide.refusal() : open_path(wide.data(), links::follow, out);
 }
 
 bool same(directory one, directory other) {
-  const errno_kept kept;
+  const errno_saver kept;
   return same_file(native(one), native(other));
 }
 
 void close(directory one) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (one != directory::none) (void)CloseHandle(native(one));
 }
 
 error list(directory in, void (*visit)(void* context, const char* name), void* context) {
-  const errno_kept kept;
+  const errno_saver kept;
   // A handle of its own: the place in the directory belongs to whoever opened it.
   HANDLE own = nullptr;
   constexpr ACCESS_MASK rights = FILE_LIST_DIRECTORY;
@@ -263,7 +263,7 @@ error list(directory in, void (*visit)(void* context, const char* name), void* c
 
 // Only who may write a directory can, and not on every file system: then its journal has to do.
 error sync(directory in) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (FlushFileBuffers(native(in)) != 0) return 0;
   switch (GetLastError()) {
     case ERROR_ACCESS_DENIED:
@@ -279,7 +279,7 @@ error sync(directory in) {
 error create_nameless(directory, file&) { return EOPNOTSUPP; }
 
 error create_unheld(directory in, const char* name, file& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   token_user user;
   ours_only access(user);
   if (!access.made()) return EPERM;
@@ -291,7 +291,7 @@ error create_unheld(directory in, const char* name, file& out) {
 }
 
 error create_named(directory in, const char* name, file& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   file created = file::none;
   if (const error refused = create_unheld(in, name, created); refused != 0) return refused;
   HANDLE const made = native(created);
@@ -308,7 +308,7 @@ error create_named(directory in, const char* name, file& out) {
 }
 
 error open_named(directory in, const char* name, opening how, file& out) {
-  const errno_kept kept;
+  const errno_saver kept;
   HANDLE opened = nullptr;
   const ACCESS_MASK rights = how == opening::read ? FILE_GENERIC_READ : file_rights;
   if (const error refusal = open_below(native(in), name, rights, FILE_OPEN, 0, nullptr, opened); refusal != 0) return refusal;
@@ -325,17 +325,17 @@ error open_named(directory in, const char* name, opening how, file& out) {
 }
 
 void close(file one) {
-  const errno_kept kept;
+  const errno_saver kept;
   if (one != file::none) (void)CloseHandle(native(one));
 }
 
 error take_hold(file of) {
-  const errno_kept kept;
+  const errno_saver kept;
   return exclude_others(native(of));
 }
 
 error still_named(directory in, const char* name, file of) {
-  const errno_kept kept;
+  const errno_saver kept;
   return is_name_of(in, name, native(of));
 }
 
@@ -355,7 +355,7 @@ OVERLAPPED place_at(std::uint64_t offset) {
 }  // namespace
 
 error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
-  const errno_kept kept;
+  const errno_saver kept;
   while (!out.empty()) {
     OVERLAPPED place = place_at(offset);
     DWORD length = 0;
@@ -369,7 +369,7 @@ error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
 }
 
 error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
-  const errno_kept kept;
+  const errno_saver kept;
   while (!bytes.empty()) {
     OVERLAPPED place = place_at(offset);
     DWORD length = 0;
@@ -383,7 +383,7 @@ error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) 
 }
 
 error size_of(file of, std::uint64_t& size) {
-  const errno_kept kept;
+  const errno_saver kept;
   LARGE_INTEGER found = {};
   if (GetFileSizeEx(native(of), &found) == 0) return last_error();
   size = static_cast<std::uint64_t>(found.QuadPart);
@@ -391,7 +391,7 @@ error size_of(file of, std::uint64_t& size) {
 }
 
 error sync(file of) {
-  const errno_kept kept;
+  const errno_saver kept;
   return result_of(FlushFileBuffers(native(of)));
 }
 
@@ -448,7 +448,7 @@ NTSTATUS rename_past(HANDLE renamed, directory in, const char* to, const wchar_t
 }  // namespace
 
 error rename_over(directory in, const char* from, const char* to) {
-  const errno_kept kept;
+  const errno_saver kept;
   wide_text<name_capacity * 4> wide(to);
   if (wide.refusal() != 0) return wide.refusal();
   if (std::wcspbrk(wide.data(), L"\\/:") != nullptr) return EINVAL;
@@ -461,7 +461,7 @@ error rename_over(directory in, const char* from, const char* to) {
 }
 
 error remove(directory in, const char* name) {
-  const errno_kept kept;
+  const errno_saver kept;
   HANDLE removed = nullptr;
   if (const error refusal = open_below(native(in), name, DELETE, FILE_OPEN, 0, nullptr, removed); refusal != 0) return refusal;
   const error refusal = dispose(removed);

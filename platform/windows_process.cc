@@ -7,7 +7,7 @@
 #include <atomic>
 #include <csignal>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/platform.h"
 #include "platform/windows_error.h"
 
@@ -93,7 +93,7 @@ bool mutex::try_lock() { return TryAcquireSRWLockExclusive(native(native_)) != 0
 // Where the program has no handler the signal keeps its default, which for a fault is to be an exception that nobody handles;
 // but abort() asks for nothing else than a handler.
 error on_fatal_signal(const crash_calls& chosen) {
-  const errno_kept kept;
+  const errno_saver kept;
   calls = chosen;
   for (std::size_t which = 0; which < fatal_count; ++which) {
     const signal_action now = std::signal(fatal_signals[which], on_signal);

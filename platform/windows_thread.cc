@@ -3,7 +3,7 @@
 
 #include <windows.h>
 
-#include "platform/errno_kept.h"
+#include "platform/errno_saver.h"
 #include "platform/windows_error.h"
 
 namespace lockfast::platform {
@@ -22,7 +22,7 @@ DWORD WINAPI run_body(void* argument) {
 std::chrono::nanoseconds elapsed_time() { return std::chrono::milliseconds(GetTickCount64()); }
 
 int start_thread(void (*run)()) {
-  const errno_kept kept;
+  const errno_saver kept;
   const HANDLE made = CreateThread(nullptr, 0, run_body, reinterpret_cast<void*>(run), 0, nullptr);
   if (made == nullptr) return last_error();
   (void)CloseHandle(made);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "allocator/slot_canary.h"
-#include "platform/product.h"
+#include "platform/multiply_wide.h"
 
 using namespace lockfast::internal;
 
@@ -111,9 +111,9 @@ TEST_CASE("the word in front of a secret is not the one behind it, and both diff
 }
 
 TEST_CASE("a product has 128 bits") {
-  using lockfast::platform::product;
+  using lockfast::platform::wide_product;
   const auto check = [](std::uint64_t a, std::uint64_t b, std::uint64_t high, std::uint64_t low) {
-    for (const product& each : {product(a, b), product(b, a)}) {
+    for (const wide_product& each : {wide_product(a, b), wide_product(b, a)}) {
       CHECK(each.high == high);
       CHECK(each.low == low);
       CHECK(each.folded() == (high ^ low));

@@ -1,4 +1,4 @@
-// of_thread.h - variables that each thread has of its own, reached without the heap, in a signal handler too; without a call, but
+// thread_local.h - variables that each thread has of its own, reached without the heap, in a signal handler too; without a call, but
 // on musl.
 //
 //    LOCKFAST_OF_THREAD int count = 3;    // constant-initialised, trivially destroyed
@@ -9,8 +9,8 @@
 // parts, and ends it with ".tls$ZZZ".
 //
 // Threads: a thread's own.
-#ifndef LOCKFAST_PLATFORM_OF_THREAD_H
-#define LOCKFAST_PLATFORM_OF_THREAD_H
+#ifndef LOCKFAST_PLATFORM_THREAD_LOCAL_H
+#define LOCKFAST_PLATFORM_THREAD_LOCAL_H
 
 #if defined(_WIN32)
 #include <cstddef>

@@ -1,4 +1,4 @@
-// not_had.cc - the answers of a host that has neither hidden memory nor pages that move, guard markers, protection keys or permanent pages, and
+// unsupported.cc - the answers of a host that has neither hidden memory nor pages that move, guard markers, protection keys or permanent pages, and
 // that does not tell which pages are locked.
 //
 // What asks is answered; nobody calls the rest after such an answer, and it refuses.

@@ -1,19 +1,19 @@
-// product.h - the whole product of two words, with what the processor has.
+// multiply_wide.h - the whole product of two words, with what the processor has.
 //
 // Threads: no state.
-#ifndef LOCKFAST_PLATFORM_PRODUCT_H
-#define LOCKFAST_PLATFORM_PRODUCT_H
+#ifndef LOCKFAST_PLATFORM_MULTIPLY_WIDE_H
+#define LOCKFAST_PLATFORM_MULTIPLY_WIDE_H
 
 #include <cstdint>
 
 namespace lockfast::platform {
 
-struct product {
+struct wide_product {
   std::uint64_t high;
   std::uint64_t low;
 
   // The product a * b.
-  product(std::uint64_t a, std::uint64_t b) {
+  wide_product(std::uint64_t a, std::uint64_t b) {
 #if defined(__x86_64__)
     // For a type of 128 bits the compiler reserves registers in pairs, and a warm pair of calls then saves four more of them.
     // Where it may choose, clang puts a factor on the stack: key material, which would stay there.
