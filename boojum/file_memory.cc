@@ -14,7 +14,7 @@
 #include "boojum/cipher.h"
 #include "boojum/error_note.h"
 #include "boojum/nonce.h"
-#include "boojum/refusing.h"
+#include "boojum/catch_bad_alloc.h"
 #include "boojum/resting_file.h"
 #include "boojum/scratch.h"
 
@@ -135,7 +135,7 @@ file_memory::~file_memory() { (void)wipe(); }
 
 std::expected<file_memory, memory_error> file_memory::create(buffer<std::byte> secret, options wanted) {
   return internal::noting([&] {
-    return internal::refusing([&]() -> std::expected<file_memory, memory_error> {
+    return internal::catch_bad_alloc([&]() -> std::expected<file_memory, memory_error> {
       auto made = internal::sealed_file::seal(secret, wanted);
       if (!made) return std::unexpected(made.error());
       return file_memory(std::move(*made));
@@ -145,7 +145,7 @@ std::expected<file_memory, memory_error> file_memory::create(buffer<std::byte> s
 
 std::expected<file_memory, memory_error> file_memory::update(buffer<std::byte> next) && {
   if (file_ == nullptr) return std::unexpected(memory_error::wiped);
-  auto made = internal::refusing([&] { return create(std::move(next), file_->chosen()); });
+  auto made = internal::catch_bad_alloc([&] { return create(std::move(next), file_->chosen()); });
   if (made) (void)wipe();
   return made;
 }
@@ -158,7 +158,7 @@ std::expected<buffer<std::byte>, memory_error> file_memory::unlock() const {
 std::expected<file_memory, memory_error> file_memory::copy() const {
   auto whole = unlock();
   if (!whole) return std::unexpected(whole.error());
-  return internal::refusing([&] { return create(std::move(*whole), file_->chosen()); });
+  return internal::catch_bad_alloc([&] { return create(std::move(*whole), file_->chosen()); });
 }
 
 std::expected<void, memory_error> file_memory::wipe() {

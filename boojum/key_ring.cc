@@ -16,9 +16,9 @@ std::expected<key_ring::snapshot, memory_error> key_ring::now() {
   return ring_;
 }
 
-std::uint64_t key_ring::turn() const {
+std::uint64_t key_ring::rotation() const {
   const std::scoped_lock held(mutex_);
-  return ring_.turn;
+  return ring_.rotation;
 }
 
 std::expected<void, memory_error> key_ring::begin_turn() {
@@ -29,8 +29,8 @@ std::expected<void, memory_error> key_ring::begin_turn() {
   if (!fresh) return std::unexpected(fresh.error());
   ring_.by_epoch[next] = std::move(*fresh);
   ring_.current = next;
-  ++ring_.turn;
-  turned_ = std::chrono::steady_clock::now();
+  ++ring_.rotation;
+  rotated_ = std::chrono::steady_clock::now();
   return {};
 }
 
@@ -39,8 +39,8 @@ void key_ring::end_turn() {
   const std::scoped_lock held(mutex_);
   gone = std::move(ring_.by_epoch[1 - ring_.current]);
   ring_.by_epoch[1 - ring_.current] = nullptr;
-  ++ring_.turn;
-  since_ = turned_;
+  ++ring_.rotation;
+  since_ = rotated_;
 }
 
 std::chrono::steady_clock::duration key_ring::age() const {

@@ -115,7 +115,7 @@ std::expected<name_hold, memory_error> name_hold::acquire(const std::string& pat
 
 name_hold::~name_hold() { remove_own(place_.directory(), name_, file_.opened()); }
 
-std::expected<file_to_be, memory_error> file_to_be::create(const std::string& path) {
+std::expected<atomic_file_writer, memory_error> atomic_file_writer::create(const std::string& path) {
   auto place = named_place::of(path, memory_error::file_system);
   if (!place) return std::unexpected(place.error());
   std::string name = place->beside("saving");
@@ -123,12 +123,12 @@ std::expected<file_to_be, memory_error> file_to_be::create(const std::string& pa
   error refusal = create_or_replace(place->directory(), name.c_str(), opened);
   if (refusal == ENOLCK) refusal = create_under_random_name(place->directory(), name, opened);
   if (refusal != 0) return refused_beside(refusal, *place, name);
-  return file_to_be(std::move(*place), std::move(name), opened);
+  return atomic_file_writer(std::move(*place), std::move(name), opened);
 }
 
-file_to_be::~file_to_be() { remove_own(place_.directory(), name_, file_.opened()); }
+atomic_file_writer::~atomic_file_writer() { remove_own(place_.directory(), name_, file_.opened()); }
 
-std::expected<void, memory_error> file_to_be::take_its_name() {
+std::expected<void, memory_error> atomic_file_writer::commit() {
   const char* const path = place_.path().c_str();
   if (opened() == platform::file::none) {
     return refused_because(memory_error::unavailable, path, "this is a forked child; its parent goes on with the save");
@@ -149,20 +149,20 @@ std::expected<void, memory_error> file_to_be::take_its_name() {
   return {};
 }
 
-std::expected<file_that_is, memory_error> file_that_is::open(const std::string& path) {
+std::expected<file_reader, memory_error> file_reader::open(const std::string& path) {
   const auto place = named_place::of(path, memory_error::not_found);
   if (!place) return std::unexpected(place.error());
   return open(*place);
 }
 
-std::expected<file_that_is, memory_error> file_that_is::open(const named_place& place) {
+std::expected<file_reader, memory_error> file_reader::open(const named_place& place) {
   platform::file opened = platform::file::none;
   if (const error refusal = platform::open_named(place.directory(), place.name().c_str(), platform::opening::read, opened);
       refusal != 0) {
     return refused_by_system(refusal, "cannot open", place.path().c_str(),
                              refusal == ENOENT ? memory_error::not_found : memory_error::file_system);
   }
-  file_that_is found(opened, 0);
+  file_reader found(opened, 0);
   if (const error refusal = platform::size_of(opened, found.size_); refusal != 0) {
     return refused_by_system(refusal, "cannot tell the size of", place.path().c_str());
   }

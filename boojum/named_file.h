@@ -88,14 +88,14 @@ class name_hold {
 };
 
 // A file that is not whole yet.
-class file_to_be {
+class atomic_file_writer {
  public:
   // Refuses: file_system; busy - somebody else writes the same file now.
-  [[nodiscard]] static std::expected<file_to_be, memory_error> create(const std::string& path);
+  [[nodiscard]] static std::expected<atomic_file_writer, memory_error> create(const std::string& path);
 
-  file_to_be(file_to_be&&) noexcept = default;
-  file_to_be& operator=(file_to_be&&) = delete;
-  ~file_to_be();
+  atomic_file_writer(atomic_file_writer&&) noexcept = default;
+  atomic_file_writer& operator=(atomic_file_writer&&) = delete;
+  ~atomic_file_writer();
 
   // None in a child that was forked since.
   [[nodiscard]] platform::file opened() const { return file_.opened(); }
@@ -103,10 +103,10 @@ class file_to_be {
 
   // Makes it durable under the name of the path. file_system: the name has what it had, or, where only the directory could
   // not be synced, the new file, which a crash may take away again.
-  [[nodiscard]] std::expected<void, memory_error> take_its_name();
+  [[nodiscard]] std::expected<void, memory_error> commit();
 
  private:
-  file_to_be(named_place&& place, std::string name, platform::file opened)
+  atomic_file_writer(named_place&& place, std::string name, platform::file opened)
       : place_(std::move(place)), name_(std::move(name)), file_(opened) {}
 
   named_place place_;
@@ -115,15 +115,15 @@ class file_to_be {
 };
 
 // A file that is read.
-class file_that_is {
+class file_reader {
  public:
   // Refuses: not_found - no such file or directory; file_system - a symbolic link, no ordinary file, or another refusal.
-  [[nodiscard]] static std::expected<file_that_is, memory_error> open(const std::string& path);
-  [[nodiscard]] static std::expected<file_that_is, memory_error> open(const named_place& place);
+  [[nodiscard]] static std::expected<file_reader, memory_error> open(const std::string& path);
+  [[nodiscard]] static std::expected<file_reader, memory_error> open(const named_place& place);
 
-  file_that_is(file_that_is&& other) noexcept : file_(std::exchange(other.file_, platform::file::none)), size_(other.size_) {}
-  file_that_is& operator=(file_that_is&&) = delete;
-  ~file_that_is() {
+  file_reader(file_reader&& other) noexcept : file_(std::exchange(other.file_, platform::file::none)), size_(other.size_) {}
+  file_reader& operator=(file_reader&&) = delete;
+  ~file_reader() {
     if (file_ != platform::file::none) platform::close(file_);
   }
 
@@ -131,7 +131,7 @@ class file_that_is {
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
  private:
-  file_that_is(platform::file opened, std::uint64_t size) : file_(opened), size_(size) {}
+  file_reader(platform::file opened, std::uint64_t size) : file_(opened), size_(size) {}
 
   platform::file file_;
   std::uint64_t size_;

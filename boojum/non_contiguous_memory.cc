@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "boojum/error_note.h"
-#include "boojum/refusing.h"
+#include "boojum/catch_bad_alloc.h"
 #include "boojum/split_secret.h"
 
 namespace lockfast {
@@ -37,12 +37,12 @@ std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::create
 
 // The default options name their places in a block of the ordinary heap.
 std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::create(buffer<std::byte> secret) {
-  return internal::refusing([&] { return create(std::move(secret), options()); });
+  return internal::catch_bad_alloc([&] { return create(std::move(secret), options()); });
 }
 
 std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::update(buffer<std::byte> next) && {
   if (split_ == nullptr) return std::unexpected(memory_error::wiped);
-  auto made = internal::refusing([&] { return create(std::move(next), split_->chosen()); });
+  auto made = internal::catch_bad_alloc([&] { return create(std::move(next), split_->chosen()); });
   if (made) (void)wipe();
   return made;
 }

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "boojum/error_note.h"
-#include "boojum/refusing.h"
-#include "boojum/rounds.h"
+#include "boojum/catch_bad_alloc.h"
+#include "boojum/refresher.h"
 #include "platform/thread.h"
 
 namespace lockfast {
@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds max_expiry = std::chrono::years(100);
 }  // namespace
 
 // Threads: mutex_ covers all members; it is never held while a secret is split or joined.
-class passphrase_state final : public at_rest {
+class passphrase_state final : public refreshable {
  public:
   using options = passphrase::options;
   using held = std::shared_ptr<const non_contiguous_memory>;
@@ -114,7 +114,7 @@ std::expected<buffer<std::byte>, memory_error> buffer_of(std::span<const char> c
 }
 
 std::expected<passphrase_state::held, memory_error> split(buffer<std::byte> whole, std::size_t prekey) {
-  return internal::refusing([&]() -> std::expected<passphrase_state::held, memory_error> {
+  return internal::catch_bad_alloc([&]() -> std::expected<passphrase_state::held, memory_error> {
     auto held = non_contiguous_memory::create(std::move(whole), {.prekey = prekey});
     if (!held) return std::unexpected(held.error());
     return std::make_shared<const non_contiguous_memory>(std::move(*held));
@@ -137,9 +137,9 @@ passphrase::~passphrase() { clear(); }
 std::expected<passphrase, memory_error> passphrase::take(buffer<std::byte> typed, options chosen) {
   auto held = split(std::move(typed), chosen.prekey);
   if (!held) return std::unexpected(held.error());
-  return internal::refusing([&]() -> std::expected<passphrase, memory_error> {
+  return internal::catch_bad_alloc([&]() -> std::expected<passphrase, memory_error> {
     auto state = std::make_shared<passphrase_state>(std::move(chosen), std::move(*held));
-    if (auto joined = internal::join_rounds(state); !joined) return std::unexpected(joined.error());
+    if (auto joined = internal::join_refresher(state); !joined) return std::unexpected(joined.error());
     return passphrase(std::move(state));
   });
 }

@@ -55,7 +55,7 @@ std::expected<std::shared_ptr<resting_file>, memory_error> resting_file::create(
   }
   if (auto done = made->result_of(made->open(), "cannot create a file in"); !done) return std::unexpected(done.error());
   if (auto done = made->wipe(0, size); !done) return std::unexpected(done.error());
-  if (auto joined = join_rounds(made); !joined) return std::unexpected(joined.error());
+  if (auto joined = join_refresher(made); !joined) return std::unexpected(joined.error());
   return made;
 }
 

@@ -22,13 +22,13 @@
 #include <mutex>
 #include <span>
 
-#include "boojum/rounds.h"
+#include "boojum/refresher.h"
 #include "boojum/share_directory.h"
 #include "platform/files.h"
 
 namespace lockfast::internal {
 
-class resting_file final : public at_rest {
+class resting_file final : public refreshable {
  public:
   // A file of size zero bytes, whose room on the disk is taken.
   [[nodiscard]] static std::expected<std::shared_ptr<resting_file>, memory_error> create(

@@ -97,19 +97,19 @@ std::expected<void, memory_error> sealed_shard::publish(tenancy reserved, std::u
   return {};
 }
 
-std::optional<record_state> sealed_shard::find(tenancy which) const { return looking(*this).find(which); }
+std::optional<record_state> sealed_shard::find(tenancy which) const { return locked_reader(*this).find(which); }
 
 std::optional<record_state> sealed_shard::read(tenancy which, seal_head& head, std::span<std::byte> sealed) const {
-  return looking(*this).read(which, head, sealed);
+  return locked_reader(*this).read(which, head, sealed);
 }
 
-std::optional<record_state> sealed_shard::looking::find(tenancy which) const {
+std::optional<record_state> sealed_shard::locked_reader::find(tenancy which) const {
   const entry* const found = at_.live(which);
   if (found == nullptr) return std::nullopt;
   return record_state{found->size, found->version, found->epoch};
 }
 
-std::optional<record_state> sealed_shard::looking::read(tenancy which, seal_head& head, std::span<std::byte> sealed) const {
+std::optional<record_state> sealed_shard::locked_reader::read(tenancy which, seal_head& head, std::span<std::byte> sealed) const {
   const entry* const found = at_.live(which);
   if (found == nullptr) return std::nullopt;
   const std::uint64_t offset = found->position * granule;

@@ -79,9 +79,9 @@ class sealed_shard {
   [[nodiscard]] std::optional<record_state> read(tenancy at, seal_head& head, std::span<std::byte> sealed) const;
 
   // The two above for several records in one turn at the mutex, which it holds: no other call of the shard meanwhile.
-  class looking {
+  class locked_reader {
    public:
-    explicit looking(const sealed_shard& at) : at_(at), held_(at.mutex_) {}
+    explicit locked_reader(const sealed_shard& at) : at_(at), held_(at.mutex_) {}
     [[nodiscard]] std::optional<record_state> find(tenancy which) const;
     [[nodiscard]] std::optional<record_state> read(tenancy which, seal_head& head, std::span<std::byte> sealed) const;
 

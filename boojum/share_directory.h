@@ -41,7 +41,7 @@ class share_directory {
   // As it was asked for.
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // Held while a directory is opened and cleaned. A fork takes it before the mutex of the rounds (boojum/rounds.h), so that no
+  // Held while a directory is opened and cleaned. A fork takes it before the mutex of the rounds (boojum/refresher.h), so that no
   // child finds it held by a thread that the child does not have.
   [[nodiscard]] static std::mutex& held_over_fork();
 

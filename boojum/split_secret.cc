@@ -13,7 +13,7 @@
 #include "boojum/cipher.h"
 #include "boojum/file_share.h"
 #include "boojum/lock_budget.h"
-#include "boojum/refusing.h"
+#include "boojum/catch_bad_alloc.h"
 #include "boojum/scratch.h"
 
 namespace lockfast::internal {
@@ -174,7 +174,7 @@ split_secret::made split_secret::build(const options& wanted, std::size_t size, 
       if (!each) return std::unexpected(each.error());
       one->shares_.push_back(std::move(*each));
     }
-    if (auto joined = join_rounds(one); !joined) return std::unexpected(joined.error());
+    if (auto joined = join_refresher(one); !joined) return std::unexpected(joined.error());
     return one;
   } catch (const std::bad_alloc&) {
     return std::unexpected(memory_error::refused);
@@ -183,7 +183,7 @@ split_secret::made split_secret::build(const options& wanted, std::size_t size, 
 
 split_secret::made split_secret::split(std::span<const std::byte> secret, const options& wanted) {
   if (wanted.prekey == 0) {
-    return refusing([&] {
+    return catch_bad_alloc([&] {
       options chosen = wanted;
       chosen.prekey = locks_are_scarce() ? prekey_under_small_limit : usual_prekey;
       return split(secret, chosen);

@@ -25,15 +25,15 @@
 #include <span>
 #include <vector>
 
-#include "boojum/mixing.h"
-#include "boojum/rounds.h"
+#include "boojum/share_masks.h"
+#include "boojum/refresher.h"
 #include "boojum/share.h"
 
 namespace lockfast::internal {
 
 class share_probe;
 
-class split_secret final : public at_rest {
+class split_secret final : public refreshable {
  public:
   using options = non_contiguous_memory::options;
 

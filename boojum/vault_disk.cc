@@ -18,7 +18,7 @@ std::expected<void, memory_error> file_key::make(const file_key_maker& by, const
   return {};
 }
 
-std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from,
+std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_reader& from,
                                                                                      const std::string& path) {
   stored_header stored;
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(from.size(), stored_header::max_size));

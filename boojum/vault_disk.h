@@ -54,7 +54,7 @@ struct save_request {
                                                                                    const vault::load_options& chosen);
 
 // Reads the header of a file, which nothing has verified. The path is for notes.
-[[nodiscard]] std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_that_is& from,
+[[nodiscard]] std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_reader& from,
                                                                                                    const std::string& path);
 
 // Calls the watcher. Refuses: cancelled - it said so; unavailable - this is a child that it has forked: then what the caller

@@ -7,8 +7,8 @@
 
 #include "boojum/error_note.h"
 #include "boojum/named_file.h"
-#include "boojum/plain_room.h"
-#include "boojum/refusing.h"
+#include "boojum/locked_buffer.h"
+#include "boojum/catch_bad_alloc.h"
 #include "boojum/vault_disk.h"
 
 namespace lockfast::internal {
@@ -16,9 +16,9 @@ namespace {
 
 using result = std::expected<void, memory_error>;
 
-class loading {
+class record_loader {
  public:
-  loading(vault_state& into, vault_state::session& with, chunk_reader& from, const vault::watcher& watch,
+  record_loader(vault_state& into, vault_state::session& with, chunk_reader& from, const vault::watcher& watch,
           const vault_file_header& header)
       : into_(into), with_(with), from_(from), watch_(watch), format_(header.format), all_(header.records) {}
 
@@ -74,7 +74,7 @@ class loading {
   vault_state::session& with_;
   chunk_reader& from_;
   const vault::watcher& watch_;
-  plain_room plain_;
+  locked_buffer plain_;
   std::uint32_t format_;
   std::uint64_t done_ = 0;
   std::uint64_t all_;
@@ -111,7 +111,7 @@ std::unexpected<memory_error> refused_contents(memory_error reason, const std::s
 
 std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const std::string& path, const file_key_maker& make_key,
                                                                         const vault::load_options& chosen) {
-  const auto found = file_that_is::open(path);
+  const auto found = file_reader::open(path);
   if (!found) return std::unexpected(found.error());
   const auto read = read_header(*found, path);
   if (!read) return std::unexpected(read.error());
@@ -140,7 +140,7 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
   auto keys = into->keys();
   if (!keys) return std::unexpected(keys.error());
   vault_state::session with(*into, std::move(*keys));
-  if (auto done = loading(*into, with, from, chosen.watch, header).run(); !done) {
+  if (auto done = record_loader(*into, with, from, chosen.watch, header).run(); !done) {
     return refused_contents(done.error(), path);
   }
   into->history().settle(path, header.once, header.key);
@@ -151,7 +151,7 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
 
 std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::string& path, const file_key_maker& make_key,
                                                                      const vault::load_options& chosen) {
-  return refusing([&] { return load_or_throw(path, make_key, chosen); });
+  return catch_bad_alloc([&] { return load_or_throw(path, make_key, chosen); });
 }
 
 }  // namespace lockfast::internal

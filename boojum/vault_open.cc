@@ -51,13 +51,13 @@ class arrivals {
   [[nodiscard]] bool refused() const { return all_ == nullptr || by_shard_ == nullptr; }
   [[nodiscard]] std::span<arrival> in_order() const { return {all_.get(), count_}; }
 
-  // Calls look(looking, arrival) for each until it gives false; whether it never did.
+  // Calls look(locked_reader, arrival) for each until it gives false; whether it never did.
   template <class Shards, class Look>
   [[nodiscard]] bool for_each_by_shard(const Shards& shards, Look&& look) const {
     std::size_t at = 0;
     for (std::size_t shard = 0; shard < vault_state::shard_count; ++shard) {
       if (at == ends_[shard]) continue;
-      const sealed_shard::looking in(shards[shard]);
+      const sealed_shard::locked_reader in(shards[shard]);
       for (; at < ends_[shard]; ++at) {
         if (!look(in, all_[by_shard_[at]])) return false;
       }
@@ -81,7 +81,7 @@ std::expected<vault::view, memory_error> vault_state::open(vault::id which) {
     const auto found = shards_[where.shard].find(where.at);
     if (!found) return std::unexpected(memory_error::not_found);
     if (auto hot = hot_.find(which.value(), found->version)) {
-      if (auto held = vault::view::hold::attempt(hot.get())) return vault::view(std::move(hot), std::move(*held));
+      if (auto held = vault::view::hold::try_acquire(hot.get())) return vault::view(std::move(hot), std::move(*held));
     }
     auto keys = keys_.now();
     if (!keys) return std::unexpected(keys.error());
@@ -129,7 +129,7 @@ std::expected<void, memory_error> vault_state::open_together(std::span<const vau
   if (out.each_ == nullptr || all.refused()) return std::unexpected(memory_error::refused);
 
   std::size_t sum = 0;
-  if (!all.for_each_by_shard(shards_, [&](const sealed_shard::looking& in, arrival& each) {
+  if (!all.for_each_by_shard(shards_, [&](const sealed_shard::locked_reader& in, arrival& each) {
         const auto found = in.find(each.where.at);
         if (!found) return false;
         sum += each.state.size = found->size;
@@ -145,7 +145,7 @@ std::expected<void, memory_error> vault_state::open_together(std::span<const vau
     next += each.state.size;
   }
 
-  if (!all.for_each_by_shard(shards_, [&](const sealed_shard::looking& in, arrival& each) {
+  if (!all.for_each_by_shard(shards_, [&](const sealed_shard::locked_reader& in, arrival& each) {
         const auto found = in.read(each.where.at, each.head, each.room);
         if (found) each.state = *found;
         return found.has_value();

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "boojum/error_note.h"
-#include "boojum/refusing.h"
+#include "boojum/catch_bad_alloc.h"
 #include "boojum/vault_disk.h"
 
 namespace lockfast {
@@ -79,8 +79,8 @@ std::expected<vault, memory_error> vault::load(const std::string& path, const pa
 
 std::expected<vault::file_description, memory_error> vault::inspect(const std::string& path) {
   return internal::noting([&] {
-    return internal::refusing([&]() -> std::expected<file_description, memory_error> {
-      const auto found = internal::file_that_is::open(path);
+    return internal::catch_bad_alloc([&]() -> std::expected<file_description, memory_error> {
+      const auto found = internal::file_reader::open(path);
       if (!found) return std::unexpected(found.error());
       const auto read = internal::read_header(*found, path);
       if (!read) return std::unexpected(read.error());
@@ -106,7 +106,7 @@ vault::file_hold::~file_hold() = default;
 
 std::expected<vault::file_hold, memory_error> vault::file_hold::acquire(const std::string& path) {
   return internal::noting([&] {
-    return internal::refusing([&]() -> std::expected<file_hold, memory_error> {
+    return internal::catch_bad_alloc([&]() -> std::expected<file_hold, memory_error> {
       auto held = internal::name_hold::acquire(path);
       if (!held) return std::unexpected(held.error());
       return file_hold(std::make_unique<internal::name_hold>(std::move(*held)));

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <optional>
 
-#include "boojum/plain_room.h"
-#include "boojum/sealed_room.h"
+#include "boojum/locked_buffer.h"
+#include "boojum/small_buffer.h"
 #include "boojum/vault_state.h"
 
 namespace lockfast::internal {
@@ -61,7 +61,7 @@ std::expected<bool, memory_error> vault_state::rekey_some() {
   auto keys = keys_.now();
   if (!keys) return std::unexpected(keys.error());
   session with(*this, std::move(*keys));
-  plain_room plain;
+  locked_buffer plain;
   std::size_t bytes = 0;
   for (std::size_t count = 0; count < step_records && bytes < step_bytes; ++count) {
     std::optional<tenancy> at;
@@ -127,7 +127,7 @@ std::expected<bool, memory_error> vault_state::rekey_shards(session& with) {
 
 // Whether every record was whole. The gate is closed, so that no record is changed but by this.
 std::expected<bool, memory_error> vault_state::rekey_shard(std::size_t number, session& with) {
-  plain_room plain;
+  locked_buffer plain;
   bool whole = true;
   for (auto at = shards_[number].next_live(0); at; at = shards_[number].next_live(at->slot + 1)) {
     const auto moved = rekey_record({number, *at}, with, plain);
@@ -138,14 +138,14 @@ std::expected<bool, memory_error> vault_state::rekey_shard(std::size_t number, s
 }
 
 // Whether it was whole.
-std::expected<bool, memory_error> vault_state::rekey_record(const location& where, session& with, plain_room& plain) {
+std::expected<bool, memory_error> vault_state::rekey_record(const location& where, session& with, locked_buffer& plain) {
   sealed_shard& shard = shards_[where.shard];
   const auto found = shard.find(where.at);
   if (!found) return true;
   // It was moved by a re-key that was refused later, or is damaged since one of before.
   const bool moved_before = found->epoch == with.current();
   const auto room = plain.of(found->size);
-  sealed_room sealed(found->size);
+  small_buffer sealed(found->size);
   if (room.empty() || sealed.refused()) return std::unexpected(memory_error::refused);
   const auto opened = with.open(where, room);
   if (!opened && opened.error() == memory_error::damaged) return false;

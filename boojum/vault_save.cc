@@ -5,8 +5,8 @@
 #include "boojum/error_note.h"
 #include "boojum/lock_budget.h"
 #include "boojum/named_file.h"
-#include "boojum/plain_room.h"
-#include "boojum/refusing.h"
+#include "boojum/locked_buffer.h"
+#include "boojum/catch_bad_alloc.h"
 #include "boojum/vault_disk.h"
 
 namespace lockfast::internal {
@@ -14,9 +14,9 @@ namespace {
 
 using result = std::expected<void, memory_error>;
 
-class saving {
+class record_writer {
  public:
-  saving(vault_state& from, vault_state::session& with, chunk_writer& into, const vault::watcher& watch)
+  record_writer(vault_state& from, vault_state::session& with, chunk_writer& into, const vault::watcher& watch)
       : from_(from), with_(with), into_(into), watch_(watch), all_(from.size()) {}
 
   result run() {
@@ -85,7 +85,7 @@ class saving {
   vault_state::session& with_;
   chunk_writer& into_;
   const vault::watcher& watch_;
-  plain_room plain_;
+  locked_buffer plain_;
   std::uint64_t done_ = 0;
   std::uint64_t all_;
 };
@@ -116,7 +116,7 @@ vault_file_header header_for(const vault_state& from, const stretching& key) {
 
 // Whether a save may take the place of what has the name now. Requires that nobody else saves there meanwhile.
 result may_replace(const named_place& place, const vault_state& from, vault::replaces over) {
-  const auto found = file_that_is::open(place);
+  const auto found = file_reader::open(place);
   if (!found && found.error() == memory_error::not_found) {
     forget_note();
     return {};
@@ -164,7 +164,7 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
   if (auto made = key.make(make_key, header); !made) return made;
   const auto held = hold_for(path, wanted.hold);
   if (!held) return std::unexpected(held.error());
-  auto beside = file_to_be::create(path);
+  auto beside = atomic_file_writer::create(path);
   if (!beside) return std::unexpected(beside.error());
   if (auto allowed = may_replace(beside->place(), from, wanted.over); !allowed) return allowed;
 
@@ -177,7 +177,7 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
   header.records = from.size();
   chunk_writer into(beside->opened(), header, path.c_str());
   if (auto done = into.begin(key.view()); !done) return done;
-  if (auto done = saving(from, with, into, watch).run(); !done) {
+  if (auto done = record_writer(from, with, into, watch).run(); !done) {
     if (done.error() != memory_error::damaged) return done;
     return refused_because(memory_error::damaged, path.c_str(), "not saved: a record of the vault in memory was changed");
   }
@@ -186,7 +186,7 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
   from.history().expect(path, header.once);
   // Counted before it has its name, so that no two files ever have the same number.
   from.set_saves(header.saves);
-  if (auto done = beside->take_its_name(); !done) return done;
+  if (auto done = beside->commit(); !done) return done;
   from.history().settle(path, header.once, wanted.key);
   return {};
 }
@@ -195,7 +195,7 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
 
 result save_vault(vault_state& from, const std::string& path, const save_request& wanted, const file_key_maker& make_key,
                   const vault::watcher& watch) {
-  return refusing([&] { return save_or_throw(from, path, wanted, make_key, watch); });
+  return catch_bad_alloc([&] { return save_or_throw(from, path, wanted, make_key, watch); });
 }
 
 }  // namespace lockfast::internal

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "boojum/sealed_room.h"
+#include "boojum/small_buffer.h"
 #include "boojum/vault_list.h"
 
 namespace lockfast::internal {
@@ -40,14 +40,14 @@ constexpr unsigned slot_bits = 28;
 static_assert(vault_state::shard_count == std::size_t{1} << shard_bits);
 static_assert(sealed_shard::max_slots == std::uint32_t{1} << slot_bits);
 
-class passage {
+class gate_pass {
  public:
-  explicit passage(change_gate& through) : through_(through), inside_(through.enter()) {}
-  ~passage() {
+  explicit gate_pass(change_gate& through) : through_(through), inside_(through.enter()) {}
+  ~gate_pass() {
     if (inside_) through_.leave();
   }
-  passage(const passage&) = delete;
-  passage& operator=(const passage&) = delete;
+  gate_pass(const gate_pass&) = delete;
+  gate_pass& operator=(const gate_pass&) = delete;
   [[nodiscard]] bool inside() const { return inside_; }
 
  private:
@@ -111,7 +111,7 @@ std::expected<void, memory_error> vault_state::session::open_read(const location
                                                                   const seal_head& head, std::span<std::byte> bytes) {
   if (found.size != bytes.size()) return std::unexpected(memory_error::busy);
   const auto changed_or = [&](memory_error otherwise) {
-    return std::unexpected(of_.keys_.turn() != turn() ? memory_error::busy : otherwise);
+    return std::unexpected(of_.keys_.rotation() != rotation() ? memory_error::busy : otherwise);
   };
   const auto key = keys_.of(found.epoch);
   if (!key) return changed_or(key.error());
@@ -123,7 +123,7 @@ std::expected<void, memory_error> vault_state::session::open_read(const location
 
 std::expected<void, memory_error> vault_state::admit(session& with, const location& where, std::span<const std::byte> secret) {
   seal_head head;
-  sealed_room sealed(secret.size());
+  small_buffer sealed(secret.size());
   if (sealed.refused()) return std::unexpected(memory_error::refused);
   if (auto done = with.seal(id_of(where), 0, secret, head, sealed.bytes()); !done) return done;
   return shards_[where.shard].publish(where.at, with.current(), head, sealed.bytes());
@@ -146,7 +146,7 @@ std::expected<void, memory_error> vault_state::insert_one(session& with, std::sp
 
 std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std::span<vault::id> ids) {
   rekey_when_due();
-  const passage change(gate_);
+  const gate_pass change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
   auto keys = keys_.now();
   if (!keys) return std::unexpected(keys.error());
@@ -168,13 +168,13 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
 std::expected<void, memory_error> vault_state::replace(vault::id which, std::span<const std::byte> secret) {
   rekey_when_due();
   if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit);
-  const passage change(gate_);
+  const gate_pass change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
   const location where = locate(which);
   auto keys = keys_.now();
   if (!keys) return std::unexpected(keys.error());
   session with(*this, std::move(*keys));
-  sealed_room sealed(secret.size());
+  small_buffer sealed(secret.size());
   if (sealed.refused()) return std::unexpected(memory_error::refused);
   for (;;) {
     const auto before = shards_[where.shard].find(where.at);
@@ -190,7 +190,7 @@ std::expected<void, memory_error> vault_state::replace(vault::id which, std::spa
 }
 
 std::expected<void, memory_error> vault_state::erase(vault::id which) {
-  const passage change(gate_);
+  const gate_pass change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
   const location where = locate(which);
   if (!shards_[where.shard].erase(where.at)) return std::unexpected(memory_error::not_found);

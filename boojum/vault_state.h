@@ -33,7 +33,7 @@
 
 namespace lockfast::internal {
 
-class plain_room;
+class locked_buffer;
 
 using vault_identity = std::array<std::byte, 16>;
 
@@ -55,7 +55,7 @@ class vault_state {
     explicit session(const vault_state& of, key_ring::snapshot&& keys) : of_(of), keys_(std::move(keys)) {}
 
     [[nodiscard]] std::uint32_t current() const { return keys_.current(); }
-    [[nodiscard]] std::uint64_t turn() const { return keys_.turn(); }
+    [[nodiscard]] std::uint64_t rotation() const { return keys_.rotation(); }
 
     // Opens the present key, where it is not open yet.
     [[nodiscard]] std::expected<void, memory_error> begin();
@@ -129,7 +129,7 @@ class vault_state {
   [[nodiscard]] std::expected<void, memory_error> rekey_within_gate();
   [[nodiscard]] std::expected<bool, memory_error> rekey_shards(session& with);
   [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
-  [[nodiscard]] std::expected<bool, memory_error> rekey_record(const location& where, session& with, plain_room& plain);
+  [[nodiscard]] std::expected<bool, memory_error> rekey_record(const location& where, session& with, locked_buffer& plain);
   [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
   [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
                                                                    const record_state& found, session& with);

@@ -297,10 +297,10 @@ void seal_a_file(bytes& input) {
   {
     const auto key = key_of(header);
     const auto view = key->read();
-    auto file = internal::file_to_be::create(path());
+    auto file = internal::atomic_file_writer::create(path());
     if (!file) disagree("a file is refused");
     internal::chunk_writer out(file->opened(), header);
-    if (!out.begin(internal::key_view(view.data(), internal::key_size)) || !out.put(std::as_bytes(std::span(stream))) || !out.end() || !file->take_its_name()) {
+    if (!out.begin(internal::key_view(view.data(), internal::key_size)) || !out.put(std::as_bytes(std::span(stream))) || !out.end() || !file->commit()) {
       disagree("a write is refused");
     }
   }

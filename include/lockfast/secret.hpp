@@ -105,8 +105,8 @@ std::expected<std::unique_ptr<cell>, memory_error> filled_cell(std::size_t size,
 
 // Equal sizes and equal bytes; the time depends on the sizes alone.
 inline bool equal(cell* left, cell* right) {
-  const auto a = hold<cell::use::reading>::insist(left);
-  const auto b = hold<cell::use::reading>::insist(right);
+  const auto a = hold<cell::use::reading>::acquire(left);
+  const auto b = hold<cell::use::reading>::acquire(right);
   return a.size() == b.size() && lockfast_equal(a.bytes(), b.bytes(), a.size()) != 0;
 }
 
@@ -162,17 +162,17 @@ class buffer {
   [[nodiscard]] bool empty() const { return cell_ == nullptr; }
 
   // Opens it. A misuse is a breach, and so is a secret that the system will not open.
-  [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::insist(cell_.get())); }
-  [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::insist(cell_.get())); }
+  [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::acquire(cell_.get())); }
+  [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
   // The same; refuse with busy, unavailable or wiped.
   [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
-    auto held = detail::hold<detail::cell::use::reading>::attempt(cell_.get());
+    auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
     if (!held) return std::unexpected(held.error());
     return read_view(std::move(*held));
   }
   [[nodiscard]] std::expected<write_view, memory_error> try_write() {
-    auto held = detail::hold<detail::cell::use::writing>::attempt(cell_.get());
+    auto held = detail::hold<detail::cell::use::writing>::try_acquire(cell_.get());
     if (!held) return std::unexpected(held.error());
     return write_view(std::move(*held));
   }
@@ -247,17 +247,17 @@ class boxed {
   [[nodiscard]] bool empty() const { return cell_ == nullptr; }
 
   // Opens it. A misuse is a breach, and so is a secret that the system will not open.
-  [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::insist(cell_.get())); }
-  [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::insist(cell_.get())); }
+  [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::acquire(cell_.get())); }
+  [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
   // The same; refuse with busy, unavailable or wiped.
   [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
-    auto held = detail::hold<detail::cell::use::reading>::attempt(cell_.get());
+    auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
     if (!held) return std::unexpected(held.error());
     return read_view(std::move(*held));
   }
   [[nodiscard]] std::expected<write_view, memory_error> try_write() {
-    auto held = detail::hold<detail::cell::use::writing>::attempt(cell_.get());
+    auto held = detail::hold<detail::cell::use::writing>::try_acquire(cell_.get());
     if (!held) return std::unexpected(held.error());
     return write_view(std::move(*held));
   }

@@ -10,11 +10,11 @@
 #include <thread>
 #include <utility>
 
-#include "boojum/rounds.h"
+#include "boojum/refresher.h"
 
 namespace lockfast::internal {
 
-struct rest_probe final : at_rest {
+struct rest_probe final : refreshable {
   std::function<void()> in_round = [] {};
   std::function<void()> in_fork = [] {};  // while the mutex of the rounds is held, and those of what joined before
 
@@ -29,7 +29,7 @@ struct rest_probe final : at_rest {
     auto one = std::make_shared<rest_probe>();
     one->in_round = std::move(in_round);
     one->in_fork = std::move(in_fork);
-    return join_rounds(one) ? one : nullptr;
+    return join_refresher(one) ? one : nullptr;
   }
 };
 

@@ -24,7 +24,7 @@
 using lockfast::passphrase;
 using lockfast::vault;
 using lockfast::internal::chunk_writer;
-using lockfast::internal::file_to_be;
+using lockfast::internal::atomic_file_writer;
 using lockfast::internal::key_view;
 using lockfast::internal::store_little;
 using lockfast::internal::vault_file_header;
@@ -88,13 +88,13 @@ std::vector<std::byte> contents_of(const std::string& file) {
 
 void write(const std::string& path, const vault_file_header& header, const std::string& key, std::span<const std::byte> plain) {
   const auto key_bytes = bytes_of<32>(key);
-  auto file = file_to_be::create(path);
+  auto file = atomic_file_writer::create(path);
   REQUIRE(file.has_value());
   chunk_writer out(file->opened(), header);
   REQUIRE(out.begin(key_bytes).has_value());
   REQUIRE(out.put(plain).has_value());
   REQUIRE(out.end().has_value());
-  REQUIRE(file->take_its_name().has_value());
+  REQUIRE(file->commit().has_value());
 }
 
 std::string sha256(std::span<const std::byte> bytes) {

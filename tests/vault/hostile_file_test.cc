@@ -20,7 +20,7 @@ using lockfast::memory_error;
 using lockfast::vault;
 using lockfast::internal::chunk_writer;
 using lockfast::internal::file_key_maker;
-using lockfast::internal::file_to_be;
+using lockfast::internal::atomic_file_writer;
 using lockfast::internal::key_size;
 using lockfast::internal::key_view;
 using lockfast::internal::load_vault;
@@ -72,13 +72,13 @@ void forge(const std::string& path, std::uint64_t records, const std::function<v
   vault_file_header header = {.key = {.cost = 10}, .saves = 1, .records = records};
   const auto key = key_from()(header);
   const auto view = key->read();
-  auto file = file_to_be::create(path);
+  auto file = atomic_file_writer::create(path);
   REQUIRE(file.has_value());
   chunk_writer out(file->opened(), header);
   REQUIRE(out.begin(key_view(view.data(), key_size)).has_value());
   body(out);
   REQUIRE(out.end().has_value());
-  REQUIRE(file->take_its_name().has_value());
+  REQUIRE(file->commit().has_value());
 }
 
 void put(chunk_writer& out, std::initializer_list<std::uint32_t> numbers) {

@@ -18,7 +18,7 @@
 #include "boojum/named_file.h"
 #include "vault/saving.h"
 
-using lockfast::internal::file_to_be;
+using lockfast::internal::atomic_file_writer;
 
 namespace {
 
@@ -36,7 +36,7 @@ std::string text_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
 
-void write(const file_to_be& to, const std::string& text) {
+void write(const atomic_file_writer& to, const std::string& text) {
   REQUIRE(lockfast::platform::write_at(to.opened(), 0, std::as_bytes(std::span(text))) == 0);
 }
 
@@ -90,18 +90,18 @@ TEST_CASE("a signal that interrupts a sync is no error") {
 TEST_CASE("who takes a file just created for a left-over keeps the name that he then takes") {
   const own_folder folder;
   const std::string path = folder.file("records");
-  std::optional<file_to_be> other;
+  std::optional<atomic_file_writer> other;
   before_hold = [&] {
-    auto created = file_to_be::create(path);
+    auto created = atomic_file_writer::create(path);
     REQUIRE(created.has_value());
     other.emplace(std::move(*created));
   };
-  const auto late = file_to_be::create(path);
+  const auto late = atomic_file_writer::create(path);
   REQUIRE(other.has_value());
   REQUIRE_FALSE(late.has_value());
   CHECK(late.error() == memory_error::busy);
   write(*other, "whole");
-  CHECK(other->take_its_name().has_value());
+  CHECK(other->commit().has_value());
   CHECK(text_of(path) == "whole");
 }
 
@@ -109,41 +109,41 @@ TEST_CASE("a left-over that somebody else has replaced meanwhile is not removed 
   const own_folder folder;
   const std::string path = folder.file("records");
   std::ofstream(folder.file(".records.saving")) << "half a file";
-  std::optional<file_to_be> other;
+  std::optional<atomic_file_writer> other;
   before_hold = [&] {
-    auto created = file_to_be::create(path);
+    auto created = atomic_file_writer::create(path);
     REQUIRE(created.has_value());
     other.emplace(std::move(*created));
   };
-  const auto late = file_to_be::create(path);
+  const auto late = atomic_file_writer::create(path);
   REQUIRE(other.has_value());
   REQUIRE_FALSE(late.has_value());
   CHECK(late.error() == memory_error::busy);
   write(*other, "whole");
-  CHECK(other->take_its_name().has_value());
+  CHECK(other->commit().has_value());
   CHECK(text_of(path) == "whole");
 }
 
 TEST_CASE("a file that has got its name meanwhile is not taken for a left-over") {
   const own_folder folder;
   const std::string path = folder.file("records");
-  std::optional<file_to_be> other;
+  std::optional<atomic_file_writer> other;
   {
-    auto created = file_to_be::create(path);
+    auto created = atomic_file_writer::create(path);
     REQUIRE(created.has_value());
     other.emplace(std::move(*created));
   }
   write(*other, "first");
   before_hold = [&] {
-    CHECK(other->take_its_name().has_value());
+    CHECK(other->commit().has_value());
     other.reset();
   };
-  auto late = file_to_be::create(path);
+  auto late = atomic_file_writer::create(path);
   CHECK_FALSE(other.has_value());
   REQUIRE(late.has_value());
   CHECK(text_of(path) == "first");
   write(*late, "second");
-  CHECK(late->take_its_name().has_value());
+  CHECK(late->commit().has_value());
   CHECK(text_of(path) == "second");
 }
 
@@ -153,12 +153,12 @@ TEST_CASE("a file whose name somebody took away neither takes another's nor remo
   const std::string beside = folder.file(".records.saving");
   {
     std::ofstream(path) << "before";
-    auto mine = file_to_be::create(path);
+    auto mine = atomic_file_writer::create(path);
     REQUIRE(mine.has_value());
     write(*mine, "mine");
     std::filesystem::remove(beside);
     std::ofstream(beside) << "another's";
-    const auto taken = mine->take_its_name();
+    const auto taken = mine->commit();
     REQUIRE_FALSE(taken.has_value());
     CHECK(taken.error() == memory_error::file_system);
     CHECK(text_of(path) == "before");

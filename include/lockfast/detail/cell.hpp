@@ -178,7 +178,7 @@ class cell {
 template <cell::use Use>
 class hold {
  public:
-  [[nodiscard]] static std::expected<hold, memory_error> attempt(cell* of) {
+  [[nodiscard]] static std::expected<hold, memory_error> try_acquire(cell* of) {
     if (of == nullptr) return std::unexpected(memory_error::wiped);
     if (const auto opened = of->open(Use); !opened) return std::unexpected(opened.error());
     return hold(of);
@@ -188,8 +188,8 @@ class hold {
   [[nodiscard]] static hold first(cell* of) { return hold(of); }
 
   // The same for a caller who was promised access: a refusal is a breach.
-  [[nodiscard]] static hold insist(cell* of) {
-    auto opened = attempt(of);
+  [[nodiscard]] static hold acquire(cell* of) {
+    auto opened = try_acquire(of);
     if (!opened) {
       lockfast_breach(opened.error() == memory_error::wiped  ? LOCKFAST_EMPTY_HANDLE
                       : opened.error() == memory_error::busy ? LOCKFAST_ACCESS_CONFLICT

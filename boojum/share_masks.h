@@ -1,4 +1,4 @@
-// mixing.h - the three computations of a split secret: fresh prekeys, the mask that a prekey makes, and the tag.
+// share_masks.h - the three computations of a split secret: fresh prekeys, the mask that a prekey makes, and the tag.
 //
 //    D_i    = BLAKE2b-512( label | i | |M| | R_i )                  libcrypto's; 64 bytes
 //    mask_i = the first |M| bytes of D_i, when |M| <= 64
@@ -9,8 +9,8 @@
 // once; of S it sees whole blocks of 16, which it keeps nowhere. Its contexts are freed, hence cleansed, before a call returns.
 //
 // Threads: any, on memory of the caller's own.
-#ifndef LOCKFAST_BOOJUM_MIXING_H
-#define LOCKFAST_BOOJUM_MIXING_H
+#ifndef LOCKFAST_BOOJUM_SHARE_MASKS_H
+#define LOCKFAST_BOOJUM_SHARE_MASKS_H
 
 #include <cstddef>
 #include <span>

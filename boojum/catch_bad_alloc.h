@@ -1,6 +1,6 @@
-// refusing.h - where the ordinary heap is short: a refusal, as everywhere else, and no exception.
-#ifndef LOCKFAST_BOOJUM_REFUSING_H
-#define LOCKFAST_BOOJUM_REFUSING_H
+// catch_bad_alloc.h - where the ordinary heap is short: a refusal, as everywhere else, and no exception.
+#ifndef LOCKFAST_BOOJUM_CATCH_BAD_ALLOC_H
+#define LOCKFAST_BOOJUM_CATCH_BAD_ALLOC_H
 
 #include <lockfast/memory_error.hpp>
 
@@ -11,7 +11,7 @@ namespace lockfast::internal {
 
 // What body() gives, a std::expected; refused when it runs out of memory.
 template <class Body>
-auto refusing(Body&& body) -> decltype(body()) {
+auto catch_bad_alloc(Body&& body) -> decltype(body()) {
   try {
     return body();
   } catch (const std::bad_alloc&) {

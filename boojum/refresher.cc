@@ -1,5 +1,5 @@
-// rounds.cc - the refresher: one thread, the list of what it visits, and both at a fork.
-#include "boojum/rounds.h"
+// refresher.cc - the refresher: one thread, the list of what it visits, and both at a fork.
+#include "boojum/refresher.h"
 
 #include <lockfast/boojum.hpp>
 
@@ -19,7 +19,7 @@
 namespace lockfast {
 namespace {
 
-using internal::at_rest;
+using internal::refreshable;
 
 // The longest of clocks' arithmetic is not far beyond it.
 constexpr std::chrono::milliseconds max_period = std::chrono::years(100);
@@ -27,13 +27,13 @@ constexpr std::chrono::milliseconds max_period = std::chrono::years(100);
 struct record {
   std::mutex mutex;
   std::condition_variable changed;  // period, wanted or alive
-  std::vector<std::weak_ptr<at_rest>> all;
+  std::vector<std::weak_ptr<refreshable>> all;
   std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
   std::chrono::milliseconds period = refresher::default_period;
   bool stopped = false;  // by the program, until it says start
   bool wanted = false;   // the thread goes on while it is
   bool alive = false;    // there is a thread; never more than one
-  std::vector<std::shared_ptr<at_rest>> held_by_fork;
+  std::vector<std::shared_ptr<refreshable>> held_by_fork;
 };
 
 std::atomic<std::uint64_t> rounds_done = 0;
@@ -56,7 +56,7 @@ void run_rounds() {
     const auto period = in.period;
     if (in.changed.wait_until(held, until, [&] { return !in.wanted || in.period != period; })) continue;
     // A secret that cannot be noted for want of memory waits for the next round.
-    std::vector<std::shared_ptr<at_rest>> visited;
+    std::vector<std::shared_ptr<refreshable>> visited;
     try {
       visited.reserve(in.all.size());
     } catch (const std::bad_alloc&) {
@@ -109,7 +109,7 @@ void release_all(record& in) {
   for (const auto& each : in.held_by_fork) {
     if (std::mutex* const held = each->held_over_fork()) held->unlock();
   }
-  std::vector<std::shared_ptr<at_rest>> empty;
+  std::vector<std::shared_ptr<refreshable>> empty;
   try {
     empty.reserve(in.held_by_fork.capacity());
   } catch (const std::bad_alloc&) {
@@ -153,7 +153,7 @@ unsigned fork_generation() {
   return forks.load(std::memory_order_relaxed);
 }
 
-std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one) {
+std::expected<void, memory_error> join_refresher(const std::shared_ptr<refreshable>& one) {
   watch_forks();
   record& in = the_record();
   const std::scoped_lock held(in.mutex);

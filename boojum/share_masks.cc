@@ -1,5 +1,5 @@
-// mixing.cc - BLAKE2b, ChaCha20 and Poly1305 of libcrypto, and what is around them.
-#include "boojum/mixing.h"
+// share_masks.cc - BLAKE2b, ChaCha20 and Poly1305 of libcrypto, and what is around them.
+#include "boojum/share_masks.h"
 
 #include <lockfast/lockfast.h>
 #include <openssl/evp.h>

@@ -1,8 +1,8 @@
-// sealed_room.h - room for sealed bytes on their way: within itself for small records, in the ordinary heap for others.
+// small_buffer.h - room for sealed bytes on their way: within itself for small records, in the ordinary heap for others.
 //
 // Threads: one.
-#ifndef LOCKFAST_BOOJUM_SEALED_ROOM_H
-#define LOCKFAST_BOOJUM_SEALED_ROOM_H
+#ifndef LOCKFAST_BOOJUM_SMALL_BUFFER_H
+#define LOCKFAST_BOOJUM_SMALL_BUFFER_H
 
 #include <array>
 #include <cstddef>
@@ -12,9 +12,9 @@
 
 namespace lockfast::internal {
 
-class sealed_room {
+class small_buffer {
  public:
-  explicit sealed_room(std::size_t size)
+  explicit small_buffer(std::size_t size)
       : large_(size > small_.size() ? new(std::nothrow) std::byte[size] : nullptr), size_(size) {}
 
   [[nodiscard]] bool refused() const { return size_ > small_.size() && large_ == nullptr; }

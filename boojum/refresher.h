@@ -1,4 +1,4 @@
-// rounds.h - what the refresher works on: everything at rest that wants to be looked at from time to time, and at a fork.
+// refresher.h - what the refresher works on: everything at rest that wants to be looked at from time to time, and at a fork.
 //
 // The record is weak: who owns a secret decides when it goes. Its mutex is taken before a fork and given back on both sides,
 // so that no secret is half changed in a child, and none of its mutexes is held by a thread that the child does not have.
@@ -6,8 +6,8 @@
 // Order of mutexes:  directories  >  rounds  >  one secret's  >  those of the allocator.
 //
 // Threads: any.
-#ifndef LOCKFAST_BOOJUM_ROUNDS_H
-#define LOCKFAST_BOOJUM_ROUNDS_H
+#ifndef LOCKFAST_BOOJUM_REFRESHER_H
+#define LOCKFAST_BOOJUM_REFRESHER_H
 
 #include <lockfast/memory_error.hpp>
 
@@ -17,12 +17,12 @@
 
 namespace lockfast::internal {
 
-class at_rest {
+class refreshable {
  public:
-  at_rest() = default;
-  at_rest(const at_rest&) = delete;
-  at_rest& operator=(const at_rest&) = delete;
-  virtual ~at_rest() = default;
+  refreshable() = default;
+  refreshable(const refreshable&) = delete;
+  refreshable& operator=(const refreshable&) = delete;
+  virtual ~refreshable() = default;
 
   // Called by the refresher once in a period, without any mutex.
   virtual void round() = 0;
@@ -34,7 +34,7 @@ class at_rest {
 
 // Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread. Requires that the
 // caller holds no mutex of held_over_fork(): a fork takes the rounds' first, and then waits for it.
-[[nodiscard]] std::expected<void, memory_error> join_rounds(const std::shared_ptr<at_rest>& one);
+[[nodiscard]] std::expected<void, memory_error> join_refresher(const std::shared_ptr<refreshable>& one);
 
 // Whether there will be another round.
 [[nodiscard]] bool rounds_go_on();

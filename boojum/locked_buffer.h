@@ -1,8 +1,8 @@
-// plain_room.h - locked memory for one secret after the other, as much as the largest so far; wiped when it goes.
+// locked_buffer.h - locked memory for one secret after the other, as much as the largest so far; wiped when it goes.
 //
 // Threads: one.
-#ifndef LOCKFAST_BOOJUM_PLAIN_ROOM_H
-#define LOCKFAST_BOOJUM_PLAIN_ROOM_H
+#ifndef LOCKFAST_BOOJUM_LOCKED_BUFFER_H
+#define LOCKFAST_BOOJUM_LOCKED_BUFFER_H
 
 #include <cstddef>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace lockfast::internal {
 
-class plain_room {
+class locked_buffer {
  public:
   // Nothing where it is refused.
   [[nodiscard]] std::span<std::byte> of(std::size_t size) {
