@@ -54,7 +54,7 @@ struct kind {
 };
 
 std::vector<kind> kinds() {
-  using enum place;
+  using enum share_place;
   std::vector<kind> all;
   for (const std::size_t prekey : {std::size_t{32}, 16 * kibibyte}) {
     const std::string suffix = ", prekey " + size_class(prekey);
@@ -67,7 +67,7 @@ std::vector<kind> kinds() {
 
 std::size_t files_of(const kind& of) {
   std::size_t files = 0;
-  for (const place each : of.options.shares) files += each == place::file;
+  for (const share_place each : of.options.shares) files += each == share_place::file;
   return files;
 }
 

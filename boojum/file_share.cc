@@ -71,10 +71,10 @@ void file_share::close() {
   file_->rest();
 }
 
-result file_share::prepare(std::span<const std::byte> next, address where, std::shared_ptr<resting_file>& file) {
+result file_share::prepare(std::span<const std::byte> next, refresh_target where, std::shared_ptr<resting_file>& file) {
   header changed = header_;
   ++changed.generation;
-  if (where == address::change) {
+  if (where == refresh_target::change) {
     next_ = std::move(file);
     auto done = write(*next_, 0, changed, next, room_.first(area_size()));
     if (!done) abandon();

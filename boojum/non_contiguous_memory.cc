@@ -52,7 +52,7 @@ std::expected<buffer<std::byte>, memory_error> non_contiguous_memory::unlock() c
   return internal::noting([&] { return split_->join(); });
 }
 
-std::expected<void, memory_error> non_contiguous_memory::refresh(address where) const {
+std::expected<void, memory_error> non_contiguous_memory::refresh(refresh_target where) const {
   if (split_ == nullptr) return std::unexpected(memory_error::wiped);
   return internal::noting([&] { return split_->refresh(where); });
 }

@@ -65,8 +65,8 @@ void ram_share::close() {
   if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) lockfast_breach(LOCKFAST_ACCESS_REFUSED);
 }
 
-result ram_share::prepare(std::span<const std::byte>, address where, std::shared_ptr<resting_file>&) {
-  if (where == address::keep) return {};
+result ram_share::prepare(std::span<const std::byte>, refresh_target where, std::shared_ptr<resting_file>&) {
+  if (where == refresh_target::keep) return {};
   next_ = place_for(size_);
   if (next_ == nullptr) return std::unexpected(memory_error::refused);
   return {};

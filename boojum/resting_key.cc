@@ -13,7 +13,7 @@ std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fre
   if (key.refused()) return std::unexpected(memory_error::refused);
   lockfast_random(key.data(), key_size);
   try {
-    const split_secret::options wanted = {.remix = remix::on_demand};
+    const split_secret::options wanted = {.remix = remix_policy::on_demand};
     auto split = split_secret::split(key.bytes(), wanted);
     if (!split) return std::unexpected(split.error());
     return std::shared_ptr<const resting_key>(new resting_key(std::move(*split)));

@@ -6,11 +6,11 @@
 
 namespace lockfast::internal {
 
-std::expected<std::unique_ptr<share>, memory_error> share::make(place where, const std::shared_ptr<share_directory>& directory,
+std::expected<std::unique_ptr<share>, memory_error> share::make(share_place where, const std::shared_ptr<share_directory>& directory,
                                                                 unsigned index, std::span<const std::byte> bytes) {
   switch (where) {
-    case place::ram: return ram_share::make(bytes);
-    case place::file: return file_share::make(directory, index, bytes);
+    case share_place::ram: return ram_share::make(bytes);
+    case share_place::file: return file_share::make(directory, index, bytes);
   }
   return std::unexpected(memory_error::unsupported);
 }

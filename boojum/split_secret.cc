@@ -68,8 +68,8 @@ class split_secret::work {
 
   std::size_t file_bytes(const options& of) const {
     std::size_t bytes = 0;
-    for (const place& each : of.shares) {
-      if (each == place::file) bytes += file_share::room_for(&each == &of.shares.back() ? masked_ : prekey_);
+    for (const share_place& each : of.shares) {
+      if (each == share_place::file) bytes += file_share::room_for(&each == &of.shares.back() ? masked_ : prekey_);
     }
     return bytes;
   }
@@ -95,7 +95,7 @@ class split_secret::opened {
     std::span<std::byte> room = in.files();
     for (std::size_t which = 0; which < of_.shares_.size(); ++which) {
       std::span<std::byte> mine;
-      if (of_.options_.shares[which] == place::file) {
+      if (of_.options_.shares[which] == share_place::file) {
         mine = room.first(file_share::room_for(which + 1 == of_.shares_.size() ? in.masks().size() : of_.options_.prekey));
         room = room.subspan(mine.size());
       }
@@ -139,7 +139,7 @@ class split_secret::next_files {
   [[nodiscard]] result make(const split_secret& of) {
     const auto& places = of.options_.shares;
     for (std::size_t which = 0; which < places.size(); ++which) {
-      if (places[which] != place::file) continue;
+      if (places[which] != share_place::file) continue;
       const std::size_t size = which + 1 == places.size() ? of.size_ + overhead : of.options_.prekey;
       auto made = resting_file::create(of.directory_, file_share::room_for(size));
       if (!made) return std::unexpected(made.error());
@@ -162,7 +162,7 @@ bool split_secret::has_file() const { return directory_ != nullptr; }
 split_secret::made split_secret::build(const options& wanted, std::size_t size, work& in) {
   try {
     std::shared_ptr<split_secret> one(new split_secret(wanted, size));
-    if (std::ranges::find(wanted.shares, place::file) != wanted.shares.end()) {
+    if (std::ranges::find(wanted.shares, share_place::file) != wanted.shares.end()) {
       auto directory = share_directory::open(wanted.directory);
       if (!directory) return std::unexpected(directory.error());
       one->directory_ = std::move(*directory);
@@ -211,7 +211,7 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
   const stack_wiped_at_end wiped;
   const std::scoped_lock held(mutex_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
-  const bool mixes = options_.remix == lockfast::remix::on_unlock;
+  const bool mixes = options_.remix == lockfast::remix_policy::on_unlock;
   work in(options_, size_, mixes ? work::room_for::new_prekeys : work::room_for::no_prekeys);
   if (in.refused()) return std::unexpected(memory_error::refused);
   opened all(*this);
@@ -221,7 +221,7 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
   auto secret = buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) { return unmask(in, all.masked(), out); });
   if (!secret || !mixes) return secret;
   next_files none;
-  if (auto done = remix(in, all.bytes(), none, address::keep); !done) return std::unexpected(done.error());
+  if (auto done = remix(in, all.bytes(), none, refresh_target::keep); !done) return std::unexpected(done.error());
   return secret;
 }
 
@@ -255,7 +255,7 @@ result split_secret::unmask(const work& in, std::span<const std::byte> masked, s
 }
 
 // Requires the masks of the present shares in the masks of in.
-result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, address where) {
+result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, refresh_target where) {
   if (!in.draw_and_add()) return std::unexpected(memory_error::refused);
   add(in.masks(), shares.back());
   const auto next = [&](std::size_t which) {
@@ -275,11 +275,11 @@ result split_secret::remix(work& in, std::span<const std::span<const std::byte>>
   return first;
 }
 
-result split_secret::refresh(address where) {
+result split_secret::refresh(refresh_target where) {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
   next_files files;
-  if (where == address::change) {
+  if (where == refresh_target::change) {
     if (auto done = files.make(*this); !done) return done;
   }
   const std::scoped_lock held(mutex_);
@@ -319,7 +319,7 @@ result split_secret::wipe() {
 }
 
 void split_secret::round() {
-  if (!has_file() || ++rounds_ % refresher::file_periods == 0) (void)refresh(address::keep);
+  if (!has_file() || ++rounds_ % refresher::file_periods == 0) (void)refresh(refresh_target::keep);
 }
 
 }  // namespace lockfast::internal

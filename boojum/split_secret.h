@@ -53,7 +53,7 @@ class split_secret final : public refreshable {
   // Joins into locked memory of the caller's own, size() bytes, and draws no new shares, whatever the options say. A refusal
   // leaves out wiped.
   [[nodiscard]] result join_into(std::span<std::byte> out);
-  [[nodiscard]] result refresh(address where);
+  [[nodiscard]] result refresh(refresh_target where);
   [[nodiscard]] made copy();
   [[nodiscard]] result wipe();
 
@@ -74,7 +74,7 @@ class split_secret final : public refreshable {
   split_secret(const options& wanted, std::size_t size);
   [[nodiscard]] static made build(const options& wanted, std::size_t size, work& in);
   [[nodiscard]] result unmask(const work& in, std::span<const std::byte> masked, std::span<std::byte> out) const;
-  [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, address where);
+  [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, refresh_target where);
   [[nodiscard]] bool has_file() const;
 
   options options_;

@@ -53,8 +53,8 @@ class session {
   void create_split();
   void refuse_split();
   void unlock();
-  void refresh() { refresh(address::keep); }
-  void move_shares() { refresh(address::change); }
+  void refresh() { refresh(refresh_target::keep); }
+  void move_shares() { refresh(refresh_target::change); }
   void copy();
   void update();
   void assign();
@@ -83,7 +83,7 @@ class session {
   }
 
   held& subject() { return all_[input_.below(all_.size())]; }
-  void refresh(address where);
+  void refresh(refresh_target where);
   void skip() { executed_ = false; }
 
   bytes input_;
@@ -93,11 +93,11 @@ class session {
 };
 
 void session::create_split() {
-  non_contiguous_memory::options chosen = {.shares = std::vector<place>(2 + input_.below(input_.below(4) == 0 ? 15 : 2)),
+  non_contiguous_memory::options chosen = {.shares = std::vector<share_place>(2 + input_.below(input_.below(4) == 0 ? 15 : 2)),
                                            .prekey = 32 + input_.below(input_.below(4) == 0 ? 65505 : 100),
                                            .directory = directory()};
-  for (place& each : chosen.shares) each = input_.below(2) == 0 ? place::ram : place::file;
-  if (input_.below(2) == 0) chosen.remix = remix::on_demand;
+  for (share_place& each : chosen.shares) each = input_.below(2) == 0 ? share_place::ram : share_place::file;
+  if (input_.below(2) == 0) chosen.remix = remix_policy::on_demand;
   take_in(non_contiguous_memory::create(fresh(), chosen));
 }
 
@@ -124,7 +124,7 @@ void session::unlock() {
   if (!same(view.span(), one.value)) disagree("unlock gives another value");
 }
 
-void session::refresh(address where) {
+void session::refresh(refresh_target where) {
   const held& one = subject();
   const auto* const split = std::get_if<non_contiguous_memory>(&one.in);
   if (split == nullptr) return skip();

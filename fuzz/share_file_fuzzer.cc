@@ -87,14 +87,14 @@ memory must(std::expected<Memory, memory_error> made) {
 }
 
 memory held_as(std::size_t how, buffer<std::byte> secret) {
-  using enum place;
+  using enum share_place;
   if (how == 0) return must(file_memory::create(std::move(secret), {.directory = directory(), .prekey = 32}));
   return must(non_contiguous_memory::create(std::move(secret), {.shares = how == 1   ? std::vector{ram, file}
                                                                           : how == 2 ? std::vector{file, ram}
                                                                                      : std::vector{ram, file, ram},
                                                                 .prekey = 40,
                                                                 .directory = directory(),
-                                                                .remix = remix::on_demand}));
+                                                                .remix = remix_policy::on_demand}));
 }
 
 void run(bytes input) {

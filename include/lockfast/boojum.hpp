@@ -1,6 +1,6 @@
 // boojum.hpp - secrets that are nowhere whole while at rest: non_contiguous_memory, and its simpler kin.
 //
-//    auto held = non_contiguous_memory::create(std::move(key), {.shares = {place::ram, place::file}});
+//    auto held = non_contiguous_memory::create(std::move(key), {.shares = {share_place::ram, share_place::file}});
 //    held->refresh();                       // every share changes; the secret is not formed
 //    auto back = held->unlock();            // a new buffer; every share changes again
 //
@@ -101,26 +101,26 @@ class LOCKFAST_API file_memory {
 };
 
 // Where a share lies.
-enum class place : unsigned char { ram, file };
+enum class share_place : unsigned char { ram, file };
 
-enum class remix : unsigned char {
+enum class remix_policy : unsigned char {
   on_unlock,  // every unlock draws new shares
   on_demand   // only refresh(), and the refresher
 };
 
 // Whether a refresh writes the new shares over the old ones, or elsewhere.
-enum class address : unsigned char { keep, change };
+enum class refresh_target : unsigned char { keep, change };
 
 // A secret of any length, split. Shares 1 to n-1 are prekeys, random bytes; the last is the secret, with a tag, behind masks
 // made of the hash of each prekey.
 class LOCKFAST_API non_contiguous_memory {
  public:
   struct options {
-    std::vector<place> shares = {place::ram, place::ram};  // 2 to 16
+    std::vector<share_place> shares = {share_place::ram, share_place::ram};  // 2 to 16
     // Bytes of each prekey: 32 to 65536. 0: 16384, or 2048 where less than 512 KiB may be locked.
     std::size_t prekey = 0;
     std::string directory = {};                            // of the file shares, as in file_memory
-    lockfast::remix remix = lockfast::remix::on_unlock;
+    lockfast::remix_policy remix = lockfast::remix_policy::on_unlock;
   };
 
   // Refusals: wiped; limit - counts or sizes out of their range, a secret of more than 2^32 bytes; file_system; refused.
@@ -135,7 +135,7 @@ class LOCKFAST_API non_contiguous_memory {
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> unlock() const;
 
   // Draws new shares; the secret is not formed, and so not verified. A refusal leaves the value whole. Refusals as unlock's.
-  std::expected<void, memory_error> refresh(address where = address::keep) const;
+  std::expected<void, memory_error> refresh(refresh_target where = refresh_target::keep) const;
 
   // Another secret of the same value and options, with shares of its own; the secret is not formed.
   [[nodiscard]] std::expected<non_contiguous_memory, memory_error> copy() const;

@@ -52,7 +52,7 @@ TEST_CASE("a folder that cannot be used is named, with the reason and what helps
   check_noted(create_in(open_to_others), memory_error::file_system, EPERM, {open_to_others, "mode 0700"});
   std::filesystem::create_directory_symlink(files.path(), files.path() + "/link");
   check_noted(create_in(files.path() + "/link"), memory_error::file_system, ENOTDIR, {files.path() + "/link", "symbolic link"});
-  const auto split = non_contiguous_memory::create(random_secret(8), {.shares = {place::ram, place::file},
+  const auto split = non_contiguous_memory::create(random_secret(8), {.shares = {share_place::ram, share_place::file},
                                                                       .directory = open_to_others});
   check_noted(split, memory_error::file_system, EPERM, {open_to_others, "mode 0700"});
 }

@@ -105,13 +105,13 @@ void check_every_change(const Memory& held, const buffer<std::byte>& value, cons
 }  // namespace
 
 TEST_CASE("every single bit of a share's file that is flipped is damage, and so is every other length") {
-  using enum place;
+  using enum share_place;
   for (const auto& shares : {std::vector{ram, file}, std::vector{file, ram}, std::vector{file, file}}) {
     const own_directory directory;
     const auto value = buffer<std::byte>::random(11);
     // On demand, so that the file is as the test left it.
     const auto held = non_contiguous_memory::create(
-        *value->copy(), {.shares = shares, .prekey = 32, .directory = directory.path(), .remix = remix::on_demand});
+        *value->copy(), {.shares = shares, .prekey = 32, .directory = directory.path(), .remix = remix_policy::on_demand});
     REQUIRE(held);
     check_every_change(*held, *value, directory.path());
     REQUIRE(held->refresh());  // the other area is the one that counts now
@@ -131,7 +131,7 @@ TEST_CASE("a share's file holds neither the secret nor, after a re-mix, anything
   const own_directory directory;
   const auto value = buffer<std::byte>::random(64);
   const auto held = non_contiguous_memory::create(
-      *value->copy(), {.shares = {place::ram, place::file}, .prekey = 32, .directory = directory.path()});
+      *value->copy(), {.shares = {share_place::ram, share_place::file}, .prekey = 32, .directory = directory.path()});
   const opened file(open_files(directory.path()).at(0));
   const auto contains = [&](std::span<const std::byte> part) {
     const auto all = file.contents();
@@ -193,7 +193,7 @@ TEST_CASE("in a directory that cannot be written to nothing is created, and noth
     const auto sealed = file_memory::create(*buffer<std::byte>::random(8), {.directory = directory.path(), .prekey = 32});
     promised(!sealed && sealed.error() == memory_error::file_system, "a sealed file is refused");
     const auto split = non_contiguous_memory::create(
-        *buffer<std::byte>::random(8), {.shares = {place::ram, place::file}, .prekey = 32, .directory = directory.path()});
+        *buffer<std::byte>::random(8), {.shares = {share_place::ram, share_place::file}, .prekey = 32, .directory = directory.path()});
     promised(!split && split.error() == memory_error::file_system, "a split secret is refused");
     struct lockfast_statistics left = {};
     lockfast_statistics(&left);
@@ -226,10 +226,10 @@ TEST_CASE("a directory that becomes read-only while a secret lives leaves the se
     }
     const auto value = buffer<std::byte>::random(40);
     auto held = non_contiguous_memory::create(
-        *value->copy(), {.shares = {place::file, place::ram}, .prekey = 32, .directory = directory.path()});
+        *value->copy(), {.shares = {share_place::file, share_place::ram}, .prekey = 32, .directory = directory.path()});
     prove(held.has_value(), "a split secret");
     prove(chmod(directory.path().c_str(), 0500) == 0, "a directory that is not to be written to");
-    const auto moved = held->refresh(address::change);
+    const auto moved = held->refresh(refresh_target::change);
     promised(!moved && moved.error() == memory_error::file_system, "a refresh that moves is refused");
     promised(held->refresh().has_value(), "one that stays is not");
     const auto updated = std::move(*held).update(*buffer<std::byte>::random(8));

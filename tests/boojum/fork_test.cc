@@ -32,7 +32,7 @@ struct family {
   own_directory files;
   std::expected<non_contiguous_memory, memory_error> in_ram = non_contiguous_memory::create(*value.copy(), {.prekey = 32});
   std::expected<non_contiguous_memory, memory_error> mixed = non_contiguous_memory::create(
-      *value.copy(), {.shares = {place::file, place::ram}, .prekey = 32, .directory = files.path()});
+      *value.copy(), {.shares = {share_place::file, share_place::ram}, .prekey = 32, .directory = files.path()});
   std::expected<file_memory, memory_error> sealed =
       file_memory::create(*value.copy(), {.directory = files.path(), .prekey = 32});
   std::expected<ram_memory, memory_error> plain = ram_memory::create(*value.copy());
@@ -65,7 +65,7 @@ const scenario absent("fork absent", [] {
     promised(gives(all.mixed, memory_error::unavailable), "one with a file is unavailable");
     promised(gives(all.sealed, memory_error::unavailable), "a sealed file is unavailable");
     promised(gives(all.plain, memory_error::unavailable), "a secret in RAM is unavailable");
-    const auto refreshed = all.mixed->refresh(address::change);
+    const auto refreshed = all.mixed->refresh(refresh_target::change);
     promised(!refreshed && refreshed.error() == memory_error::unavailable, "a refresh is refused");
     promised(!all.in_ram->copy(), "a copy is refused");
     // The child's ends do not reach the parent's files.
@@ -132,11 +132,11 @@ const scenario moving("fork beside a change of address", [] {
                                                   std::this_thread::sleep_for(50ms);
                                                 });
   const auto held = non_contiguous_memory::create(
-      *buffer<std::byte>::random(32), {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
+      *buffer<std::byte>::random(32), {.shares = {share_place::ram, share_place::file}, .prekey = 32, .directory = files.path()});
   prove(probe != nullptr && held.has_value(), "a secret with a file");
   std::thread other([&] {
     forking.wait();
-    promised(held->refresh(address::change).has_value(), "it moves");
+    promised(held->refresh(refresh_target::change).has_value(), "it moves");
   });
   promised_in_child([] {});
   other.join();

@@ -62,7 +62,7 @@ void live(const typename Memory::options& chosen, std::size_t n) {
     (void)one.had(held->unlock());
     if constexpr (requires { held->refresh(); }) {
       (void)one.had(held->refresh());
-      (void)one.had(held->refresh(address::change));
+      (void)one.had(held->refresh(refresh_target::change));
     }
     (void)one.had(held->copy());
     if (auto updated = std::move(*held).update(std::move(*next)); one.had(updated)) {
@@ -172,7 +172,7 @@ std::size_t refuse_each_of(const typename Memory::options& chosen) {
 
 TEST_CASE("an ordinary heap that is short at any one moment leaves a secret whole or not there") {
   const own_directory files;
-  using enum place;
+  using enum share_place;
   CHECK(refuse_each_of<ram_memory>({}) > 2);
   CHECK(refuse_each_of<file_memory>({.directory = files.path(), .prekey = 32}) > 20);
   CHECK(refuse_each_of<non_contiguous_memory>({.shares = {ram, ram}, .prekey = 32}) > 20);

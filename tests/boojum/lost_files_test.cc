@@ -61,7 +61,7 @@ class documents {
 struct held_secrets {
   explicit held_secrets(const std::string& folder)
       : sealed(file_memory::create(random_secret(5000), {.directory = folder})),
-        split(non_contiguous_memory::create(random_secret(5000), {.shares = {place::file, place::file}, .directory = folder})) {
+        split(non_contiguous_memory::create(random_secret(5000), {.shares = {share_place::file, share_place::file}, .directory = folder})) {
     prove(sealed && split, "secrets in files");
   }
   std::expected<file_memory, memory_error> sealed;
@@ -85,7 +85,7 @@ TEST_CASE("a program that closed our files and opened its own has none of them r
       const documents own(files.path());
       promised(held->sealed->unlock().error() == memory_error::file_system, "a sealed secret cannot be read");
       promised(held->split->unlock().error() == memory_error::file_system, "a split secret cannot be read");
-      promised(!held->split->refresh() && !held->split->refresh(address::change), "nor be refreshed");
+      promised(!held->split->refresh() && !held->split->refresh(refresh_target::change), "nor be refreshed");
       own.check();
       promised(held->sealed->wipe().error() == memory_error::file_system, "what cannot be overwritten is told");
       own.check();

@@ -104,7 +104,7 @@ TEST_CASE("a refresh keeps the value, at the same addresses and at others") {
     REQUIRE(held);
     for (int round = 0; round < 3; ++round) {
       CHECK(held->refresh());
-      CHECK(held->refresh(address::change));
+      CHECK(held->refresh(refresh_target::change));
     }
     CHECK(*held->unlock() == value);
   }
@@ -127,9 +127,9 @@ TEST_CASE("counts and sizes out of their range are refused, and so is a secret t
   const auto refusal = [](const non_contiguous_memory::options& chosen) {
     return non_contiguous_memory::create(random_secret(32), chosen).error();
   };
-  CHECK(refusal({.shares = {place::ram}}) == memory_error::limit);
+  CHECK(refusal({.shares = {share_place::ram}}) == memory_error::limit);
   CHECK(refusal({.shares = {}}) == memory_error::limit);
-  CHECK(refusal({.shares = std::vector(17, place::ram)}) == memory_error::limit);
+  CHECK(refusal({.shares = std::vector(17, share_place::ram)}) == memory_error::limit);
   CHECK(refusal({.prekey = 31}) == memory_error::limit);
   CHECK(refusal({.prekey = 65537}) == memory_error::limit);
   auto gone = random_secret(32);
@@ -146,7 +146,7 @@ TEST_CASE("the interface of the design does what it says") {
   std::array<std::byte, 32> raw = {std::byte{1}};
   auto key = buffer<std::byte>::random(32);
   auto copy = buffer<std::byte>::take(std::span<std::byte>(raw));
-  auto held = non_contiguous_memory::create(std::move(*key), {.shares = {place::ram, place::file}});
+  auto held = non_contiguous_memory::create(std::move(*key), {.shares = {share_place::ram, share_place::file}});
   REQUIRE(held);
   CHECK(held->refresh());
   auto back = held->unlock();

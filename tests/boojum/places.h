@@ -56,7 +56,7 @@ std::vector<std::string> open_files(const std::string& directory);
 
 // The kinds of non_contiguous_memory that are tested: every mix of places, few and many shares, short and long prekeys.
 inline std::vector<lockfast::non_contiguous_memory::options> split_kinds(const std::string& directory) {
-  using enum lockfast::place;
+  using enum lockfast::share_place;
   std::vector<lockfast::non_contiguous_memory::options> kinds;
   for (const std::size_t prekey : {32U, 1000U, 16384U}) {
     for (const auto& shares :
@@ -67,7 +67,7 @@ inline std::vector<lockfast::non_contiguous_memory::options> split_kinds(const s
   kinds.push_back({.shares = {ram, file, ram}, .prekey = 65536, .directory = directory});
   kinds.push_back({.shares = std::vector(16, ram), .prekey = 64, .directory = directory});
   kinds.push_back({.shares = {ram, file, ram, file, ram, file, ram, file, file}, .prekey = 33, .directory = directory});
-  kinds.push_back({.shares = {ram, ram}, .prekey = 32, .remix = lockfast::remix::on_demand});
+  kinds.push_back({.shares = {ram, ram}, .prekey = 32, .remix = lockfast::remix_policy::on_demand});
   return kinds;
 }
 

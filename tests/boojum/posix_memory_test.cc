@@ -52,7 +52,7 @@ TEST_CASE("a full disk is file_system, and what was held stays whole") {
   const own_directory files;
   const auto end = in_child([&] {
     auto held = non_contiguous_memory::create(random_secret(32),
-                                              {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
+                                              {.shares = {share_place::ram, share_place::file}, .prekey = 32, .directory = files.path()});
     prove(held.has_value(), "a split secret");
     const auto value = held->unlock();
     prove(value.has_value(), "its value");
@@ -61,7 +61,7 @@ TEST_CASE("a full disk is file_system, and what was held stays whole") {
     prove(getrlimit(RLIMIT_FSIZE, &limit) == 0, "the limit on files");
     const rlim_t before = std::exchange(limit.rlim_cur, 0);
     prove(setrlimit(RLIMIT_FSIZE, &limit) == 0, "a limit on files");
-    const auto refused = held->refresh(address::change);
+    const auto refused = held->refresh(refresh_target::change);
     promised(!refused && refused.error() == memory_error::file_system, "a refresh that moves is refused");
     const auto sealed = file_memory::create(random_secret(32), {.directory = files.path()});
     promised(!sealed && sealed.error() == memory_error::file_system, "a new file is refused");
@@ -80,7 +80,7 @@ TEST_CASE("a fork while other threads unlock and refresh does no harm on either 
   const quick_refresher quick;
   const auto value = buffer<std::byte>::random(32);
   const auto held = non_contiguous_memory::create(
-      *value->copy(), {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
+      *value->copy(), {.shares = {share_place::ram, share_place::file}, .prekey = 32, .directory = files.path()});
   const auto in_ram = non_contiguous_memory::create(*value->copy(), {.prekey = 32});
   REQUIRE(held);
   std::atomic<bool> ended = false;

@@ -35,7 +35,7 @@ TEST_CASE("a secret that nobody touches is mixed anew by the refresher, and keep
   const own_directory files;
   const auto value = buffer<std::byte>::random(32);
   const auto in_ram = split(*value, {.prekey = 64});
-  const auto mixed = split(*value, {.shares = {place::ram, place::file}, .prekey = 64, .directory = files.path()});
+  const auto mixed = split(*value, {.shares = {share_place::ram, share_place::file}, .prekey = 64, .directory = files.path()});
   CHECK(refresher::running());
   refresher::period(1ms);
   const auto ram_before = share_probe::copies(*in_ram);
@@ -97,7 +97,7 @@ TEST_CASE("whoever starts the refresher again does not wait for the round that i
         },
         [] {});
     const auto held = non_contiguous_memory::create(
-        *buffer<std::byte>::random(32), {.shares = {place::ram, place::file}, .prekey = 32, .directory = files.path()});
+        *buffer<std::byte>::random(32), {.shares = {share_place::ram, share_place::file}, .prekey = 32, .directory = files.path()});
     prove(probe != nullptr && held.has_value(), "a secret with a file");
     refresher::period(1ms);
     prove(refresher::start().has_value(), "a refresher");
@@ -105,7 +105,7 @@ TEST_CASE("whoever starts the refresher again does not wait for the round that i
     std::thread stopping(refresher::stop);
     while (refresher::running()) std::this_thread::sleep_for(1ms);
     promised(refresher::start().has_value() && refresher::running(), "it is started");
-    promised(held->refresh(address::change).has_value(), "a secret moves");
+    promised(held->refresh(refresh_target::change).has_value(), "a secret moves");
     stopping.join();
     const auto before = refresher::rounds();
     enough.give();
@@ -136,7 +136,7 @@ TEST_CASE("a file ends with its secret, though the refresher is about to visit i
     {
       const auto dropped = make();
       const auto split = non_contiguous_memory::create(
-          *buffer<std::byte>::random(32), {.shares = {place::file, place::ram}, .prekey = 32, .directory = files.path()});
+          *buffer<std::byte>::random(32), {.shares = {share_place::file, share_place::ram}, .prekey = 32, .directory = files.path()});
       prove(probe != nullptr && moved_over && dropped && split && open_files(files.path()).size() == 3, "three files");
       refresher::period(1ms);
       prove(refresher::start().has_value(), "a refresher");

@@ -68,9 +68,9 @@ void live(const typename Memory::options& chosen, std::size_t n) {
     (void)one.had(held->unlock());
     if constexpr (requires { held->refresh(); }) {
       (void)one.had(held->refresh());
-      (void)one.had(held->refresh(address::change));
-      (void)one.had(held->refresh(address::change));
-      (void)one.had(held->refresh(address::keep));
+      (void)one.had(held->refresh(refresh_target::change));
+      (void)one.had(held->refresh(refresh_target::change));
+      (void)one.had(held->refresh(refresh_target::keep));
     }
     (void)one.had(held->copy());
     if (auto updated = std::move(*held).update(std::move(*next)); one.had(updated)) {
@@ -123,7 +123,7 @@ TEST_CASE("a refusal of any one call leaves a sealed file whole or not there") {
 
 TEST_CASE("a refusal of any one call leaves a split secret whole or not there, and its files with it") {
   refresher::stop();
-  using enum place;
+  using enum share_place;
   CHECK(refuse_each<non_contiguous_memory>({.shares = {ram, ram}, .prekey = 32}) > 40);
   CHECK(refuse_each<non_contiguous_memory>({.shares = {ram, file}, .prekey = 32}) > 60);
   CHECK(refuse_each<non_contiguous_memory>({.shares = {file, ram, file}, .prekey = 32}) > 80);
@@ -158,7 +158,7 @@ TEST_CASE("a wipe of which the system refuses a part says so, and the secret is 
   };
   check_wipe([] { return file_memory::create(*made_of(40, std::byte{7}), {.prekey = 32}); });
   check_wipe([] {
-    return non_contiguous_memory::create(*made_of(40, std::byte{7}), {.shares = {place::ram, place::file}, .prekey = 32});
+    return non_contiguous_memory::create(*made_of(40, std::byte{7}), {.shares = {share_place::ram, share_place::file}, .prekey = 32});
   });
 }
 

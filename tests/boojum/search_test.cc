@@ -181,17 +181,17 @@ TEST_CASE("a refresh forms the secret nowhere, and leaves no old share in memory
         old.push_back(one);
       });
       for (std::size_t which = 0; which < old.size(); ++which) {
-        if (kind.shares[which] == place::file) {  // the control
+        if (kind.shares[which] == share_place::file) {  // the control
           CHECK(std::ranges::any_of(open_files(files.path()),
                                     [&](const std::string& path) { return is_in_file(old[which], path); }));
         } else if (shows_closed) {
           CHECK(old[which].copies_in_memory() > 0);
         }
       }
-      if (joins && kind.remix == remix::on_unlock) {
+      if (joins && kind.remix == remix_policy::on_unlock) {
         REQUIRE(held->join());
       } else {
-        REQUIRE(held->refresh(address::change));
+        REQUIRE(held->refresh(refresh_target::change));
       }
       for (const auto& each : old) {
         CHECK(each.copies_in_memory() == 0);

@@ -51,7 +51,7 @@ TEST_CASE("every share differs after each refresh and after each unlock, unless 
     const auto value = buffer<std::byte>::random(64);
     const auto held = split(*value, kind);
     auto before = share_probe::copies(*held);
-    for (const address where : {address::keep, address::change, address::keep}) {
+    for (const refresh_target where : {refresh_target::keep, refresh_target::change, refresh_target::keep}) {
       REQUIRE(held->refresh(where));
       auto after = share_probe::copies(*held);
       check_all_changed(before, after);
@@ -59,7 +59,7 @@ TEST_CASE("every share differs after each refresh and after each unlock, unless 
     }
     REQUIRE(held->join());
     const auto after = share_probe::copies(*held);
-    if (kind.remix == remix::on_unlock) {
+    if (kind.remix == remix_policy::on_unlock) {
       check_all_changed(before, after);
     } else {
       CHECK(before == after);
@@ -97,7 +97,7 @@ TEST_CASE("the last share is no constant behind the masks: it is random over man
 TEST_CASE("shares in RAM are isolated secrets without access, more than a page apart") {
   const auto value = buffer<std::byte>::random(32);
   for (const std::size_t prekey : {32U, 4096U, 65536U}) {
-    const auto held = split(*value, {.shares = std::vector(5, place::ram), .prekey = prekey});
+    const auto held = split(*value, {.shares = std::vector(5, share_place::ram), .prekey = prekey});
     auto at = share_probe::addresses(*held);
     REQUIRE(at.size() == 5);
     for (const std::uintptr_t each : at) {
@@ -129,11 +129,11 @@ TEST_CASE("the distance between two shares is left to chance") {
 
 TEST_CASE("a refresh leaves shares where they are, or moves every one, by choice") {
   const auto value = buffer<std::byte>::random(32);
-  const auto held = split(*value, {.shares = std::vector(3, place::ram), .prekey = 64});
+  const auto held = split(*value, {.shares = std::vector(3, share_place::ram), .prekey = 64});
   const auto before = share_probe::addresses(*held);
-  REQUIRE(held->refresh(address::keep));
+  REQUIRE(held->refresh(refresh_target::keep));
   CHECK(share_probe::addresses(*held) == before);
-  REQUIRE(held->refresh(address::change));
+  REQUIRE(held->refresh(refresh_target::change));
   const auto after = share_probe::addresses(*held);
   for (std::size_t which = 0; which < before.size(); ++which) {
     CHECK(after[which] != before[which]);
@@ -144,7 +144,7 @@ TEST_CASE("a refresh leaves shares where they are, or moves every one, by choice
 
 TEST_CASE("every single bit of a share in RAM that is flipped is damage, until it is flipped back") {
   const auto value = buffer<std::byte>::random(20);
-  const auto held = split(*value, {.prekey = 32, .remix = remix::on_demand});
+  const auto held = split(*value, {.prekey = 32, .remix = remix_policy::on_demand});
   for (const std::uintptr_t each : share_probe::addresses(*held)) {
     auto* const share = reinterpret_cast<std::byte*>(each);
     for (std::size_t bit = 0; bit < 8 * lockfast_size(share); ++bit) {
@@ -165,7 +165,7 @@ TEST_CASE("every single bit of a share in RAM that is flipped is damage, until i
 
 TEST_CASE("one share of before among later ones is damage; all of before together are the secret again") {
   const auto value = buffer<std::byte>::random(20);
-  const auto held = split(*value, {.shares = {place::ram, place::ram, place::ram}, .remix = remix::on_demand});
+  const auto held = split(*value, {.shares = {share_place::ram, share_place::ram, share_place::ram}, .remix = remix_policy::on_demand});
   const auto addresses = share_probe::addresses(*held);
   const auto put = [&](std::size_t which, const std::vector<std::byte>& bytes) {
     auto* const share = reinterpret_cast<std::byte*>(addresses[which]);
@@ -174,7 +174,7 @@ TEST_CASE("one share of before among later ones is damage; all of before togethe
     REQUIRE(lockfast_protect(share, LOCKFAST_NOACCESS) == 0);
   };
   const auto before = share_probe::copies(*held);
-  REQUIRE(held->refresh(address::keep));
+  REQUIRE(held->refresh(refresh_target::keep));
   REQUIRE(share_probe::addresses(*held) == addresses);
   const auto after = share_probe::copies(*held);
   for (std::size_t which = 0; which < addresses.size(); ++which) {
@@ -195,7 +195,7 @@ TEST_CASE("a million refreshes leave the value intact") {
   const auto value = buffer<std::byte>::random(32);
   const auto held = split(*value, {.prekey = 32});
   int done = 0;
-  for (int round = 0; round < rounds; ++round) done += held->refresh(address::keep).has_value();
+  for (int round = 0; round < rounds; ++round) done += held->refresh(refresh_target::keep).has_value();
   CHECK(done == rounds);
   CHECK(*held->join() == *value);
 }

@@ -53,10 +53,10 @@ void use_split(const std::string&) {
 }
 void use_moving(const std::string&) {
   const auto held = must(non_contiguous_memory::create(key()), "non_contiguous_memory");
-  for (int each = 0; each < 10; ++each) promised_each(held.refresh(address::change).has_value(), "a move");
+  for (int each = 0; each < 10; ++each) promised_each(held.refresh(refresh_target::change).has_value(), "a move");
 }
 void use_split_with_file(const std::string& folder) {
-  use(must(non_contiguous_memory::create(key(), {.shares = {place::ram, place::file}, .directory = folder}), "a file share"));
+  use(must(non_contiguous_memory::create(key(), {.shares = {share_place::ram, share_place::file}, .directory = folder}), "a file share"));
 }
 void use_file(const std::string& folder) { use(must(file_memory::create(key(), {.directory = folder}), "file_memory")); }
 void use_passphrase(const std::string&) {
@@ -100,7 +100,7 @@ struct need {
 constexpr std::array needs = {
     need{"ram_memory", 12, use_ram},
     need{"non_contiguous_memory", 24, use_split},
-    need{"refresh(address::change)", 32, use_moving},
+    need{"refresh(refresh_target::change)", 32, use_moving},
     need{"a share in a file", 24, use_split_with_file},
     need{"file_memory", 32, use_file},
     need{"passphrase", 24, use_passphrase},

@@ -35,7 +35,7 @@ TEST_CASE("unlock, refresh and copy from many threads, beside the refresher, nev
               break;
             }
             case 1: wrong += !held->refresh(); break;
-            case 2: wrong += !held->refresh(address::change); break;
+            case 2: wrong += !held->refresh(refresh_target::change); break;
             default: {
               const auto other = held->copy();
               const auto whole = other ? other->unlock() : std::unexpected(memory_error::refused);

@@ -86,7 +86,7 @@ struct last {
     const std::string folder = std::filesystem::temp_directory_path() / ("lockfast-exit-" + std::to_string(getpid()));
     use_plain_types();
     use_memory<non_contiguous_memory>({}, "non_contiguous_memory");
-    use_memory<non_contiguous_memory>({.shares = {place::ram, place::file}, .directory = folder}, "a share in a file");
+    use_memory<non_contiguous_memory>({.shares = {share_place::ram, share_place::file}, .directory = folder}, "a share in a file");
     use_memory<file_memory>({.directory = folder}, "file_memory");
     std::filesystem::create_directory(folder);
     use_vault(folder);

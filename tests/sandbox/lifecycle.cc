@@ -103,7 +103,7 @@ void live_in_cxx(const std::filesystem::path& directory) {
   promised(next.has_value() && holds(*next), "updated");
   auto in_file = file_memory::create(fresh(), {.directory = directory});
   promised(in_file.has_value() && holds(*in_file), "in a file");
-  auto split = non_contiguous_memory::create(fresh(), {.shares = {place::ram, place::file}, .directory = directory});
+  auto split = non_contiguous_memory::create(fresh(), {.shares = {share_place::ram, share_place::file}, .directory = directory});
   promised(split.has_value() && holds(*split), "split");
   promised(split->refresh().has_value(), "refreshed");
   char typed[] = "open sesame";

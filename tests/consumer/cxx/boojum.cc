@@ -29,7 +29,7 @@ int main() {
   auto key = buffer<std::byte>::random(32);
   auto copy = buffer<std::byte>::take(std::span<std::byte>(raw));
   REQUIRE(key && copy && raw[0] == std::byte{0} && buffer<std::byte>::zeroed(5));
-  auto held = non_contiguous_memory::create(std::move(*key), {.shares = {place::ram, place::file}});
+  auto held = non_contiguous_memory::create(std::move(*key), {.shares = {share_place::ram, share_place::file}});
   REQUIRE(held);
   REQUIRE(held->refresh());
   auto back = held->unlock();
