@@ -15,7 +15,7 @@ auto catch_bad_alloc(Body&& body) -> decltype(body()) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
+    return std::unexpected(memory_error::denied);
   }
 }
 

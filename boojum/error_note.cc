@@ -85,8 +85,8 @@ void complete_note(memory_error reason) {
   if (the_note.noted() && the_note.reason() == reason) return;
   char text[error_detail::text_capacity];
   struct lockfast_statistics now = {};
-  if (reason == memory_error::refused) ::lockfast_statistics(&now);
-  if (reason == memory_error::refused && now.lock_limit != SIZE_MAX) {
+  if (reason == memory_error::denied) ::lockfast_statistics(&now);
+  if (reason == memory_error::denied && now.lock_limit != SIZE_MAX) {
     (void)std::snprintf(text, sizeof text,
                         "no memory, or no lock on it: of %zu bytes that this process may lock (ulimit -l) the library has %zu",
                         now.lock_limit, now.bytes_locked);
@@ -94,7 +94,7 @@ void complete_note(memory_error reason) {
     const std::string_view words = message(reason);
     (void)std::snprintf(text, sizeof text, "%.*s", static_cast<int>(words.size()), words.data());
   }
-  the_note.note(reason, reason == memory_error::refused ? ENOMEM : 0, text);
+  the_note.note(reason, reason == memory_error::denied ? ENOMEM : 0, text);
 }
 
 }  // namespace internal

@@ -68,7 +68,7 @@ class sealed_file {
 sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const options& wanted) {
   const auto plain = secret.try_read();
   if (!plain) return std::unexpected(plain.error());
-  if (plain->size() > max_secret) return std::unexpected(memory_error::limit);
+  if (plain->size() > max_secret) return std::unexpected(memory_error::limit_exceeded);
   auto directory = share_directory::open(wanted.directory);
   if (!directory) return std::unexpected(directory.error());
   auto key = buffer<std::byte>::random(key_size);
@@ -77,14 +77,14 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
   if (!file) return std::unexpected(file.error());
   // What is sealed is no secret, but it takes its place in the same memory until it is.
   const scratch sealed(plain->size() + tag_size);
-  if (sealed.refused()) return std::unexpected(memory_error::refused);
+  if (sealed.refused()) return std::unexpected(memory_error::denied);
 
   const nonce once = fresh_nonce();
   header about;
   about.size = plain->size();
   {
     const auto view = key->try_read();
-    if (!view) return std::unexpected(memory_error::refused);
+    if (!view) return std::unexpected(memory_error::denied);
     internal::seal(key_view(view->data(), key_size), once, std::as_bytes(std::span(&about, 1)), plain->span(), sealed.bytes());
   }
   for (const auto& [offset, bytes] : {std::pair(std::size_t{0}, std::as_bytes(std::span(&about, 1))),
@@ -100,7 +100,7 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
 
 std::expected<buffer<std::byte>, memory_error> sealed_file::open() const {
   const scratch whole(overhead + size_);
-  if (whole.refused()) return std::unexpected(memory_error::refused);
+  if (whole.refused()) return std::unexpected(memory_error::denied);
   if (auto done = file_->read(0, whole.bytes()); !done) return std::unexpected(done.error());
   file_->rest();
   const std::span<const std::byte> all = whole.bytes();
@@ -108,7 +108,7 @@ std::expected<buffer<std::byte>, memory_error> sealed_file::open() const {
   const auto key = key_.unlock();
   if (!key) return std::unexpected(key.error());
   const auto view = key->try_read();
-  if (!view) return std::unexpected(memory_error::refused);
+  if (!view) return std::unexpected(memory_error::denied);
   const nonce_view once = all.subspan<sizeof(header), nonce_size>();
   return buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) -> std::expected<void, memory_error> {
     const auto sealed = all.subspan(sizeof(header) + nonce_size);

@@ -27,9 +27,9 @@ std::expected<std::unique_ptr<share>, memory_error> file_share::make(const std::
   auto file = resting_file::create(directory, room_for(bytes.size()));
   if (!file) return std::unexpected(file.error());
   const scratch room(sizeof(header) + bytes.size());
-  if (room.refused()) return std::unexpected(memory_error::refused);
+  if (room.refused()) return std::unexpected(memory_error::denied);
   std::unique_ptr<file_share> made(new (std::nothrow) file_share(std::move(*file), index, bytes.size()));
-  if (made == nullptr) return std::unexpected(memory_error::refused);
+  if (made == nullptr) return std::unexpected(memory_error::denied);
   if (auto done = made->write(*made->file_, 0, made->header_, bytes, room.bytes()); !done) return std::unexpected(done.error());
   made->file_->rest();
   return made;

@@ -192,7 +192,7 @@ std::expected<bool, memory_error> passphrase::equals(std::span<const char> again
   if (!whole) return std::unexpected(whole.error());
   const use_end end(*this);
   const auto view = whole->try_read();
-  if (!view) return std::unexpected(memory_error::refused);
+  if (!view) return std::unexpected(memory_error::denied);
   return view->size() == again.size() && lockfast_equal(view->data(), again.data(), again.size()) != 0;
 }
 

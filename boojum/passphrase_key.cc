@@ -123,15 +123,15 @@ std::unexpected<memory_error> refused_stretching(std::uint64_t kibibytes) {
   char what[112];
   (void)std::snprintf(what, sizeof what, "cannot stretch the passphrase in %llu KiB of memory (a lower cost takes less)",
                       static_cast<unsigned long long>(kibibytes));
-  return internal::refused_by_system(ENOMEM, what, nullptr, memory_error::refused);
+  return internal::refused_by_system(ENOMEM, what, nullptr, memory_error::denied);
 }
 
 std::unexpected<memory_error> refused_cost(std::size_t size, const char* ranges) {
   if (size > internal::max_key) {
-    return internal::refused_because(memory_error::limit, nullptr, "a derived key has at most %zu bytes",
+    return internal::refused_because(memory_error::limit_exceeded, nullptr, "a derived key has at most %zu bytes",
                                      internal::max_key);
   }
-  return internal::refused_because(memory_error::limit, nullptr, "the cost of the key is out of its range: %s", ranges);
+  return internal::refused_because(memory_error::limit_exceeded, nullptr, "the cost of the key is out of its range: %s", ranges);
 }
 
 }  // namespace
@@ -144,7 +144,7 @@ result passphrase::absorb_into(std::span<const std::byte> salt, std::span<std::b
         "libcrypto has no ChaCha20, BLAKE2b or Poly1305, or the program has cleaned it up: use OpenSSL 3.0 or "
         "newer");
   }
-  if (!internal::start_from(salt, room)) return std::unexpected(memory_error::refused);
+  if (!internal::start_from(salt, room)) return std::unexpected(memory_error::denied);
   auto absorbed = use([&](std::span<const std::byte> phrase) { internal::absorb(phrase, room); });
   internal::wipe_stack();
   if (absorbed) return absorbed;
@@ -166,7 +166,7 @@ key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost c
       return refused_cost(size, "work 1 to 24 and less than 16 * block, block 1 to 64, parallel 1 to 64");
     }
     const internal::scratch room(64);
-    if (room.refused()) return std::unexpected(memory_error::refused);
+    if (room.refused()) return std::unexpected(memory_error::denied);
     const std::span<std::byte, 64> work(room.bytes().first<64>());
     if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
     return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
@@ -189,7 +189,7 @@ key_or_refusal passphrase::derive_argon2id(std::span<const std::byte> salt, argo
                                        "this libcrypto has no Argon2id: use OpenSSL 3.2 or newer, or scrypt");
     }
     const internal::scratch room(64);
-    if (room.refused()) return std::unexpected(memory_error::refused);
+    if (room.refused()) return std::unexpected(memory_error::denied);
     const std::span<std::byte, 64> work(room.bytes().first<64>());
     if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
     return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {

@@ -36,14 +36,14 @@ std::byte* place_for(std::size_t size) {
 
 std::expected<std::unique_ptr<share>, memory_error> ram_share::make(std::span<const std::byte> bytes) {
   std::byte* const placed = place_for(bytes.size());
-  if (placed == nullptr) return std::unexpected(memory_error::refused);
+  if (placed == nullptr) return std::unexpected(memory_error::denied);
   std::memcpy(placed, bytes.data(), bytes.size());
   std::unique_ptr<share> made(new (std::nothrow) ram_share(placed, bytes.size()));
   if (made == nullptr) {
     lockfast_free(placed);
-    return std::unexpected(memory_error::refused);
+    return std::unexpected(memory_error::denied);
   }
-  if (lockfast_protect(placed, LOCKFAST_NOACCESS) != 0) return std::unexpected(memory_error::refused);
+  if (lockfast_protect(placed, LOCKFAST_NOACCESS) != 0) return std::unexpected(memory_error::denied);
   return made;
 }
 
@@ -56,7 +56,7 @@ std::expected<std::span<const std::byte>, memory_error> ram_share::open(purpose 
   if (bytes_ == nullptr) return std::unexpected(memory_error::wiped);
   if (lockfast_protect(bytes_, use == purpose::rewriting ? LOCKFAST_READWRITE : LOCKFAST_READONLY) != 0) {
     // A forked child has no receipt for what stayed with its parent.
-    return std::unexpected(lockfast_size(bytes_) == size_ ? memory_error::refused : memory_error::unavailable);
+    return std::unexpected(lockfast_size(bytes_) == size_ ? memory_error::denied : memory_error::unavailable);
   }
   return std::span<const std::byte>(bytes_, size_);
 }
@@ -68,7 +68,7 @@ void ram_share::close() {
 result ram_share::prepare(std::span<const std::byte>, refresh_target where, std::shared_ptr<resting_file>&) {
   if (where == refresh_target::keep) return {};
   next_ = place_for(size_);
-  if (next_ == nullptr) return std::unexpected(memory_error::refused);
+  if (next_ == nullptr) return std::unexpected(memory_error::denied);
   return {};
 }
 

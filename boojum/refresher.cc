@@ -89,7 +89,7 @@ std::expected<void, memory_error> start_thread(record& in) {
   in.wanted = false;
   in.alive = false;
   in.changed.notify_all();
-  return std::unexpected(memory_error::refused);
+  return std::unexpected(memory_error::denied);
 }
 
 void before_fork() {
@@ -165,7 +165,7 @@ std::expected<void, memory_error> join_refresher(const std::shared_ptr<refreshab
     in.all.push_back(one);
     in.held_by_fork.reserve(in.all.capacity());
   } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
+    return std::unexpected(memory_error::denied);
   }
   return in.stopped ? std::expected<void, memory_error>() : start_thread(in);
 }

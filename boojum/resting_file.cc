@@ -51,7 +51,7 @@ std::expected<std::shared_ptr<resting_file>, memory_error> resting_file::create(
   try {
     made.reset(new resting_file(directory, size));
   } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
+    return std::unexpected(memory_error::denied);
   }
   if (auto done = made->result_of(made->open(), "cannot create a file in"); !done) return std::unexpected(done.error());
   if (auto done = made->wipe(0, size); !done) return std::unexpected(done.error());

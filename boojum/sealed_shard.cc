@@ -18,8 +18,8 @@ sealed_shard::entry* sealed_shard::live(tenancy which) const {
 }
 
 std::expected<std::uint32_t, memory_error> sealed_shard::append_slot(std::uint32_t generation) {
-  if (slot_count_ == max_slots) return std::unexpected(memory_error::limit);
-  if (!index_.resize((std::uint64_t{slot_count_} + 1) * sizeof(entry))) return std::unexpected(memory_error::refused);
+  if (slot_count_ == max_slots) return std::unexpected(memory_error::limit_exceeded);
+  if (!index_.resize((std::uint64_t{slot_count_} + 1) * sizeof(entry))) return std::unexpected(memory_error::denied);
   at(slot_count_) = {.position = no_slot, .size = 0, .epoch = 0, .generation = generation, .version = 0};
   return slot_count_++;
 }
@@ -27,7 +27,7 @@ std::expected<std::uint32_t, memory_error> sealed_shard::append_slot(std::uint32
 std::expected<tenancy, memory_error> sealed_shard::reserve() {
   const std::scoped_lock held(mutex_);
   if (first_free_ == no_slot) {
-    if (floor_ == last_generation) return std::unexpected(memory_error::limit);
+    if (floor_ == last_generation) return std::unexpected(memory_error::limit_exceeded);
     const auto slot = append_slot(floor_ + 1);
     if (!slot) return std::unexpected(slot.error());
     return tenancy{*slot, floor_ + 1};
@@ -77,8 +77,8 @@ std::expected<std::uint32_t, memory_error> sealed_shard::append_block(std::uint3
                                                                       std::span<const std::byte> sealed) {
   const std::uint64_t offset = log_.size();
   const std::uint64_t size = block_size(static_cast<std::uint32_t>(sealed.size()));
-  if ((offset + size) / granule > no_slot) return std::unexpected(memory_error::limit);
-  if (!log_.resize(offset + size)) return std::unexpected(memory_error::refused);
+  if ((offset + size) / granule > no_slot) return std::unexpected(memory_error::limit_exceeded);
+  if (!log_.resize(offset + size)) return std::unexpected(memory_error::denied);
   write_block(offset, slot, head, sealed);
   return static_cast<std::uint32_t>(offset / granule);
 }
@@ -124,7 +124,7 @@ std::expected<void, memory_error> sealed_shard::replace(tenancy which, record_st
   entry* const found = live(which);
   if (found == nullptr) return std::unexpected(memory_error::not_found);
   if (found->version + 1 != next.version) return std::unexpected(memory_error::busy);
-  if (next.version == 0 && next.epoch == found->epoch) return std::unexpected(memory_error::limit);
+  if (next.version == 0 && next.epoch == found->epoch) return std::unexpected(memory_error::limit_exceeded);
   const std::uint64_t offset = found->position * granule;
   const std::uint64_t size = block_size(found->size);
   if (size == block_size(next.size)) {

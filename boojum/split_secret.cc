@@ -177,7 +177,7 @@ split_secret::made split_secret::build(const options& wanted, std::size_t size, 
     if (auto joined = join_refresher(one); !joined) return std::unexpected(joined.error());
     return one;
   } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
+    return std::unexpected(memory_error::denied);
   }
 }
 
@@ -191,17 +191,17 @@ split_secret::made split_secret::split(std::span<const std::byte> secret, const 
   }
   if (wanted.shares.size() < min_shares || wanted.shares.size() > max_shares || wanted.prekey < shortest_prekey ||
       wanted.prekey > max_prekey || secret.size() > max_secret) {
-    return std::unexpected(memory_error::limit);
+    return std::unexpected(memory_error::limit_exceeded);
   }
   const stack_wiped_at_end wiped;
   work in(wanted, secret.size());
-  if (in.refused()) return std::unexpected(memory_error::refused);
+  if (in.refused()) return std::unexpected(memory_error::denied);
   const std::span<std::byte> whole = in.masks();
   const auto key = whole.first<mac_key_size>();
   lockfast_random(key.data(), key.size());
   std::memcpy(whole.data() + key.size(), secret.data(), secret.size());
   if (!tag_of(key, secret, whole.last<mac_size>(), in.room()) || !in.draw_and_add()) {
-    return std::unexpected(can_mix() ? memory_error::refused : memory_error::unsupported);
+    return std::unexpected(can_mix() ? memory_error::denied : memory_error::unsupported);
   }
   return build(wanted, secret.size(), in);
 }
@@ -213,10 +213,10 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   const bool mixes = options_.remix == lockfast::remix_policy::on_unlock;
   work in(options_, size_, mixes ? work::room_for::new_prekeys : work::room_for::no_prekeys);
-  if (in.refused()) return std::unexpected(memory_error::refused);
+  if (in.refused()) return std::unexpected(memory_error::denied);
   opened all(*this);
   if (auto done = all.open(mixes ? purpose::rewriting : purpose::reading, in); !done) return std::unexpected(done.error());
-  if (!all.add_masks(in)) return std::unexpected(memory_error::refused);
+  if (!all.add_masks(in)) return std::unexpected(memory_error::denied);
 
   auto secret = buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) { return unmask(in, all.masked(), out); });
   if (!secret || !mixes) return secret;
@@ -231,10 +231,10 @@ result split_secret::join_into(std::span<std::byte> out) {
   const std::scoped_lock held(mutex_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   const work in(options_, size_, work::room_for::no_prekeys);
-  if (in.refused()) return std::unexpected(memory_error::refused);
+  if (in.refused()) return std::unexpected(memory_error::denied);
   opened all(*this);
   if (auto done = all.open(purpose::reading, in); !done) return done;
-  if (!all.add_masks(in)) return std::unexpected(memory_error::refused);
+  if (!all.add_masks(in)) return std::unexpected(memory_error::denied);
   auto done = unmask(in, all.masked(), out);
   if (!done) lockfast_wipe(out.data(), out.size());
   return done;
@@ -248,7 +248,7 @@ result split_secret::unmask(const work& in, std::span<const std::byte> masked, s
   };
   part(out, mac_key_size);
   part(in.key(), 0);
-  if (!tag_of(in.key(), out, in.tag(), in.room())) return std::unexpected(memory_error::refused);
+  if (!tag_of(in.key(), out, in.tag(), in.room())) return std::unexpected(memory_error::denied);
   part(in.key(), mac_key_size + size_);
   if (lockfast_equal(in.key().data(), in.tag().data(), mac_size) == 0) return std::unexpected(memory_error::damaged);
   return {};
@@ -256,7 +256,7 @@ result split_secret::unmask(const work& in, std::span<const std::byte> masked, s
 
 // Requires the masks of the present shares in the masks of in.
 result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, refresh_target where) {
-  if (!in.draw_and_add()) return std::unexpected(memory_error::refused);
+  if (!in.draw_and_add()) return std::unexpected(memory_error::denied);
   add(in.masks(), shares.back());
   const auto next = [&](std::size_t which) {
     return which + 1 == shares_.size() ? std::span<const std::byte>(in.masks()) : in.prekey(which);
@@ -285,10 +285,10 @@ result split_secret::refresh(refresh_target where) {
   const std::scoped_lock held(mutex_);
   if (shares_.empty()) return std::unexpected(memory_error::wiped);
   work in(options_, size_);
-  if (in.refused()) return std::unexpected(memory_error::refused);
+  if (in.refused()) return std::unexpected(memory_error::denied);
   opened all(*this);
   if (auto done = all.open(purpose::rewriting, in); !done) return done;
-  if (!all.add_masks(in)) return std::unexpected(memory_error::refused);
+  if (!all.add_masks(in)) return std::unexpected(memory_error::denied);
   return remix(in, all.bytes(), files, where);
 }
 
@@ -296,13 +296,13 @@ split_secret::made split_secret::copy() {
   keep_rounds_going();
   const stack_wiped_at_end wiped;
   work in(options_, size_);
-  if (in.refused()) return std::unexpected(memory_error::refused);
+  if (in.refused()) return std::unexpected(memory_error::denied);
   {
     const std::scoped_lock held(mutex_);
     if (shares_.empty()) return std::unexpected(memory_error::wiped);
     opened all(*this);
     if (auto done = all.open(purpose::reading, in); !done) return std::unexpected(done.error());
-    if (!all.add_masks(in) || !in.draw_and_add()) return std::unexpected(memory_error::refused);
+    if (!all.add_masks(in) || !in.draw_and_add()) return std::unexpected(memory_error::denied);
     add(in.masks(), all.masked());
   }
   return build(options_, size_, in);

@@ -13,7 +13,7 @@ namespace {
 template <class Call>
 auto with_room(internal::vault_state& state, Call&& call) {
   auto done = call();
-  if (!done && done.error() == memory_error::refused && state.drop_all_hot()) done = call();
+  if (!done && done.error() == memory_error::denied && state.drop_all_hot()) done = call();
   return done;
 }
 

@@ -9,7 +9,7 @@
 namespace lockfast::internal {
 
 std::expected<void, memory_error> file_key::make(const file_key_maker& by, const vault_file_header& header) {
-  if (bytes_.refused()) return std::unexpected(memory_error::refused);
+  if (bytes_.refused()) return std::unexpected(memory_error::denied);
   const auto made = by(header);
   if (!made) return std::unexpected(made.error());
   const auto view = made->try_read();

@@ -22,7 +22,7 @@ chunk_stream::chunk_stream(platform::file file, const vault_file_header& header,
 // ---- Writing --------------------------------------------------------------------------------------------------------------
 
 std::expected<void, memory_error> chunk_writer::begin(key_view key) {
-  if (refused()) return std::unexpected(memory_error::refused);
+  if (refused()) return std::unexpected(memory_error::denied);
   if (auto made = key_.make(key, header_, stored_); !made) return made;
   if (const platform::error refusal = platform::write_at(file_, 0, stored_.bytes()); refusal != 0) {
     return refused_by_system(refusal, "cannot write", path_);
@@ -72,7 +72,7 @@ std::expected<void, memory_error> chunk_writer::flush(std::uint64_t mark) {
 // ---- Reading --------------------------------------------------------------------------------------------------------------
 
 std::expected<void, memory_error> chunk_reader::begin(key_view key, std::uint64_t file_size) {
-  if (refused()) return std::unexpected(memory_error::refused);
+  if (refused()) return std::unexpected(memory_error::denied);
   if (auto fits = key_.verify(key, header_, stored_); !fits) return fits;
   sealed_rest_ = file_size - stored_.size();
   const std::uint64_t whole = sealed_rest_ / (chunk_size() + tag_size);

@@ -135,14 +135,14 @@ std::expected<vault_file_header, memory_error> stored_header::parse(std::size_t 
 
 std::expected<void, memory_error> chunk_key::derive(key_view key, const vault_file_header& header, const stored_header& stored,
                                                     std::span<std::byte, 32> mark) {
-  if (bytes_.refused()) return std::unexpected(memory_error::refused);
+  if (bytes_.refused()) return std::unexpected(memory_error::denied);
   if (header.format == 1) {
     std::ranges::copy(key, bytes_.data());
     seal(key, chunk_nonce(header, 0), stored.described(), {}, mark.first<tag_size>());
     return {};
   }
   hmac_sha256 hash;
-  if (hash.refused()) return std::unexpected(memory_error::refused);
+  if (hash.refused()) return std::unexpected(memory_error::denied);
   hash.key(key);
   hash.begin();
   hash.add(std::as_bytes(std::span(header_label)));

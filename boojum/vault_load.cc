@@ -59,7 +59,7 @@ class record_loader {
   result record(const vault_state::location& where, std::size_t size) {
     if (const auto secret = from_.take_in_place(size); !secret.empty()) return into_.admit(with_, where, secret);
     const auto room = plain_.of(size);
-    if (room.empty()) return std::unexpected(memory_error::refused);
+    if (room.empty()) return std::unexpected(memory_error::denied);
     auto done = from_.take(room);
     if (done) done = into_.admit(with_, where, room);
     lockfast_wipe(room.data(), room.size());
@@ -119,7 +119,7 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
   if (makes_no_sense(header)) return refused_contents(memory_error::damaged, path);
   if (asks_too_much(header.key, chosen.max_cost)) {
     return refused_because(
-        memory_error::limit, path.c_str(),
+        memory_error::limit_exceeded, path.c_str(),
         "its key costs more than the load allows: %u, block %u, parallel %u, where max_cost is %u: raise it if "
         "you trust the file",
         header.key.cost, header.key.block, header.key.parallel, chosen.max_cost);
@@ -136,7 +136,7 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
   }
 
   std::unique_ptr<vault_state> into(new (std::nothrow) vault_state(chosen.vault, header.identity, header.saves));
-  if (into == nullptr) return std::unexpected(memory_error::refused);
+  if (into == nullptr) return std::unexpected(memory_error::denied);
   auto keys = into->keys();
   if (!keys) return std::unexpected(keys.error());
   vault_state::session with(*into, std::move(*keys));

@@ -18,7 +18,7 @@ std::expected<std::shared_ptr<detail::cell>, memory_error> block_of(std::size_t 
   try {
     return std::shared_ptr<detail::cell>(std::move(*made));
   } catch (const std::bad_alloc&) {
-    return std::unexpected(memory_error::refused);
+    return std::unexpected(memory_error::denied);
   }
 }
 
@@ -126,7 +126,7 @@ std::expected<void, memory_error> vault_state::open_together(std::span<const vau
                                                              vault::views& out) {
   out.each_.reset(new (std::nothrow) std::span<const std::byte>[which.size()]);
   arrivals all(which);
-  if (out.each_ == nullptr || all.refused()) return std::unexpected(memory_error::refused);
+  if (out.each_ == nullptr || all.refused()) return std::unexpected(memory_error::denied);
 
   std::size_t sum = 0;
   if (!all.for_each_by_shard(shards_, [&](const sealed_shard::locked_reader& in, arrival& each) {
@@ -138,7 +138,7 @@ std::expected<void, memory_error> vault_state::open_together(std::span<const vau
     return std::unexpected(memory_error::not_found);
   }
   out.block_.reset(static_cast<std::byte*>(lockfast_malloc_isolated(sum)));
-  if (out.block_ == nullptr) return std::unexpected(memory_error::refused);
+  if (out.block_ == nullptr) return std::unexpected(memory_error::denied);
   std::byte* next = out.block_.get();
   for (arrival& each : all.in_order()) {
     each.room = {next, each.state.size};
@@ -158,7 +158,7 @@ std::expected<void, memory_error> vault_state::open_together(std::span<const vau
       return std::unexpected(opened.error());
     out.each_[at] = each.room;
   }
-  if (lockfast_protect(out.block_.get(), LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::refused);
+  if (lockfast_protect(out.block_.get(), LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::denied);
   out.count_ = which.size();
   return {};
 }

@@ -57,7 +57,7 @@ std::expected<void, memory_error> vault::save(const std::string& path, const pas
                                        "the vault was moved away, or there was no memory to make it");
     }
     if (chosen.cost && (*chosen.cost < min_cost || *chosen.cost > max_cost)) {
-      return internal::refused_because(memory_error::limit, nullptr, "a cost of %u is out of the range of %u to %u",
+      return internal::refused_because(memory_error::limit_exceeded, nullptr, "a cost of %u is out of the range of %u to %u",
                                        *chosen.cost, min_cost, max_cost);
     }
     const internal::save_request wanted = {.key = chosen_key(chosen, state_->history().cost()),

@@ -146,7 +146,7 @@ std::expected<bool, memory_error> vault_state::rekey_record(const location& wher
   const bool moved_before = found->epoch == with.current();
   const auto room = plain.of(found->size);
   small_buffer sealed(found->size);
-  if (room.empty() || sealed.refused()) return std::unexpected(memory_error::refused);
+  if (room.empty() || sealed.refused()) return std::unexpected(memory_error::denied);
   const auto opened = with.open(where, room);
   if (!opened && opened.error() == memory_error::damaged) return false;
   if (!opened) return std::unexpected(opened.error());

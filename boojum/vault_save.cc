@@ -69,7 +69,7 @@ class record_writer {
       return {};
     }
     const auto room = plain_.of(size);
-    if (room.empty()) return std::unexpected(memory_error::refused);
+    if (room.empty()) return std::unexpected(memory_error::denied);
     const auto opened = with_.open(where, room);
     if (!opened) return std::unexpected(opened.error());
     auto done = into_.put(room);

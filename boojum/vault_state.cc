@@ -124,14 +124,14 @@ std::expected<void, memory_error> vault_state::session::open_read(const location
 std::expected<void, memory_error> vault_state::admit(session& with, const location& where, std::span<const std::byte> secret) {
   seal_head head;
   small_buffer sealed(secret.size());
-  if (sealed.refused()) return std::unexpected(memory_error::refused);
+  if (sealed.refused()) return std::unexpected(memory_error::denied);
   if (auto done = with.seal(id_of(where), 0, secret, head, sealed.bytes()); !done) return done;
   return shards_[where.shard].publish(where.at, with.current(), head, sealed.bytes());
 }
 
 std::expected<void, memory_error> vault_state::insert_one(session& with, std::span<const std::byte> secret, vault::id& out) {
   if (secret.empty()) return std::unexpected(memory_error::zero_size);
-  if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit);
+  if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit_exceeded);
   const std::size_t number = turn_.fetch_add(1, std::memory_order_relaxed) % shard_count;
   const auto reserved = shards_[number].reserve();
   if (!reserved) return std::unexpected(reserved.error());
@@ -167,7 +167,7 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
 
 std::expected<void, memory_error> vault_state::replace(vault::id which, std::span<const std::byte> secret) {
   rekey_when_due();
-  if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit);
+  if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit_exceeded);
   const gate_pass change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
   const location where = locate(which);
@@ -175,7 +175,7 @@ std::expected<void, memory_error> vault_state::replace(vault::id which, std::spa
   if (!keys) return std::unexpected(keys.error());
   session with(*this, std::move(*keys));
   small_buffer sealed(secret.size());
-  if (sealed.refused()) return std::unexpected(memory_error::refused);
+  if (sealed.refused()) return std::unexpected(memory_error::denied);
   for (;;) {
     const auto before = shards_[where.shard].find(where.at);
     if (!before) return std::unexpected(memory_error::not_found);

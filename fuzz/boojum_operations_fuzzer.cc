@@ -109,7 +109,7 @@ void session::refuse_split() {
     chosen.prekey = input_.below(2) == 0 ? 1 + input_.below(31) : 65537 + input_.below(100000);
   }
   const auto made = non_contiguous_memory::create(fresh(), chosen);
-  if (made || made.error() != memory_error::limit) disagree("counts out of range are not refused as limit");
+  if (made || made.error() != memory_error::limit_exceeded) disagree("counts out of range are not refused as limit");
 }
 
 void session::unlock() {

@@ -200,7 +200,7 @@ bool fits(change what, memory_error refusal) {
     case memory_error::damaged: return true;
     case memory_error::wrong_passphrase:
     case memory_error::unsupported:
-    case memory_error::limit: return what == patch_header || what == raw;
+    case memory_error::limit_exceeded: return what == patch_header || what == raw;
     default: return false;
   }
 }

@@ -73,7 +73,7 @@ class LOCKFAST_API file_memory {
     std::size_t prekey = 0;      // of the split key; as in non_contiguous_memory
   };
 
-  // Refusals: wiped; limit - a secret of more than 2^32 bytes, or a prekey out of its range; file_system; refused.
+  // Refusals: wiped; limit_exceeded - a secret of more than 2^32 bytes, or a prekey out of its range; file_system; denied.
   [[nodiscard]] static std::expected<file_memory, memory_error> create(buffer<std::byte> secret, options);
   [[nodiscard]] static std::expected<file_memory, memory_error> create(buffer<std::byte> secret) {
     return create(std::move(secret), options());
@@ -123,7 +123,7 @@ class LOCKFAST_API non_contiguous_memory {
     lockfast::remix_policy remix = lockfast::remix_policy::on_unlock;
   };
 
-  // Refusals: wiped; limit - counts or sizes out of their range, a secret of more than 2^32 bytes; file_system; refused.
+  // Refusals: wiped; limit_exceeded - counts or sizes out of their range, a secret of more than 2^32 bytes; file_system; denied.
   [[nodiscard]] static std::expected<non_contiguous_memory, memory_error> create(buffer<std::byte> secret, options);
   [[nodiscard]] static std::expected<non_contiguous_memory, memory_error> create(buffer<std::byte> secret);
 
@@ -131,7 +131,7 @@ class LOCKFAST_API non_contiguous_memory {
   [[nodiscard]] std::expected<non_contiguous_memory, memory_error> update(buffer<std::byte> next) &&;
 
   // Joins the shares into a new buffer, verifies it, and draws new shares. Refusals: damaged - a share was changed;
-  // file_system - a share cannot be read, or the new ones cannot be written; refused; unavailable; wiped. The value stays.
+  // file_system - a share cannot be read, or the new ones cannot be written; denied; unavailable; wiped. The value stays.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> unlock() const;
 
   // Draws new shares; the secret is not formed, and so not verified. A refusal leaves the value whole. Refusals as unlock's.

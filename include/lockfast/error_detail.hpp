@@ -39,7 +39,7 @@ class LOCKFAST_API error_detail {
   void note(memory_error reason, int number, const char* text) noexcept;
 
  private:
-  memory_error reason_ = memory_error::refused;
+  memory_error reason_ = memory_error::denied;
   int number_ = 0;
   char text_[text_capacity] = {};
 };

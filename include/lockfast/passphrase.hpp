@@ -78,7 +78,7 @@ class LOCKFAST_API passphrase {
     if (!whole) return std::unexpected(whole.error());
     const use_end end(*this);
     const auto view = whole->try_read();
-    if (!view) return std::unexpected(memory_error::refused);
+    if (!view) return std::unexpected(memory_error::denied);
     return detail::run(std::forward<Use>(use), std::span<const std::byte>(view->span()));
   }
 
@@ -98,7 +98,7 @@ class LOCKFAST_API passphrase {
   }
 
   // A key of size bytes for this salt, by scrypt over this passphrase (docs/boojum.md). Refusals: unsupported - libcrypto has
-  // no BLAKE2b; limit - a cost out of its range; refused; and those of use.
+  // no BLAKE2b; limit_exceeded - a cost out of its range; denied; and those of use.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> derive(std::span<const std::byte> salt, scrypt_cost cost = {},
                                                                       std::size_t size = 32) const;
   // The same by Argon2id. unsupported - libcrypto is older than 3.2.

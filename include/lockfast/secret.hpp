@@ -119,7 +119,7 @@ class buffer {
   using read_view = buffer_view<T, detail::cell::use::reading>;
   using write_view = buffer_view<T, detail::cell::use::writing>;
 
-  // Each refuses: zero_size - no elements; limit - a size that overflows; refused - no memory, lock or access.
+  // Each refuses: zero_size - no elements; limit_exceeded - a size that overflows; refused - no memory, lock or access.
 
   // count elements of zero bytes.
   [[nodiscard]] static std::expected<buffer, memory_error> zeroed(std::size_t count) {
@@ -146,7 +146,7 @@ class buffer {
   template <class Fill>
     requires std::invocable<Fill, std::span<T>>
   [[nodiscard]] static std::expected<buffer, memory_error> filled(std::size_t count, Fill&& fill) {
-    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return std::unexpected(memory_error::limit);
+    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return std::unexpected(memory_error::limit_exceeded);
     auto made = detail::filled_cell(count * sizeof(T), [&](std::byte* bytes) {
       return detail::run(std::forward<Fill>(fill), std::span<T>(reinterpret_cast<T*>(bytes), count));
     });

@@ -81,7 +81,7 @@ TEST_CASE("a lock that is refused is told with the limit") {
     auto one = buffer<std::byte>::random(8);
     if (!one) skip("not one secret can be had here");
     const auto split = non_contiguous_memory::create(std::move(*one), {.prekey = 65536});
-    promised(!split && split.error() == memory_error::refused, "a refusal");
+    promised(!split && split.error() == memory_error::denied, "a refusal");
     promised(says("8192") && says("ulimit -l") && last_error().number() == ENOMEM, last_error().text());
   });
   CAPTURE(end.text);

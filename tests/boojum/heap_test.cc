@@ -33,7 +33,7 @@ struct tally {
   bool had(const std::expected<Value, memory_error>& of) {
     if (of) return true;
     ++refusals;
-    promised(of.error() == memory_error::refused, "a refusal of memory");
+    promised(of.error() == memory_error::denied, "a refusal of memory");
     return false;
   }
 };
@@ -189,7 +189,7 @@ TEST_CASE("an ordinary heap that is short is a refusal by the default options, t
           const auto made = non_contiguous_memory::create(std::move(*value));
           const bool refused = short_heap::refused();
           short_heap::refuse_nth(0);
-          promised(made.has_value() || made.error() == memory_error::refused, "a refusal of memory");
+          promised(made.has_value() || made.error() == memory_error::denied, "a refusal of memory");
           if (!refused) leave_with(none_left);
         }) > 5);
 }

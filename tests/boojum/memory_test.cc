@@ -127,11 +127,11 @@ TEST_CASE("counts and sizes out of their range are refused, and so is a secret t
   const auto refusal = [](const non_contiguous_memory::options& chosen) {
     return non_contiguous_memory::create(random_secret(32), chosen).error();
   };
-  CHECK(refusal({.shares = {share_place::ram}}) == memory_error::limit);
-  CHECK(refusal({.shares = {}}) == memory_error::limit);
-  CHECK(refusal({.shares = std::vector(17, share_place::ram)}) == memory_error::limit);
-  CHECK(refusal({.prekey = 31}) == memory_error::limit);
-  CHECK(refusal({.prekey = 65537}) == memory_error::limit);
+  CHECK(refusal({.shares = {share_place::ram}}) == memory_error::limit_exceeded);
+  CHECK(refusal({.shares = {}}) == memory_error::limit_exceeded);
+  CHECK(refusal({.shares = std::vector(17, share_place::ram)}) == memory_error::limit_exceeded);
+  CHECK(refusal({.prekey = 31}) == memory_error::limit_exceeded);
+  CHECK(refusal({.prekey = 65537}) == memory_error::limit_exceeded);
   auto gone = random_secret(32);
   {
     const auto moved = std::move(gone);

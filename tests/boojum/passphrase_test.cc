@@ -166,10 +166,10 @@ TEST_CASE("a key is that of the documented construction") {
 
 TEST_CASE("a cost out of its range is refused") {
   const auto phrase = take("correct horse");
-  CHECK(phrase->derive(salt("s"), {.work = 0}).error() == memory_error::limit);
-  CHECK(phrase->derive(salt("s"), {.work = 25}).error() == memory_error::limit);
-  CHECK(phrase->derive(salt("s"), {.work = 4, .block = 0}).error() == memory_error::limit);
-  CHECK(phrase->derive(salt("s"), {.work = 4, .parallel = 65}).error() == memory_error::limit);
+  CHECK(phrase->derive(salt("s"), {.work = 0}).error() == memory_error::limit_exceeded);
+  CHECK(phrase->derive(salt("s"), {.work = 25}).error() == memory_error::limit_exceeded);
+  CHECK(phrase->derive(salt("s"), {.work = 4, .block = 0}).error() == memory_error::limit_exceeded);
+  CHECK(phrase->derive(salt("s"), {.work = 4, .parallel = 65}).error() == memory_error::limit_exceeded);
   CHECK(phrase->derive(salt("s"), cheap, 0).error() == memory_error::zero_size);
 }
 

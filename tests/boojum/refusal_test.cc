@@ -28,7 +28,7 @@ struct tally {
   bool had(const std::expected<Value, memory_error>& of) {
     if (of) return true;
     ++refusals;
-    promised(of.error() == memory_error::refused || of.error() == memory_error::file_system ||
+    promised(of.error() == memory_error::denied || of.error() == memory_error::file_system ||
                  of.error() == memory_error::unavailable,
              "a refusal of the system's");
     return false;

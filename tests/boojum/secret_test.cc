@@ -82,8 +82,8 @@ TEST_CASE("a filling that fails passes its error on and leaves no secret") {
 TEST_CASE("no elements, and too many, are refused, and the source is as it was") {
   CHECK(buffer<int>::zeroed(0).error() == memory_error::zero_size);
   CHECK(buffer<int>::take({}).error() == memory_error::zero_size);
-  CHECK(buffer<int>::zeroed(SIZE_MAX / 2).error() == memory_error::limit);
-  CHECK(buffer<char>::zeroed(SIZE_MAX / 2).error() == memory_error::refused);
+  CHECK(buffer<int>::zeroed(SIZE_MAX / 2).error() == memory_error::limit_exceeded);
+  CHECK(buffer<char>::zeroed(SIZE_MAX / 2).error() == memory_error::denied);
 }
 
 TEST_CASE("a secret traps at rest, can be read but not written by a reader, and the byte past its end traps") {

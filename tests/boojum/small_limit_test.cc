@@ -147,7 +147,7 @@ TEST_CASE("a prekey that was asked for stays as long under a small lock limit, a
     become_small(64, files.path());
     auto one = key();
     const auto split = non_contiguous_memory::create(std::move(one), {.prekey = 60000});
-    promised(!split && split.error() == memory_error::refused, "a refusal");
+    promised(!split && split.error() == memory_error::denied, "a refusal");
     promised(std::string(last_error().text()).find("65536") != std::string::npos, last_error().text());
   });
   CAPTURE(end.text);

@@ -38,7 +38,7 @@ TEST_CASE("unlock, refresh and copy from many threads, beside the refresher, nev
             case 2: wrong += !held->refresh(refresh_target::change); break;
             default: {
               const auto other = held->copy();
-              const auto whole = other ? other->unlock() : std::unexpected(memory_error::refused);
+              const auto whole = other ? other->unlock() : std::unexpected(memory_error::denied);
               wrong += !whole || !(*whole == *value);
             }
           }
@@ -61,7 +61,7 @@ TEST_CASE("sealed files are opened and copied by many threads") {
     threads.emplace_back([&] {
       for (int round = 0; round < rounds / 4; ++round) {
         const auto other = held->copy();
-        const auto whole = other ? other->unlock() : std::unexpected(memory_error::refused);
+        const auto whole = other ? other->unlock() : std::unexpected(memory_error::denied);
         wrong += !whole || !(*whole == *value);
       }
     });
@@ -84,7 +84,7 @@ TEST_CASE("secrets are made, updated and dropped by each thread while the refres
           continue;
         }
         auto updated = std::move(*held).update(*value->copy());
-        const auto whole = updated ? updated->unlock() : std::unexpected(memory_error::refused);
+        const auto whole = updated ? updated->unlock() : std::unexpected(memory_error::denied);
         wrong += !whole || !(*whole == *value);
       }
     });

@@ -241,20 +241,20 @@ TEST_CASE("a file that was changed or cut is told as such, with its path") {
   check_noted(loaded(folder.file("shorter")), memory_error::damaged, 0,
               {folder.file("shorter"), "changed, cut", "load a copy"});
   std::filesystem::remove(path);
-  check_noted(loaded(changed(folder, 16, 30)), memory_error::limit, 0, {folder.file("changed"), "30", "max_cost is 20"});
+  check_noted(loaded(changed(folder, 16, 30)), memory_error::limit_exceeded, 0, {folder.file("changed"), "30", "max_cost is 20"});
 }
 
 TEST_CASE("a key that cannot be derived is told with the range or the memory") {
   const std::array<std::byte, 16> salt = {};
-  check_noted(phrase().derive(salt, {.work = 25}), memory_error::limit, 0, {"out of its range", "work 1 to 24"});
-  check_noted(phrase().derive(salt, {.work = 10}, 4096), memory_error::limit, 0, {"at most 1024 bytes"});
-  check_noted(phrase().derive_argon2id(salt, {.lanes = 0}), memory_error::limit, 0, {"out of its range", "lanes 1 to 64"});
-  check_noted(phrase().derive(salt, {.work = 24, .block = 64}), memory_error::refused, ENOMEM,
+  check_noted(phrase().derive(salt, {.work = 25}), memory_error::limit_exceeded, 0, {"out of its range", "work 1 to 24"});
+  check_noted(phrase().derive(salt, {.work = 10}, 4096), memory_error::limit_exceeded, 0, {"at most 1024 bytes"});
+  check_noted(phrase().derive_argon2id(salt, {.lanes = 0}), memory_error::limit_exceeded, 0, {"out of its range", "lanes 1 to 64"});
+  check_noted(phrase().derive(salt, {.work = 24, .block = 64}), memory_error::denied, ENOMEM,
               {"134217728 KiB", "a lower cost takes less"});
   passphrase gone = phrase_of("gone");
   gone.clear();
   check_noted(gone.derive(salt, {.work = 10}), memory_error::wiped, 0, {"passphrase was cleared"});
-  check_noted(one_record().save("records", phrase(), {.cost = 40}), memory_error::limit, 0, {"cost of 40", "10 to 20"});
+  check_noted(one_record().save("records", phrase(), {.cost = 40}), memory_error::limit_exceeded, 0, {"cost of 40", "10 to 20"});
   REQUIRE(phrase().derive(salt, {.work = 10}).has_value());
   CHECK_FALSE(last_error().noted());
 }

@@ -102,7 +102,7 @@ TEST_CASE("a changed bit anywhere is refused") {
     const memory_error refusal = refusal_of(folder, changed);
     const bool in_header = bit / 8 < header_size;
     const bool fits = in_header ? refusal == memory_error::wrong_passphrase || refusal == memory_error::damaged ||
-                                      refusal == memory_error::unsupported || refusal == memory_error::limit
+                                      refusal == memory_error::unsupported || refusal == memory_error::limit_exceeded
                                 : refusal == memory_error::damaged;
     CHECK(fits);
   }
@@ -172,12 +172,12 @@ TEST_CASE("a stretching that asks for too much is refused before it begins") {
     asked = false;
     return refusal_of(folder, changed, never);
   };
-  CHECK(with(21, 8, 1) == memory_error::limit);
-  CHECK(with(20, 8, 2) == memory_error::limit);
-  CHECK(with(10, 0xffff'ffff, 1) == memory_error::limit);
-  CHECK(with(10, 8, 0xffff'ffff) == memory_error::limit);
-  CHECK(with(0xffff'ffff, 8, 1) == memory_error::limit);
-  CHECK(with(64, 64, 64) == memory_error::limit);
+  CHECK(with(21, 8, 1) == memory_error::limit_exceeded);
+  CHECK(with(20, 8, 2) == memory_error::limit_exceeded);
+  CHECK(with(10, 0xffff'ffff, 1) == memory_error::limit_exceeded);
+  CHECK(with(10, 8, 0xffff'ffff) == memory_error::limit_exceeded);
+  CHECK(with(0xffff'ffff, 8, 1) == memory_error::limit_exceeded);
+  CHECK(with(64, 64, 64) == memory_error::limit_exceeded);
   CHECK(with(0, 8, 1) == memory_error::damaged);
   CHECK(with(10, 0, 1) == memory_error::damaged);
   CHECK(with(10, 8, 0) == memory_error::damaged);

@@ -125,10 +125,10 @@ TEST_CASE("what is saved under a passphrase opens under it, and under no other")
   REQUIRE(loaded.has_value());
   CHECK(loaded->use(id, [](auto bytes) { return small.equals(bytes); }) == true);
   CHECK(vault::load(path, phrase_of("the wrong one")).error() == lockfast::memory_error::wrong_passphrase);
-  CHECK(records.save(path, phrase, {.cost = 9}).error() == lockfast::memory_error::limit);
-  CHECK(records.save(path, phrase, {.cost = 21}).error() == lockfast::memory_error::limit);
+  CHECK(records.save(path, phrase, {.cost = 9}).error() == lockfast::memory_error::limit_exceeded);
+  CHECK(records.save(path, phrase, {.cost = 21}).error() == lockfast::memory_error::limit_exceeded);
   auto cleared = phrase_of("soon gone");
   cleared.clear();
   CHECK(records.save(path, cleared, {.cost = 10}).error() == lockfast::memory_error::wiped);
-  CHECK(vault::load(path, phrase, {.max_cost = 9}).error() == lockfast::memory_error::limit);
+  CHECK(vault::load(path, phrase, {.max_cost = 9}).error() == lockfast::memory_error::limit_exceeded);
 }

@@ -71,11 +71,11 @@ class cell {
   [[nodiscard]] static std::expected<std::unique_ptr<cell>, memory_error> make(std::size_t size) {
     if (size == 0) return std::unexpected(memory_error::zero_size);
     auto* const bytes = static_cast<std::byte*>(lockfast_malloc_isolated(size));
-    if (bytes == nullptr) return std::unexpected(memory_error::refused);
+    if (bytes == nullptr) return std::unexpected(memory_error::denied);
     std::unique_ptr<cell> made(new (std::nothrow) cell(bytes, size));
     if (made == nullptr) {
       lockfast_free(bytes);
-      return std::unexpected(memory_error::refused);
+      return std::unexpected(memory_error::denied);
     }
     return made;
   }
@@ -94,13 +94,13 @@ class cell {
 
   // Ends the filling. A refusal leaves a cell that may only be destroyed.
   [[nodiscard]] std::expected<void, memory_error> close() {
-    if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) return std::unexpected(memory_error::refused);
+    if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) return std::unexpected(memory_error::denied);
     return {};
   }
 
   // Ends the filling with a first reader counted in. A refusal leaves a cell that may only be destroyed.
   [[nodiscard]] std::expected<void, memory_error> close_but_for_reader() {
-    if (lockfast_protect(bytes_, LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::refused);
+    if (lockfast_protect(bytes_, LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::denied);
     state_.store(counted(1), std::memory_order_release);
     return {};
   }
