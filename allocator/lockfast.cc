@@ -103,7 +103,7 @@ int lockfast_describe(const void* secret, struct lockfast_receipt* receipt) {
   return result(receipt == nullptr ? EINVAL : pool::describe(secret, account::system, *receipt));
 }
 
-void lockfast_statistics(struct lockfast_statistics* out) { pool::statistics(*out); }
+void lockfast_get_statistics(struct lockfast_statistics* out) { pool::statistics(*out); }
 
 int lockfast_report(int fd) { return result(lockfast::internal::report::write(fd)); }
 
@@ -133,7 +133,7 @@ int lockfast_compartment_protect(struct lockfast_compartment* compartment, enum 
   return result(of_handle(compartment, breach::stale_compartment).protect(to));
 }
 
-void lockfast_breach(enum lockfast_misuse misuse) {
+void lockfast_breach(enum lockfast_breach_reason misuse) {
   breach reason = breach::access_refused;
   switch (misuse) {
     case LOCKFAST_ACCESS_CONFLICT: reason = breach::access_conflict; break;

@@ -85,7 +85,7 @@ void complete_note(memory_error reason) {
   if (the_note.noted() && the_note.reason() == reason) return;
   char text[error_detail::text_capacity];
   struct lockfast_statistics now = {};
-  if (reason == memory_error::denied) ::lockfast_statistics(&now);
+  if (reason == memory_error::denied) ::lockfast_get_statistics(&now);
   if (reason == memory_error::denied && now.lock_limit != SIZE_MAX) {
     (void)std::snprintf(text, sizeof text,
                         "no memory, or no lock on it: of %zu bytes that this process may lock (ulimit -l) the library has %zu",

@@ -288,7 +288,7 @@ void session::run() {
   }
   all_.clear();
   struct lockfast_statistics left = {};
-  lockfast_statistics(&left);
+  lockfast_get_statistics(&left);
   if (left.live != 0) disagree("%zu secrets are left", left.live);
   if (lockfast_audit() != 0) disagree("canaries are broken");
 }

@@ -120,9 +120,9 @@ void session::describe() { secrets_.verify(secrets_.live()[choose()]); }
 
 void session::trim() {
   struct lockfast_statistics before{}, after{};
-  lockfast_statistics(&before);
+  lockfast_get_statistics(&before);
   const std::size_t given = lockfast_trim();
-  lockfast_statistics(&after);
+  lockfast_get_statistics(&after);
   if (after.bytes_locked + given < before.bytes_locked) disagree("trim unlocks more than it says: %zu", given);
   if (lockfast_trim() != 0) disagree("trim leaves pages that a second one finds");
   expect_errno_kept("trim");

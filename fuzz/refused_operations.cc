@@ -8,7 +8,7 @@ namespace lockfast::fuzz {
 
 void session::configure() {
   struct lockfast_statistics now{};
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   if (now.allocations == 0) return skip();
   const lockfast_options options{};
   expect_refusal(lockfast_configure(&options) == -1, EBUSY, "configure after an allocation");
@@ -18,7 +18,7 @@ void session::refuse_size() {
   const std::size_t less = input_.below(2 * page_size());
   const std::size_t size = (input_.next() % 2 == 0 ? SIZE_MAX : std::size_t{PTRDIFF_MAX} + page_size()) - less;
   struct lockfast_statistics before{}, after{};
-  lockfast_statistics(&before);
+  lockfast_get_statistics(&before);
   void* address = nullptr;
   switch (input_.below(6)) {
     case 0: address = lockfast_malloc(size); break;
@@ -35,7 +35,7 @@ void session::refuse_size() {
       return;
   }
   expect_refusal(address == nullptr, ENOMEM, "more than there is");
-  lockfast_statistics(&after);
+  lockfast_get_statistics(&after);
   if (after.refusals == before.refusals) disagree("a refusal is not counted");
   if (after.bytes_reserved != before.bytes_reserved) disagree("a refusal leaves address space reserved");
 }

@@ -39,7 +39,7 @@ std::size_t natural_alignment(std::size_t size) { return size == 0 ? page_size()
 
 secrets_model::secrets_model() {
   struct lockfast_statistics now{};
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   if (now.live != 0) disagree("%zu are live before anything is allocated", now.live);
   allocations_before_ = now.allocations;
 }
@@ -200,7 +200,7 @@ void secrets_model::verify_all() const {
 
 void secrets_model::verify_statistics() const {
   struct lockfast_statistics now{};
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   const auto count = [this](auto has) { return static_cast<std::size_t>(std::ranges::count_if(live_, has)); };
   if (now.live != live_.size()) disagree("%zu live, not %zu", now.live, live_.size());
   if (now.live_isolated != count([](const secret& one) { return one.isolated(); })) disagree("wrong live_isolated");

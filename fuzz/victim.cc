@@ -208,7 +208,7 @@ void victim::end_clean() {
     lockfast_free(secret);
   }
   struct lockfast_statistics after{};
-  lockfast_statistics(&after);
+  lockfast_get_statistics(&after);
   leave(after.live == 0 ? outcome::clean : outcome::control_failed);
 }
 

@@ -197,7 +197,7 @@ struct lockfast_statistics {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
 #endif
-LOCKFAST_API void lockfast_statistics(struct lockfast_statistics *out);
+LOCKFAST_API void lockfast_get_statistics(struct lockfast_statistics *out);
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
@@ -303,7 +303,7 @@ LOCKFAST_API void lockfast_wipe_all(void);
 /* ---- For what is built on this interface ----------------------------------------------------------------------------- */
 
 /* What a type that opens and closes secrets finds its caller doing wrong. */
-enum lockfast_misuse {
+enum lockfast_breach_reason {
   LOCKFAST_ACCESS_CONFLICT, /* a writer beside readers or beside another writer */
   LOCKFAST_STILL_OPEN,      /* a secret destroyed while somebody reads or writes it */
   LOCKFAST_EMPTY_HANDLE,    /* a secret used that was moved away */
@@ -311,7 +311,7 @@ enum lockfast_misuse {
 };
 
 /* Writes the line of a misuse on standard error and ends the process: SIGABRT. */
-LOCKFAST_API LOCKFAST_NORETURN void lockfast_breach(enum lockfast_misuse misuse);
+LOCKFAST_API LOCKFAST_NORETURN void lockfast_breach(enum lockfast_breach_reason misuse);
 
 #ifdef __cplusplus
 }

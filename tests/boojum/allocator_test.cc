@@ -19,7 +19,7 @@ bool is_ours(const void* address) { return lockfast_size(address) != 0; }
 
 std::size_t live_secrets() {
   struct lockfast_statistics now = {};
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now.live;
 }
 

@@ -196,7 +196,7 @@ TEST_CASE("in a directory that cannot be written to nothing is created, and noth
         *buffer<std::byte>::random(8), {.shares = {share_place::ram, share_place::file}, .prekey = 32, .directory = directory.path()});
     promised(!split && split.error() == memory_error::file_system, "a split secret is refused");
     struct lockfast_statistics left = {};
-    lockfast_statistics(&left);
+    lockfast_get_statistics(&left);
     promised(left.live == 0, "no secret is left");
   });
   CAPTURE(end.text);

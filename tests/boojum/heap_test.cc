@@ -40,7 +40,7 @@ struct tally {
 
 std::size_t live_secrets() {
   struct lockfast_statistics now = {};
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now.live;
 }
 

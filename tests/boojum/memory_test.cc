@@ -68,7 +68,7 @@ void check_failed_update(const typename Memory::options& chosen) {
 
 std::size_t live_secrets() {
   struct lockfast_statistics now = {};
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now.live;
 }
 

@@ -101,13 +101,13 @@ TEST_CASE("an idle passphrase expires, without a use and at the next use, and a 
 
   // The refresher wipes it though nobody asks.
   struct lockfast_statistics before;
-  lockfast_statistics(&before);
+  lockfast_get_statistics(&before);
   refresher::period(5ms);
   CHECK(refresher::start());
   struct lockfast_statistics now = before;
   for (int wait = 0; wait < 3000 && now.live >= before.live; ++wait) {
     std::this_thread::sleep_for(1ms);
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
   }
   CHECK(now.live < before.live);
   CHECK(phrase->equals(text("again")).error() == memory_error::expired);

@@ -88,7 +88,7 @@ void live(const typename Memory::options& chosen, std::size_t n) {
   }
   promised(simulated::files_left() == 0, "no file is left");
   struct lockfast_statistics left = {};
-  lockfast_statistics(&left);
+  lockfast_get_statistics(&left);
   promised(left.live == (is_next || next->empty() ? 1U : 2U), "no secret is left");
   if (!refused) _exit(42);
 }
@@ -193,7 +193,7 @@ TEST_CASE("a refusal of any one call leaves a passphrase as it was, or not there
         phrase->clear();
       }
       struct lockfast_statistics left = {};
-      lockfast_statistics(&left);
+      lockfast_get_statistics(&left);
       promised(left.live == 0, "no secret is left");
       if (!refused) _exit(42);
     });

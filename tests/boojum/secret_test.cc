@@ -69,13 +69,13 @@ TEST_CASE("a buffer is zeroed, random, taken or filled in place") {
 
 TEST_CASE("a filling that fails passes its error on and leaves no secret") {
   struct lockfast_statistics before;
-  lockfast_statistics(&before);
+  lockfast_get_statistics(&before);
   const auto refused = buffer<char>::filled(
       4, [](std::span<char>) -> std::expected<void, memory_error> { return std::unexpected(memory_error::damaged); });
   CHECK(refused.error() == memory_error::damaged);
   CHECK_THROWS_AS((void)boxed<key>::filled([](key&) { throw 1; }), int);
   struct lockfast_statistics after;
-  lockfast_statistics(&after);
+  lockfast_get_statistics(&after);
   CHECK(after.live == before.live);
 }
 

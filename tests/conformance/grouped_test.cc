@@ -152,7 +152,7 @@ TEST_CASE("grouped blocks that rest closed share pages all the same, are whole, 
   if (!grouped() || !locks_are_real()) return;
   const ending end = in_child([] {
     struct lockfast_statistics before{};
-    lockfast_statistics(&before);
+    lockfast_get_statistics(&before);
     std::vector<unsigned char*> blocks(4000);
     const auto in_threads = [&](auto act) {
       std::vector<std::thread> threads;
@@ -169,7 +169,7 @@ TEST_CASE("grouped blocks that rest closed share pages all the same, are whole, 
       promised(sodium_mprotect_noaccess(each) == 0, "closed");
     });
     struct lockfast_statistics now{};
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     promised(now.bytes_locked - before.bytes_locked < std::size_t{4000} * 256, "fewer than 256 locked bytes each");
     promised(lockfast_audit() == 0, "whole");
     in_threads([](unsigned char*& each, int value) {
@@ -178,7 +178,7 @@ TEST_CASE("grouped blocks that rest closed share pages all the same, are whole, 
       promised(sodium_mprotect_noaccess(each) == 0, "closed again");
     });
     in_threads([](unsigned char*& each, int) { sodium_free(each); });
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     promised(now.live_grouped == before.live_grouped, "all freed");
   });
   INFO(end.text);
@@ -253,11 +253,11 @@ TEST_CASE("ten thousand grouped blocks take fewer pages than blocks, and few map
   if (!grouped() || !locks_are_real()) return;
   const ending end = in_child([] {
     struct lockfast_statistics before{};
-    lockfast_statistics(&before);
+    lockfast_get_statistics(&before);
     std::vector<unsigned char*> blocks(10000);
     for (auto& each : blocks) each = proven_block(32);
     struct lockfast_statistics now{};
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     promised(now.live_grouped - before.live_grouped == 10000, "grouped");
     promised(now.bytes_locked - before.bytes_locked < std::size_t{10000} * 128, "fewer than 128 locked bytes each");
     promised(now.maps_used - before.maps_used < 1000, "few maps");

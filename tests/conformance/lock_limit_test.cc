@@ -53,7 +53,7 @@ const scenario little_to_lock("a small lock limit", [] {
   for (const char* each : blocks) promise_receipt(each);
   if (subject_is_lockfast()) {
     struct lockfast_statistics statistics{};
-    lockfast_statistics(&statistics);
+    lockfast_get_statistics(&statistics);
     promised(statistics.live == blocks.size(), "the statistics count the blocks");
     promised(statistics.live_unlocked == blocks.size() - locked, "the statistics count the unlocked ones");
   }

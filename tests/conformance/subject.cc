@@ -33,7 +33,7 @@ bool chosen(const char* option) {
 
 }  // namespace
 
-bool subject_is_lockfast() { return lockfast_statistics != nullptr; }
+bool subject_is_lockfast() { return lockfast_get_statistics != nullptr; }
 
 bool kept(promise which) {
   if (!subject_is_lockfast()) MESSAGE("not asked of libsodium: ", std::string(reason(which)));

@@ -26,7 +26,7 @@ void sodium_stackzero(std::size_t length);
 [[gnu::weak]] int sodium_set_misuse_handler(void (*handler)());
 }
 
-#pragma weak lockfast_statistics
+#pragma weak lockfast_get_statistics
 #pragma weak lockfast_describe
 #pragma weak lockfast_protect
 #pragma weak lockfast_check

@@ -46,7 +46,7 @@ inline lockfast_receipt receipt_of(const void* secret) {
 
 inline struct lockfast_statistics statistics() {
   struct lockfast_statistics now;
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now;
 }
 

@@ -40,7 +40,7 @@ TEST_CASE("over the lock limit a required lock is refused with ENOMEM, and a pre
     promised(lockfast_describe(held.front(), &first) == 0, "a receipt");
     const std::size_t fit = (first.backing == LOCKFAST_HIDDEN ? lock_budgets() : 1) * 64 * 1024 / page_size();
     struct lockfast_statistics counted;
-    lockfast_statistics(&counted);
+    lockfast_get_statistics(&counted);
     promised(counted.lock_limit == 64 * 1024, "the limit");
     promised(held.size() == (preferred ? 40 : fit), "as many as the policy allows");
     promised(counted.live_unlocked == (preferred ? 40 - fit : 0), "the unlocked are counted");
@@ -91,7 +91,7 @@ TEST_CASE("a secret is freed at the lock limit under mlockall(MCL_FUTURE), and i
         promised(held.back() != nullptr, "a secret in the pages of those");
       }
       struct lockfast_statistics counted;
-      lockfast_statistics(&counted);
+      lockfast_get_statistics(&counted);
       promised(counted.live == count / 2 && counted.live_unlocked == 0, "all of them locked");
     });
     CAPTURE(end.text);

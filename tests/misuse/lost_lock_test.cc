@@ -57,7 +57,7 @@ TEST_CASE("after the program's munlockall receipts say what is locked, and new p
       (void)truly_locked(lockfast_malloc(32));
       promised(truly_locked(lockfast_malloc_isolated(32)), "pages that are opened are locked");
       struct lockfast_statistics counted;
-      lockfast_statistics(&counted);
+      lockfast_get_statistics(&counted);
       for (const void* const each : held) promised(truly_locked(each), "a lock again");
       promised(counted.live_unlocked == 0, "and none without");
     }));
@@ -93,7 +93,7 @@ TEST_CASE("a root process that gives up its rights is not told of locks between 
       for (void*& each : held) each = lockfast_malloc_isolated(32);
       prove(held.back() != nullptr, "secrets");
       struct lockfast_statistics counted;
-      lockfast_statistics(&counted);
+      lockfast_get_statistics(&counted);
       promised(counted.bytes_locked == bytes_locked(), "what the markers charge is counted");
       const rlimit limit{std::size_t{4} << 20, std::size_t{4} << 20};
       prove(setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && setgid(65534) == 0 && setuid(65534) == 0, "an ordinary user");

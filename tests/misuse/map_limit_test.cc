@@ -24,7 +24,7 @@ TEST_CASE("no block is handed out without its guards at the system's limit on ma
       held.push_back(secret);
     }
     struct lockfast_statistics counted;
-    lockfast_statistics(&counted);
+    lockfast_get_statistics(&counted);
     if (held.size() == most || counted.lock_limit != SIZE_MAX) skip("the limit on maps is not the one that is met first");
     promised(errno == ENOMEM, "ENOMEM");
     promised(held.size() >= counted.map_limit * 45 / 100, "a secret for every two maps or so");

@@ -110,7 +110,7 @@ std::size_t plain_in_unlocked_memory() {
 
 struct lockfast_statistics statistics() {
   struct lockfast_statistics now;
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now;
 }
 

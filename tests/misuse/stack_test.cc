@@ -102,7 +102,7 @@ constexpr call calls[] = {
     {"statistics", [] { ready(true); },
      [] {
        struct lockfast_statistics now;
-       lockfast_statistics(&now);
+       lockfast_get_statistics(&now);
      }},
     {"report",
      [] {

@@ -11,7 +11,7 @@
 
 TEST_CASE("secrets that pass between threads keep their contents, and every one is counted") {
   struct lockfast_statistics before;
-  lockfast_statistics(&before);
+  lockfast_get_statistics(&before);
   std::mutex mutex;
   std::vector<std::pair<unsigned char*, std::size_t>> shelf;
   std::atomic<bool> whole = true;
@@ -49,7 +49,7 @@ TEST_CASE("secrets that pass between threads keep their contents, and every one 
   CHECK(whole);
   for (const auto& [secret, size] : shelf) lockfast_free(secret);
   struct lockfast_statistics after;
-  lockfast_statistics(&after);
+  lockfast_get_statistics(&after);
   CHECK(after.live == before.live);
   CHECK(after.allocations - before.allocations == after.frees - before.frees);
   CHECK(after.allocations - before.allocations >= 4 * rounds * 9 / 10);

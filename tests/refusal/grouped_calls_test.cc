@@ -131,11 +131,11 @@ std::size_t refuse_each(const char* policy, const extras& has = {}) {
       simulated::refuse_nth(0);
       promised(one.refusals + one.refused_accesses <= (refused ? 1 : 0), "one refusal at most, and none without a cause");
       struct lockfast_statistics left;
-      lockfast_statistics(&left);
+      lockfast_get_statistics(&left);
       promised(left.live == 0 && left.allocations == left.frees, "none is live");
       promised(left.refusals == static_cast<std::size_t>(one.refusals), "refusals are counted");
       (void)lockfast_trim();
-      lockfast_statistics(&left);
+      lockfast_get_statistics(&left);
       promised(left.bytes_locked == 0 && simulated::bytes_locked() == 0, "nothing is locked");
       promised(simulated::bytes_hidden() == 0 && simulated::bytes_marked() == 0, "nothing is hidden or marked");
       promised((simulated::count(simulated::call::hide) != 0) == (has.hidden_limit != 0), "hidden memory was asked for");
@@ -234,7 +234,7 @@ TEST_CASE("a grouped secret of a lock limit of nothing is refused, and leaves no
       promised(lockfast_malloc(32) == nullptr && errno == ENOMEM, "ENOMEM");
     }
     struct lockfast_statistics left;
-    lockfast_statistics(&left);
+    lockfast_get_statistics(&left);
     promised(left.live == 0 && left.bytes_locked == 0 && left.refusals == 10, "nothing is left");
     simulated::set_lock_limit(SIZE_MAX);
     void* const secret = lockfast_malloc(32);

@@ -78,7 +78,7 @@ class session {
     lockfast_trim();
     promised(simulated::bytes_locked() + simulated::bytes_hidden() <= page, "only the key's page is locked");
     struct lockfast_statistics now;
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     promised(now.live == 0 && now.live_sealed == 0, "none lives");
   }
 

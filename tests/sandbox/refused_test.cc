@@ -51,7 +51,7 @@ void free_all(const lives& made) {
   lockfast_compartment_destroy(made.within);
   (void)lockfast_trim();
   struct lockfast_statistics counts;
-  lockfast_statistics(&counts);
+  lockfast_get_statistics(&counts);
   promised(counts.live == 0, "nothing is live");
 }
 
@@ -97,7 +97,7 @@ TEST_CASE(
     promised(lockfast_protect(secret, LOCKFAST_READONLY) == -1 && errno == EPERM, "the filter's errno");
     lockfast_free(secret);
     struct lockfast_statistics counts;
-    lockfast_statistics(&counts);
+    lockfast_get_statistics(&counts);
     promised(counts.live == 0 && counts.frees == 1 && counts.bytes_locked == 0, "freed, and its pages given back");
     lockfast_free(secret);
   });

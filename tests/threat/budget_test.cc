@@ -55,7 +55,7 @@ filled fill(bool in_group, std::size_t size, std::size_t count) {
 
 void check_counts(const filled& all) {
   struct lockfast_statistics counted;
-  lockfast_statistics(&counted);
+  lockfast_get_statistics(&counted);
   promised(counted.live == all.held.size(), "live");
   promised(counted.live_hidden == all.hidden, "live hidden");
   promised(counted.live_unlocked == all.unlocked, "live unlocked");

@@ -66,7 +66,7 @@ class herd {
 
 struct lockfast_statistics counted() {
   struct lockfast_statistics now;
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now;
 }
 

@@ -78,13 +78,13 @@ TEST_CASE("receipts and counts are exact under every combination of hidden, lock
             const holding held(1);
             check_receipts(held, wanted);
             struct lockfast_statistics counted;
-            lockfast_statistics(&counted);
+            lockfast_get_statistics(&counted);
             promised(counted.live == 6 && counted.live_isolated == 3 && counted.live_grouped == 3, "counts by placement");
             promised(counted.live_hidden == (wanted == 0 ? 6 : 0) && counted.live_unlocked == 0, "counts by backing");
             promised(counted.bytes_locked >= 4 * page_size() + (1 << 20), "the bytes that are held in RAM");
             promised(counted.maps_used > 0 && counted.maps_used < counted.map_limit, "maps");
             held.free_all();
-            lockfast_statistics(&counted);
+            lockfast_get_statistics(&counted);
             promised(counted.live == 0 && counted.live_hidden == 0, "none left");
           }));
         }
@@ -110,7 +110,7 @@ TEST_CASE("an unlocked secret's receipt has the reason for either backing that w
         promised(fault.empty(), fault.c_str());
       }
       struct lockfast_statistics counted;
-      lockfast_statistics(&counted);
+      lockfast_get_statistics(&counted);
       promised(counted.live_unlocked == 6 && counted.live_hidden == 0 && counted.lock_limit == 0, "counts");
     }));
   }

@@ -65,7 +65,7 @@ class held {
       promised((receipt.backing == LOCKFAST_UNLOCKED) == (receipt.lock_error != 0), "why it is not locked");
     }
     struct lockfast_statistics now;
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     promised(now.live == all_.size() && now.live_hidden == seen.hidden && now.live_unlocked == seen.unlocked, "statistics");
     return seen;
   }
@@ -141,14 +141,14 @@ TEST_CASE("pages that the system does not take back are kept, wiped, counted, an
       (void)lockfast_trim();
       promised(lockfast_trim() == 0, "nothing goes back");
       struct lockfast_statistics counted;
-      lockfast_statistics(&counted);
+      lockfast_get_statistics(&counted);
       promised(counted.live == 0 && counted.frees == count, "every secret is freed");
       promised(counted.bytes_locked == simulated::bytes_hidden() + simulated::bytes_locked(), "what is kept is counted");
       promised(counted.bytes_locked >= count * 32, "and is there");
       const std::size_t before = counted.bytes_locked;
       held second(in_group, size, count);
       promised(second.count() == count, "secrets again");
-      lockfast_statistics(&counted);
+      lockfast_get_statistics(&counted);
       promised(counted.bytes_locked <= before + 16 * page, "in the same pages");
       second.free_all();
       simulated::set_keeps_pages(false);

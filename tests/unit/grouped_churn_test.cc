@@ -128,7 +128,7 @@ void churn(int rounds, std::size_t max_live) {
   while (!live.empty()) free_one(const_cast<std::byte*>(live.begin()->first));
   (void)lockfast_trim();
   struct lockfast_statistics now;
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   promised(now.live == 0 && now.bytes_locked == 0 && simulated::bytes_locked() == 0, "all is given back");
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("a thread cache is drained however much it holds") {
       }
       (void)lockfast_trim();
       struct lockfast_statistics now;
-      lockfast_statistics(&now);
+      lockfast_get_statistics(&now);
       promised(now.live == 0 && simulated::bytes_locked() == 0, "nothing is held back");
     }
   }));
@@ -282,7 +282,7 @@ TEST_CASE("locked bytes follow the live secrets: 32 bytes cost at most 96") {
     }
     promised(simulated::bytes_locked() <= 96 * count, "at most 96 locked bytes each");
     struct lockfast_statistics now;
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     promised(now.bytes_locked == simulated::bytes_locked(), "the statistics are the system's");
     for (void* const secret : all) lockfast_free(secret);
   }));

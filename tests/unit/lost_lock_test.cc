@@ -84,7 +84,7 @@ TEST_CASE("a receipt knows that something took the locks off, and the statistics
     promised(all.locked() == 0, "no receipt calls a page locked");
     promised(receipt_of(all.live.front()).lock_error == ECANCELED, "the reason");
     struct lockfast_statistics counted;
-    lockfast_statistics(&counted);
+    lockfast_get_statistics(&counted);
     promised(all.locked() == all.live.size(), "all of them are locked again");
     promised(counted.live_unlocked == 0 && counted.bytes_locked == simulated::bytes_locked(), "and counted");
   }));
@@ -112,7 +112,7 @@ TEST_CASE("where the locks can't be taken again, a required one is refused, and 
     simulated::unlock_everything();
     simulated::set_lock_limit(0);
     struct lockfast_statistics counted;
-    lockfast_statistics(&counted);
+    lockfast_get_statistics(&counted);
     promised(all.locked() == 0 && receipt_of(all.live.front()).lock_error == ENOMEM, "why there is none");
     promised(counted.live_unlocked == all.live.size() && counted.bytes_locked == 0, "all of them are counted");
     for (const std::size_t size : {32U, 200U, 500U, 20000U}) {
@@ -138,7 +138,7 @@ TEST_CASE("a process that may lock less than before has no secret between guard 
       for (void*& each : held) each = lockfast_malloc_isolated(32);
       prove(simulated::bytes_marked() != 0, "markers");
       struct lockfast_statistics counted;
-      lockfast_statistics(&counted);
+      lockfast_get_statistics(&counted);
       promised(counted.bytes_locked == simulated::bytes_locked(), "what markers charge is counted");
       for (void* const each : held) lockfast_free(each);
       simulated::set_lock_limit(64 * page);

@@ -40,7 +40,7 @@ bool is_sealed(const void* secret) { return receipt_of(secret).rest == LOCKFAST_
 
 struct lockfast_statistics statistics() {
   struct lockfast_statistics now;
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now;
 }
 

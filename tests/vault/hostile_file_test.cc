@@ -228,12 +228,12 @@ TEST_CASE("a file that claims a record of two gigabytes costs neither memory nor
     REQUIRE(out.put(some).has_value());
   });
   struct lockfast_statistics before;
-  lockfast_statistics(&before);
+  lockfast_get_statistics(&before);
   const auto start = std::chrono::steady_clock::now();
   CHECK(load_vault(path, key_from(), {}).error() == memory_error::damaged);
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
   struct lockfast_statistics after;
-  lockfast_statistics(&after);
+  lockfast_get_statistics(&after);
   CHECK(after.bytes_reserved - before.bytes_reserved < (std::size_t{16} << 20));
 }
 

@@ -131,7 +131,7 @@ TEST_CASE("the memory that a save and a load take does not grow with the vault")
   }
   const auto taken = [] {
     struct lockfast_statistics now;
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     return *heap_in_use() + now.bytes_live;
   };
   constexpr std::size_t all_that_it_takes = 512 * 1024;  // the vault has fifteen times as much

@@ -101,10 +101,10 @@ TEST_CASE("the number of records at hand is bounded") {
   std::vector<vault::id> ids;
   for (std::uint64_t seed = 0; seed < 50; ++seed) ids.push_back(*records.insert(traced(seed).buffer()));
   struct lockfast_statistics before;
-  lockfast_statistics(&before);
+  lockfast_get_statistics(&before);
   for (std::uint64_t seed = 0; seed < 50; ++seed) CHECK(holds(records, ids[seed], traced(seed)));
   struct lockfast_statistics after;
-  lockfast_statistics(&after);
+  lockfast_get_statistics(&after);
   CHECK(after.live - before.live == 4);
 }
 
@@ -291,7 +291,7 @@ TEST_CASE("a re-key leaves no opened record that no call finds any more") {
   for (std::uint64_t seed = 0; seed < hot; ++seed) ids.push_back(*records.insert(traced(seed).buffer()));
   const auto isolated = [] {
     struct lockfast_statistics now;
-    lockfast_statistics(&now);
+    lockfast_get_statistics(&now);
     return now.live_isolated;
   };
   (void)records.rekey();

@@ -24,7 +24,7 @@ int main(void) {
   sodium_memzero(secret, 32);
   sodium_stackzero(1024);
   if (sodium_munlock(own, sizeof own) != 0 || own[0] != 0) return wrong("munlock");
-  lockfast_statistics(&statistics);
+  lockfast_get_statistics(&statistics);
   if (statistics.live != 1) return wrong("statistics");
   sodium_free(secret);
   return 0;

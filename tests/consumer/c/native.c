@@ -27,7 +27,7 @@ int main(void) {
   if (lockfast_equal(secret, "attack at dawn", 15) != 1) return wrong("equal");
   lockfast_wipe(secret, 15);
   if (secret[0] != 0) return wrong("wipe");
-  lockfast_statistics(&statistics);
+  lockfast_get_statistics(&statistics);
   if (statistics.live != 1) return wrong("statistics");
   lockfast_free(secret);
   return 0;

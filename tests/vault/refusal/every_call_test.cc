@@ -54,7 +54,7 @@ bool holds(vault_state& records, vault::id which, const traced& secret) {
 
 std::size_t live() {
   struct lockfast_statistics now;
-  lockfast_statistics(&now);
+  lockfast_get_statistics(&now);
   return now.live;
 }
 
