@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "allocator/bytes.h"
-#include "allocator/region.h"
-#include "allocator/scoped_lock.h"
-#include "allocator/slab_region.h"
-#include "allocator/span_region.h"
+#include "allocator/base/bytes.h"
+#include "allocator/pages/region.h"
+#include "allocator/base/scoped_lock.h"
+#include "allocator/grouped/slab_region.h"
+#include "allocator/isolated/span_region.h"
 
 namespace lockfast::internal {
 namespace {

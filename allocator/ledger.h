@@ -17,7 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "allocator/interval_set.h"
+#include "allocator/base/interval_set.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {

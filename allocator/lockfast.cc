@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "allocator/breach.h"
-#include "allocator/bytes.h"
+#include "allocator/base/breach.h"
+#include "allocator/base/bytes.h"
 #include "allocator/pool.h"
 #include "allocator/report.h"
 

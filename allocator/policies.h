@@ -8,9 +8,9 @@
 
 #include <cstddef>
 
-#include "allocator/breach.h"
-#include "allocator/grouped_heap.h"
-#include "allocator/isolated.h"
+#include "allocator/base/breach.h"
+#include "allocator/grouped/grouped_heap.h"
+#include "allocator/isolated/isolated.h"
 
 namespace lockfast::internal {
 

@@ -6,14 +6,14 @@
 #include <cstdint>
 #include <cstring>
 
-#include "allocator/bytes.h"
+#include "allocator/base/bytes.h"
 #include "allocator/ledger.h"
-#include "allocator/lock_watch.h"
+#include "allocator/pages/lock_watch.h"
 #include "allocator/notice.h"
 #include "allocator/options.h"
 #include "allocator/policies.h"
 #include "allocator/report.h"
-#include "allocator/scoped_lock.h"
+#include "allocator/base/scoped_lock.h"
 #include "platform/thread_local.h"
 #include "platform/vectors.h"
 

@@ -21,15 +21,15 @@
 #include <atomic>
 #include <cstddef>
 
-#include "allocator/breach.h"
-#include "allocator/compartment.h"
-#include "allocator/grouped_heap.h"
-#include "allocator/isolated.h"
-#include "allocator/json_lines.h"
+#include "allocator/base/breach.h"
+#include "allocator/compartment/compartment.h"
+#include "allocator/grouped/grouped_heap.h"
+#include "allocator/isolated/isolated.h"
+#include "allocator/base/json_lines.h"
 #include "allocator/ledger.h"
 #include "allocator/options.h"
-#include "allocator/region.h"
-#include "allocator/slab_region.h"
+#include "allocator/pages/region.h"
+#include "allocator/grouped/slab_region.h"
 
 namespace lockfast::internal {
 

@@ -1,12 +1,12 @@
 // pool_fork.cc - a fork: every mutex in its order, copies of what is hidden, and order in the child.
-#include "allocator/fork_gate.h"
-#include "allocator/grants.h"
-#include "allocator/fork_exclusion.h"
+#include "allocator/pages/fork_gate.h"
+#include "allocator/compartment/grants.h"
+#include "allocator/pages/fork_exclusion.h"
 #include "allocator/ledger.h"
-#include "allocator/lock_watch.h"
-#include "allocator/metadata.h"
+#include "allocator/pages/lock_watch.h"
+#include "allocator/base/metadata.h"
 #include "allocator/pool.h"
-#include "allocator/region_map.h"
+#include "allocator/pages/region_map.h"
 
 namespace lockfast::internal {
 

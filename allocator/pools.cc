@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <string_view>
 
-#include "allocator/lock_watch.h"
-#include "allocator/metadata.h"
+#include "allocator/pages/lock_watch.h"
+#include "allocator/base/metadata.h"
 #include "allocator/pool.h"
-#include "allocator/scoped_lock.h"
+#include "allocator/base/scoped_lock.h"
 
 namespace lockfast::internal {
 

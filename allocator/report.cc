@@ -5,9 +5,9 @@
 #include <cstring>
 #include <string_view>
 
-#include "allocator/breach.h"
-#include "allocator/json_lines.h"
-#include "allocator/openings.h"
+#include "allocator/base/breach.h"
+#include "allocator/base/json_lines.h"
+#include "allocator/base/openings.h"
 #include "allocator/pool.h"
 
 namespace lockfast::internal {

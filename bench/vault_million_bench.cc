@@ -21,9 +21,9 @@
 #include "bench/subject.h"
 #include "bench/table.h"
 #include "bench/worker.h"
-#include "boojum/cipher.h"
-#include "boojum/nonce.h"
-#include "boojum/scratch.h"
+#include "boojum/crypto/cipher.h"
+#include "boojum/crypto/nonce.h"
+#include "boojum/memory/scratch.h"
 
 namespace lockfast::bench {
 namespace {

@@ -15,9 +15,9 @@
 
 #include "bench/sodium_box.h"
 #include "bench/subject.h"
-#include "boojum/cipher.h"
-#include "boojum/nonce.h"
-#include "boojum/scratch.h"
+#include "boojum/crypto/cipher.h"
+#include "boojum/crypto/nonce.h"
+#include "boojum/memory/scratch.h"
 
 namespace lockfast::bench {
 namespace {

@@ -11,8 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "allocator/breach.h"
-#include "allocator/bytes.h"
+#include "allocator/base/breach.h"
+#include "allocator/base/bytes.h"
 #include "allocator/pool.h"
 
 extern "C" __attribute__((weak)) void sodium_misuse(void);

@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "boojum/named_file.h"
-#include "boojum/vault_disk.h"
+#include "boojum/files/named_file.h"
+#include "boojum/vault/file_io.h"
 #include "fuzz/bytes.h"
 #include "fuzz/target.h"
 

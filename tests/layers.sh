@@ -18,13 +18,28 @@ forbid include 'platform/|allocator/|compat/|boojum/' 'public headers know nothi
 forbid platform 'allocator/|compat/|boojum/|lockfast/' 'platform knows no layer above it:'
 forbid allocator 'compat/|boojum/|lockfast/sodium|sodium' 'the allocator knows neither Boojum nor sodium:'
 # The cipher is below both: Boojum has it, and it knows no more of the allocator than how bytes are wiped and compared.
-forbid boojum 'allocator/(?!(chacha20|poly1305|aead)\.h)|compat/|sodium|lockfast/sodium' 'Boojum knows neither the allocator within nor sodium:'
-for cipher in allocator/{chacha20,poly1305,aead}.{h,cc}; do
-  forbid "$cipher" 'allocator/(?!(bytes|chacha20|poly1305|aead)\.h)|lockfast/' 'the cipher knows nothing of the allocator:'
-done
+forbid boojum 'allocator/(?!cipher/)|compat/|sodium|lockfast/sodium' 'Boojum knows neither the allocator within nor sodium:'
+forbid allocator/cipher 'allocator/(?!cipher/|base/bytes\.h)|lockfast/' 'the cipher knows nothing of the allocator:'
 forbid compat 'boojum/|sodium\.h' 'the drop-ins know neither Boojum nor libsodium:'
 
-systems=$(grep -rnE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif).*(_WIN32|__APPLE__|__linux__|__FreeBSD__|__OpenBSD__)' \
+# Within a layer each folder knows those before it. One circle is left: grouped and compartment know each other.
+within() {
+  local layer=$1
+  shift
+  for folder in "$@"; do
+    local above
+    above=$(printf '%s\n' "$@" | sed "1,/^$folder\$/d" | paste -sd '|')
+    if [ "$layer/$folder" = allocator/grouped ]; then above=$(sed 's/|*compartment//' <<<"$above"); fi
+    if [ -n "$above" ]; then forbid "$layer/$folder" "$layer/($above)/" "$layer/$folder stands below these:"; fi
+    forbid "$layer/$folder" "$layer/[^/\">]*[\">]" "$layer/$folder stands below the files of $layer/ itself:"
+  done
+}
+within allocator base cipher pages isolated grouped compartment
+forbid allocator/isolated 'allocator/(grouped|compartment)/' 'isolated and grouped secrets know nothing of each other:'
+forbid allocator/grouped 'allocator/isolated/' 'isolated and grouped secrets know nothing of each other:'
+within boojum memory crypto files split vault
+
+systems=$(grep -rnE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif).*(_WIN32|__APPLE__|__linux__|__FreeBSD__|__NetBSD__|__OpenBSD__)' \
           allocator compat boojum include/lockfast/*.hpp include/lockfast/detail)
 if [ -n "$systems" ]; then
   printf 'system conditionals outside platform/:\n  %s\n' "$systems"

@@ -12,7 +12,7 @@
 
 #include "boojum/places.h"
 #include "boojum/rest_probe.h"
-#include "boojum/share_directory.h"
+#include "boojum/files/share_directory.h"
 #include "support/child.h"
 
 using namespace lockfast;

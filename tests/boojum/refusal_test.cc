@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "platform/simulated.h"
+#include "platform/simulated/simulated.h"
 #include "support/child.h"
 
 using namespace lockfast;

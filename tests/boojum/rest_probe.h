@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include "boojum/refresher.h"
+#include "boojum/memory/refresher.h"
 
 namespace lockfast::internal {
 

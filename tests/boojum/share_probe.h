@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "boojum/file_share.h"
-#include "boojum/split_secret.h"
+#include "boojum/split/file_share.h"
+#include "boojum/split/split_secret.h"
 
 namespace lockfast::internal {
 

@@ -1,5 +1,5 @@
 // windows_access_list_test.cc - which lists of access rights leave a directory to its user alone, read in memory.
-#include "platform/windows_access_list.h"
+#include "platform/windows/access_list.h"
 
 #include <doctest/doctest.h>
 

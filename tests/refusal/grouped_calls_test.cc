@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "platform/simulated.h"
+#include "platform/simulated/simulated.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;

@@ -11,7 +11,7 @@
 #include <random>
 #include <vector>
 
-#include "platform/simulated.h"
+#include "platform/simulated/simulated.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;

@@ -1,5 +1,5 @@
 // aead_test.cc - what is sealed agrees with the papers, opens only whole, and leaves no trace on the stack.
-#include "allocator/aead.h"
+#include "allocator/cipher/aead.h"
 
 #include <doctest/doctest.h>
 

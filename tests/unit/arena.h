@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdlib>
 
-#include "allocator/bytes.h"
-#include "allocator/isolated.h"
-#include "platform/simulated.h"
+#include "allocator/base/bytes.h"
+#include "allocator/isolated/isolated.h"
+#include "platform/simulated/simulated.h"
 
 namespace lockfast::internal {
 

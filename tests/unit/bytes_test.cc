@@ -1,5 +1,5 @@
 // bytes_test.cc - wiping, filling, comparing.
-#include "allocator/bytes.h"
+#include "allocator/base/bytes.h"
 
 #include <doctest/doctest.h>
 

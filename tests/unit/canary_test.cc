@@ -1,5 +1,5 @@
 // canary_test.cc - a canary matches its own address and generation, and nothing else, in front of a secret and on either side.
-#include "allocator/canary.h"
+#include "allocator/base/canary.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "allocator/slot_canary.h"
+#include "allocator/grouped/slot_canary.h"
 #include "platform/multiply_wide.h"
 
 using namespace lockfast::internal;

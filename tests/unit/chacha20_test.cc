@@ -1,5 +1,5 @@
 // chacha20_test.cc - the stream cipher agrees with its papers, at every length and with vectors of every width.
-#include "allocator/chacha20.h"
+#include "allocator/cipher/chacha20.h"
 
 #include <doctest/doctest.h>
 

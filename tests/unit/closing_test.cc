@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "platform/growing_lock.h"
-#include "platform/simulated.h"
+#include "platform/windows/lock_quota.h"
+#include "platform/simulated/simulated.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-#include "platform/simulated.h"
+#include "platform/simulated/simulated.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;

@@ -1,5 +1,5 @@
 // isolated_test.cc - where isolated secrets lie, what they are locked by, and what is left of them.
-#include "allocator/isolated.h"
+#include "allocator/isolated/isolated.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // poly1305_test.cc - the authenticator agrees with RFC 8439, at the edges of its modulus too.
-#include "allocator/poly1305.h"
+#include "allocator/cipher/poly1305.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // random_test.cc - choices lie below their bound, reach all of it, and start anew after a reseed.
-#include "allocator/random.h"
+#include "allocator/base/random.h"
 
 #include <doctest/doctest.h>
 

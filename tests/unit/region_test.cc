@@ -7,8 +7,8 @@
 #include <random>
 #include <vector>
 
-#include "allocator/region.h"
-#include "platform/simulated.h"
+#include "allocator/pages/region.h"
+#include "platform/simulated/simulated.h"
 
 namespace {
 

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "allocator/sealed_record.h"
-#include "allocator/span_region.h"
-#include "platform/simulated.h"
+#include "allocator/isolated/sealed_record.h"
+#include "allocator/isolated/span_region.h"
+#include "platform/simulated/simulated.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;

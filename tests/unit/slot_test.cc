@@ -1,5 +1,5 @@
 // slot_test.cc - what a slot's word says of it, and which slot an address lies in.
-#include "allocator/slot.h"
+#include "allocator/grouped/slot.h"
 
 #include <doctest/doctest.h>
 
@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "allocator/size_class.h"
-#include "allocator/slab.h"
-#include "allocator/slab_region.h"
+#include "allocator/grouped/size_class.h"
+#include "allocator/grouped/slab.h"
+#include "allocator/grouped/slab_region.h"
 
 using namespace lockfast::internal;
 namespace platform = lockfast::platform;

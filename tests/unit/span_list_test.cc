@@ -1,5 +1,5 @@
 // span_list_test.cc - a freed span rests before it is used again, and the list's count of spans is bounded.
-#include "allocator/span_list.h"
+#include "allocator/isolated/span_list.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // cipher_test.cc - the cipher agrees with its draft, opens only what it sealed, and leaves nothing behind.
-#include "boojum/cipher.h"
+#include "boojum/crypto/cipher.h"
 
 #include <doctest/doctest.h>
 #include <openssl/err.h>

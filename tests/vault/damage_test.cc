@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "boojum/vault_state.h"
+#include "boojum/vault/vault_state.h"
 #include "support/traced.h"
 
 using lockfast::memory_error;

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "boojum/little_endian.h"
+#include "boojum/crypto/little_endian.h"
 #include "support/child.h"
 #include "vault/saving.h"
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "boojum/vault_disk.h"
+#include "boojum/vault/file_io.h"
 
 // A key that follows from the salt and a number.
 inline lockfast::internal::file_key_maker key_from(unsigned number = 0) {

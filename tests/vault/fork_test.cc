@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "boojum/resting_key.h"
-#include "boojum/scratch.h"
+#include "boojum/split/resting_key.h"
+#include "boojum/memory/scratch.h"
 #include "support/child.h"
 #include "support/patience.h"
 #include "support/sanitized.h"

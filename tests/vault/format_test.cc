@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "boojum/little_endian.h"
-#include "boojum/named_file.h"
-#include "boojum/vault_disk.h"
+#include "boojum/crypto/little_endian.h"
+#include "boojum/files/named_file.h"
+#include "boojum/vault/file_io.h"
 #include "support/traced.h"
 #include "vault/file_key.h"
 #include "support/hex.h"

@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "boojum/little_endian.h"
-#include "boojum/scratch.h"
+#include "boojum/crypto/little_endian.h"
+#include "boojum/memory/scratch.h"
 #include "support/memory_search.h"
 #include "vault/saving.h"
 

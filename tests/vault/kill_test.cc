@@ -11,7 +11,7 @@
 #include <set>
 #include <vector>
 
-#include "boojum/vault_disk.h"
+#include "boojum/vault/file_io.h"
 #include "support/sanitized.h"
 #include "support/traced.h"
 #include "vault/file_key.h"

@@ -1,5 +1,5 @@
 // nonce_test.cc - no two nonces are the same, whichever thread draws them.
-#include "boojum/nonce.h"
+#include "boojum/crypto/nonce.h"
 
 #include <doctest/doctest.h>
 

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <set>
 
-#include "boojum/nonce.h"
+#include "boojum/crypto/nonce.h"
 #include "support/child.h"
 #include "vault/saving.h"
 

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "boojum/resting_key.h"
+#include "boojum/split/resting_key.h"
 
 using lockfast::internal::key_size;
 using lockfast::internal::resting_key;

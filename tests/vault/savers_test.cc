@@ -15,7 +15,7 @@
 #include <string>
 #include <utility>
 
-#include "boojum/named_file.h"
+#include "boojum/files/named_file.h"
 #include "vault/saving.h"
 
 using lockfast::internal::atomic_file_writer;

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "boojum/vault_disk.h"
+#include "boojum/vault/file_io.h"
 #include "support/traced.h"
 #include "vault/file_key.h"
 

@@ -1,5 +1,5 @@
 // shard_test.cc - chunked bytes against plain ones, and a shard against a plain map: what is live, where, and for how much.
-#include "boojum/sealed_shard.h"
+#include "boojum/vault/sealed_shard.h"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "boojum/chunked_bytes.h"
+#include "boojum/vault/chunked_bytes.h"
 
 using lockfast::memory_error;
 using lockfast::internal::chunked_bytes;

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "boojum/vault_disk.h"
+#include "boojum/vault/file_io.h"
 #include "support/sanitized.h"
 #include "support/traced.h"
 #include "vault/file_key.h"

@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "boojum/vault_disk.h"
-#include "platform/simulated.h"
+#include "boojum/vault/file_io.h"
+#include "platform/simulated/simulated.h"
 #include "support/child.h"
 #include "support/sanitized.h"
 #include "support/short_heap.h"

@@ -1,0 +1,55 @@
+// random.h - unpredictable choices, cheap enough for every allocation.
+//
+// ChaCha with 8 rounds (RFC 8439 has the rounds), seeded by the system, four blocks at a time, with fast key erasure: the first
+// 32 bytes are the next key, so that whoever reads the state learns no choice of earlier blocks. For choosing places, not for
+// keys: those come from platform::random.
+//
+// Threads: belongs to whoever holds its owner's mutex.
+#ifndef LOCKFAST_ALLOCATOR_BASE_RANDOM_H
+#define LOCKFAST_ALLOCATOR_BASE_RANDOM_H
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lockfast::internal {
+
+class random_choice {
+ public:
+  constexpr random_choice() = default;
+
+  // A number below bound, which is 1 to 65536. The bias is below bound / 65536.
+  [[nodiscard]] std::size_t below(std::size_t bound) {
+    if (bound == 1) return 0;
+    if (left_ < 2) refill();
+    left_ -= 2;
+    const std::size_t choice = choices_[left_] + (std::size_t{choices_[left_ + 1]} << 8);
+    return (choice * bound) >> 16;
+  }
+  // The same below a bound of at most 256, from half as many random bits; requires prepared(). The bias is below bound / 256.
+  [[nodiscard]] std::size_t below_few(std::size_t bound) { return (choices_[--left_] * bound) >> 8; }
+  // Whether a choice needs no more than reading it; prepare() makes it so.
+  [[nodiscard]] bool prepared() const { return left_ != 0; }
+  void prepare() {
+    if (!prepared()) refill();
+  }
+
+  // Forgets its state: the next choice is seeded anew. For a forked child, which would repeat its parent's choices.
+  void reseed() {
+    seeded_ = false;
+    left_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t choice_bytes = 256 - 32;
+
+  void refill();
+
+  std::uint32_t key_[8] = {};
+  std::uint8_t choices_[choice_bytes] = {};
+  std::size_t left_ = 0;  // of choices_, the first ones
+  bool seeded_ = false;
+};
+
+}  // namespace lockfast::internal
+
+#endif

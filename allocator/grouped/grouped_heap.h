@@ -1,0 +1,229 @@
+// grouped_heap.h - a family's grouped secrets: each in a slot of a slab, beside others of its size.
+//
+//    thread's cache  <-- batches -->  an arena's list of slabs, by size class  <-- slabs -->  the family's space
+//
+// Invariants
+//   1. No secret is handed out that is not in a slot wiped of its last tenant, between canaries, in pages that are locked,
+//      unless the policy allows them to be unlocked; then its receipt has the reason.
+//   2. Order of mutexes: thread_caches, a list's, the space's.
+//
+// Threads: everything, from any thread; start() and the functions for a forked child once, alone.
+#ifndef LOCKFAST_ALLOCATOR_GROUPED_GROUPED_HEAP_H
+#define LOCKFAST_ALLOCATOR_GROUPED_GROUPED_HEAP_H
+
+#include <lockfast/lockfast.h>
+
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "allocator/base/account.h"
+#include "allocator/base/allocated.h"
+#include "allocator/base/breach.h"
+#include "allocator/pages/fork_copy.h"
+#include "allocator/grouped/thread_cache.h"
+#include "allocator/base/json_lines.h"
+#include "allocator/grouped/size_class.h"
+#include "allocator/grouped/slab.h"
+#include "allocator/grouped/slab_bin.h"
+#include "allocator/grouped/slab_heap.h"
+
+namespace lockfast::internal {
+
+class grouped_heap {
+ public:
+  static constexpr std::size_t arena_count = 4;
+  static constexpr std::size_t max_alignment = 1024;
+  static_assert(max_alignment <= slot::max_shift && size_class::max_capacity <= slot::max_slack);
+
+  struct policy {
+    platform::fork_policy fork = platform::fork_policy::absent;
+    breach_signal signal = breach_signal::abort;
+    bool lock_required = false;   // by the policy
+    bool thread_caches = false;          // whether threads may have them
+    std::size_t cache_bytes = 0;  // of each size class, that a thread may keep
+    // A secret lies at a multiple of the largest power of two that divides its size, up to this.
+    std::size_t natural_alignment = slab::alignment;
+    platform::error hide_error = ECANCELED;  // why no secret of this family is to be hidden, or 0
+    bool quarantine_holds = false;           // at a shortage
+  };
+
+  // family is the index of its thread_caches.
+  constexpr explicit grouped_heap(std::uint8_t family) : family_(family) {}
+
+  void start(const policy& chosen);
+
+  // Whether a request is for this placement.
+  [[nodiscard]] static bool takes(std::size_t size, std::size_t alignment) {
+    return alignment <= max_alignment && size <= size_class::max_capacity - shift_room(alignment);
+  }
+
+  // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when
+  // size is not one that slab::occupy_fast takes.
+  [[nodiscard]] static std::byte* allocate_fast(std::uint8_t family, std::size_t size, int value);
+  // The same for every size.
+  [[nodiscard]] static std::byte* allocate_cached(std::uint8_t family, std::size_t size, int value);
+  // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
+  // more pages to be opened. Requires takes().
+  [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
+                                   slab_bin::growth allowed);
+
+  // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
+  void deallocate(slab& in, const std::byte* secret);  // breach
+  // Frees one of a family's into this thread's cache; false, and nothing, when that has no room, the address is no live
+  // secret's in sound canaries, or its size is not one that slab::vacate_fast takes.
+  [[nodiscard]] static bool deallocate_fast(std::uint8_t family, std::byte* secret);
+  // The same for every size, of a secret that was not moved to its alignment.
+  [[nodiscard]] static bool deallocate_cached(std::uint8_t family, std::byte* secret);
+  // Where in its slab a live secret is, else a breach: of a double free, or of an interior pointer.
+  [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
+  // Sets the access of one secret of an arena's slab, as far as its pages are not shared with more open ones: 0 all the same, and
+  // the receipt says whether it is in force. Else the system's errno.
+  [[nodiscard]] platform::error protect(slab& in, const void* secret, platform::access to);  // breach
+  // Opens a live secret of an arena's slab that was closed; what it was.
+  static platform::access open(slab& in, std::size_t index);
+  [[nodiscard]] static platform::error check(slab& in, const void* secret);  // EINVAL, EFAULT
+  [[nodiscard]] platform::error describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const;  // EINVAL
+
+  // How many live secrets of the arenas are damaged.
+  [[nodiscard]] std::size_t audit();
+  // Gives back what this thread keeps at hand, then every empty slab; how many bytes.
+  std::size_t trim(trimming why);
+  void add_to(struct lockfast_statistics& out);
+  // The same without a mutex, so that a signal handler may call it: what others change meanwhile may be counted or not.
+  void look(struct lockfast_statistics& out) const;
+  // Writes a line for each region, and one for each slab that has pages. Async-signal-safe.
+  void draw(json_lines& out, std::string_view family, region::addresses shown) const;
+  // Where something took the locks off: locks the arenas' slabs again.
+  void renew_locks();
+  void count_frees(std::size_t count) { other_frees_.fetch_add(count, std::memory_order_relaxed); }
+  // Frees the secrets of a compartment that stayed with the parent of a fork.
+  void forget_absent(const compartment& within);
+  // For a signal handler: wipes every secret, whatever its access.
+  // With after_wipe::closed they are absent from then on: false when the system would not close one. Then the same as for
+  // isolated secrets.
+  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
+  void close_absent();
+
+  [[nodiscard]] slab_heap& space() { return space_; }
+  [[nodiscard]] const policy& chosen() const { return policy_; }
+  [[nodiscard]] std::uint8_t family() const { return family_; }
+
+  // Gives up this thread's cache, at the thread's end.
+  void drain_at_exit();
+
+  // Copies what the child is to have, of every family, before any of them holds a mutex across the fork.
+  void copy_for_child();
+  void before_fork();
+  void after_fork_in_parent();
+  void after_fork_in_child();
+
+ private:
+  // Room for moving a secret up to its alignment.
+  [[nodiscard]] static constexpr std::size_t shift_room(std::size_t alignment) {
+    return alignment > slab::alignment ? alignment - slab::alignment : 0;
+  }
+  [[nodiscard]] bool take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_bin::growth allowed,
+                               platform::error& refusal);
+  [[nodiscard]] std::size_t take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
+                                       slab_bin::growth allowed, platform::error& refusal);
+  void deallocate_uncached(slab& in, std::size_t index);
+  void keep(slot_ref freed);
+  [[nodiscard]] std::size_t natural_alignment(std::size_t capacity) const;
+  [[nodiscard]] std::size_t depth_of(std::size_t class_index) const;
+  // This thread's cache; no_thread_cache when it can have none.
+  [[nodiscard]] thread_cache& cache_of_thread();
+  void place_copies_in_child();
+  // Frees a secret of a slab that names this family's front, by one of a slab's ways.
+  template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*vacate)(std::byte*, std::size_t&)>
+  [[nodiscard]] static bool deallocate_by(std::uint8_t family, std::byte* secret);
+  // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
+  [[nodiscard]] static slab* slab_near(thread_cache& mine, const std::byte* secret);
+  static void give_back(const slot_ref* freed, std::size_t count);
+  // Gives a thread cache's slots back to their lists, those that rest too, or not.
+  enum class rest : std::uint8_t { ends, stays };
+  static void drain(cache_bin& drained, rest of_resting);
+  static void drain(thread_cache& drained, rest of_resting);
+
+  const std::uint8_t family_;
+  policy policy_ = {};
+  slab_heap space_;
+  slab_bin lists_[arena_count][size_class::count];
+  platform::mutex caches_mutex_;
+  std::atomic<thread_cache*> caches_ = nullptr;
+  thread_cache* unused_caches_ = nullptr;
+  fork_copy copy_;
+  std::atomic<std::size_t> other_frees_ = 0;  // beside those that the thread_caches count
+};
+
+// ---- What a warm pair of allocation and release runs through ----
+
+inline std::byte* grouped_heap::allocate_fast(std::uint8_t family, std::size_t size, int value) {
+  // A size that is not a multiple of 16 has a large quotient here, as 0 has.
+  const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
+  if (class_index >= slab::max_fast / slab::alignment) return nullptr;
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
+  cache_bin& list = mine.list(class_index);
+  if (!list.any_chosen()) return nullptr;
+  const slot_ref chosen = list.chosen();
+  std::byte* const made = chosen.in->occupy_fast(chosen.index, size, value);
+  if (made != nullptr) list.choose(mine.random);
+  return made;
+}
+
+inline slab* grouped_heap::slab_near(thread_cache& mine, const std::byte* secret) {
+  if (!mine.recent->begins_unit_of(secret)) {
+    region* const in = region_map::at(secret);
+    if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_thread_cache) return nullptr;
+    mine.recent = static_cast<slab_region*>(in);
+  }
+  return &mine.recent->near(secret);
+}
+
+template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*vacate)(std::byte*, std::size_t&)>
+bool grouped_heap::deallocate_by(std::uint8_t family, std::byte* secret) {
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
+  slab* const in = slab_near(mine, secret);
+  if (in == nullptr || in->*cache_index != family) return false;
+  cache_bin& list = mine.list(in->class_index);
+  if (!list.has_room()) return false;
+  std::size_t index;
+  if (!(in->*vacate)(secret, index)) return false;
+  list.rest({in, index});
+  return true;
+}
+
+inline bool grouped_heap::deallocate_fast(std::uint8_t family, std::byte* secret) {
+  return deallocate_by<&slab::fast_index, &slab::vacate_fast>(family, secret);
+}
+
+// The next best: any size.
+
+inline std::byte* grouped_heap::allocate_cached(std::uint8_t family, std::size_t size, int value) {
+  if (size > size_class::max_capacity) return nullptr;
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
+  cache_bin& list = mine.list(size_class::of(size));
+  if (!list.any_chosen()) return nullptr;
+  const slot_ref taken = list.chosen();
+  list.choose(mine.random);
+  return taken.in->occupy(taken.index, size, 0, value);
+}
+
+inline bool grouped_heap::deallocate_cached(std::uint8_t family, std::byte* secret) {
+  return deallocate_by<&slab::cache_index, &slab::vacate>(family, secret);
+}
+
+inline std::size_t grouped_heap::claim(const slab& in, const void* secret) {
+  const std::size_t index = in.index_of(secret);
+  if (!in.holds(index, secret)) {
+    end_process(in.held(index, secret) ? breach::double_free : breach::interior_pointer, in.signal);
+  }
+  return index;
+}
+
+}  // namespace lockfast::internal
+
+#endif

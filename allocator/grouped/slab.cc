@@ -1,0 +1,220 @@
+// slab.cc - what is done to a slab's slots, but for the quickest of it; slab_pages.cc has its pages, slab_in_child.cc what a fork
+// makes of both.
+#include "allocator/grouped/slab.h"
+
+#include <cerrno>
+
+#include <new>
+
+#include "allocator/base/metadata.h"
+
+namespace lockfast::internal {
+namespace {
+
+// Reads a word that its owner may be wiping: the reader finds out by the slot's state, and no sanitizer can know that.
+[[gnu::noinline]] __attribute__((no_sanitize("thread"))) std::uint64_t racing_word(const std::byte* at) {
+  return *static_cast<const volatile std::uint64_t*>(static_cast<const void*>(at));
+}
+
+// Whether bytes at a multiple of 8, a multiple of 8 of them, are zero, read in the same way.
+bool racing_zero(const std::byte* at, std::size_t size) {
+  std::uint64_t seen = 0;
+  for (const std::byte* const end = at + size; at != end; at += sizeof seen) seen |= racing_word(at);
+  return seen == 0;
+}
+
+// Wipes bytes that their owner may be using.
+[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void racing_wipe(std::byte* at, std::size_t size) {
+  for (volatile auto* one = reinterpret_cast<volatile std::uint8_t*>(at); size != 0; --size) *one++ = 0;
+}
+
+// How often a signal handler yields to whoever is at work on a slot.
+constexpr int max_waits = 1000;
+
+}  // namespace
+
+std::size_t slab::slots_in(std::size_t bytes) const { return (bytes - lead()) / stride_; }
+
+bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::size_t place_alignment) {
+  const std::size_t before_first = place_alignment - margin;
+  // Without more alignment the capacity says where the next slot begins: of many a multiple of 16, of a single one any number.
+  const std::size_t gap = place_alignment == alignment ? 0 : (0 - (capacity + overhead)) & (place_alignment - 1);
+  const std::size_t stride = capacity + overhead + gap;
+  const std::size_t most = (run_size - before_first) / stride;
+  if (most > record_count_) {
+    auto* const slots = metadata::take_array<slot>(most);
+    auto* const waiting = metadata::take_array<std::uint16_t>(most);
+    if (slots == nullptr || waiting == nullptr) return false;
+    for (std::size_t index = 0; index < most; ++index) new (slots + index) slot;
+    slots_ = slots;
+    free_ = waiting;
+    record_count_ = most;
+  }
+  // A fork may have come in the middle of its retirement.
+  slot_count_.store(0, std::memory_order_relaxed);
+  free_count_ = 0;
+  withheld_ = 0;
+  unread_ = 0;
+  unwritten_ = 0;
+  opened_ = 0;
+  locked_ = 0;
+  lock_refusal_ = 0;
+  run_ = run;
+  run_size_ = run_size;
+  stride_ = stride;
+  capacity_ = capacity;
+  begin_ = run + before_first;
+  reciprocal_ = most == 1 ? 0 : ~std::uint64_t{0} / stride + 1;
+  key_ = canary_key::make();
+  pages_.store(held_by::nobody, std::memory_order_release);
+  return true;
+}
+
+std::size_t slab::take_free(std::size_t chosen) {
+  const std::size_t index = free_[chosen];
+  free_[chosen] = free_[--free_count_];
+  free_[free_count_] = free_[free_count_ + withheld_];
+  return index;
+}
+
+void slab::put_free(std::size_t index) {
+  free_[free_count_ + withheld_] = free_[free_count_];
+  free_[free_count_++] = static_cast<std::uint16_t>(index);
+}
+
+bool slab::intact(std::size_t index, slot::header known) const {
+  const std::byte* const begin = place(index) - margin;
+  const std::byte* const secret = begin + margin + known.shift();
+  const slot_canary beside(key_, secret, known.tenant());
+  if (known.is_live_and_full()) return beside.flanks(begin, begin + margin + capacity_);
+  return beside.surrounds(begin, secret, size_of(known), begin + slot_size());
+}
+
+std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, int value) {
+  slot& entered = slots_[index];
+  const slot::header before = entered.read();
+  std::byte* const room = place(index);
+  std::byte* const end_of_room = room + capacity_;
+  if (!before.is_free()) end(breach::double_free);
+  const bool untouched = slot_canary::words_beside(room - margin, end_of_room) == 0 && all_zero(room, capacity_);
+  if (!untouched) end(breach::write_after_free);
+  std::byte* const secret = room + shift;
+  const slot::header known = before.next(shift, capacity_ - shift - size);
+  enter(entered, known.in(slot::state::entering));
+  const slot_canary beside(key_, secret, known.tenant());
+  if (size == capacity_) {
+    beside.flank(room - margin, end_of_room);
+  } else {
+    beside.surround(room - margin, secret, size, end_of_room + margin);
+  }
+  fill(secret, value, size);
+  entered.write(known.in(slot::state::live));
+  return secret;
+}
+
+bool slab::vacate(std::byte* secret, std::size_t& index) {
+  const std::size_t count = slot_count();
+  const auto [number, past] = quotient_of_place(secret);
+  if (number >= count || past >= reciprocal_) return false;
+  index = static_cast<std::size_t>(number);
+  slot& left = slots_[index];
+  const slot::header known = left.read();
+  if (!known.is_live() || !known.is_plain()) return false;
+  std::byte* const end_of_room = secret + capacity_;
+  const slot_canary beside(key_, secret, known.tenant());
+  const bool sound = known.is_live_and_full()
+                         ? beside.flanks(secret - margin, end_of_room)
+                         : beside.surrounds(secret - margin, secret, capacity_ - known.slack(), end_of_room + margin);
+  if (!sound) return false;
+  left.write(known.in(slot::state::free));
+  std::atomic_thread_fence(std::memory_order_release);  // as in vacate_fast
+  slot_canary::wipe(secret - margin, end_of_room);
+  wipe(secret, capacity_);
+  return true;
+}
+
+void slab::vacate(std::size_t index) {
+  const slot::header known = header(index);
+  if (!intact(index, known)) end(breach::broken_canary);
+  slots_[index].write(known.in(slot::state::free));
+  std::atomic_thread_fence(std::memory_order_release);  // as in vacate_fast
+  wipe(place(index) - margin, slot_size());
+}
+
+bool slab::intact(std::size_t index) const { return intact(index, header(index)); }
+
+bool slab::intact_or_freed(std::size_t index) const {
+  const slot::header before = header(index);
+  if (!before.is_live()) return true;
+  const std::byte* const begin = place(index) - margin;
+  const std::byte* const secret = begin + margin + before.shift();
+  const slot_canary beside(key_, secret, before.tenant());
+  const bool same = beside.surrounds(begin, secret, size_of(before), begin + slot_size(), racing_word);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return same || header(index) != before;
+}
+
+std::size_t slab::damaged_count() const {
+  std::size_t damaged = 0;
+  for (std::size_t index = 0; index < slot_count(); ++index) damaged += !intact_or_freed(index);
+  return damaged;
+}
+
+void slab::resize(std::size_t index, std::size_t size) {
+  const slot::header before = header(index);
+  const slot::header after = before.with_slack(capacity_ - before.shift() - size);
+  const std::size_t size_before = size_of(before);
+  std::byte* const begin = place(index) - margin;
+  std::byte* const secret = begin + margin + before.shift();
+  slots_[index].write(before.in(slot::state::busy));
+  std::atomic_thread_fence(std::memory_order_release);
+  if (size < size_before) wipe(secret + size, size_before - size);
+  slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + slot_size());
+  if (size > size_before) fill(secret + size_before, fresh_byte, size - size_before);
+  slots_[index].write(after.in(slot::state::live));
+}
+
+platform::error slab::lock_error(std::size_t index) const {
+  const auto end = static_cast<std::size_t>(place(index) + capacity_ + margin - run_);
+  return end <= locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
+}
+
+platform::error slab::lock_error_now(std::size_t index) const {
+  const auto written = lock_error(index);
+  if (written != 0 || hidden()) return written;
+  const std::uintptr_t page = platform::page_size();
+  const std::byte* const begin = place(index) - margin;
+  const std::size_t before = reinterpret_cast<std::uintptr_t>(begin) % page;
+  const auto held = platform::lock_held(begin - before, (before + stride_ + page - 1) / page * page);
+  return held == platform::hold::none || held == platform::hold::some ? ECANCELED : 0;
+}
+
+bool slab::begin_wipe() {
+  held_by seen = held_by::nobody;
+  return pages_.compare_exchange_strong(seen, held_by::wipe, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
+void slab::end_wipe() { pages_.store(held_by::nobody, std::memory_order_release); }
+
+void slab::wipe_on_signal() {
+  const bool closed = unwritten_ != 0;
+  if (closed) (void)protect(platform::access::read_write);
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    // A free slot that is not zero is being wiped, by whoever may be stopped for good.
+    std::byte* const begin = place(index) - margin;
+    for (int waits = 0; header(index).is_free() && !racing_zero(begin, slot_size()); ++waits) {
+      if (waits == max_waits) racing_wipe(begin, slot_size());
+      platform::yield();
+    }
+    if (!header(index).is_free()) racing_wipe(secret(index), size(index));
+  }
+  if (closed) (void)close_noted_pages();
+}
+
+void slab::overwrite_on_signal() {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    if (!header(index).is_free()) platform::overwrite({secret(index), size(index)});
+  }
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,375 @@
+// slab.h - a page run cut into equal slots, each for one grouped secret.
+//
+//    +-------+---------------------------------------------------------+------------+-------+
+//    | guard | | canary secret canary | canary secret canary |   ...   | not opened | guard |
+//    +-------+---------------------------------------------------------+------------+-------+
+//             ^ a gap, so that every secret lies at a multiple of the slab's alignment; where that is more than 16, one behind
+//               each slot, too. What is written into a gap does not matter.
+//
+//    a slot:   | front: 8 or more | secret: size bytes | rear: 8 or more, up to the slot's end |
+//
+// Pages are opened and locked from the front on, one after the other, when no slot is left in those that are open. What is
+// known of a slot (free or live, generation, size) is kept out of line.
+//
+// Invariants
+//   1. A slot is handed out only when it lies in opened pages: locked, where the system allows it, before it was written.
+//   2. A free slot is zero in every byte; that is verified when it is handed out again.
+//   3. No page is unlocked before every slot of the slab is free: only retire() unlocks, all pages at once.
+//   4. free slots in free_slots() + those withheld + slots in thread_caches + live slots == slot_count().
+//   5. A page is closed, for writing or for both, only while every slot in it is live without that access, or waits here; slots
+//      that wait and have a part in it are withheld: none is handed out.
+//
+// Threads: a slot's own functions belong to whoever holds the slot or its secret. Where two threads misuse one secret at once,
+// by two frees, say, the slot is found live when it is to be handed out the second time. The rest belongs to whoever holds the
+// mutex of the slab's list.
+#ifndef LOCKFAST_ALLOCATOR_GROUPED_SLAB_H
+#define LOCKFAST_ALLOCATOR_GROUPED_SLAB_H
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/base/breach.h"
+#include "allocator/base/bytes.h"
+#include "allocator/base/canary.h"
+#include "allocator/pages/fork_exclusion.h"
+#include "allocator/base/relaxed.h"
+#include "allocator/grouped/slot.h"
+#include "allocator/grouped/slot_canary.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class compartment;
+class slab;
+class slab_bin;
+class slab_region;
+
+// A slot by its slab and its number.
+struct slot_ref {
+  slab* in;
+  std::size_t index;
+};
+
+class alignas(64) slab {
+ private:
+  // What a warm pair reads, first: one cache line and a half.
+  std::byte* begin_ = nullptr;  // of the first slot
+  slot* slots_ = nullptr;
+  std::uint64_t reciprocal_ = 0;  // 2^64 / stride_, rounded up by 1 at most; 0 where there is one slot
+  std::size_t stride_ = 0;
+  std::size_t capacity_ = 0;
+  std::atomic<std::size_t> slot_count_ = 0;  // written last: whoever sees a slot counted may read what is known of it
+
+ public:
+  std::uint8_t class_index = 0;
+  std::uint8_t family = 0;
+  relaxed<std::uint8_t> cache_index;  // of the thread's cache that freed slots may wait in: the family's, or no_family
+  relaxed<std::uint8_t> fast_index;  // the same where vacate_fast takes the slab's secrets; else no_family
+
+ private:
+  canary_key key_ = {};
+
+ public:
+  // Bytes of canary in front of a secret and behind it, at least.
+  static constexpr std::size_t margin = 8;
+  static constexpr std::size_t overhead = 2 * margin;
+  // Every secret's address is a multiple of this, at least.
+  static constexpr std::size_t alignment = 16;
+
+  explicit slab(slab_region& holder) : home(holder) {}
+  // One without slots, for good.
+  constexpr slab(slab_region& holder, std::uint8_t cache) : cache_index(cache), fast_index(cache), home(holder) {}
+
+  // ---- Slots, by their number ----
+
+  // The number of the slot that the address lies in; slot_count() or more where there is none.
+  [[nodiscard]] std::size_t index_of(const void* address) const;
+  [[nodiscard]] std::size_t slot_count() const { return slot_count_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  // Where a slot's secret begins that asked for no alignment.
+  [[nodiscard]] std::byte* place(std::size_t index) const { return begin_ + margin + index * stride_; }
+  [[nodiscard]] slot::header header(std::size_t index) const { return slots_[index].read(); }
+  [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + header(index).shift(); }
+  [[nodiscard]] std::size_t size(std::size_t index) const { return size_of(header(index)); }
+  // Whether the slot holds a live secret that begins at the address.
+  [[nodiscard]] bool holds(std::size_t index, const void* address) const {
+    return index < slot_count() && header(index).is_live() && secret(index) == address;
+  }
+  // Whether it held one that was freed.
+  [[nodiscard]] bool held(std::size_t index, const void* address) const {
+    return index < slot_count() && header(index).is_free() && secret(index) == address;
+  }
+
+  // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
+  // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
+  std::byte* occupy(std::size_t index, std::size_t size, std::size_t shift, int value);
+  // The same without a shift, for a size that is the slot's capacity and no more than max_fast: what most keys are.
+  static constexpr std::size_t max_fast = 32;
+  // Null, and nothing, where that would be a breach.
+  [[nodiscard]] std::byte* occupy_fast(std::size_t index, std::size_t size, int value);
+  // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
+  void vacate(std::size_t index);
+  // The same for the address of a secret without a shift, and which slot it was; false, and nothing, when none begins there that
+  // is whole.
+  [[nodiscard]] bool vacate(std::byte* secret, std::size_t& index);
+  // The same, where the capacity is at most max_fast, for a secret that fills its slot.
+  [[nodiscard]] bool vacate_fast(std::byte* secret, std::size_t& index);
+  // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
+  [[nodiscard]] bool intact(std::size_t index) const;
+  // The same while its owner may free it at any moment; true also when that happened meanwhile.
+  [[nodiscard]] bool intact_or_freed(std::size_t index) const;
+  // How many live secrets are damaged; intact_or_freed() of each.
+  [[nodiscard]] std::size_t damaged_count() const;
+  // Changes the size of a live secret within its slot: wipes what is cut off, fills what is added with fresh bytes.
+  void resize(std::size_t index, std::size_t size);
+  [[nodiscard]] bool fits(std::size_t index, std::size_t size) const { return header(index).shift() + size <= capacity_; }
+  // Whether so short a secret can be told of in the slot's header; requires that it fits.
+  [[nodiscard]] bool can_be_cut_to(std::size_t index, std::size_t size) const {
+    return capacity_ - header(index).shift() - size <= slot::max_slack;
+  }
+  // ---- The access of single secrets, for whoever holds the mutex of the slab's list ----
+
+  // Records what is asked for a live secret, which is verified, and opens or closes the pages that it has a part in: a page is as
+  // open as the most open of its tenants, and a free slot in a thread's cache has it open for writing. A refusal leaves all as it
+  // was.
+  [[nodiscard]] platform::error set_access(std::size_t index, platform::access to);
+  // Whether no page of a live secret is more open than was asked for it.
+  [[nodiscard]] bool access_in_force(std::size_t index) const;
+  // Opens every page until close_pages(), which closes those again that were.
+  void open_pages();
+  void close_pages();
+  // Opens the pages for which slots are withheld: whether any is free now.
+  [[nodiscard]] bool end_withholding();
+
+  // Why the pages of a slot, or of an address in opened pages, are not locked, or 0; lock_error_now: or ECANCELED where the system
+  // says that something took the lock off.
+  [[nodiscard]] platform::error lock_error(std::size_t index) const;
+  [[nodiscard]] platform::error lock_error_now(std::size_t index) const;
+  [[nodiscard]] platform::error lock_error_at(const std::byte* address) const {
+    return address < run_ + locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
+  }
+
+  // ---- Pages ----
+
+  [[nodiscard]] std::byte* run() const { return run_; }
+  [[nodiscard]] std::size_t opened_bytes() const { return opened_; }
+  [[nodiscard]] std::size_t locked_bytes() const { return locked_; }
+  // Why what is opened, but not within locked_bytes(), is not locked.
+  [[nodiscard]] platform::error lock_refusal() const { return lock_refusal_; }
+
+  // Why the pages are not hidden, or 0.
+  [[nodiscard]] platform::error hide_error() const { return hide_error_; }
+  [[nodiscard]] bool hidden() const { return hide_error_ == 0 && opened_ != 0; }
+
+  // Gives the slab a run and cuts it into slots of a capacity, none of them opened yet, whose places are multiples of an
+  // alignment: a power of two from `alignment` to a page. False when there is no memory for the records of its slots.
+  [[nodiscard]] bool cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::size_t place_alignment = alignment);
+
+  struct opening {
+    enum class lock : std::uint8_t { always, if_possible } wanted;
+    platform::error hide_error;  // 0: the pages are to be hidden; else why not
+    platform::key protection_key;
+  };
+  // Opens the pages of at least one more slot, for writing, and hides them, or locks them where the first could not be hidden.
+  // Refused when they can't be had so, or with ENOSPC when there are no more in this slab; with nothing changed.
+  [[nodiscard]] platform::error open_more(const opening& how);
+  // Unlocks and closes every page and gives their frames back; requires every slot free, in free_slots. False when the system
+  // does not take them back; the pages are wiped, and otherwise as before.
+  [[nodiscard]] bool retire();
+  [[nodiscard]] platform::error protect(platform::access to) { return platform::protect(run_, opened_, to); }
+  // Locks again, where closing took the lock off, what is locked while it is open. A refusal is returned, or kept in lock_error()
+  // under lock::if_possible.
+  [[nodiscard]] platform::error lock_after_closing(opening::lock wanted);
+  // Locks the pages again where something took their lock off; a refusal stays in lock_error().
+  void renew_lock();
+
+  // ---- Free slots that wait here ----
+
+  [[nodiscard]] std::size_t free_count() const { return free_count_; }
+  // Free slots that are not to be handed out as long as their page is closed.
+  [[nodiscard]] std::size_t withheld_count() const { return withheld_; }
+  [[nodiscard]] bool all_free() const { return free_count_ == slot_count(); }
+  [[nodiscard]] std::size_t take_free(std::size_t chosen);
+  void put_free(std::size_t index);
+
+  // ---- Where no other thread runs ----
+
+  // For a signal handler, while other threads run: has the pages stay open until end_wipe(). False when they are about to be
+  // closed, or when another handler wipes them: there is no secret left in them then, or soon.
+  [[nodiscard]] bool begin_wipe();
+  void end_wipe();
+  // Wipes what every live secret holds, and every other slot whole; canaries stay. Between the two; requires pages that can be
+  // written.
+  void wipe_on_signal();
+  // Overwrites what every live secret holds, where another thread may close the pages meanwhile.
+  void overwrite_on_signal();
+  // Leaves its secrets absent, its pages closed until the last of them is freed; its list gives up its hold later. Between the
+  // two as well; requires wiped secrets. False when the system would not close the pages.
+  [[nodiscard]] bool leave_closed();
+  // How often that happened, to any slab.
+  [[nodiscard]] static std::size_t closings() { return closings_; }
+  // Its list lets go of one that was left so: whether there is no absent secret, either.
+  [[nodiscard]] bool leave_list();
+  // Unlocks and gives back the pages of one left so, of which no secret is left. False when the system does not take them back:
+  // then the slab is nobody's from then on.
+  [[nodiscard]] bool retire_closed();
+  // Opens the pages of one left so where an address lies in them and they are not open; closes them again.
+  [[nodiscard]] bool show_absent(const void* address);
+  void close_absent();
+  // In a forked child, of one left so: it is in no list, and its pages are as never opened. Whether it has absent secrets.
+  [[nodiscard]] bool forget_closed_in_child(platform::fork_policy policy);
+  // In a forked child: has empty pages behind the first `kept` bytes, which are there, in place of hidden ones that stayed with
+  // the parent; false when that is refused.
+  [[nodiscard]] bool fill_gap_in_child(std::size_t kept, platform::fork_policy policy);
+  // What is known of the slots, for a copy of the pages: as many bytes, a multiple of the page size.
+  [[nodiscard]] std::size_t headers_bytes() const;
+  void copy_headers(std::byte* to) const;
+  // In a forked child, of a copy of the pages: wipes the slots whose tenants have changed since the header were copied.
+  void renew_in_child(const std::byte* known_then);
+  // In a forked child, of pages that were put in place of those: gives them the protection key that those had.
+  [[nodiscard]] bool restore_key_in_child() const;
+  // In a forked child, of pages that can be written: makes them the child's own and locks them, with a new canary key; every
+  // slot that is not live is wiped and waits here. Where the contents came along, a canary that is broken stays so.
+  enum class contents : std::uint8_t { inherited, lost };
+  void settle_in_child(contents found);
+  // In a forked child that does not have the pages: the live secrets are absent. How many those are.
+  std::size_t leave_absent();
+  // Frees a live secret that is absent; whether it was the last one, and no list holds the slab.
+  [[nodiscard]] bool vacate_absent(std::size_t index);
+
+  slab_region& home;
+  relaxed<slab_bin*> list = nullptr;         // whose it is; null while it is nobody's
+  slab* next = nullptr;                       // in its list's chain of slabs with free slots, or in its space's of closed ones
+  slab* previous = nullptr;                   // in its list's chain
+  slab* next_of_list = nullptr;               // in its list's chain of all slabs
+  compartment* within = nullptr;              // the compartment that it belongs to, or null
+  // Live secrets that stayed with the parent of a fork, or that a crash wiped; then one more while a list holds the slab.
+  std::atomic<std::size_t> absent_count = 0;
+  breach_signal signal = breach_signal::abort;
+
+ private:
+  // Whoever wipes in a signal handler is to find the canaries' bytes after the state that tells it to leave them.
+  static void enter(slot& entered, slot::header entering) {
+    entered.write(entering);
+    std::atomic_thread_fence(std::memory_order_release);
+  }
+
+  [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
+  // Bytes in front of the first slot.
+  [[nodiscard]] std::size_t lead() const { return static_cast<std::size_t>(begin_ - run_); }
+  // Bytes of a slot, the canaries included; stride_ has the gap, too.
+  [[nodiscard]] std::size_t slot_size() const { return capacity_ + overhead; }
+  // Which slot an address lies in. It is that slot's place when `past` is below reciprocal_: with that rounded up by less than 1,
+  // a place's is at most its offset in the slab, and any other address's is a reciprocal at least.
+  struct quotient {
+    std::uint64_t index;
+    std::uint64_t past;
+  };
+  [[nodiscard]] quotient quotient_of(std::uintptr_t address) const {
+    const auto offset = static_cast<std::intptr_t>(address - reinterpret_cast<std::uintptr_t>(begin_));
+    const platform::wide_product wide(static_cast<std::uint64_t>(offset), reciprocal_);
+    return {wide.high, wide.low};
+  }
+  // That of the place of a secret without a shift.
+  [[nodiscard]] quotient quotient_of_place(const std::byte* secret) const {
+    return quotient_of(reinterpret_cast<std::uintptr_t>(secret) - margin);
+  }
+  [[nodiscard]] std::size_t size_of(slot::header known) const { return capacity_ - known.shift() - known.slack(); }
+  [[nodiscard]] bool intact(std::size_t index, slot::header known) const;
+  [[nodiscard]] platform::error open_hidden(const fork_exclusion::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
+  [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
+  [[nodiscard]] platform::error close(std::byte* begin, std::size_t bytes) const;
+  void take_pages();
+  [[nodiscard]] bool give_back();
+  // By the number of a page in the run.
+  [[nodiscard]] platform::access page_access(std::size_t page) const;
+  void note_page_access(std::size_t page, platform::access to);
+  [[nodiscard]] platform::access wanted_page_access(std::size_t page) const;
+  [[nodiscard]] platform::error settle_page(std::size_t page);
+  [[nodiscard]] bool lies_in_closed_page(std::size_t index) const;
+  void sort_waiting();
+  [[nodiscard]] platform::error close_noted_pages();
+  struct pages {
+    std::size_t first;
+    std::size_t last;
+  };
+  [[nodiscard]] pages pages_of(std::size_t index) const;
+  [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
+
+  std::byte* run_ = nullptr;
+  std::size_t run_size_ = 0;
+  relaxed<std::size_t> opened_;
+  relaxed<std::size_t> locked_;
+  relaxed<platform::error> lock_refusal_;
+  relaxed<platform::error> hide_error_;
+  platform::key protection_key_ = platform::default_key;
+  std::uint16_t* free_ = nullptr;
+  std::size_t free_count_ = 0;
+  std::size_t withheld_ = 0;       // behind the free ones
+  relaxed<std::uint64_t> unread_;  // a bit for each page that cannot be read,
+  relaxed<std::uint64_t> unwritten_;  // or written
+  std::size_t record_count_ = 0;  // of slots_ and free_
+  enum class held_by : std::uint8_t { nobody, retire, wipe };
+  std::atomic<held_by> pages_ = held_by::nobody;
+  relaxed<bool> shown_;
+
+  inline static std::atomic<std::size_t> closings_ = 0;
+};
+
+// ---- What a warm pair of allocation and release runs through ----
+
+inline std::size_t slab::index_of(const void* address) const {
+  const std::uint64_t index = quotient_of(reinterpret_cast<std::uintptr_t>(address)).index;
+  return static_cast<std::size_t>(std::min(index, std::uint64_t{~std::size_t{0}}));
+}
+
+// The two quick ones: 16 bytes are one block, 32 two, the first and the last, neither of which crosses a cache line.
+
+inline std::byte* slab::occupy_fast(std::size_t index, std::size_t size, int value) {
+  slot& entered = slots_[index];
+  const slot::header before = entered.read();
+  std::byte* const secret = place(index);
+  std::byte* const end = secret + size;
+  std::uint64_t seen = slot_canary::words_beside(secret - margin, end);
+  for (const std::byte* const at : {secret, end - 16}) seen |= word_at(at) | word_at(at + 8);
+  if (!before.is_free() || seen != 0) [[unlikely]]
+    return nullptr;
+  const slot::header known = before.next();
+  enter(entered, known.blank_in(slot::state::entering));
+  slot_canary(key_, secret, known.tenant_of_blank()).flank(secret - margin, end);
+  const block written = block{} + 0x0101010101010101U * static_cast<unsigned char>(value);
+  put_block(secret, written);
+  put_block(end - 16, written);
+  entered.write(known.blank_in(slot::state::live));
+  return secret;
+}
+
+inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
+  const std::size_t count = slot_count();
+  const auto [number, past] = quotient_of_place(secret);
+  if (number >= count || past >= reciprocal_) [[unlikely]]
+    return false;
+  index = static_cast<std::size_t>(number);
+  slot& left = slots_[index];
+  const slot::header vacated = left.read().vacated();
+  const std::size_t size = capacity_;
+  std::byte* const end = secret + size;
+  // By a pointer that was freed before a caller may come to a slab that has been cut for other sizes since.
+  if (!vacated.is_blank() || size > max_fast ||
+      !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
+    return false;
+  left.write(vacated);
+  // Whoever reads the state, then the bytes, then the state again (intact_or_freed) must not see the bytes change before it.
+  std::atomic_thread_fence(std::memory_order_release);
+  slot_canary::wipe(secret - margin, end);
+  put_block(secret, block{});
+  put_block(end - 16, block{});
+  __asm__ volatile("" : : "r"(secret) : "memory");
+  return true;
+}
+
+}  // namespace lockfast::internal
+
+#endif

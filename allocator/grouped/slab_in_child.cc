@@ -1,0 +1,146 @@
+// slab_in_child.cc - what a fork makes of a slab: what is copied before it, and what the child finds.
+#include "allocator/grouped/slab.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "allocator/base/family.h"
+#include "allocator/pages/fork_exclusion.h"
+#include "allocator/grouped/slab_region.h"
+
+namespace lockfast::internal {
+
+bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
+  std::byte* const begin = run_ + kept;
+  const std::size_t bytes = opened_ - kept;
+  const opening how = {opening::lock::if_possible, 0, protection_key_};
+  if (open_hidden(fork_exclusion::scope(), begin, bytes, how) == 0) return true;
+  // Not hidden as a whole any more, and told so of all of it.
+  fork_exclusion::reserve_again(begin, bytes, policy);
+  hide_error_ = ENOMEM;
+  return open_locked(begin, bytes, how) == 0;
+}
+
+std::size_t slab::headers_bytes() const {
+  const std::size_t page = platform::page_size();
+  return (slots_in(opened_) * sizeof(std::uint64_t) + page - 1) & ~(page - 1);
+}
+
+// A slot that is not known yet reads as 0, which no slot with a tenant is.
+void slab::copy_headers(std::byte* to) const {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    const std::uint64_t bits = header(index).bits();
+    std::memcpy(to + index * sizeof bits, &bits, sizeof bits);
+  }
+}
+
+void slab::renew_in_child(const std::byte* known_then) {
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    const slot::header known = header(index);
+    std::uint64_t then = 0;
+    if (known_then != nullptr && (index + 1) * sizeof then <= headers_bytes()) {
+      std::memcpy(&then, known_then + index * sizeof then, sizeof then);
+    }
+    if (known.is_free() || then == known.bits()) continue;
+    std::byte* const begin = place(index) - margin;
+    std::byte* const secret = begin + margin + known.shift();
+    wipe(begin, slot_size());
+    slot_canary(key_, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
+  }
+}
+
+bool slab::restore_key_in_child() const {
+  return protection_key_ == platform::default_key ||
+         platform::protect_by_key(run_, opened_, platform::access::read_write, protection_key_) == 0;
+}
+
+void slab::settle_in_child(contents found) {
+  pages_.store(held_by::nobody, std::memory_order_relaxed);
+  if (!hidden()) {
+    const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_ : opened_);
+    if (locked_ != 0 && refusal != 0) {
+      locked_ = 0;
+      lock_refusal_ = refusal;
+    }
+  }
+  bool any_closed = false;
+  const canary_key renewed = canary_key::make();
+  free_count_ = 0;
+  withheld_ = 0;
+  unread_ = 0;
+  unwritten_ = 0;
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    const slot::header known = header(index);
+    std::byte* const begin = place(index) - margin;
+    if (known.is_free() || known.current_state() == slot::state::entering) {
+      // A thread of the parent may have been taking a tenant in or out.
+      slots_[index].write(known.in(slot::state::free));
+      wipe(begin, slot_size());
+      put_free(index);
+      continue;
+    }
+    // Where the system gave a copy, the zeros are ours to make.
+    if (found == contents::lost && home.fork_error() != 0) wipe(begin, slot_size());
+    any_closed |= known.access() != platform::access::read_write;
+    const bool sound = found == contents::lost || !known.is_live() || intact(index, known);
+    slots_[index].write(known.in(slot::state::live));
+    std::byte* const secret = begin + margin + known.shift();
+    // What was damaged stays so: under the new key its old canary is as wrong.
+    if (sound) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
+  }
+  key_ = renewed;
+  // Where a page cannot be closed again the receipts of its secrets say so.
+  for (std::size_t page = 0; any_closed && page < opened_ / platform::page_size(); ++page) (void)settle_page(page);
+}
+
+std::size_t slab::leave_absent() {
+  pages_.store(held_by::nobody, std::memory_order_relaxed);
+  std::size_t live = 0;
+  free_count_ = 0;
+  withheld_ = 0;
+  unread_ = 0;
+  unwritten_ = 0;
+  cache_index = no_family;
+  fast_index = no_family;
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    const slot::header known = header(index);
+    if (known.is_free()) continue;
+    const bool held = known.current_state() != slot::state::entering;
+    slots_[index].write(known.in(held ? slot::state::live : slot::state::free));
+    live += held;
+  }
+  opened_ = 0;
+  locked_ = 0;
+  lock_refusal_ = 0;
+  absent_count = live;
+  if (live == 0) slot_count_.store(0, std::memory_order_release);
+  return live;
+}
+
+bool slab::forget_closed_in_child(platform::fork_policy policy) {
+  if (opened_ != 0) {
+    if (list != nullptr) (void)leave_list();
+    // Under absent the address space is reserved again already.
+    if (policy != platform::fork_policy::absent && hidden()) {
+      fork_exclusion::reserve_again(run_, opened_, policy);
+    } else if (policy != platform::fork_policy::absent && protect(platform::access::read_write) == 0) {
+      wipe(run_, opened_);
+      (void)close(run_, opened_);
+      platform::discard(run_, opened_);
+    }
+    opened_ = 0;
+    locked_ = 0;
+    pages_.store(held_by::nobody, std::memory_order_relaxed);
+    if (absent_count == 0) slot_count_.store(0, std::memory_order_release);
+  }
+  return absent_count != 0;
+}
+
+bool slab::vacate_absent(std::size_t index) {
+  slots_[index].write(header(index).in(slot::state::free));
+  if (--absent_count != 0) return false;
+  slot_count_.store(0, std::memory_order_release);
+  return true;
+}
+
+}  // namespace lockfast::internal

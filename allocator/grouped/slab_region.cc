@@ -1,0 +1,67 @@
+// slab_region.cc - the records of regions and of their slabs.
+#include "allocator/grouped/slab_region.h"
+
+#include <bit>
+#include <new>
+
+#include "allocator/base/family.h"
+#include "allocator/base/metadata.h"
+
+namespace lockfast::internal {
+
+namespace {
+
+constinit slab slab_of_none(slab_region::none(), no_family);
+
+}  // namespace
+
+constinit slab_region slab_region::none_(slab_of_none);
+
+slab_region* slab_region::make(std::size_t max_slabs) {
+  std::byte* const record = metadata::take(sizeof(slab_region));
+  slab* const slabs = metadata::take_array<slab>(max_slabs);
+  if (record == nullptr || slabs == nullptr) return nullptr;
+  auto* const made = new (record) slab_region;
+  for (std::size_t place = 0; place < max_slabs; ++place) new (slabs + place) slab(*made);
+  made->slabs_ = slabs;
+  made->max_slabs_ = max_slabs;
+  return made;
+}
+
+bool slab_region::refill(std::size_t place_size, std::size_t place_count, const platform::reservation& space,
+                         region_map::place where, platform::fork_policy policy) {
+  place_size_ = place_size;
+  place_count_ = place_count;
+  policy_ = policy;
+  // A single place fills its region: every address within has place number 0.
+  place_shift_ = place_count == 1 ? whole_unit : static_cast<unsigned>(std::countr_zero(place_size));
+  used_.store(0, std::memory_order_relaxed);
+  taken_count = 0;
+  return take(space, size_of(place_size, place_count), where);
+}
+
+void slab_region::release() {
+  region::release();
+  used_.store(0, std::memory_order_relaxed);
+}
+
+bool slab_region::reserve_in_child() {
+  if (reserve_again()) return true;
+  used_.store(0, std::memory_order_relaxed);
+  return false;
+}
+
+std::byte* slab_region::run_of(const slab& one) const {
+  return base() + static_cast<std::size_t>(&one - slabs_) * place_size_ + platform::page_size();
+}
+
+std::size_t slab_region::run_size() const { return place_size_ - platform::page_size(); }
+
+slab* slab_region::take_unused() {
+  const std::size_t taken = used_.load(std::memory_order_relaxed);
+  if (empty() || taken == place_count_) return nullptr;
+  used_.store(taken + 1, std::memory_order_release);
+  return slabs_ + taken;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,234 @@
+// rest_key.cc - the page, its keys, and what they seal.
+#include "allocator/isolated/rest_key.h"
+
+#include <cstddef>
+#include <cstring>
+
+#include "allocator/base/breach.h"
+#include "allocator/base/bytes.h"
+#include "allocator/pages/fork_exclusion.h"
+#include "allocator/base/scoped_lock.h"
+
+namespace lockfast::internal {
+
+using platform::access;
+
+struct rest_key::epoch {
+  std::byte key[aead::key_size];
+  std::byte nonce_start[aead::nonce_size - sizeof(std::uint64_t)];
+};
+
+struct rest_key::table {
+  static constexpr std::uint32_t max_epochs = 80;  // wipes, and forks below one another
+
+  std::uint32_t count;
+  epoch epochs[max_epochs];
+};
+
+void rest_key::prepare(platform::fork_policy policy, platform::error hide_error) {
+  static_assert(sizeof(table) <= 4096);
+  if (refusal() == 0) return;
+  const scoped_lock held(mutex_);
+  if (reserved_ != nullptr) return;
+  const std::size_t page_size = platform::page_size();
+  const auto made = platform::reserve(3 * page_size, page_size, policy);
+  platform::error refused = made.refusal;
+  if (made.address != nullptr) {
+    std::byte* const middle = made.address + page_size;
+    const fork_exclusion::scope hiding_held;
+    platform::error unhidden = hide_error;
+    if (unhidden == 0) unhidden = fork_exclusion::hide(hiding_held, middle, page_size, policy);
+    refused = 0;
+    if (unhidden != 0) {
+      refused = platform::protect(middle, page_size, access::read_write);
+      if (refused == 0) refused = platform::lock(middle, page_size);
+      // A lock that a closing would take off is not taken off here: the page is never closed.
+    }
+    hide_error_ = unhidden;
+  }
+  if (refused != 0) {
+    if (made.address != nullptr) platform::release(made.address, 3 * page_size);
+    refusal_.store(refused, std::memory_order_release);
+    return;
+  }
+  policy_ = policy;
+  reserved_ = made.address;
+  table_.store(reinterpret_cast<table*>(page()), std::memory_order_release);
+  refusal_.store(0, std::memory_order_release);
+}
+
+platform::error rest_key::found(const founder& by, const bond& to, sealed_record& record) {
+  static_assert(offsetof(table, epochs) + sizeof(epoch) <= founding_size);
+  const scoped_lock held(mutex_);
+  if (reserved_ != nullptr) return EBUSY;
+  const std::size_t page_size = platform::page_size();
+  const auto made = platform::reserve(3 * page_size, page_size, by.policy);
+  if (made.address == nullptr) return made.refusal;
+  std::byte* const place = made.address + page_size;
+
+  auto& first = *reinterpret_cast<table*>(by.page);
+  draw(first.epochs[0]);
+  first.count = 1;
+  record.number = sealed_count_.fetch_add(1, std::memory_order_relaxed) + 1;
+  seal_under(first.epochs[0], to, by.secret, by.size, record);
+  internal::wipe(by.page + founding_size, page_size - founding_size);
+
+  platform::error refusal = platform::move(by.page, place, page_size);
+  if (refusal == 0 && fork_exclusion::vacate(by.page, page_size, by.blank, by.policy) != 0) {
+    if (by.hide_error != 0) {
+      // What is left there is neither locked nor used.
+      (void)platform::protect(by.page, page_size, access::none);
+    } else {
+      // The page is in both places: it stays in the first.
+      refusal = ENOMEM;
+      if (fork_exclusion::vacate(place, page_size, made.address, by.policy) != 0) {
+        end_process(breach::access_refused, breach_signal::abort);
+      }
+    }
+  }
+  if (refusal != 0) {
+    if (!open_under(first.epochs[0], to, record, by.secret, by.size)) {
+      end_process(breach::sealed_damaged, breach_signal::abort);
+    }
+    internal::wipe(by.page, founding_size);
+    platform::release(made.address, 3 * page_size);
+    return refusal;
+  }
+  reserved_ = made.address;
+  policy_ = by.policy;
+  hide_error_ = by.hide_error;
+  current_.store(0, std::memory_order_relaxed);
+  needs_key_.store(false, std::memory_order_relaxed);
+  table_.store(reinterpret_cast<table*>(place), std::memory_order_release);
+  refusal_.store(0, std::memory_order_release);
+  return 0;
+}
+
+std::size_t rest_key::bytes_locked() const { return refusal() == 0 ? platform::page_size() : 0; }
+
+platform::error rest_key::draw_key() {
+  const scoped_lock held(mutex_);
+  if (!needs_key_.load(std::memory_order_acquire)) return 0;
+  table& all = keys();
+  if (all.count == table::max_epochs) return EAGAIN;
+  draw(all.epochs[all.count]);
+  current_.store(all.count++, std::memory_order_release);
+  needs_key_.store(false, std::memory_order_release);
+  return 0;
+}
+
+std::uint64_t rest_key::next_number() {
+  if (needs_key_.load(std::memory_order_acquire) && draw_key() != 0) return 0;
+  const std::uint64_t current = current_.load(std::memory_order_acquire);
+  return current << number_bits | (sealed_count_.fetch_add(1, std::memory_order_relaxed) + 1);
+}
+
+void rest_key::draw(epoch& over) {
+  platform::random(over.key);
+  platform::random(over.nonce_start);
+}
+
+struct rest_key::nonce {
+  nonce(const epoch& of, std::uint64_t number) {
+    std::memcpy(bytes, of.nonce_start, sizeof of.nonce_start);
+    std::memcpy(bytes + sizeof of.nonce_start, &number, sizeof number);
+  }
+  std::byte bytes[aead::nonce_size];
+};
+
+void rest_key::seal_under(const epoch& under, const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
+  aead::seal(under.key, nonce(under, record.number).bytes, std::as_bytes(std::span(&to, 1)), {plain, size}, record.bytes(),
+             record.tag);
+}
+
+bool rest_key::open_under(const epoch& under, const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) {
+  const nonce used(under, record.number);
+  const auto bound = std::as_bytes(std::span(&to, 1));
+  const aead::bytes_view sealed(record.bytes(), size);
+  if (plain == nullptr) return aead::authentic(under.key, used.bytes, bound, sealed, record.tag);
+  return aead::open(under.key, used.bytes, bound, sealed, record.tag, plain);
+}
+
+platform::error rest_key::seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
+  if (const auto refused = refusal(); refused != 0) return refused;
+  if (size > aead::max_size) return EFBIG;
+  record.number = next_number();
+  if (record.number == 0) return EAGAIN;
+  const auto index = static_cast<std::uint32_t>(record.number >> number_bits);
+  seal_under(keys().epochs[index], to, plain, size, record);
+  // A wipe in the middle of this leaves zeros for the key, which everybody knows.
+  if (index < wiped_below_.load(std::memory_order_seq_cst)) internal::wipe(record.bytes(), size);
+  return 0;
+}
+
+rest_key::outcome rest_key::use(const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) const {
+  const table* const known = table_.load(std::memory_order_acquire);
+  if (known == nullptr) return outcome::damaged;
+  const std::uint64_t index = record.number >> number_bits;
+  if (index < wiped_below_.load(std::memory_order_acquire)) return outcome::wiped;
+  if (index >= known->count || index >= table::max_epochs) return outcome::damaged;
+  if (open_under(known->epochs[index], to, record, plain, size)) return outcome::opened;
+  return index < wiped_below_.load(std::memory_order_seq_cst) ? outcome::wiped : outcome::damaged;
+}
+
+rest_key::outcome rest_key::open(const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) const {
+  const outcome found = use(to, record, plain, size);
+  if (found == outcome::wiped) std::memset(plain, 0, size);
+  return found;
+}
+
+rest_key::outcome rest_key::verify(const bond& to, const sealed_record& record, std::size_t size) const {
+  return use(to, record, nullptr, size);
+}
+
+// What is sealed under a key from before this is gone with the key; that is written down first, for who reads the key meanwhile.
+void rest_key::wipe() {
+  copy_.wipe_on_signal();
+  if (refusal() != 0) return;
+  wiped_below_.store(keys().count, std::memory_order_seq_cst);
+  internal::wipe(keys().epochs, sizeof keys().epochs);
+  needs_key_.store(true, std::memory_order_seq_cst);
+}
+
+// ---- Fork -------------------------------------------------------------------------------------------------------------------
+
+void rest_key::copy_for_child() {
+  if (refusal() != 0 || hide_error_ != 0 || policy_ != platform::fork_policy::inherit || keys().count == 0) return;
+  copy_.begin(1, platform::page_size());
+  (void)copy_.add(this, page(), platform::page_size(), 0);
+}
+
+bool rest_key::settle_in_child() {
+  mutex_.reset_in_child();
+  if (reserved_ == nullptr) return true;
+  const std::size_t page_size = platform::page_size();
+  needs_key_.store(true, std::memory_order_relaxed);
+  bool inherited = false;
+  if (policy_ == platform::fork_policy::inherit && hide_error_ != 0) {
+    // Without the lock the page still opens what the parent sealed, and seals nothing more.
+    refusal_.store(platform::lock_again(page(), page_size), std::memory_order_relaxed);
+    return true;
+  }
+  copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
+    inherited = copy_.hidden() && platform::move_hidden(content, each.run, each.size) == 0;
+    if (inherited) return;
+    (void)platform::reserve_again(each.run, each.size, policy_);
+    if (platform::protect(each.run, each.size, access::read_write) != 0) return;
+    hide_error_ = ENOMEM;
+    refusal_.store(platform::lock(each.run, each.size), std::memory_order_relaxed);
+    std::memcpy(each.run, content, each.size);
+    inherited = true;
+  });
+  copy_.end();
+  if (inherited) return true;
+  // Nothing is there: the pages stayed with the parent, or are zeros. The next page is taken when something is to be sealed.
+  if (policy_ == platform::fork_policy::wipe && hide_error_ != 0) internal::wipe(page(), page_size);
+  reserved_ = nullptr;
+  table_.store(nullptr, std::memory_order_relaxed);
+  wiped_below_.store(0, std::memory_order_relaxed);
+  current_.store(0, std::memory_order_relaxed);
+  refusal_.store(not_prepared, std::memory_order_release);
+  return false;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,99 @@
+// sealer.h - what the arenas of a family share to seal closed secrets: the key, who has pages, and when to seal.
+//
+// Threads: everything, from any thread; start() and the functions for a fork once, alone.
+#ifndef LOCKFAST_ALLOCATOR_ISOLATED_SEALER_H
+#define LOCKFAST_ALLOCATOR_ISOLATED_SEALER_H
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/isolated/closed_list.h"
+#include "allocator/isolated/rest_key.h"
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+
+class sealer {
+ public:
+  // When a closed secret is sealed: never; when locks, hidden pages or maps run short; at once.
+  enum class when : std::uint8_t { never, shortage, closing };
+
+  constexpr sealer() = default;
+
+  void start(when chosen, platform::fork_policy fork, platform::error hide_error, std::size_t max_wiped_runs) {
+    when_ = chosen;
+    fork_ = fork;
+    hide_error_ = hide_error;
+    max_wiped_runs_ = max_wiped_runs;
+  }
+
+  [[nodiscard]] when chosen() const { return when_; }
+
+  // Takes the key's page, for which there may be no room. Closing a secret comes here until there is one, now and then.
+  void prepare() {
+    key.prepare(fork_, hide_error_);
+    if (key.refusal() == 0) settle();
+  }
+  // The same in a page of a secret that is closed: isolated_arena::found_key().
+  void settle() { closing_is_plain_.store(when_ == when::shortage, std::memory_order_relaxed); }
+  [[nodiscard]] bool tries_again() { return tries_.fetch_add(1, std::memory_order_relaxed) % closings_for_a_try == 0; }
+  [[nodiscard]] bool tries_to_found() { return foundings_.fetch_add(1, std::memory_order_relaxed) % closings_for_a_try == 0; }
+  // Whether closing a secret that is held in RAM is a change of access and no more.
+  [[nodiscard]] bool closing_is_plain() const { return closing_is_plain_.load(std::memory_order_relaxed); }
+  // Why a closed secret cannot be sealed; 0 when it can. ECANCELED where the policy does not ask for it.
+  [[nodiscard]] platform::error refusal() const { return when_ == when::never ? ECANCELED : key.refusal(); }
+
+  // How many sealed secrets still have a run, wiped: to open one of those again costs less. add_run() has to be called for each that
+  // keeps one, drop_run() when the run leaves it.
+  void add_run() { wiped_runs_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_run() { wiped_runs_.fetch_sub(1, std::memory_order_relaxed); }
+  [[nodiscard]] bool has_runs_to_spare() const {
+    const std::size_t runs = wiped_runs_.load(std::memory_order_relaxed);
+    return runs != 0 && runs >= max_wiped_runs_;
+  }
+  // Whether those that keep one may, the last to be added among them.
+  [[nodiscard]] bool may_keep_run() const { return wiped_runs_.load(std::memory_order_relaxed) <= max_wiped_runs_; }
+
+  // Whether the system refused pages lately: then a closed secret's are asked for first. The system is asked now and then all the
+  // same, since others may have given some back.
+  [[nodiscard]] bool is_short() {
+    return short_.load(std::memory_order_relaxed) && asked_.fetch_add(1, std::memory_order_relaxed) % asks_system_each != 0;
+  }
+  void set_short(bool is) { short_.store(is, std::memory_order_relaxed); }
+
+  // In a forked child: whether what the parent sealed can be opened.
+  [[nodiscard]] bool opens_inherited() const { return opens_inherited_; }
+  void settle_in_child() {
+    opens_inherited_ = key.settle_in_child();
+    closing_is_plain_.store(false, std::memory_order_relaxed);
+    tries_.store(0, std::memory_order_relaxed);
+    foundings_.store(0, std::memory_order_relaxed);
+    closed.reset_in_child();
+    wiped_runs_.store(0, std::memory_order_relaxed);
+    short_.store(false, std::memory_order_relaxed);
+  }
+
+  rest_key key;
+  closed_list closed;
+
+ private:
+  static constexpr std::uint32_t asks_system_each = 64;
+  static constexpr std::uint32_t closings_for_a_try = 16;
+
+  when when_ = when::never;
+  platform::fork_policy fork_ = platform::fork_policy::absent;
+  platform::error hide_error_ = 0;
+  std::size_t max_wiped_runs_ = 0;
+  bool opens_inherited_ = true;
+  std::atomic<std::size_t> wiped_runs_ = 0;
+  std::atomic<bool> short_ = false;
+  std::atomic<std::uint32_t> asked_ = 0;
+  std::atomic<std::uint32_t> tries_ = 0;
+  std::atomic<std::uint32_t> foundings_ = 0;
+  std::atomic<bool> closing_is_plain_ = false;
+};
+
+}  // namespace lockfast::internal
+
+#endif

@@ -1,0 +1,61 @@
+// fork_gate.h - sealing and opening stand still while a fork is prepared and under way.
+//
+// A child gets a copy of what is open, and the records of what is sealed. A secret that went from one to the other between the
+// two would be in neither.
+//
+// Threads: everything, from any thread; nobody enters while holding a span or a mutex.
+#ifndef LOCKFAST_ALLOCATOR_PAGES_FORK_GATE_H
+#define LOCKFAST_ALLOCATOR_PAGES_FORK_GATE_H
+
+#include <atomic>
+#include <cstdint>
+
+#include "allocator/base/backoff.h"
+
+namespace lockfast::internal {
+
+class fork_gate {
+ public:
+  // Whether the caller is in, and leave() is to follow; false while it is shut.
+  [[nodiscard]] static bool try_enter() {
+    inside_.fetch_add(1, std::memory_order_seq_cst);
+    if (!shut_.load(std::memory_order_seq_cst)) return true;
+    leave();
+    return false;
+  }
+  static void enter() {
+    for (backoff turns; !try_enter();) turns.wait();
+  }
+  static void leave() { inside_.fetch_sub(1, std::memory_order_release); }
+
+  class scope {
+   public:
+    scope() { enter(); }
+    ~scope() { leave(); }
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+  };
+
+  // Shuts it, and waits until nobody is inside; not for ever, since a fork may be made by a handler of the signal that interrupted
+  // who is.
+  static void shut() {
+    constexpr int max_waits = 4000;  // most of them short sleeps
+    shut_.store(true, std::memory_order_seq_cst);
+    backoff turns;
+    for (int waits = 0; waits < max_waits && inside_.load(std::memory_order_seq_cst) != 0; ++waits) turns.wait();
+  }
+  static void reopen() { shut_.store(false, std::memory_order_seq_cst); }
+  // In a forked child, where nobody else is.
+  static void reopen_in_child() {
+    inside_.store(0, std::memory_order_seq_cst);
+    reopen();
+  }
+
+ private:
+  inline static constinit std::atomic<std::uint32_t> inside_ = 0;
+  inline static constinit std::atomic<bool> shut_ = false;
+};
+
+}  // namespace lockfast::internal
+
+#endif

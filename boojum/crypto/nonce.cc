@@ -1,0 +1,35 @@
+// nonce.cc - one draw from the system's generator, and the clocks.
+#include "boojum/crypto/nonce.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+
+#include "platform/platform.h"
+
+namespace lockfast::internal {
+namespace {
+
+template <class Clock>
+std::uint64_t ticks() {
+  return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
+}
+
+void mix(std::byte* into, std::uint64_t number) {
+  std::uint64_t word;
+  std::memcpy(&word, into, sizeof word);
+  word ^= number;
+  std::memcpy(into, &word, sizeof word);
+}
+
+}  // namespace
+
+nonce fresh_nonce() {
+  nonce made;
+  platform::random(made);
+  mix(made.data(), ticks<std::chrono::system_clock>());
+  mix(made.data() + sizeof(std::uint64_t), ticks<std::chrono::steady_clock>());
+  return made;
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,224 @@
+// refresher.cc - the refresher: one thread, the list of what it visits, and both at a fork.
+#include "boojum/memory/refresher.h"
+
+#include <lockfast/boojum.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "boojum/memory/fork.h"
+#include "boojum/memory/scratch.h"
+#include "boojum/files/share_directory.h"
+#include "platform/platform.h"
+#include "platform/thread.h"
+
+namespace lockfast {
+namespace {
+
+using internal::refreshable;
+
+// The longest of clocks' arithmetic is not far beyond it.
+constexpr std::chrono::milliseconds max_period = std::chrono::years(100);
+
+struct record {
+  std::mutex mutex;
+  std::condition_variable changed;  // period, wanted or alive
+  std::vector<std::weak_ptr<refreshable>> all;
+  std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
+  std::chrono::milliseconds period = refresher::default_period;
+  bool stopped = false;  // by the program, until it says start
+  bool wanted = false;   // the thread goes on while it is
+  bool alive = false;    // there is a thread; never more than one
+  std::vector<std::shared_ptr<refreshable>> held_by_fork;
+};
+
+std::atomic<std::uint64_t> rounds_done = 0;
+std::atomic<bool> lost_in_fork = false;
+std::atomic<bool> going = false;  // as record::wanted, for those who do not wait
+std::atomic<unsigned> forks = 0;
+
+// Never destroyed: the thread may outlive static objects.
+record& the_record() {
+  alignas(record) static std::byte room[sizeof(record)];
+  static auto* const one = new (room) record;
+  return *one;
+}
+
+void run_rounds() {
+  record& in = the_record();
+  std::unique_lock held(in.mutex);
+  while (in.wanted) {
+    const auto until = std::chrono::steady_clock::now() + in.period;
+    const auto period = in.period;
+    if (in.changed.wait_until(held, until, [&] { return !in.wanted || in.period != period; })) continue;
+    // A secret that cannot be noted for want of memory waits for the next round.
+    std::vector<std::shared_ptr<refreshable>> visited;
+    try {
+      visited.reserve(in.all.size());
+    } catch (const std::bad_alloc&) {
+      continue;
+    }
+    for (const auto& each : in.all) {
+      if (auto there = each.lock()) visited.push_back(std::move(there));
+    }
+    held.unlock();
+    for (auto& each : visited) {
+      each->round();
+      each = nullptr;
+    }
+    rounds_done.fetch_add(1, std::memory_order_relaxed);
+    held.lock();
+  }
+  in.alive = false;
+  in.changed.notify_all();
+}
+
+// Requires the record's mutex. A thread that is on its way out turns round; nobody waits for it.
+std::expected<void, memory_error> start_thread(record& in) {
+  in.wanted = true;
+  going.store(true, std::memory_order_relaxed);
+  in.changed.notify_all();
+  if (in.alive) return {};
+  in.alive = true;
+  if (platform::start_thread(run_rounds) == 0) return {};
+  going.store(false, std::memory_order_relaxed);
+  in.wanted = false;
+  in.alive = false;
+  in.changed.notify_all();
+  return std::unexpected(memory_error::denied);
+}
+
+void before_fork() {
+  record& in = the_record();
+  internal::share_directory::held_over_fork().lock();
+  in.mutex.lock();
+  for (const auto& each : in.all) {
+    if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
+  }
+  for (const auto& each : in.held_by_fork) {
+    if (std::mutex* const held = each->held_over_fork()) held->lock();
+  }
+}
+
+// What was held may be the last reference: it goes when no mutex is held any more.
+void release_all(record& in) {
+  for (const auto& each : in.held_by_fork) {
+    if (std::mutex* const held = each->held_over_fork()) held->unlock();
+  }
+  std::vector<std::shared_ptr<refreshable>> empty;
+  try {
+    empty.reserve(in.held_by_fork.capacity());
+  } catch (const std::bad_alloc&) {
+    // The next fork asks for the room again.
+  }
+  const auto held = std::exchange(in.held_by_fork, std::move(empty));
+  in.mutex.unlock();
+  internal::share_directory::held_over_fork().unlock();
+}
+
+void in_parent() { release_all(the_record()); }
+
+// The child has one thread. The condition's waiters are not there: it begins anew.
+void in_child() {
+  record& in = the_record();
+  forks.fetch_add(1, std::memory_order_relaxed);
+  rounds_done.store(0, std::memory_order_relaxed);
+  new (&in.changed) std::condition_variable;
+  lost_in_fork.store(in.wanted, std::memory_order_relaxed);
+  in.wanted = false;
+  in.alive = false;
+  going.store(false, std::memory_order_relaxed);
+  release_all(in);
+}
+
+void watch_forks() {
+  static const bool watched = [] {
+    internal::scratch::follow_forks();  // whose mutex is taken after every secret's
+    platform::at_fork(before_fork, in_parent, in_child);
+    return true;
+  }();
+  (void)watched;
+}
+
+}  // namespace
+
+namespace internal {
+
+unsigned fork_generation() {
+  watch_forks();
+  return forks.load(std::memory_order_relaxed);
+}
+
+std::expected<void, memory_error> join_refresher(const std::shared_ptr<refreshable>& one) {
+  watch_forks();
+  record& in = the_record();
+  const std::scoped_lock held(in.mutex);
+  if (in.all.size() >= in.purge_at) {
+    std::erase_if(in.all, [](const auto& each) { return each.expired(); });
+    in.purge_at = 2 * in.all.size() + 64;
+  }
+  try {
+    in.all.push_back(one);
+    in.held_by_fork.reserve(in.all.capacity());
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(memory_error::denied);
+  }
+  return in.stopped ? std::expected<void, memory_error>() : start_thread(in);
+}
+
+bool rounds_go_on() { return going.load(std::memory_order_relaxed); }
+
+void keep_rounds_going() {
+  if (!lost_in_fork.load(std::memory_order_relaxed) || !lost_in_fork.exchange(false)) return;
+  record& in = the_record();
+  const std::scoped_lock held(in.mutex);
+  if (!in.stopped) (void)start_thread(in);
+}
+
+}  // namespace internal
+
+std::expected<void, memory_error> refresher::start() {
+  (void)internal::fork_generation();
+  record& in = the_record();
+  const std::scoped_lock held(in.mutex);
+  in.stopped = false;
+  return start_thread(in);
+}
+
+void refresher::stop() {
+  record& in = the_record();
+  std::unique_lock held(in.mutex);
+  in.stopped = true;
+  in.wanted = false;
+  going.store(false, std::memory_order_relaxed);
+  in.changed.notify_all();
+  // Another thread may start it again meanwhile.
+  in.changed.wait(held, [&] { return !in.alive || in.wanted; });
+}
+
+bool refresher::running() {
+  record& in = the_record();
+  const std::scoped_lock held(in.mutex);
+  return in.alive && in.wanted;
+}
+
+void refresher::period(std::chrono::milliseconds between_rounds) {
+  record& in = the_record();
+  const std::scoped_lock held(in.mutex);
+  in.period = std::clamp(between_rounds, std::chrono::milliseconds(1), max_period);
+  in.changed.notify_all();
+}
+
+std::chrono::milliseconds refresher::period() {
+  record& in = the_record();
+  const std::scoped_lock held(in.mutex);
+  return in.period;
+}
+
+std::uint64_t refresher::rounds() { return rounds_done.load(std::memory_order_relaxed); }
+
+}  // namespace lockfast

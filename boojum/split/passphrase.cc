@@ -1,0 +1,205 @@
+// passphrase.cc - the state of a passphrase and its expiry.
+#include <lockfast/passphrase.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "boojum/memory/error_note.h"
+#include "boojum/memory/catch_bad_alloc.h"
+#include "boojum/memory/refresher.h"
+#include "platform/thread.h"
+
+namespace lockfast {
+namespace internal {
+namespace {
+
+// The longest of clocks' arithmetic is not far beyond it.
+constexpr std::chrono::milliseconds max_expiry = std::chrono::years(100);
+
+}  // namespace
+
+// Threads: mutex_ covers all members; it is never held while a secret is split or joined.
+class passphrase_state final : public refreshable {
+ public:
+  using options = passphrase::options;
+  using held = std::shared_ptr<const non_contiguous_memory>;
+
+  passphrase_state(options chosen, held secret) : chosen_(std::move(chosen)), secret_(std::move(secret)) {
+    chosen_.idle_expiry = std::min(chosen_.idle_expiry, max_expiry);
+    chosen_.lifetime = std::min(chosen_.lifetime, max_expiry);
+  }
+
+  [[nodiscard]] const options& chosen() const { return chosen_; }
+
+  // The secret, for a use that begins now and lasts until end_use().
+  [[nodiscard]] std::expected<held, memory_error> begin_use() {
+    expire_if_due();
+    const std::scoped_lock held_here(mutex_);
+    if (secret_ == nullptr) return std::unexpected(expired_ ? memory_error::expired : memory_error::wiped);
+    ++uses_;
+    return secret_;
+  }
+
+  void end_use() {
+    const std::scoped_lock held_here(mutex_);
+    --uses_;
+    last_use_ = platform::elapsed_time();
+  }
+
+  // Gives back what was there, so that it goes when no mutex is held.
+  [[nodiscard]] held put(held next) {
+    const std::scoped_lock held_here(mutex_);
+    set_at_ = last_use_ = platform::elapsed_time();
+    expired_ = false;
+    return std::exchange(secret_, std::move(next));
+  }
+
+  [[nodiscard]] bool available() {
+    expire_if_due();
+    const std::scoped_lock held_here(mutex_);
+    return secret_ != nullptr;
+  }
+
+  [[nodiscard]] held take_out() {
+    const std::scoped_lock held_here(mutex_);
+    expired_ = false;
+    return std::exchange(secret_, nullptr);
+  }
+
+  void round() override { expire_if_due(); }
+  [[nodiscard]] std::mutex* held_over_fork() override { return &mutex_; }
+
+ private:
+  void expire_if_due() {
+    held gone;
+    {
+      const std::scoped_lock held_here(mutex_);
+      if (secret_ == nullptr || !is_due()) return;
+      expired_ = true;
+      gone = std::exchange(secret_, nullptr);
+    }
+    gone = nullptr;
+    if (chosen_.on_expiry != nullptr) chosen_.on_expiry();
+  }
+
+  [[nodiscard]] bool is_due() const {
+    const auto now = platform::elapsed_time();
+    const bool idle = chosen_.idle_expiry.count() > 0 && uses_ == 0 && now - last_use_ >= chosen_.idle_expiry;
+    return idle || (chosen_.lifetime.count() > 0 && now - set_at_ >= chosen_.lifetime);
+  }
+
+  std::mutex mutex_;
+  options chosen_;
+  held secret_;
+  std::size_t uses_ = 0;  // that have begun and not ended
+  std::chrono::nanoseconds last_use_ = platform::elapsed_time();
+  std::chrono::nanoseconds set_at_ = last_use_;
+  bool expired_ = false;
+};
+
+}  // namespace internal
+
+namespace {
+
+using internal::passphrase_state;
+using result = std::expected<void, memory_error>;
+
+std::expected<buffer<std::byte>, memory_error> buffer_of(std::span<const char> characters) {
+  if (characters.empty()) return internal::refused_because(memory_error::zero_size, nullptr, "the passphrase is empty");
+  return buffer<std::byte>::filled(characters.size(),
+                                   [&](std::span<std::byte> out) { std::memcpy(out.data(), characters.data(), out.size()); });
+}
+
+std::expected<passphrase_state::held, memory_error> split(buffer<std::byte> whole, std::size_t prekey) {
+  return internal::catch_bad_alloc([&]() -> std::expected<passphrase_state::held, memory_error> {
+    auto held = non_contiguous_memory::create(std::move(whole), {.prekey = prekey});
+    if (!held) return std::unexpected(held.error());
+    return std::make_shared<const non_contiguous_memory>(std::move(*held));
+  });
+}
+
+}  // namespace
+
+passphrase::passphrase(std::shared_ptr<passphrase_state> state) : state_(std::move(state)) {}
+passphrase::passphrase(passphrase&&) noexcept = default;
+passphrase& passphrase::operator=(passphrase&& other) noexcept {
+  if (this != &other) {
+    clear();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+passphrase::~passphrase() { clear(); }
+
+std::expected<passphrase, memory_error> passphrase::take(buffer<std::byte> typed, options chosen) {
+  auto held = split(std::move(typed), chosen.prekey);
+  if (!held) return std::unexpected(held.error());
+  return internal::catch_bad_alloc([&]() -> std::expected<passphrase, memory_error> {
+    auto state = std::make_shared<passphrase_state>(std::move(chosen), std::move(*held));
+    if (auto joined = internal::join_refresher(state); !joined) return std::unexpected(joined.error());
+    return passphrase(std::move(state));
+  });
+}
+
+std::expected<passphrase, memory_error> passphrase::take(std::span<char> typed, options chosen) {
+  auto made = internal::noting([&]() -> std::expected<passphrase, memory_error> {
+    auto whole = buffer_of(typed);
+    if (!whole) return std::unexpected(whole.error());
+    return take(std::move(*whole), chosen);
+  });
+  if (made) lockfast_wipe(typed.data(), typed.size());
+  return made;
+}
+
+result passphrase::set(std::span<char> typed) {
+  return internal::noting([&]() -> result {
+    auto next = prepare(typed);
+    if (!next) return std::unexpected(next.error());
+    return adopt(std::move(*next), typed);
+  });
+}
+
+std::expected<passphrase, memory_error> passphrase::prepare(std::span<const char> typed) const {
+  if (state_ == nullptr) return std::unexpected(memory_error::wiped);
+  auto whole = buffer_of(typed);
+  if (!whole) return std::unexpected(whole.error());
+  return take(std::move(*whole), options{.prekey = state_->chosen().prekey});
+}
+
+result passphrase::adopt(passphrase next, std::span<char> typed) {
+  (void)state_->put(next.state_->take_out());
+  lockfast_wipe(typed.data(), typed.size());
+  return {};
+}
+
+std::expected<buffer<std::byte>, memory_error> passphrase::unlock() const {
+  if (state_ == nullptr) return std::unexpected(memory_error::wiped);
+  const auto held = state_->begin_use();
+  if (!held) return std::unexpected(held.error());
+  auto whole = (*held)->unlock();
+  if (!whole) state_->end_use();
+  return whole;
+}
+
+passphrase::use_end::use_end(const passphrase& of) : state_(of.state_) {}
+passphrase::use_end::~use_end() { state_->end_use(); }
+
+std::expected<bool, memory_error> passphrase::equals(std::span<const char> again) const {
+  const auto whole = unlock();
+  if (!whole) return std::unexpected(whole.error());
+  const use_end end(*this);
+  const auto view = whole->try_read();
+  if (!view) return std::unexpected(memory_error::denied);
+  return view->size() == again.size() && lockfast_equal(view->data(), again.data(), again.size()) != 0;
+}
+
+void passphrase::clear() {
+  if (state_ != nullptr) (void)state_->take_out();
+}
+
+bool passphrase::available() const { return state_ != nullptr && state_->available(); }
+
+}  // namespace lockfast

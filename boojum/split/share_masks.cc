@@ -1,0 +1,144 @@
+// share_masks.cc - BLAKE2b, ChaCha20 and Poly1305 of libcrypto, and what is around them.
+#include "boojum/split/share_masks.h"
+
+#include <lockfast/lockfast.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include "boojum/crypto/cipher.h"
+#include "boojum/crypto/openssl_algorithms.h"
+
+namespace lockfast::internal {
+namespace {
+
+// Freed means cleansed: libcrypto's contexts wipe themselves.
+template <auto Free>
+struct freed_by {
+  template <class Context>
+  void operator()(Context* context) const {
+    Free(context);
+  }
+};
+using digest_context = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
+using cipher_context = std::unique_ptr<EVP_CIPHER_CTX, freed_by<EVP_CIPHER_CTX_free>>;
+using mac_context = std::unique_ptr<EVP_MAC_CTX, freed_by<EVP_MAC_CTX_free>>;
+
+// What keeps the uses of one primitive apart.
+using label = std::array<char, 16>;
+constexpr label mask_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 'm', 'a', 's', 'k', ' ', ' ', '1'};
+constexpr label mac_key_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 's', 'p', 'l', 'i', 't', ' ', '1'};
+constexpr label mac_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 't', 'a', 'g', ' ', ' ', ' ', '1'};
+
+constexpr std::size_t block_size = 16;         // of Poly1305
+constexpr std::size_t max_at_once = 1 << 30;  // libcrypto takes lengths as int
+constexpr std::size_t max_from_system = 64;   // bytes that the system's generator gives as fast as a cipher
+
+unsigned char* unsigned_bytes(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
+
+// target ^= ChaCha20 under key.
+bool add_stream(std::span<const std::byte, 32> key, std::span<std::byte> target) {
+  const openssl_algorithms* const all = algorithms();
+  const cipher_context context(EVP_CIPHER_CTX_new());
+  constexpr unsigned char start[16] = {};
+  if (all == nullptr || context == nullptr ||
+      EVP_EncryptInit_ex2(context.get(), all->chacha20, unsigned_bytes(key.data()), start, nullptr) != 1) {
+    return false;
+  }
+  while (!target.empty()) {
+    const std::size_t size = std::min(target.size(), max_at_once);
+    unsigned char* const bytes = unsigned_bytes(target.data());
+    int done = 0;
+    if (EVP_EncryptUpdate(context.get(), bytes, &done, bytes, static_cast<int>(size)) != 1) return false;
+    target = target.subspan(size);
+  }
+  return true;
+}
+
+std::uint64_t word_at(const std::byte* bytes) {
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+}  // namespace
+
+bool can_mix() { return algorithms() != nullptr; }
+
+void add(std::span<std::byte> target, std::span<const std::byte> source) {
+  std::size_t at = 0;
+  for (; at + 8 <= target.size(); at += 8) {
+    const std::uint64_t sum = word_at(target.data() + at) ^ word_at(source.data() + at);
+    std::memcpy(target.data() + at, &sum, sizeof sum);
+  }
+  for (; at < target.size(); ++at) target[at] ^= source[at];
+}
+
+bool draw(std::span<std::byte> out, mixing_room room) {
+  if (out.size() <= max_from_system) {
+    lockfast_random(out.data(), out.size());
+    return true;
+  }
+  const error_mark mark;
+  lockfast_random(room.key.data(), room.key.size());
+  lockfast_wipe(out.data(), out.size());
+  const bool drawn = add_stream(room.key, out);
+  lockfast_wipe(room.key.data(), room.key.size());
+  return drawn;
+}
+
+bool add_mask(std::span<const std::byte> prekey, unsigned index, std::span<std::byte> target, mixing_room room) {
+  const error_mark mark;
+  const openssl_algorithms* const all = algorithms();
+  const digest_context context(EVP_MD_CTX_new());
+  const std::array<std::uint64_t, 2> which = {index, target.size()};
+  if (all == nullptr || context == nullptr || EVP_DigestInit_ex2(context.get(), all->blake2b, nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), mask_label.data(), mask_label.size()) != 1 ||
+      EVP_DigestUpdate(context.get(), which.data(), sizeof which) != 1 ||
+      EVP_DigestUpdate(context.get(), prekey.data(), prekey.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), unsigned_bytes(room.digest.data()), nullptr) != 1) {
+    return false;
+  }
+  bool added = true;
+  if (target.size() <= room.digest.size()) {
+    add(target, room.digest.first(target.size()));
+  } else {
+    added = add_stream(room.digest.first<32>(), target);
+  }
+  lockfast_wipe(room.digest.data(), room.digest.size());
+  return added;
+}
+
+bool tag_of(std::span<const std::byte, mac_key_size> key, std::span<const std::byte> secret, std::span<std::byte, mac_size> tag,
+            mixing_room room) {
+  const error_mark mark;
+  // The key of HChaCha20 lies where the last block comes afterwards.
+  std::ranges::copy(key, room.tail.begin());
+  std::memcpy(room.tail.data() + key.size(), mac_key_label.data(), mac_key_label.size());
+  hchacha20(room.tail, std::as_bytes(std::span(mac_label)), room.key);
+
+  const std::size_t whole = secret.size() / block_size * block_size;
+  const std::uint64_t size = secret.size();
+  lockfast_wipe(room.tail.data(), room.tail.size());
+  if (whole != size) std::memcpy(room.tail.data(), secret.data() + whole, size - whole);
+  std::memcpy(room.tail.data() + block_size, &size, sizeof size);
+
+  const openssl_algorithms* const all = algorithms();
+  const mac_context context(all == nullptr ? nullptr : EVP_MAC_CTX_new(all->poly1305));
+  std::size_t written = 0;
+  const bool done = context != nullptr &&
+                    EVP_MAC_init(context.get(), unsigned_bytes(room.key.data()), room.key.size(), nullptr) == 1 &&
+                    (whole == 0 || EVP_MAC_update(context.get(), unsigned_bytes(secret.data()), whole) == 1) &&
+                    EVP_MAC_update(context.get(), unsigned_bytes(room.tail.data()), room.tail.size()) == 1 &&
+                    EVP_MAC_final(context.get(), unsigned_bytes(tag.data()), &written, tag.size()) == 1;
+  lockfast_wipe(room.key.data(), room.key.size());
+  lockfast_wipe(room.tail.data(), room.tail.size());
+  return done && written == tag.size();
+}
+
+}  // namespace lockfast::internal

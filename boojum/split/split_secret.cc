@@ -1,0 +1,325 @@
+// split_secret.cc - split, join, re-mix.
+#include "boojum/split/split_secret.h"
+
+#include <lockfast/lockfast.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "boojum/crypto/cipher.h"
+#include "boojum/split/file_share.h"
+#include "boojum/memory/lock_budget.h"
+#include "boojum/memory/catch_bad_alloc.h"
+#include "boojum/memory/scratch.h"
+
+namespace lockfast::internal {
+namespace {
+
+constexpr std::size_t overhead = mac_key_size + mac_size;  // of M over S, bytes
+
+// libcrypto's frames may hold what it worked with.
+struct stack_wiped_at_end {
+  stack_wiped_at_end() = default;
+  stack_wiped_at_end(const stack_wiped_at_end&) = delete;
+  stack_wiped_at_end& operator=(const stack_wiped_at_end&) = delete;
+  ~stack_wiped_at_end() { wipe_stack(); }
+};
+
+}  // namespace
+
+// All that one call computes, in one scratch:  | room of mixing | K | T | masks, then C | prekeys | what is read from files |
+class split_secret::work {
+ public:
+  enum class room_for : unsigned char { new_prekeys, no_prekeys };
+
+  work(const options& of, std::size_t size, room_for what = room_for::new_prekeys)
+      : prekey_(of.prekey),
+        masked_(size + overhead),
+        prekeys_(what == room_for::no_prekeys ? 0 : (of.shares.size() - 1) * prekey_),
+        files_(file_bytes(of)),
+        all_(mixing_room::size + overhead + masked_ + prekeys_ + files_) {
+    if (!refused()) lockfast_wipe(masks().data(), masks().size());
+  }
+
+  [[nodiscard]] bool refused() const { return all_.refused(); }
+  [[nodiscard]] mixing_room room() const { return mixing_room(all_.bytes().first<mixing_room::size>()); }
+  [[nodiscard]] std::span<std::byte, mac_key_size> key() const { return at(mixing_room::size).first<mac_key_size>(); }
+  [[nodiscard]] std::span<std::byte, mac_size> tag() const { return at(mixing_room::size + mac_key_size).first<mac_size>(); }
+  [[nodiscard]] std::span<std::byte> masks() const { return at(mixing_room::size + overhead).first(masked_); }
+  [[nodiscard]] std::span<std::byte> prekeys() const { return at(mixing_room::size + overhead + masked_).first(prekeys_); }
+  [[nodiscard]] std::span<std::byte> prekey(std::size_t which) const { return prekeys().subspan(which * prekey_, prekey_); }
+  [[nodiscard]] std::span<std::byte> files() const { return all_.bytes().last(files_); }
+
+  // Draws new prekeys and adds their masks.
+  [[nodiscard]] bool draw_and_add() const {
+    if (!draw(prekeys(), room())) return false;
+    for (std::size_t which = 0; which * prekey_ < prekeys_; ++which) {
+      if (!add_mask(prekey(which), static_cast<unsigned>(which), masks(), room())) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::span<std::byte> at(std::size_t offset) const { return all_.bytes().subspan(offset); }
+
+  std::size_t file_bytes(const options& of) const {
+    std::size_t bytes = 0;
+    for (const share_place& each : of.shares) {
+      if (each == share_place::file) bytes += file_share::room_for(&each == &of.shares.back() ? masked_ : prekey_);
+    }
+    return bytes;
+  }
+
+  std::size_t prekey_;
+  std::size_t masked_;
+  std::size_t prekeys_;
+  std::size_t files_;
+  scratch all_;
+};
+
+// The shares of a secret while they can be read; closed again at the end.
+class split_secret::opened {
+ public:
+  explicit opened(const split_secret& of) : of_(of) {}
+  opened(const opened&) = delete;
+  opened& operator=(const opened&) = delete;
+  ~opened() {
+    for (std::size_t which = 0; which < count_; ++which) of_.shares_[which]->close();
+  }
+
+  [[nodiscard]] result open(purpose use, const work& in) {
+    std::span<std::byte> room = in.files();
+    for (std::size_t which = 0; which < of_.shares_.size(); ++which) {
+      std::span<std::byte> mine;
+      if (of_.options_.shares[which] == share_place::file) {
+        mine = room.first(file_share::room_for(which + 1 == of_.shares_.size() ? in.masks().size() : of_.options_.prekey));
+        room = room.subspan(mine.size());
+      }
+      const auto bytes = of_.shares_[which]->open(use, mine);
+      if (!bytes) return std::unexpected(bytes.error());
+      bytes_[which] = *bytes;
+      ++count_;
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::span<const std::span<const std::byte>> bytes() const { return std::span(bytes_).first(count_); }
+  [[nodiscard]] std::span<const std::byte> masked() const { return bytes_[count_ - 1]; }
+
+  [[nodiscard]] bool add_masks(const work& in) const {
+    for (std::size_t which = 0; which + 1 < count_; ++which) {
+      if (!add_mask(bytes_[which], static_cast<unsigned>(which), in.masks(), in.room())) return false;
+    }
+    return true;
+  }
+
+ private:
+  const split_secret& of_;
+  std::array<std::span<const std::byte>, max_shares> bytes_;
+  std::size_t count_ = 0;
+};
+
+// The files to which shares move. Whoever makes one joins the rounds, whose mutex is taken before a secret's: so they are made
+// before that, and those that no share has taken end after it is given back.
+class split_secret::next_files {
+ public:
+  next_files() = default;
+  next_files(const next_files&) = delete;
+  next_files& operator=(const next_files&) = delete;
+  ~next_files() {
+    for (const auto& each : files_) {
+      if (each != nullptr) (void)each->wipe();
+    }
+  }
+
+  [[nodiscard]] result make(const split_secret& of) {
+    const auto& places = of.options_.shares;
+    for (std::size_t which = 0; which < places.size(); ++which) {
+      if (places[which] != share_place::file) continue;
+      const std::size_t size = which + 1 == places.size() ? of.size_ + overhead : of.options_.prekey;
+      auto made = resting_file::create(of.directory_, file_share::room_for(size));
+      if (!made) return std::unexpected(made.error());
+      files_[which] = std::move(*made);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::shared_ptr<resting_file>& of_share(std::size_t which) { return files_[which]; }
+
+ private:
+  std::array<std::shared_ptr<resting_file>, max_shares> files_;
+};
+
+split_secret::split_secret(const options& wanted, std::size_t size) : options_(wanted), size_(size) {}
+
+bool split_secret::has_file() const { return directory_ != nullptr; }
+
+// Requires C in the masks of in, and the prekeys that it belongs to.
+split_secret::made split_secret::build(const options& wanted, std::size_t size, work& in) {
+  try {
+    std::shared_ptr<split_secret> one(new split_secret(wanted, size));
+    if (std::ranges::find(wanted.shares, share_place::file) != wanted.shares.end()) {
+      auto directory = share_directory::open(wanted.directory);
+      if (!directory) return std::unexpected(directory.error());
+      one->directory_ = std::move(*directory);
+    }
+    one->shares_.reserve(wanted.shares.size());
+    for (std::size_t which = 0; which < wanted.shares.size(); ++which) {
+      const auto bytes = which + 1 == wanted.shares.size() ? in.masks() : in.prekey(which);
+      auto each = share::make(wanted.shares[which], one->directory_, static_cast<unsigned>(which), bytes);
+      if (!each) return std::unexpected(each.error());
+      one->shares_.push_back(std::move(*each));
+    }
+    if (auto joined = join_refresher(one); !joined) return std::unexpected(joined.error());
+    return one;
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(memory_error::denied);
+  }
+}
+
+split_secret::made split_secret::split(std::span<const std::byte> secret, const options& wanted) {
+  if (wanted.prekey == 0) {
+    return catch_bad_alloc([&] {
+      options chosen = wanted;
+      chosen.prekey = locks_are_scarce() ? prekey_under_small_limit : usual_prekey;
+      return split(secret, chosen);
+    });
+  }
+  if (wanted.shares.size() < min_shares || wanted.shares.size() > max_shares || wanted.prekey < shortest_prekey ||
+      wanted.prekey > max_prekey || secret.size() > max_secret) {
+    return std::unexpected(memory_error::limit_exceeded);
+  }
+  const stack_wiped_at_end wiped;
+  work in(wanted, secret.size());
+  if (in.refused()) return std::unexpected(memory_error::denied);
+  const std::span<std::byte> whole = in.masks();
+  const auto key = whole.first<mac_key_size>();
+  lockfast_random(key.data(), key.size());
+  std::memcpy(whole.data() + key.size(), secret.data(), secret.size());
+  if (!tag_of(key, secret, whole.last<mac_size>(), in.room()) || !in.draw_and_add()) {
+    return std::unexpected(can_mix() ? memory_error::denied : memory_error::unsupported);
+  }
+  return build(wanted, secret.size(), in);
+}
+
+std::expected<buffer<std::byte>, memory_error> split_secret::join() {
+  keep_rounds_going();
+  const stack_wiped_at_end wiped;
+  const std::scoped_lock held(mutex_);
+  if (shares_.empty()) return std::unexpected(memory_error::wiped);
+  const bool mixes = options_.remix == lockfast::remix_policy::on_unlock;
+  work in(options_, size_, mixes ? work::room_for::new_prekeys : work::room_for::no_prekeys);
+  if (in.refused()) return std::unexpected(memory_error::denied);
+  opened all(*this);
+  if (auto done = all.open(mixes ? purpose::rewriting : purpose::reading, in); !done) return std::unexpected(done.error());
+  if (!all.add_masks(in)) return std::unexpected(memory_error::denied);
+
+  auto secret = buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) { return unmask(in, all.masked(), out); });
+  if (!secret || !mixes) return secret;
+  next_files none;
+  if (auto done = remix(in, all.bytes(), none, refresh_target::keep); !done) return std::unexpected(done.error());
+  return secret;
+}
+
+result split_secret::join_into(std::span<std::byte> out) {
+  keep_rounds_going();
+  const stack_wiped_at_end wiped;
+  const std::scoped_lock held(mutex_);
+  if (shares_.empty()) return std::unexpected(memory_error::wiped);
+  const work in(options_, size_, work::room_for::no_prekeys);
+  if (in.refused()) return std::unexpected(memory_error::denied);
+  opened all(*this);
+  if (auto done = all.open(purpose::reading, in); !done) return done;
+  if (!all.add_masks(in)) return std::unexpected(memory_error::denied);
+  auto done = unmask(in, all.masked(), out);
+  if (!done) lockfast_wipe(out.data(), out.size());
+  return done;
+}
+
+// Requires the masks of the present shares in the masks of in, and the last of these shares.
+result split_secret::unmask(const work& in, std::span<const std::byte> masked, std::span<std::byte> out) const {
+  const auto part = [&](std::span<std::byte> target, std::size_t offset) {
+    std::memcpy(target.data(), masked.data() + offset, target.size());
+    add(target, in.masks().subspan(offset, target.size()));
+  };
+  part(out, mac_key_size);
+  part(in.key(), 0);
+  if (!tag_of(in.key(), out, in.tag(), in.room())) return std::unexpected(memory_error::denied);
+  part(in.key(), mac_key_size + size_);
+  if (lockfast_equal(in.key().data(), in.tag().data(), mac_size) == 0) return std::unexpected(memory_error::damaged);
+  return {};
+}
+
+// Requires the masks of the present shares in the masks of in.
+result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, refresh_target where) {
+  if (!in.draw_and_add()) return std::unexpected(memory_error::denied);
+  add(in.masks(), shares.back());
+  const auto next = [&](std::size_t which) {
+    return which + 1 == shares_.size() ? std::span<const std::byte>(in.masks()) : in.prekey(which);
+  };
+  for (std::size_t which = 0; which < shares_.size(); ++which) {
+    if (auto ready = shares_[which]->prepare(next(which), where, files.of_share(which)); !ready) {
+      while (which-- > 0) shares_[which]->abandon();
+      return ready;
+    }
+  }
+  for (std::size_t which = 0; which < shares_.size(); ++which) shares_[which]->commit(next(which));
+  result first;
+  for (const auto& each : shares_) {
+    if (auto done = each->settle(); !done && first) first = done;
+  }
+  return first;
+}
+
+result split_secret::refresh(refresh_target where) {
+  keep_rounds_going();
+  const stack_wiped_at_end wiped;
+  next_files files;
+  if (where == refresh_target::change) {
+    if (auto done = files.make(*this); !done) return done;
+  }
+  const std::scoped_lock held(mutex_);
+  if (shares_.empty()) return std::unexpected(memory_error::wiped);
+  work in(options_, size_);
+  if (in.refused()) return std::unexpected(memory_error::denied);
+  opened all(*this);
+  if (auto done = all.open(purpose::rewriting, in); !done) return done;
+  if (!all.add_masks(in)) return std::unexpected(memory_error::denied);
+  return remix(in, all.bytes(), files, where);
+}
+
+split_secret::made split_secret::copy() {
+  keep_rounds_going();
+  const stack_wiped_at_end wiped;
+  work in(options_, size_);
+  if (in.refused()) return std::unexpected(memory_error::denied);
+  {
+    const std::scoped_lock held(mutex_);
+    if (shares_.empty()) return std::unexpected(memory_error::wiped);
+    opened all(*this);
+    if (auto done = all.open(purpose::reading, in); !done) return std::unexpected(done.error());
+    if (!all.add_masks(in) || !in.draw_and_add()) return std::unexpected(memory_error::denied);
+    add(in.masks(), all.masked());
+  }
+  return build(options_, size_, in);
+}
+
+result split_secret::wipe() {
+  const std::scoped_lock held(mutex_);
+  result first;
+  for (const auto& each : shares_) {
+    if (auto done = each->wipe(); !done && first) first = done;
+  }
+  shares_.clear();
+  return first;
+}
+
+void split_secret::round() {
+  if (!has_file() || ++rounds_ % refresher::file_periods == 0) (void)refresh(refresh_target::keep);
+}
+
+}  // namespace lockfast::internal

@@ -1,0 +1,64 @@
+// key_ring.cc - the making of keys, and their turns.
+#include "boojum/vault/key_ring.h"
+
+#include <utility>
+
+namespace lockfast::internal {
+
+std::expected<key_ring::snapshot, memory_error> key_ring::now() {
+  const std::scoped_lock held(mutex_);
+  if (ring_.by_epoch[ring_.current] == nullptr) {
+    auto first = resting_key::fresh();
+    if (!first) return std::unexpected(first.error());
+    ring_.by_epoch[ring_.current] = std::move(*first);
+    since_ = std::chrono::steady_clock::now();
+  }
+  return ring_;
+}
+
+std::uint64_t key_ring::rotation() const {
+  const std::scoped_lock held(mutex_);
+  return ring_.rotation;
+}
+
+std::expected<void, memory_error> key_ring::begin_turn() {
+  const std::scoped_lock held(mutex_);
+  const std::uint32_t next = 1 - ring_.current;
+  if (ring_.by_epoch[next] != nullptr) return {};
+  auto fresh = resting_key::fresh();
+  if (!fresh) return std::unexpected(fresh.error());
+  ring_.by_epoch[next] = std::move(*fresh);
+  ring_.current = next;
+  ++ring_.rotation;
+  rotated_ = std::chrono::steady_clock::now();
+  return {};
+}
+
+void key_ring::end_turn() {
+  std::shared_ptr<const resting_key> gone;
+  const std::scoped_lock held(mutex_);
+  gone = std::move(ring_.by_epoch[1 - ring_.current]);
+  ring_.by_epoch[1 - ring_.current] = nullptr;
+  ++ring_.rotation;
+  since_ = rotated_;
+}
+
+std::chrono::steady_clock::duration key_ring::age() const {
+  const std::scoped_lock held(mutex_);
+  if (ring_.by_epoch[ring_.current] == nullptr) return {};
+  return std::chrono::steady_clock::now() - since_;
+}
+
+std::expected<key_view, memory_error> open_keys::of(std::uint32_t epoch) {
+  resting_key::opened& wanted = opened_[epoch & 1];
+  if (wanted == nullptr) {
+    const auto& resting = of_.by_epoch[epoch & 1];
+    if (resting == nullptr) return std::unexpected(memory_error::damaged);
+    auto opened = resting->open();
+    if (!opened) return std::unexpected(opened.error());
+    wanted = std::move(*opened);
+  }
+  return wanted->view();
+}
+
+}  // namespace lockfast::internal

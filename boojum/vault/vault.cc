@@ -1,0 +1,134 @@
+// vault.cc - the interface: each call is passed on to what a vault owns, or refused when there is nothing.
+#include <lockfast/vault.hpp>
+
+#include <new>
+#include <utility>
+
+#include "boojum/vault/vault_state.h"
+
+namespace lockfast {
+namespace {
+
+// What call() gives. Where it is refused, the records that were opened lately make room, and it is called once more.
+template <class Call>
+auto with_room(internal::vault_state& state, Call&& call) {
+  auto done = call();
+  if (!done && done.error() == memory_error::denied && state.drop_all_hot()) done = call();
+  return done;
+}
+
+// One secret, as the state takes several.
+std::expected<vault::id, memory_error> insert_into(internal::vault_state& state, const buffer<std::byte>& secret) {
+  const auto view = secret.try_read();
+  if (!view) return std::unexpected(view.error());
+  const std::span<const std::byte> bytes(view->data(), view->size());
+  vault::id id;
+  const auto done = with_room(state, [&] { return state.insert({&bytes, 1}, {&id, 1}); });
+  if (!done) return std::unexpected(done.error());
+  return id;
+}
+
+std::expected<void, memory_error> replace_in(internal::vault_state& state, vault::id which, const buffer<std::byte>& secret) {
+  const auto view = secret.try_read();
+  if (!view) return std::unexpected(view.error());
+  return with_room(state, [&] { return state.replace(which, {view->data(), view->size()}); });
+}
+
+// Runs what succeeds with the buffer, and then lets the buffer go.
+template <class Call>
+auto consume(buffer<std::byte>&& secret, Call&& call) {
+  auto done = std::forward<Call>(call)(secret);
+  if (done) const buffer<std::byte> gone(std::move(secret));
+  return done;
+}
+
+// Without memory for a state, or moved away.
+constexpr auto nothing = memory_error::wiped;
+
+}  // namespace
+
+vault::vault() : vault(options{}) {}
+vault::vault(const options& chosen) : state_(new(std::nothrow) internal::vault_state(chosen)) {}
+vault::vault(std::unique_ptr<internal::vault_state>&& state) : state_(std::move(state)) {}
+vault::~vault() = default;
+vault::vault(vault&&) noexcept = default;
+vault& vault::operator=(vault&&) noexcept = default;
+
+std::expected<vault::id, memory_error> vault::insert(const buffer<std::byte>& secret) {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return insert_into(*state_, secret);
+}
+
+std::expected<vault::id, memory_error> vault::insert(buffer<std::byte>&& secret) {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return consume(std::move(secret), [&](const auto& kept) { return insert_into(*state_, kept); });
+}
+
+std::expected<void, memory_error> vault::insert(spans secrets, std::span<id> ids) {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return with_room(*state_, [&] { return state_->insert(secrets, ids); });
+}
+
+std::expected<void, memory_error> vault::replace(id which, const buffer<std::byte>& secret) {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return replace_in(*state_, which, secret);
+}
+
+std::expected<void, memory_error> vault::replace(id which, buffer<std::byte>&& secret) {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return consume(std::move(secret), [&](const auto& kept) { return replace_in(*state_, which, kept); });
+}
+
+std::expected<void, memory_error> vault::erase(id which) {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return state_->erase(which);
+}
+
+std::expected<void, memory_error> vault::clear() {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return state_->clear();
+}
+
+std::expected<vault::view, memory_error> vault::open(id which) const {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return with_room(*state_, [&] { return state_->open(which); });
+}
+
+std::expected<vault::views, memory_error> vault::open(std::span<const id> which) const {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return with_room(*state_, [&] { return state_->open(which); });
+}
+
+std::size_t vault::size() const { return state_ == nullptr ? 0 : state_->size(); }
+
+bool vault::contains(id which) const { return state_ != nullptr && state_->find(which).has_value(); }
+
+std::expected<std::size_t, memory_error> vault::size_of(id which) const {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto found = state_->find(which);
+  if (!found) return std::unexpected(memory_error::not_found);
+  return found->size;
+}
+
+vault::id_range vault::ids() const { return id_range(state_.get()); }
+
+vault::id vault::id_range::next(const internal::vault_state* of, id behind) { return of == nullptr ? id() : of->next(behind); }
+
+std::uint64_t vault::footprint() const { return state_ == nullptr ? 0 : state_->footprint(); }
+
+std::expected<void, memory_error> vault::rekey() {
+  if (state_ == nullptr) return std::unexpected(nothing);
+  return with_room(*state_, [&] { return state_->rekey(); });
+}
+
+std::chrono::steady_clock::duration vault::key_age() const {
+  return state_ == nullptr ? std::chrono::steady_clock::duration() : state_->key_age();
+}
+
+std::uint64_t vault::saves() const { return state_ == nullptr ? 0 : state_->saves(); }
+
+std::array<std::byte, 16> vault::identity() const {
+  return state_ == nullptr ? internal::vault_identity() : state_->identity();
+}
+
+}  // namespace lockfast

@@ -1,0 +1,163 @@
+// vault_state.h - what a vault owns: sixteen shards of sealed records, the ring of keys, the records opened lately.
+//
+//    insert, replace:   gate | key opened | sealed beside the shard | published in the shard
+//    open, use:         key opened | sealed bytes copied out of the shard | opened in place, in their isolated block
+//    rekey, save:       gate closed | record by record through locked memory
+//
+// A shard's mutex is held while bytes are copied, never while a cipher runs.
+//
+// Invariants
+//   1. Plain bytes are in isolated blocks and in locked memory alone.
+//   2. Order of mutexes: list of vaults > gate > keys > hot records > save history > shards by number.
+//
+// Threads: everything from any thread, but construction, destruction and what fork calls.
+#ifndef LOCKFAST_BOOJUM_VAULT_VAULT_STATE_H
+#define LOCKFAST_BOOJUM_VAULT_VAULT_STATE_H
+
+#include <lockfast/vault.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+
+#include "boojum/vault/change_gate.h"
+#include "boojum/crypto/cipher.h"
+#include "boojum/vault/hot_records.h"
+#include "boojum/vault/key_ring.h"
+#include "boojum/vault/save_history.h"
+#include "boojum/vault/sealed_shard.h"
+
+namespace lockfast::internal {
+
+class locked_buffer;
+
+using vault_identity = std::array<std::byte, 16>;
+
+class vault_state {
+ public:
+  static constexpr std::size_t shard_count = 16;
+
+  // A shard and a tenant of it: the parts of an id.
+  struct location {
+    std::size_t shard;
+    tenancy at;
+  };
+  [[nodiscard]] static location locate(vault::id which);
+  [[nodiscard]] static vault::id id_of(const location& where);
+
+  // The keys of one call.
+  class session {
+   public:
+    explicit session(const vault_state& of, key_ring::snapshot&& keys) : of_(of), keys_(std::move(keys)) {}
+
+    [[nodiscard]] std::uint32_t current() const { return keys_.current(); }
+    [[nodiscard]] std::uint64_t rotation() const { return keys_.rotation(); }
+
+    // Opens the present key, where it is not open yet.
+    [[nodiscard]] std::expected<void, memory_error> begin();
+
+    // Seals under the present key. Refuses as open_keys::of does; refused.
+    [[nodiscard]] std::expected<void, memory_error> seal(vault::id which, std::uint32_t version,
+                                                         std::span<const std::byte> plain, seal_head& head,
+                                                         std::span<std::byte> sealed);
+
+    // Opens a record into out, which it fills to the last byte. Refuses: not_found, damaged, refused, unavailable; busy - it
+    // has another size by now, or the keys are no longer those of this session: then look again.
+    [[nodiscard]] std::expected<record_state, memory_error> open(const location& where, std::span<std::byte> out);
+
+    // The same for what was read of a record before: its sealed bytes become plain in place. Refuses as open does, but for
+    // not_found.
+    [[nodiscard]] std::expected<void, memory_error> open_read(const location& where, const record_state& found,
+                                                              const seal_head& head, std::span<std::byte> bytes);
+
+   private:
+    const vault_state& of_;
+    open_keys keys_;
+  };
+
+  explicit vault_state(const vault::options& chosen);
+  vault_state(const vault::options& chosen, const vault_identity& identity, std::uint64_t saves);
+  ~vault_state();
+  vault_state(const vault_state&) = delete;
+  vault_state& operator=(const vault_state&) = delete;
+
+  [[nodiscard]] std::expected<void, memory_error> insert(vault::spans secrets, std::span<vault::id> ids);
+  [[nodiscard]] std::expected<void, memory_error> replace(vault::id which, std::span<const std::byte> secret);
+  [[nodiscard]] std::expected<void, memory_error> erase(vault::id which);
+  [[nodiscard]] std::expected<void, memory_error> clear();
+  [[nodiscard]] std::expected<vault::view, memory_error> open(vault::id which);
+  [[nodiscard]] std::expected<vault::views, memory_error> open(std::span<const vault::id> which);
+  // Gives up the opened records that stay at hand, but for those with a view; whether there was one.
+  bool drop_all_hot() { return hot_.drop_all(); }
+  [[nodiscard]] std::expected<void, memory_error> rekey();
+
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::optional<record_state> find(vault::id which) const;
+  [[nodiscard]] vault::id next(vault::id behind) const;
+  [[nodiscard]] std::uint64_t footprint() const;
+  [[nodiscard]] std::chrono::steady_clock::duration key_age() const { return keys_.age(); }
+  [[nodiscard]] std::uint64_t saves() const { return saves_.load(std::memory_order_relaxed); }
+
+  // For saving and loading.
+  [[nodiscard]] change_gate& gate() { return gate_; }
+  [[nodiscard]] const vault_identity& identity() const { return identity_; }
+  [[nodiscard]] sealed_shard& shard(std::size_t number) { return shards_[number]; }
+  [[nodiscard]] std::expected<key_ring::snapshot, memory_error> keys() { return keys_.now(); }
+  // Seals a secret as the tenant of a reserved slot.
+  [[nodiscard]] std::expected<void, memory_error> admit(session& with, const location& where,
+                                                        std::span<const std::byte> secret);
+  [[nodiscard]] const save_history& history() const { return history_; }
+  [[nodiscard]] save_history& history() { return history_; }
+  void set_saves(std::uint64_t count) { saves_.store(count, std::memory_order_relaxed); }
+
+  void before_fork();
+  void after_fork_in_parent();
+  void after_fork_in_child();
+
+ private:
+  friend class vault_list;
+
+  [[nodiscard]] bool rekey_is_due() const;
+  void rekey_when_due();
+  [[nodiscard]] std::expected<bool, memory_error> rekey_some();
+  void rekey_again_in(std::chrono::steady_clock::duration time);
+  [[nodiscard]] std::expected<void, memory_error> begin_rekey();
+  [[nodiscard]] std::expected<void, memory_error> rekey_within_gate();
+  [[nodiscard]] std::expected<bool, memory_error> rekey_shards(session& with);
+  [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
+  [[nodiscard]] std::expected<bool, memory_error> rekey_record(const location& where, session& with, locked_buffer& plain);
+  [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
+  [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
+                                                                   const record_state& found, session& with);
+  [[nodiscard]] std::expected<void, memory_error> open_together(std::span<const vault::id> which, session& with,
+                                                                vault::views& out);
+  void drop_hot(vault::id which) { hot_.drop(which.value()); }
+
+  // Who has closed the gate changes these.
+  struct rekey_progress {
+    location next = {0, {0, 0}};              // the first record that may be left under the old key; past the last shard: none
+    std::chrono::steady_clock::duration pause{0};  // after the latest refusal
+  };
+
+  const std::chrono::seconds max_key_age_;
+  rekey_progress rekey_progress_;
+  std::atomic<bool> rekey_goes_on_ = false;
+  std::atomic<std::chrono::steady_clock::rep> rekey_not_before_ = 0;
+  vault_identity identity_;
+  std::atomic<std::uint64_t> saves_;
+  std::atomic<std::uint32_t> turn_ = 0;  // of the shards, for new records
+  change_gate gate_;
+  key_ring keys_;
+  hot_records hot_;
+  save_history history_;
+  std::array<sealed_shard, shard_count> shards_;
+  vault_state* next_ = nullptr;  // in the list of vaults
+};
+
+}  // namespace lockfast::internal
+
+#endif
