@@ -137,7 +137,7 @@ class grouped_heap {
   // This thread's cache; no_thread_cache when it can have none.
   [[nodiscard]] thread_cache& cache_of_thread();
   void place_copies_in_child();
-  // Frees a secret of a slab that names this family's front, by one of a slab's ways.
+  // Frees a secret of a slab that names this family's thread caches, by one of a slab's ways.
   template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*vacate)(std::byte*, std::size_t&)>
   [[nodiscard]] static bool deallocate_by(std::uint8_t family, std::byte* secret);
   // The slab that the address lies in, or one without slots; null when it is in no region of slabs.

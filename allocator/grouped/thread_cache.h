@@ -130,7 +130,7 @@ class alignas(64) thread_cache {
   thread_cache* next_unused = nullptr;                // in the list of those without a thread
 
   void forget_in_child();
-  // For a signal handler, in any thread: has the front begin without lists; how many frees those had counted.
+  // For a signal handler, in any thread: has the thread cache begin without bins; how many frees those had counted.
   std::uint64_t drop_lists();
 };
 

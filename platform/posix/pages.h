@@ -1,4 +1,4 @@
-// pages.h - between posix_pages.cc, which every POSIX host shares, and the files that are one system's own.
+// pages.h - between posix/pages.cc, which every POSIX host shares, and the files that are one system's own.
 //
 // Threads: as in platform.h.
 #ifndef LOCKFAST_PLATFORM_POSIX_PAGES_H
