@@ -57,9 +57,8 @@ void rest_key::prepare(platform::fork_policy policy, platform::error hide_error)
   refusal_.store(0, std::memory_order_release);
 }
 
-platform::error rest_key::found(const founder& by, const bond& to, sealed_record& record) {
+platform::error rest_key::found(const founding& /*held*/, const founder& by, const bond& to, sealed_record& record) {
   static_assert(offsetof(table, epochs) + sizeof(epoch) <= founding_size);
-  const scoped_lock held(mutex_);
   if (reserved_ != nullptr) return EBUSY;
   const std::size_t page_size = platform::page_size();
   const auto made = platform::reserve(3 * page_size, page_size, by.policy);

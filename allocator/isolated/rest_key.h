@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <span>
 
+#include "allocator/base/scoped_lock.h"
 #include "allocator/pages/fork_copy.h"
 #include "allocator/isolated/sealed_record.h"
 #include "platform/platform.h"
@@ -61,7 +62,15 @@ class rest_key {
     std::byte* secret;
     std::size_t size;
   };
-  [[nodiscard]] platform::error found(const founder& by, const bond& to, sealed_record& record);
+  // Held by the caller of found(), from before it takes fork_exclusion's scope: prepare() takes both in this order.
+  class founding {
+   public:
+    explicit founding(rest_key& of) : held_(of.mutex_) {}
+
+   private:
+    scoped_lock held_;
+  };
+  [[nodiscard]] platform::error found(const founding& held, const founder& by, const bond& to, sealed_record& record);
 
   // Seals size bytes. Refusals: that of refusal(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used.
   [[nodiscard]] platform::error seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record);

@@ -127,10 +127,11 @@ platform::error span::seal(rest_key& key) {
 platform::error span::found_key(rest_key& key) {
   sealed_record* const made = sealed_record::take(size_);
   if (made == nullptr) return ENOMEM;
+  const rest_key::founding key_held(key);
   const fork_exclusion::scope held;
   ++generation_;
   const rest_key::founder founder = {run_, home.blank(), home.policy(), hide_error_, address_, size_};
-  if (const auto refusal = key.found(founder, bond(), *made); refusal != 0) {
+  if (const auto refusal = key.found(key_held, founder, bond(), *made); refusal != 0) {
     --generation_;
     write_canaries(home.key());
     sealed_record::give_back(made, size_);

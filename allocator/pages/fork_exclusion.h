@@ -3,7 +3,7 @@
 // Between the moment that a hidden page is mapped and the moment that it is kept out of forked children, a child would share
 // it; and until it is written down where hidden pages are, a child would not know of the gap that it finds there.
 //
-// Threads: everything, from any thread; one mutex, which nobody holds while taking another.
+// Threads: everything, from any thread; one mutex, which nobody holds while taking another. A rest_key's may be held before it.
 #ifndef LOCKFAST_ALLOCATOR_PAGES_FORK_EXCLUSION_H
 #define LOCKFAST_ALLOCATOR_PAGES_FORK_EXCLUSION_H
 
