@@ -22,19 +22,19 @@ class save_history {
   // Whether a file with this nonce is the latest that was loaded from a path, or saved there.
   [[nodiscard]] bool knows(const file_nonce& once) const {
     const std::scoped_lock held(mutex_);
-    return std::ranges::any_of(latest_, [&](const auto& of_path) { return std::ranges::find(of_path.second, once) != of_path.second.end(); });
+    return std::ranges::any_of(latest_, [&](const auto& of_path) { return std::ranges::find(of_path.second.nonces, once) != of_path.second.nonces.end(); });
   }
 
   // A save to a path is about to be done, and may be done though it is refused.
   void expect(const std::string& path, const file_nonce& once) {
     const std::scoped_lock held(mutex_);
-    latest_[path].push_back(once);
+    latest_[path].nonces.push_back(once);
   }
 
   // The latest of a path is this one, loaded or saved at this cost.
   void settle(const std::string& path, const file_nonce& once, const stretching& cost) {
     const std::scoped_lock held(mutex_);
-    latest_[path].assign(1, once);
+    latest_[path].nonces.assign(1, once);
     cost_ = cost;
   }
 
@@ -49,7 +49,11 @@ class save_history {
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::string, std::vector<file_nonce>> latest_;  // by path: one, and those that may have been saved since
+  // One, and those that may have been saved since. A type of ours, so that the map's functions are not exported.
+  struct known_files {
+    std::vector<file_nonce> nonces;
+  };
+  std::map<std::string, known_files> latest_;  // by path
   stretching cost_;
 };
 

@@ -65,7 +65,8 @@ class state {
   std::expected<void, memory_error> count_and_save(const std::string& path, const passphrase& phrase, unsigned cost) {
     ++counter_;
     if (auto done = records_.replace(id_, counter_of(counter_)); !done) return done;
-    return records_.save(path, phrase, {.cost = cost});
+    // What is at the path was loaded, or is not whole: it makes room either way.
+    return records_.save(path, phrase, {.cost = cost, .over = vault::replaces::any_file});
   }
 
  private:

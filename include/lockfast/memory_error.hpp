@@ -20,7 +20,7 @@ enum class memory_error : unsigned char {
   expired,           // it was idle for too long and is gone
   unsupported,       // the system or the cipher library cannot do it, or a file is of a newer version
   cancelled,         // the caller stopped it
-  outdated           // it is older than the caller accepts
+  outdated           // a file is older than the caller accepts, or another program saved there since it was loaded
 };
 
 // One sentence without a full stop, for a log.
@@ -40,7 +40,7 @@ enum class memory_error : unsigned char {
     case memory_error::unsupported:
       return "the system or libcrypto lacks what it needs, or the file is of a newer version than this library";
     case memory_error::cancelled: return "the caller stopped it";
-    case memory_error::outdated: return "the file has fewer saves than the caller accepts";
+    case memory_error::outdated: return "the file is older than the caller accepts, or another program saved there since";
   }
   return "no such error";
 }
