@@ -68,7 +68,8 @@ void use_vault(const std::string& folder) {
   const auto id = records.insert(random_secret(32));
   std::array<char, 12> typed = {'a', ' ', 'p', 'a', 's', 's', 'p', 'h', 'r', 'a', 's', 'e'};
   auto phrase = passphrase::take(std::span<char>(typed));
-  if (!expect(id, "insert") | !expect(phrase, "passphrase")) return;
+  const bool inserted = expect(id, "insert");
+  if (!expect(phrase, "passphrase") || !inserted) return;
   expect(records.open(*id), "open");
   expect(records.rekey(), "rekey");
   expect(records.replace(*id, random_secret(5)), "replace");
