@@ -3,6 +3,7 @@
 // Not cancellation points: a thread that ended in one would not end a call of the allocator.
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "platform/errno_saver.h"
