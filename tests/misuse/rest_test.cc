@@ -168,6 +168,10 @@ TEST_CASE("10,000 closed secrets lie nowhere plain in unlocked memory, under 8 M
 }
 
 TEST_CASE("a closed secret beyond the lock limit lies plain in unlocked memory under rest=keep") {
+  if (sanitized) {
+    MESSAGE("skipped: all memory is searched, and a sanitizer's has terabytes");
+    return;
+  }
   check_clean(in_child([] {
     become_user(std::size_t{64} << 10);
     options("rest=keep,lock=preferred");
@@ -195,6 +199,10 @@ TEST_CASE("a sealed secret traps when it is touched, and keeps its guards when i
 }
 
 TEST_CASE("a sealed secret under fork=inherit opens in the child and in the child's child, and each writes its own") {
+  if (sanitized) {
+    MESSAGE("skipped: all memory is searched, and a sanitizer's has terabytes");
+    return;
+  }
   for (const char* const more : {"", ",hidden=off"}) {
     for (const char* const rest : {"rest=seal", "rest=auto"}) {
       CAPTURE(more);
