@@ -4,7 +4,8 @@
 #include "support/sanitized.h"
 
 #if defined(LOCKFAST_UNDER_ASAN)
-// What the simulated host has reserved is the allocator's for as long as the process lives, and its tables reach it by numbers.
+// After a run of all cases nothing points to one reservation of the simulated host, of 264 KiB. No file's cases show it alone, and
+// the cause is not known. Other leaks are reported.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:lockfast::platform::reserve\n"; }
 #endif
