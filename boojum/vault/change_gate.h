@@ -84,6 +84,22 @@ class change_gate {
   std::thread::id closer_;
 };
 
+// Passes a gate for the length of a scope.
+class gate_pass {
+ public:
+  explicit gate_pass(change_gate& through) : through_(through), inside_(through.enter()) {}
+  ~gate_pass() {
+    if (inside_) through_.leave();
+  }
+  gate_pass(const gate_pass&) = delete;
+  gate_pass& operator=(const gate_pass&) = delete;
+  [[nodiscard]] bool inside() const { return inside_; }
+
+ private:
+  change_gate& through_;
+  bool inside_;
+};
+
 }  // namespace lockfast::internal
 
 #endif

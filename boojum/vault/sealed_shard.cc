@@ -17,10 +17,16 @@ sealed_shard::entry* sealed_shard::live(tenancy which) const {
   return found.generation == which.generation && found.size != 0 ? &found : nullptr;
 }
 
+sealed_shard::entry* sealed_shard::reserved(tenancy which) const {
+  if (which.slot >= slot_count_) return nullptr;
+  entry& found = at(which.slot);
+  return found.generation == which.generation && found.size == 0 && found.position == reserved_slot ? &found : nullptr;
+}
+
 std::expected<std::uint32_t, memory_error> sealed_shard::append_slot(std::uint32_t generation) {
   if (slot_count_ == max_slots) return std::unexpected(memory_error::limit_exceeded);
   if (!index_.resize((std::uint64_t{slot_count_} + 1) * sizeof(entry))) return std::unexpected(memory_error::denied);
-  at(slot_count_) = {.position = no_slot, .size = 0, .epoch = 0, .generation = generation, .version = 0};
+  at(slot_count_) = {.position = reserved_slot, .size = 0, .epoch = 0, .generation = generation, .version = 0};
   return slot_count_++;
 }
 
@@ -35,14 +41,21 @@ std::expected<tenancy, memory_error> sealed_shard::reserve() {
   const std::uint32_t slot = first_free_;
   entry& taken = at(slot);
   first_free_ = taken.position;
-  taken.position = no_slot;
+  taken.position = reserved_slot;
   ++taken.generation;
   return tenancy{slot, taken.generation};
 }
 
-void sealed_shard::abandon(tenancy reserved) {
+bool sealed_shard::abandon(tenancy which) {
   const std::scoped_lock held(mutex_);
-  give_slot_back(reserved.slot);
+  if (reserved(which) == nullptr) return false;
+  give_slot_back(which.slot);
+  return true;
+}
+
+bool sealed_shard::is_reserved(tenancy which) const {
+  const std::scoped_lock held(mutex_);
+  return reserved(which) != nullptr;
 }
 
 // A slot whose generations are used up rests for good.
@@ -83,12 +96,13 @@ std::expected<std::uint32_t, memory_error> sealed_shard::append_block(std::uint3
   return static_cast<std::uint32_t>(offset / granule);
 }
 
-std::expected<void, memory_error> sealed_shard::publish(tenancy reserved, std::uint32_t epoch, const seal_head& head,
+std::expected<void, memory_error> sealed_shard::publish(tenancy which, std::uint32_t epoch, const seal_head& head,
                                                         std::span<const std::byte> sealed) {
   const std::scoped_lock held(mutex_);
-  const auto position = append_block(reserved.slot, head, sealed);
+  if (reserved(which) == nullptr) return std::unexpected(memory_error::not_found);
+  const auto position = append_block(which.slot, head, sealed);
   if (!position) return std::unexpected(position.error());
-  entry& published = at(reserved.slot);
+  entry& published = at(which.slot);
   published.position = *position;
   published.epoch = epoch & 1;
   published.version = 0;
@@ -182,7 +196,7 @@ void sealed_shard::close_up() {
 void sealed_shard::clear() {
   const std::scoped_lock held(mutex_);
   for (std::uint32_t slot = 0; slot < slot_count_; ++slot) {
-    if (at(slot).size != 0) give_slot_back(slot);
+    if (at(slot).size != 0 || at(slot).position == reserved_slot) give_slot_back(slot);
   }
   (void)log_.resize(0);
   garbage_ = 0;
@@ -198,14 +212,15 @@ void sealed_shard::trim() {
 // A slot that rests stays: with its generation as the floor no slot could be appended.
 void sealed_shard::drop_free_slots() {
   const std::uint32_t before = slot_count_;
-  while (slot_count_ != 0 && at(slot_count_ - 1).size == 0 && at(slot_count_ - 1).generation != last_generation) {
+  const auto is_free = [&](std::uint32_t slot) { return at(slot).size == 0 && at(slot).position != reserved_slot; };
+  while (slot_count_ != 0 && is_free(slot_count_ - 1) && at(slot_count_ - 1).generation != last_generation) {
     floor_ = std::max(floor_, at(--slot_count_).generation);
   }
   if (slot_count_ == before) return;
   (void)index_.resize(std::uint64_t{slot_count_} * sizeof(entry));
   first_free_ = no_slot;
   for (std::uint32_t slot = slot_count_; slot-- > 0;) {
-    if (at(slot).size == 0) give_slot_back(slot);
+    if (is_free(slot)) give_slot_back(slot);
   }
 }
 

@@ -66,10 +66,12 @@ class sealed_shard {
   sealed_shard(const sealed_shard&) = delete;
   sealed_shard& operator=(const sealed_shard&) = delete;
 
-  // A slot for a new record, live once it is published. Refuses: refused, limit.
+  // A slot for a new record, live once it is published; it stays reserved until then, over saves too. Refuses: refused, limit.
   [[nodiscard]] std::expected<tenancy, memory_error> reserve();
-  void abandon(tenancy reserved);
-  // Version 0 of a new record. Refuses: refused, limit; then the slot stays reserved.
+  // Whether it was reserved.
+  bool abandon(tenancy reserved);
+  [[nodiscard]] bool is_reserved(tenancy which) const;
+  // Version 0 of a new record. Refuses: not_found - it is not reserved; refused, limit; then the slot stays reserved.
   [[nodiscard]] std::expected<void, memory_error> publish(tenancy reserved, std::uint32_t epoch, const seal_head& head,
                                                           std::span<const std::byte> sealed);
 
@@ -97,9 +99,9 @@ class sealed_shard {
 
   // Whether there was such a record.
   bool erase(tenancy at);
-  // Erases every record and lets go of all slots. Requires that no slot is reserved.
+  // Erases every record and lets go of all slots, those that are reserved as well.
   void clear();
-  // Lets go of the free slots at the end. Requires that no slot is reserved.
+  // Lets go of the free slots at the end.
   void trim();
   // No slot that was let go of had a later generation; a slot that is appended has the next one.
   [[nodiscard]] std::uint32_t floor() const;
@@ -126,7 +128,7 @@ class sealed_shard {
 
  private:
   struct entry {
-    std::uint32_t position;   // in the log, in granules; of a free slot: the next free one
+    std::uint32_t position;   // in the log, in granules; of a free slot: the next free one; or reserved_slot
     std::uint32_t size : 31;  // 0 when nothing lives here
     std::uint32_t epoch : 1;
     std::uint32_t generation;
@@ -137,6 +139,7 @@ class sealed_shard {
   // What a block begins with. A free block's bytes are its size in granules.
   static constexpr std::uint32_t free_block = 0xffff'ffff;
   static constexpr std::uint32_t no_slot = 0xffff'ffff;
+  static constexpr std::uint32_t reserved_slot = 0xffff'fffe;
   static constexpr std::uint64_t granule = 4;
   static constexpr std::uint64_t head_size = sizeof(std::uint32_t) + sizeof(seal_head);
   static constexpr std::uint64_t garbage_share = 8;
@@ -144,6 +147,7 @@ class sealed_shard {
 
   [[nodiscard]] entry& at(std::uint32_t slot) const { return index_.element<entry>(slot); }
   [[nodiscard]] entry* live(tenancy which) const;
+  [[nodiscard]] entry* reserved(tenancy which) const;
   [[nodiscard]] static std::uint64_t block_size(std::uint32_t size) {
     return (head_size + size + granule - 1) / granule * granule;
   }

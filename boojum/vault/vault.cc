@@ -5,17 +5,12 @@
 #include <utility>
 
 #include "boojum/vault/vault_state.h"
+#include "boojum/vault/with_room.h"
 
 namespace lockfast {
 namespace {
 
-// What call() gives. Where it is refused, the records that were opened lately make room, and it is called once more.
-template <class Call>
-auto with_room(internal::vault_state& state, Call&& call) {
-  auto done = call();
-  if (!done && done.error() == memory_error::denied && state.drop_all_hot()) done = call();
-  return done;
-}
+using internal::with_room;
 
 // One secret, as the state takes several.
 std::expected<vault::id, memory_error> insert_into(internal::vault_state& state, const buffer<std::byte>& secret) {
@@ -48,8 +43,14 @@ constexpr auto nothing = memory_error::wiped;
 }  // namespace
 
 vault::vault() : vault(options{}) {}
-vault::vault(const options& chosen) : state_(new(std::nothrow) internal::vault_state(chosen)) {}
-vault::vault(std::unique_ptr<internal::vault_state>&& state) : state_(std::move(state)) {}
+vault::vault(const options& chosen) : vault(std::unique_ptr<internal::vault_state>(new(std::nothrow) internal::vault_state(chosen))) {}
+vault::vault(std::unique_ptr<internal::vault_state>&& state) {
+  try {
+    state_ = std::move(state);
+  } catch (const std::bad_alloc&) {
+    // It is as one that was moved away.
+  }
+}
 vault::~vault() = default;
 vault::vault(vault&&) noexcept = default;
 vault& vault::operator=(vault&&) noexcept = default;

@@ -10,6 +10,7 @@
 #include "boojum/memory/locked_buffer.h"
 #include "boojum/memory/catch_bad_alloc.h"
 #include "boojum/vault/file_io.h"
+#include "boojum/vault/saved_names.h"
 
 namespace lockfast::internal {
 namespace {
@@ -36,6 +37,9 @@ class record_loader {
       }
     }
     if (done_ != all_) return std::unexpected(memory_error::damaged);
+    if (format_ != 1) {
+      if (auto done = read_names(from_, into_); !done) return done;
+    }
     if (auto done = from_.end(); !done) return done;
     return tell();
   }

@@ -90,6 +90,7 @@ std::expected<void, memory_error> vault_state::rekey() {
     rekey_goes_on_.store(false, std::memory_order_relaxed);
   }
   gate_.open();
+  if (const auto renamed = names_.rekey(); done && !renamed) return renamed;
   return done;
 }
 

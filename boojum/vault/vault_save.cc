@@ -8,6 +8,7 @@
 #include "boojum/memory/locked_buffer.h"
 #include "boojum/memory/catch_bad_alloc.h"
 #include "boojum/vault/file_io.h"
+#include "boojum/vault/saved_names.h"
 
 namespace lockfast::internal {
 namespace {
@@ -23,6 +24,7 @@ class record_writer {
     for (std::size_t number = 0; number < vault_state::shard_count; ++number) {
       if (auto done = shard(number); !done) return done;
     }
+    if (auto done = write_names(from_, into_); !done) return done;
     if (auto done = tell(); !done) return done;
     return into_.end();
   }

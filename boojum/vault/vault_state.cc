@@ -40,21 +40,6 @@ constexpr unsigned slot_bits = 28;
 static_assert(vault_state::shard_count == std::size_t{1} << shard_bits);
 static_assert(sealed_shard::max_slots == std::uint32_t{1} << slot_bits);
 
-class gate_pass {
- public:
-  explicit gate_pass(change_gate& through) : through_(through), inside_(through.enter()) {}
-  ~gate_pass() {
-    if (inside_) through_.leave();
-  }
-  gate_pass(const gate_pass&) = delete;
-  gate_pass& operator=(const gate_pass&) = delete;
-  [[nodiscard]] bool inside() const { return inside_; }
-
- private:
-  change_gate& through_;
-  bool inside_;
-};
-
 }  // namespace
 
 vault_state::location vault_state::locate(vault::id which) {
@@ -75,7 +60,8 @@ vault_state::vault_state(const vault::options& chosen, const vault_identity& ide
     : max_key_age_(std::clamp(chosen.key_age, std::chrono::seconds(0), max_key_age)),
       identity_(identity),
       saves_(saves),
-      hot_(chosen.hot_records) {
+      hot_(chosen.hot_records),
+      names_({.hot_records = 0, .key_age = max_key_age_}) {
   vault_list::add(*this);
 }
 
@@ -148,6 +134,10 @@ std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std:
   rekey_when_due();
   const gate_pass change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
+  return insert_within_gate(secrets, ids);
+}
+
+std::expected<void, memory_error> vault_state::insert_within_gate(vault::spans secrets, std::span<vault::id> ids) {
   auto keys = keys_.now();
   if (!keys) return std::unexpected(keys.error());
   session with(*this, std::move(*keys));
@@ -193,14 +183,17 @@ std::expected<void, memory_error> vault_state::erase(vault::id which) {
   const gate_pass change(gate_);
   if (!change.inside()) return std::unexpected(memory_error::busy);
   const location where = locate(which);
-  if (!shards_[where.shard].erase(where.at)) return std::unexpected(memory_error::not_found);
+  sealed_shard& shard = shards_[where.shard];
+  if (!shard.erase(where.at) && !shard.abandon(where.at)) return std::unexpected(memory_error::not_found);
   drop_hot(which);
+  names_.forget(which);
   return {};
 }
 
 std::expected<void, memory_error> vault_state::clear() {
   if (!gate_.close()) return std::unexpected(memory_error::busy);
   for (sealed_shard& each : shards_) each.clear();
+  names_.clear();
   gate_.open();
   hot_.drop_all();
   return {};
@@ -229,7 +222,7 @@ vault::id vault_state::next(vault::id behind) const {
 }
 
 std::uint64_t vault_state::footprint() const {
-  std::uint64_t sum = sizeof *this;
+  std::uint64_t sum = sizeof *this + names_.footprint();
   for (const sealed_shard& each : shards_) sum += each.footprint();
   return sum;
 }
@@ -241,11 +234,13 @@ void vault_state::before_fork() {
   keys_.lock();
   hot_.lock();
   history_.lock();
+  names_.lock();
   for (sealed_shard& each : shards_) each.lock();
 }
 
 void vault_state::after_fork_in_parent() {
   for (sealed_shard& each : shards_) each.unlock();
+  names_.unlock();
   history_.unlock();
   hot_.unlock();
   keys_.unlock();
@@ -254,6 +249,7 @@ void vault_state::after_fork_in_parent() {
 
 void vault_state::after_fork_in_child() {
   for (sealed_shard& each : shards_) each.unlock();
+  names_.unlock();
   history_.unlock();
   hot_.drop_all_after_fork();
   keys_.forget_opened();

@@ -8,7 +8,7 @@
 //
 // Invariants
 //   1. Plain bytes are in isolated blocks and in locked memory alone.
-//   2. Order of mutexes: list of vaults > gate > keys > hot records > save history > shards by number.
+//   2. Order of mutexes: list of vaults > gate > keys > hot records > save history > names > shards by number.
 //
 // Threads: everything from any thread, but construction, destruction and what fork calls.
 #ifndef LOCKFAST_BOOJUM_VAULT_VAULT_STATE_H
@@ -28,6 +28,7 @@
 #include "boojum/crypto/cipher.h"
 #include "boojum/vault/hot_records.h"
 #include "boojum/vault/key_ring.h"
+#include "boojum/vault/record_names.h"
 #include "boojum/vault/save_history.h"
 #include "boojum/vault/sealed_shard.h"
 
@@ -86,6 +87,11 @@ class vault_state {
   vault_state& operator=(const vault_state&) = delete;
 
   [[nodiscard]] std::expected<void, memory_error> insert(vault::spans secrets, std::span<vault::id> ids);
+  // A record and its name, or neither. name_taken, as the names refuse.
+  [[nodiscard]] std::expected<vault::id, memory_error> insert(std::string_view name, std::span<const std::byte> secret);
+  // An id whose record comes later, with fill. Erasing it gives it back.
+  [[nodiscard]] std::expected<vault::id, memory_error> reserve();
+  [[nodiscard]] std::expected<void, memory_error> fill(vault::id reserved, std::span<const std::byte> secret);
   [[nodiscard]] std::expected<void, memory_error> replace(vault::id which, std::span<const std::byte> secret);
   [[nodiscard]] std::expected<void, memory_error> erase(vault::id which);
   [[nodiscard]] std::expected<void, memory_error> clear();
@@ -110,6 +116,9 @@ class vault_state {
   // Seals a secret as the tenant of a reserved slot.
   [[nodiscard]] std::expected<void, memory_error> admit(session& with, const location& where,
                                                         std::span<const std::byte> secret);
+  [[nodiscard]] record_names& names() { return names_; }
+  // Gives a record, or a reserved id, a name or a label.
+  [[nodiscard]] std::expected<void, memory_error> describe(vault::id which, record_names::part part, std::string_view text);
   [[nodiscard]] const save_history& history() const { return history_; }
   [[nodiscard]] save_history& history() { return history_; }
   void set_saves(std::uint64_t count) { saves_.store(count, std::memory_order_relaxed); }
@@ -130,6 +139,7 @@ class vault_state {
   [[nodiscard]] std::expected<bool, memory_error> rekey_shards(session& with);
   [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
   [[nodiscard]] std::expected<bool, memory_error> rekey_record(const location& where, session& with, locked_buffer& plain);
+  [[nodiscard]] std::expected<void, memory_error> insert_within_gate(vault::spans secrets, std::span<vault::id> ids);
   [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
   [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
                                                                    const record_state& found, session& with);
@@ -154,6 +164,7 @@ class vault_state {
   key_ring keys_;
   hot_records hot_;
   save_history history_;
+  record_names names_;
   std::array<sealed_shard, shard_count> shards_;
   vault_state* next_ = nullptr;  // in the list of vaults
 };

@@ -20,7 +20,9 @@ enum class memory_error : unsigned char {
   expired,           // it was idle for too long and is gone
   unsupported,       // the system or the cipher library cannot do it, or a file is of a newer version
   cancelled,         // the caller stopped it
-  outdated           // a file is older than the caller accepts, or another program saved there since it was loaded
+  outdated,          // a file is older than the caller accepts, or another program saved there since it was loaded
+  name_taken,        // another record has this name
+  locked             // the vault is locked until its passphrase is given
 };
 
 // One sentence without a full stop, for a log.
@@ -41,6 +43,8 @@ enum class memory_error : unsigned char {
       return "the system or libcrypto lacks what it needs, or the file is of a newer version than this library";
     case memory_error::cancelled: return "the caller stopped it";
     case memory_error::outdated: return "the file is older than the caller accepts, or another program saved there since";
+    case memory_error::name_taken: return "another record of the vault has this name";
+    case memory_error::locked: return "the vault is locked: give its passphrase";
   }
   return "no such error";
 }

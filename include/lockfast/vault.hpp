@@ -43,6 +43,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -75,6 +76,8 @@ class LOCKFAST_API vault {
 
   // One opened record, for as long as it lives.
   class view;
+  // Erases its record when it goes.
+  class owner;
   // Several opened records; one block holds them all.
   class views;
   // What a function that uses several records is given: each record's bytes, in the order of the ids.
@@ -110,6 +113,42 @@ class LOCKFAST_API vault {
   std::expected<void, memory_error> erase(id which);
   // Erases all of them.
   std::expected<void, memory_error> clear();
+
+  // An id for a record that comes later: not_found until it is filled. Erasing it gives it back. A saved vault leaves reserved ids
+  // out; a loaded one does not give them out to others.
+  [[nodiscard]] std::expected<id, memory_error> reserve();
+  // not_found - it is not reserved, or was filled already; as insert.
+  [[nodiscard]] std::expected<void, memory_error> fill(id reserved, buffer<std::byte>&& secret);
+  [[nodiscard]] std::expected<void, memory_error> fill(id reserved, const buffer<std::byte>& secret);
+
+  // An owner of a record, or of a reserved id.
+  [[nodiscard]] owner own(id which);
+
+  // ---- Names and labels ---------------------------------------------------------------------------------------------
+
+  // A name is at most 65,535 bytes of any value, and belongs to one record; a label is as many, and need not be the only one. Both
+  // are sealed as records are, and plain in locked memory alone.
+
+  // A record with a name. name_taken; zero_size - an empty name.
+  [[nodiscard]] std::expected<id, memory_error> insert(std::string_view name, buffer<std::byte>&& secret);
+  [[nodiscard]] std::expected<id, memory_error> insert(std::string_view name, const buffer<std::byte>& secret);
+  // Gives a record, or a reserved id, a name in the place of the one that it had; "" takes it away. not_found; name_taken.
+  [[nodiscard]] std::expected<void, memory_error> rename(id which, std::string_view name);
+  [[nodiscard]] std::expected<void, memory_error> relabel(id which, std::string_view label);
+
+  // The record of a name, by a keyed hash: it opens that description, and no other. not_found.
+  [[nodiscard]] std::expected<id, memory_error> find(std::string_view name) const;
+  // not_found where it has none.
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> name_of(id which) const;
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> label_of(id which) const;
+
+  struct description {
+    id which;
+    std::string_view name;   // in locked memory, until the call returns
+    std::string_view label;  // the same; either may be empty
+  };
+  // Calls look for each record that has a name or a label, in no order that means anything. It may call the vault.
+  [[nodiscard]] std::expected<void, memory_error> for_each_described(const std::function<void(const description&)>& look) const;
 
   // ---- Opening ------------------------------------------------------------------------------------------------------
 
@@ -241,7 +280,7 @@ class LOCKFAST_API vault {
  private:
   explicit vault(std::unique_ptr<internal::vault_state>&& state);
 
-  std::unique_ptr<internal::vault_state> state_;
+  std::shared_ptr<internal::vault_state> state_;  // shared with owners, who do not keep it
 };
 
 //    auto held = vault::file_hold::acquire(path);
@@ -314,6 +353,39 @@ class vault::views {
   std::unique_ptr<std::byte, free_wiped> block_;  // isolated, read-only
   std::unique_ptr<std::span<const std::byte>[]> each_;
   std::size_t count_ = 0;
+};
+
+//    const auto session_key = records.own(*records.insert(*buffer<std::byte>::random(32)));
+//    records.use(session_key.which(), [](std::span<const std::byte> bytes) { ... });
+//
+// Does nothing once its vault is gone. The watcher of a save, which can change nothing, must let none go: its record would stay.
+class LOCKFAST_API vault::owner {
+ public:
+  owner() = default;
+  ~owner() { reset(); }
+  owner(owner&& other) noexcept : of_(std::move(other.of_)), which_(std::exchange(other.which_, id())) {}
+  owner& operator=(owner&& other) noexcept {
+    if (this != &other) {
+      reset();
+      of_ = std::move(other.of_);
+      which_ = std::exchange(other.which_, id());
+    }
+    return *this;
+  }
+
+  // id() where there is none.
+  [[nodiscard]] id which() const { return which_; }
+  // The record stays.
+  id release() { return std::exchange(which_, id()); }
+  // Erases the record now.
+  void reset();
+
+ private:
+  friend class vault;
+  owner(const std::shared_ptr<internal::vault_state>& of, id which) : of_(of), which_(which) {}
+
+  std::weak_ptr<internal::vault_state> of_;
+  id which_;
 };
 
 class LOCKFAST_API vault::id_range {

@@ -220,13 +220,13 @@ TEST_CASE("fork=wipe leaves a child a clear refusal") { check_clean(is_wiped.run
 TEST_CASE("a fork while threads use the vault leaves neither side waiting") {
   if (under_tsan) return;  // which lets no thread start in a child
   vault records;
-  const auto id = *records.insert(traced(1).buffer());
+  const auto id = *records.insert("its name", traced(1).buffer());
   std::atomic<bool> stop = false;
   std::vector<std::thread> threads;
   for (int number = 0; number < 3; ++number) {
     threads.emplace_back([&, number] {
       for (std::uint64_t round = 0; !stop; ++round) {
-        const auto mine = records.insert(made(round));
+        const auto mine = number == 1 ? records.insert(std::to_string(round), made(round)) : records.insert(made(round));
         if (!mine) continue;
         (void)records.open(*mine);
         if (number == 0) (void)records.rekey();
@@ -240,7 +240,8 @@ TEST_CASE("a fork while threads use the vault leaves neither side waiting") {
     clean += forked([&] {
                const auto mine = made(1);
                return records.open(id).error() == memory_error::unavailable &&
-                      records.insert(mine).error() == memory_error::unavailable && records.contains(id);
+                      records.insert(mine).error() == memory_error::unavailable &&
+                      records.find("its name").error() == memory_error::unavailable && records.contains(id);
              }) == 0
                  ? 1
                  : 0;
@@ -249,4 +250,5 @@ TEST_CASE("a fork while threads use the vault leaves neither side waiting") {
   for (std::thread& each : threads) each.join();
   CHECK(clean == forks);
   CHECK(traced(1).equals(records.open(id)->span()));
+  CHECK(records.find("its name") == id);
 }

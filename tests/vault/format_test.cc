@@ -216,14 +216,21 @@ TEST_CASE("an implementation in another language reads what a vault has saved") 
     REQUIRE(records.erase(model.begin()->first).has_value());
     model.erase(model.begin());
   }
+  const auto digits_of = [](std::string_view text) { return to_hex(std::as_bytes(std::span(text))); };
+  REQUIRE(records.rename(model.begin()->first, "a name").has_value());
+  model.begin()->second.append(" ").append(digits_of("a name")).append(" -");
+  REQUIRE(records.rename(model.rbegin()->first, "another").has_value());
+  REQUIRE(records.relabel(model.rbegin()->first, "and a label").has_value());
+  model.rbegin()->second.append(" ").append(digits_of("another")).append(" ").append(digits_of("and a label"));
   REQUIRE(records.save(path, phrase_of("four words of mine"), {.cost = 10}).has_value());
   const auto told = ask_python("'" + path + "' 'four words of mine'");
   if (!told) return;
   std::istringstream lines(*told);
   std::map<vault::id, std::string> read;
-  std::uint64_t id = 0;
-  std::string digits;
-  while (lines >> id >> digits) read[vault::id(id)] = digits;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t gap = line.find(' ');
+    read[vault::id(std::stoull(line))] = line.substr(gap + 1);
+  }
   CHECK(read == model);
 }
 
@@ -237,7 +244,8 @@ TEST_CASE("a vault loads what an implementation in another language has written"
     std::string digits;
     for (std::uint64_t byte = 0; byte < (number == 7 ? 40000 : number + 1); ++byte) digits += byte % 3 == 0 ? "a7" : "0f";
     model[id] = digits;
-    lines += std::to_string(id.value()) + " " + digits + "\n";
+    lines += std::to_string(id.value()) + " " + digits;
+    lines += number == 9 ? " 6e616d65 6c6162656c\n" : "\n";
   }
   std::ofstream(folder.file("lines")) << lines;
   if (!ask_python("--write '" + path + "' 'four words of mine' < '" + folder.file("lines") + "'")) return;
@@ -245,4 +253,9 @@ TEST_CASE("a vault loads what an implementation in another language has written"
   REQUIRE(loaded.has_value());
   CHECK(loaded->size() == model.size());
   for (const auto& [id, digits] : model) CHECK(loaded->use(id, [](auto secret) { return to_hex(secret); }) == digits);
+  const auto named = loaded->find("name");
+  REQUIRE(named.has_value());
+  const auto label = loaded->label_of(*named);
+  REQUIRE(label.has_value());
+  CHECK(to_hex(label->read().span()) == "6c6162656c");
 }

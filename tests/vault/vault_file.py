@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Reads and writes saved vaults by docs/vault.md alone, with the standard library of Python alone.
 
-vault_file.py FILE PASSPHRASE           prints each record: its id, a space, its bytes in hexadecimal digits
+vault_file.py FILE PASSPHRASE           prints each record: its id, a space, its bytes in hexadecimal digits; then, where it has one,
+                                        its name and its label, as such digits, "-" for none
 vault_file.py --write FILE PASSPHRASE   writes a file of format 2 with the records that standard input has in that form
 vault_file.py --vectors DOCUMENT        computes the document's test vectors anew: says that they hold, or leaves with 1
 """
@@ -20,6 +21,7 @@ TAG = 16
 LAST = 1 << 63
 SCRYPT = {1: 0, 2: 1}
 SHARDS = 16
+NAMES = 1  # the kind of the section behind the shards
 
 
 class Damaged(Exception):
@@ -121,7 +123,9 @@ def plain_of(file, phrase):
 
 
 def records_of(format_, plain):
+    """(id, secret, name, label) of each record."""
     at = 0
+    secrets, texts = {}, {}
 
     def number():
         nonlocal at
@@ -135,22 +139,37 @@ def records_of(format_, plain):
         for slot in range(slots):
             generation, size = number(), number()
             if size != 0:
-                yield generation << 32 | slot << 4 | shard, plain[at:at + size]
+                secrets[generation << 32 | slot << 4 | shard] = plain[at:at + size]
                 at += size
-    if at != len(plain):
+    if format_ != 1 and at != len(plain):
+        if number() != NAMES:
+            raise Damaged("a section of another kind")
+        for _ in range(number()):
+            id_ = number() | number() << 32
+            sizes = number(), number()
+            texts[id_] = plain[at:at + sizes[0]], plain[at + sizes[0]:at + sum(sizes)]
+            at += sum(sizes)
+    if at != len(plain) or not texts.keys() <= secrets.keys():
         raise Damaged("something is left over")
+    for id_, secret in secrets.items():
+        yield id_, secret, *texts.get(id_, (b"", b""))
 
 
 def plain_from(records):
-    """The stream of format 2 for records by id."""
+    """The stream of format 2 for (secret, name, label) by id."""
     plain = b""
     for shard in range(SHARDS):
-        slots = {id_ >> 4 & 0xFFFFFFF: (id_ >> 32, secret) for id_, secret in records.items() if id_ & 15 == shard}
+        slots = {id_ >> 4 & 0xFFFFFFF: (id_ >> 32, of[0]) for id_, of in records.items() if id_ & 15 == shard}
         count = max(slots, default=-1) + 1
         plain += struct.pack("<II", count, 0)
         for slot in range(count):
             generation, secret = slots.get(slot, (0, b""))
             plain += struct.pack("<II", generation, len(secret)) + secret
+    named = {id_: of[1:] for id_, of in records.items() if any(of[1:])}
+    if named:
+        plain += struct.pack("<II", NAMES, len(named))
+        for id_, (name, label) in sorted(named.items()):
+            plain += struct.pack("<QII", id_, len(name), len(label)) + name + label
     return plain
 
 
@@ -199,7 +218,7 @@ def check_vectors(document, format_):
     header_size = len(hex_of["header"])
     check(file[:header_size] == hex_of["header"], "header")
     check(file[header_size:] == hex_of["chunk"], "chunk")
-    found = [[str(id_), secret.hex()] for id_, secret in records_of(format_, hex_of["plain"])]
+    found = [[str(id_), secret.hex()] for id_, secret, _, _ in records_of(format_, hex_of["plain"])]
     check(found == records, "records")
     check(plain_of(file, phrase) == (format_, hex_of["plain"], len(records)), "reading")
     if format_ == 1:
@@ -223,7 +242,11 @@ def main():
         print("the vectors hold")
         return
     if sys.argv[1] == "--write":
-        records = {int(id_): bytes.fromhex(digits) for id_, digits in (line.split() for line in sys.stdin)}
+        records = {}
+        for line in sys.stdin:
+            id_, *digits = line.split()
+            texts = [bytes.fromhex(each.strip("-")) for each in digits]
+            records[int(id_)] = tuple(texts + [b""] * (3 - len(texts)))
         with open(sys.argv[2], "wb") as file:
             file.write(written(records, sys.argv[3].encode()))
         print(len(records), "records")
@@ -233,8 +256,8 @@ def main():
     found = list(records_of(format_, plain))
     if len(found) != count:
         raise Damaged("another number of records")
-    for id_, secret in found:
-        print(id_, secret.hex())
+    for id_, secret, name, label in found:
+        print(id_, secret.hex(), *([name.hex() or "-", label.hex() or "-"] if name or label else []))
 
 
 if __name__ == "__main__":

@@ -156,6 +156,38 @@ TEST_CASE("the first insert that is refused leaves a vault that goes on") {
             [](scene& on, bool) { return on.is_as_it_was(); }) == 0);
 }
 
+TEST_CASE("a record with a name is there with its name, or neither is") {
+  CHECK(refuse_each(
+            [](scene& on) -> std::expected<void, memory_error> {
+              if (auto made = on.records.insert("name", on.bytes()); !made) return std::unexpected(made.error());
+              return {};
+            },
+            [](scene& on, bool done) {
+              const auto found = on.records.names().find("name");
+              return on.is_as_it_was() && on.records.size() == record_count + (done ? 1 : 0) && found.has_value() == done &&
+                     (!done || holds(on.records, *found, traced(99, 700)));
+            }) >= 5);
+}
+
+TEST_CASE("a rename that is refused leaves the name of before, and a find that is refused tells no other record") {
+  using part = lockfast::internal::record_names::part;
+  CHECK(refuse_each(
+            [](scene& on) -> std::expected<void, memory_error> {
+              // Prepared within the deed, so that its calls are refused as well.
+              if (auto done = on.records.describe(on.ids[2], part::name, "before"); !done) return done;
+              if (auto done = on.records.describe(on.ids[2], part::name, "after"); !done) return done;
+              const auto found = on.records.names().find("after");
+              if (!found) return std::unexpected(found.error());
+              promised(*found == on.ids[2], "the record");
+              return {};
+            },
+            [](scene& on, bool done) {
+              const auto before = on.records.names().find("before");
+              const auto after = on.records.names().find("after");
+              return on.is_as_it_was() && !(before && after) && (!done || after == on.ids[2]);
+            }) >= 5);
+}
+
 TEST_CASE("a replace that is refused leaves the record of before") {
   CHECK(refuse_each([](scene& on) { return on.records.replace(on.ids[7], on.bytes()); },
                     [](scene& on, bool done) {
