@@ -96,6 +96,8 @@ class isolated_arena {
   void copy_for_child();
   void before_fork();
   void after_fork_in_parent();
+  // Of every arena, before the first is put in order.
+  void unlock_in_child();
   void after_fork_in_child();
 
  private:

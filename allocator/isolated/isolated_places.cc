@@ -326,6 +326,8 @@ void isolated_arena::place_copies_in_child() {
 
 void isolated_arena::before_fork() { growth_mutex_.lock(); }
 
+void isolated_arena::unlock_in_child() { growth_mutex_.unlock(); }
+
 void isolated_arena::after_fork_in_parent() {
   copy_.end();
   growth_mutex_.unlock();
@@ -335,7 +337,6 @@ void isolated_arena::after_fork_in_parent() {
 //
 // Sorts every span anew: a live one is settled, or absent; whatever else there was is fresh, so that the lists begin empty.
 void isolated_arena::after_fork_in_child() {
-  growth_mutex_.unlock();
   for (span_list& list : lists_) list.reset_in_child();
   large_idle_count_ = 0;
   large_idle_pages_ = 0;
