@@ -100,7 +100,8 @@ class pool {
 
   [[nodiscard]] static std::size_t audit();
   static std::size_t trim(trimming why);
-  // Seals closed secrets, where the policy allows it, and trims: how many bytes came back.
+  // Seals closed secrets, where the policy allows it, trims, and gives the key of sealed secrets back where there are none: how many
+  // bytes came back.
   static std::size_t seal_and_trim();
   static void statistics(struct lockfast_statistics& out);
 
@@ -145,6 +146,8 @@ class pool {
   // Calls attempt(growth), once more after giving idle pages back, and once more without a lock where the policy allows it.
   template <class Attempt>
   [[nodiscard]] allocated allocate_or_trim(Attempt attempt) const;
+  // Whether none of a pool's isolated secrets is live, so that none of its sealed records is either.
+  [[nodiscard]] static bool has_no_isolated(const void* of);
   // Seals the least recently closed secrets of every family until so many bytes came back, or none can be sealed: how many did.
   static std::size_t seal(std::size_t bytes);
   // How many pages' worth of closed secrets are sealed before a refused request is tried again.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "allocator/pages/fork_gate.h"
 #include "allocator/pages/lock_watch.h"
 #include "allocator/base/metadata.h"
 #include "allocator/pool.h"
@@ -52,7 +53,20 @@ std::size_t pool::seal_for(std::size_t size) {
   return bytes < platform::lock_limit() ? seal(bytes) : 0;
 }
 
-std::size_t pool::seal_and_trim() { return seal(SIZE_MAX) + trim(trimming::asked); }
+std::size_t pool::seal_and_trim() {
+  std::size_t bytes = seal(SIZE_MAX) + trim(trimming::asked);
+  const fork_gate::scope inside;
+  for (pool* const one : every_) {
+    if (has_no_isolated(one)) bytes += one->sealer_.give_key_back(has_no_isolated, one);
+  }
+  return bytes;
+}
+
+bool pool::has_no_isolated(const void* of) {
+  struct lockfast_statistics counts = {};
+  for (const isolated_arena& arena : static_cast<const pool*>(of)->isolated_) arena.look(counts);
+  return counts.live_isolated == 0;
+}
 
 void pool::statistics(struct lockfast_statistics& out) {
   lock_watch::look();

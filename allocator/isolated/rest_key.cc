@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "allocator/base/backoff.h"
 #include "allocator/base/breach.h"
 #include "allocator/base/bytes.h"
 #include "allocator/pages/fork_exclusion.h"
@@ -148,7 +149,22 @@ bool rest_key::open_under(const epoch& under, const bond& to, const sealed_recor
   return aead::open(under.key, used.bytes, bound, sealed, record.tag, plain);
 }
 
+// Waits while the page is given back, which takes a walk over the family's places and a few system calls.
+class rest_key::use_scope {
+ public:
+  explicit use_scope(rest_key& of) : of_(of) {
+    for (backoff turns; !of_.try_use();) turns.wait();
+  }
+  ~use_scope() { of_.end_use(); }
+  use_scope(const use_scope&) = delete;
+  use_scope& operator=(const use_scope&) = delete;
+
+ private:
+  rest_key& of_;
+};
+
 platform::error rest_key::seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
+  const use_scope inside(*this);
   if (const auto refused = refusal(); refused != 0) return refused;
   if (size > aead::max_size) return EFBIG;
   record.number = next_number();
@@ -183,10 +199,61 @@ rest_key::outcome rest_key::verify(const bond& to, const sealed_record& record, 
 // What is sealed under a key from before this is gone with the key; that is written down first, for who reads the key meanwhile.
 void rest_key::wipe() {
   copy_.wipe_on_signal();
+  wipe_missed_.store(true, std::memory_order_seq_cst);
+  if (!try_use()) return;
+  wipe_missed_.store(false, std::memory_order_relaxed);
+  wipe_keys();
+  end_use();
+}
+
+void rest_key::wipe_keys() {
   if (refusal() != 0) return;
   wiped_below_.store(keys().count, std::memory_order_seq_cst);
   internal::wipe(keys().epochs, sizeof keys().epochs);
   needs_key_.store(true, std::memory_order_seq_cst);
+}
+
+// ---- The page given back -----------------------------------------------------------------------------------------------------
+
+std::size_t rest_key::give_back(bool (*unused)(const void* of), const void* of) {
+  const scoped_lock held(mutex_);
+  if (refusal() != 0) return 0;
+  std::uint32_t none = 0;
+  if (!users_.compare_exchange_strong(none, giving_back, std::memory_order_acq_rel)) return 0;
+  const bool gone = unused(of) && release_page() == 0;
+  users_.fetch_and(~giving_back, std::memory_order_acq_rel);
+  if (wipe_missed_.exchange(false, std::memory_order_acq_rel)) wipe_keys();
+  return gone ? platform::page_size() : 0;
+}
+
+// With the keys gone, the page that stays after a refusal has a new one drawn in it.
+platform::error rest_key::release_page() {
+  const std::size_t page_size = platform::page_size();
+  internal::wipe(page(), page_size);
+  forget_keys();
+  if (hide_error_ == 0) {
+    const fork_exclusion::scope hiding_held;
+    if (const auto refused = fork_exclusion::unhide(hiding_held, page(), page_size, policy_); refused != 0) return refused;
+  } else if (const auto refused = platform::unlock(page(), page_size); refused != 0) {
+    return refused;
+  }
+  std::byte* const pages = reserved_;
+  forget_page();
+  platform::release(pages, 3 * page_size);
+  return 0;
+}
+
+void rest_key::forget_page() {
+  refusal_.store(not_prepared, std::memory_order_release);
+  reserved_ = nullptr;
+  table_.store(nullptr, std::memory_order_relaxed);
+  forget_keys();
+}
+
+void rest_key::forget_keys() {
+  needs_key_.store(true, std::memory_order_relaxed);
+  wiped_below_.store(0, std::memory_order_relaxed);
+  current_.store(0, std::memory_order_relaxed);
 }
 
 // ---- Fork -------------------------------------------------------------------------------------------------------------------
@@ -199,6 +266,8 @@ void rest_key::copy_for_child() {
 
 bool rest_key::settle_in_child() {
   mutex_.reset_in_child();
+  users_.store(0, std::memory_order_relaxed);
+  wipe_missed_.store(false, std::memory_order_relaxed);
   if (reserved_ == nullptr) return true;
   const std::size_t page_size = platform::page_size();
   needs_key_.store(true, std::memory_order_relaxed);
@@ -222,11 +291,7 @@ bool rest_key::settle_in_child() {
   if (inherited) return true;
   // Nothing is there: the pages stayed with the parent, or are zeros. The next page is taken when something is to be sealed.
   if (policy_ == platform::fork_policy::wipe && hide_error_ != 0) internal::wipe(page(), page_size);
-  reserved_ = nullptr;
-  table_.store(nullptr, std::memory_order_relaxed);
-  wiped_below_.store(0, std::memory_order_relaxed);
-  current_.store(0, std::memory_order_relaxed);
-  refusal_.store(not_prepared, std::memory_order_release);
+  forget_page();
   return false;
 }
 

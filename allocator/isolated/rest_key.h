@@ -11,6 +11,7 @@
 // Invariants
 //   1. A key lies in that page alone, and for the length of a call in registers and on the stack, which are wiped.
 //   2. The page is locked or hidden before a key is drawn.
+//   3. The page stays while a record exists.
 //
 // Threads: everything, from any thread; the functions for a fork once, alone. wipe() is async-signal-safe.
 #ifndef LOCKFAST_ALLOCATOR_ISOLATED_REST_KEY_H
@@ -87,6 +88,11 @@ class rest_key {
   // Destroys every key.
   void wipe();
 
+  // Gives the wiped page back, after which the next prepare() or found() takes one: how many bytes came back. unused is asked once
+  // nothing more can be sealed, and says whether no record is left. 0 where one is, where one is being sealed, or where the system
+  // does not let the page go: the key stays.
+  [[nodiscard]] std::size_t give_back(bool (*unused)(const void* of), const void* of);
+
   // In front of a fork, and in the parent behind it: the copy of a hidden page that a child inherits.
   void copy_for_child();
   void after_fork_in_parent() { copy_.end(); }
@@ -112,6 +118,21 @@ class rest_key {
                                        std::size_t size);
   [[nodiscard]] outcome use(const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) const;
 
+  // A thread that seals or wipes is counted, and is kept out while the page is given back.
+  static constexpr std::uint32_t giving_back = 1U << 31U;
+  [[nodiscard]] bool try_use() {
+    if ((users_.fetch_add(1, std::memory_order_acq_rel) & giving_back) == 0) return true;
+    end_use();
+    return false;
+  }
+  void end_use() { users_.fetch_sub(1, std::memory_order_acq_rel); }
+  class use_scope;
+
+  [[nodiscard]] platform::error release_page();
+  void forget_page();
+  void forget_keys();
+  void wipe_keys();
+
   platform::mutex mutex_;  // of what follows, but for the contents of the page
   std::atomic<platform::error> refusal_ = not_prepared;
   std::byte* reserved_ = nullptr;
@@ -122,6 +143,8 @@ class rest_key {
   std::atomic<std::uint64_t> sealed_count_ = 0;
   std::atomic<std::uint32_t> wiped_below_ = 0;  // the keys before this one were wiped
   std::atomic<std::uint32_t> current_ = 0;
+  std::atomic<std::uint32_t> users_ = 0;
+  std::atomic<bool> wipe_missed_ = false;  // asked for while the page was being given back
   fork_copy copy_;
 };
 

@@ -35,6 +35,16 @@ class sealer {
     key.prepare(fork_, hide_error_);
     if (key.refusal() == 0) settle();
   }
+  // Gives the key's page back: how many bytes that was (rest_key::give_back).
+  [[nodiscard]] std::size_t give_key_back(bool (*unused)(const void* of), const void* of) {
+    if (key.refusal() != 0) return 0;
+    closing_is_plain_.store(false, std::memory_order_relaxed);
+    const std::size_t bytes = key.give_back(unused, of);
+    tries_.store(0, std::memory_order_relaxed);
+    foundings_.store(0, std::memory_order_relaxed);
+    if (bytes == 0) settle();
+    return bytes;
+  }
   // The same in a page of a secret that is closed: isolated_arena::found_key().
   void settle() { closing_is_plain_.store(when_ == when::shortage, std::memory_order_relaxed); }
   [[nodiscard]] bool tries_again() { return tries_.fetch_add(1, std::memory_order_relaxed) % closings_for_a_try == 0; }

@@ -17,6 +17,9 @@
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;
+namespace platform = lockfast::platform;
+using lockfast::internal::rest_key;
+using lockfast::internal::sealed_record;
 
 namespace {
 
@@ -85,7 +88,7 @@ void hold_many(std::size_t budget_pages, std::size_t size) {
   promised(lockfast_audit() == 0, "all whole");
   for (void* const each : all) lockfast_free(each);
   lockfast_trim();
-  promised(statistics().live_sealed == 0 && statistics().bytes_locked <= page, "the key's page alone is locked");
+  promised(statistics().live_sealed == 0 && statistics().bytes_locked == 0, "nothing is locked");
 }
 
 }  // namespace
@@ -163,6 +166,57 @@ TEST_CASE("a trim seals what is closed, and says how many bytes came back") {
     promised(simulated::bytes_locked() == page && statistics().live_sealed == 10, "the key's is left");
     for (std::size_t at = 0; at < 10; ++at) open_whole(all[at], 32, at);
   }));
+}
+
+TEST_CASE("a trim gives the key's page back once no isolated secret is live, and the next closing takes one") {
+  for (const bool hidden : {true, false}) {
+    CAPTURE(hidden);
+    check_clean(in_child([&] {
+      options("rest=seal");
+      if (!hidden) simulated::set_hidden_limit(0);
+      void* const first = closed_secret(32, 1);
+      promised(receipt_of(first).rest == LOCKFAST_SEALED, "sealed");
+      lockfast_trim();
+      promised(statistics().bytes_locked == page, "the key's page stays while a record needs it");
+      open_whole(first, 32, 1);
+      lockfast_free(first);
+      promised(lockfast_trim() >= page && statistics().bytes_locked == 0, "given back, and counted");
+      promised(simulated::bytes_locked() + simulated::bytes_hidden() == 0, "on the host, too");
+      void* const second = closed_secret(32, 2);
+      promised(receipt_of(second).rest == LOCKFAST_SEALED, "sealed under a new key");
+      open_whole(second, 32, 2);
+      lockfast_wipe_all();
+      promised(lockfast_protect(second, LOCKFAST_READONLY) == 0, "opened");
+      const std::byte zeros[32] = {};
+      promised(std::memcmp(second, zeros, sizeof zeros) == 0, "gone with its key");
+      lockfast_free(second);
+    }));
+  }
+}
+
+TEST_CASE("a key's page that the system does not take back stays, with a new key in it") {
+  for (const platform::error hide_error : {0, EPERM}) {
+    CAPTURE(hide_error);
+    check_clean(in_child([&] {
+      rest_key key;
+      key.prepare(platform::fork_policy::absent, hide_error);
+      sealed_record* const record = sealed_record::take(32);
+      const std::byte plain[32] = {};
+      promised(key.seal({1, 32, 1}, plain, 32, *record) == 0, "sealed");
+      promised(key.give_back([](const void*) { return false; }, nullptr) == 0 && key.refusal() == 0, "it stays while it is needed");
+      promised(key.verify({1, 32, 1}, *record, 32) == rest_key::outcome::opened, "with its key");
+      const auto always = [](const void*) { return true; };
+      simulated::set_keeps_pages(true);
+      promised(key.give_back(always, nullptr) == 0 && key.refusal() == 0, "the system does not take it");
+      simulated::set_keeps_pages(false);
+      const auto drawn = simulated::count(simulated::call::random);
+      promised(key.seal({1, 32, 2}, plain, 32, *record) == 0, "sealed again");
+      promised(simulated::count(simulated::call::random) > drawn, "under a new key");
+      promised(key.verify({1, 32, 2}, *record, 32) == rest_key::outcome::opened, "which opens it");
+      promised(key.give_back(always, nullptr) == page && key.refusal() != 0, "given back in the end");
+      promised(simulated::bytes_locked() + simulated::bytes_hidden() == 0, "nothing is locked");
+    }));
+  }
 }
 
 TEST_CASE("what is open and does not fit the lock limit is refused with ENOMEM, and stays sealed and whole") {
