@@ -128,8 +128,8 @@ std::unexpected<memory_error> refused_stretching(std::uint64_t kibibytes) {
 
 std::unexpected<memory_error> refused_cost(std::size_t size, const char* ranges) {
   if (size > internal::max_key) {
-    return internal::refused_because(memory_error::limit_exceeded, nullptr, "a derived key has at most %zu bytes",
-                                     internal::max_key);
+    return internal::refused_because(memory_error::limit_exceeded, nullptr, "a derived key has at most %llu bytes",
+                                     static_cast<unsigned long long>(internal::max_key));
   }
   return internal::refused_because(memory_error::limit_exceeded, nullptr, "the cost of the key is out of its range: %s", ranges);
 }

@@ -301,7 +301,9 @@ TEST_CASE("two threads that free the same secret at once end the process, at the
     if (end.said("ThreadSanitizer: data race")) continue;  // which the two frees are
     CHECK(end.signal == SIGABRT);
     // One of them may find what the other has just wiped.
-    CHECK((end.text == std::string("lockfast: ") + twice + "\n" || end.text == std::string("lockfast: ") + broken + "\n"));
+    const std::string freed_twice = std::string("lockfast: ").append(twice).append("\n");
+    const std::string changed = std::string("lockfast: ").append(broken).append("\n");
+    CHECK((end.text == freed_twice || end.text == changed));
   }
 }
 

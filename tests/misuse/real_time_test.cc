@@ -47,7 +47,8 @@ TEST_CASE("a thread of real-time priority lets the thread finish that it waits f
       }
     });
     while (changes == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    const sched_param priority = {.sched_priority = 1};
+    sched_param priority = {};
+    priority.sched_priority = 1;
     const bool real_time = pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) == 0;
     std::chrono::steady_clock::duration longest = {};
     for (int round = 0; real_time && round < 20; ++round) {
