@@ -28,6 +28,7 @@
 #include "boojum/memory/scratch.h"
 #include "boojum/crypto/scrypt.h"
 #include "boojum/crypto/sha256.h"
+#include "boojum/crypto/passphrase_access.h"
 
 namespace lockfast {
 namespace internal {
@@ -137,7 +138,8 @@ std::unexpected<memory_error> refused_cost(std::size_t size, const char* ranges)
 }  // namespace
 
 // k_last, at the start of room.
-result passphrase::absorb_into(std::span<const std::byte> salt, std::span<std::byte, 64> room) const {
+result internal::passphrase_access::absorb(const passphrase& of, std::span<const std::byte> salt, std::span<std::byte, 64> room,
+                                           use_kind kind) {
   if (internal::algorithms() == nullptr) {
     return internal::refused_because(
         memory_error::unsupported, nullptr,
@@ -145,7 +147,7 @@ result passphrase::absorb_into(std::span<const std::byte> salt, std::span<std::b
         "newer");
   }
   if (!internal::start_from(salt, room)) return std::unexpected(memory_error::denied);
-  auto absorbed = use([&](std::span<const std::byte> phrase) { internal::absorb(phrase, room); });
+  auto absorbed = use(of, kind, [&](std::span<const std::byte> phrase) { internal::absorb(phrase, room); });
   internal::wipe_stack();
   if (absorbed) return absorbed;
   switch (absorbed.error()) {
@@ -159,7 +161,7 @@ result passphrase::absorb_into(std::span<const std::byte> salt, std::span<std::b
   }
 }
 
-key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost, std::size_t size) const {
+key_or_refusal internal::passphrase_access::derive(const passphrase& from, std::span<const std::byte> salt, scrypt_cost cost, std::size_t size, use_kind kind) {
   return internal::noting([&]() -> key_or_refusal {
     if (cost.work < 1 || cost.work > 24 || cost.block < 1 || cost.block > 64 || cost.work >= 16 * cost.block ||
         cost.parallel < 1 || cost.parallel > 64 || size > internal::max_key) {
@@ -168,7 +170,7 @@ key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost c
     const internal::scratch room(64);
     if (room.refused()) return std::unexpected(memory_error::denied);
     const std::span<std::byte, 64> work(room.bytes().first<64>());
-    if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
+    if (auto absorbed = absorb(from, salt, work, kind); !absorbed) return std::unexpected(absorbed.error());
     return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
       if (!internal::scrypt(work.first<32>(), salt, cost.work, cost.block, cost.parallel, out)) {
         return refused_stretching(std::uint64_t{cost.block} << cost.work >> 3);
@@ -178,7 +180,7 @@ key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost c
   });
 }
 
-key_or_refusal passphrase::derive_argon2id(std::span<const std::byte> salt, argon2id_cost cost, std::size_t size) const {
+key_or_refusal internal::passphrase_access::derive_argon2id(const passphrase& from, std::span<const std::byte> salt, argon2id_cost cost, std::size_t size, use_kind kind) {
   return internal::noting([&]() -> key_or_refusal {
     if (cost.lanes < 1 || cost.lanes > 64 || cost.passes < 1 || cost.passes > 64 || cost.memory < 8 * cost.lanes ||
         cost.memory > 1U << 24 || size > internal::max_key) {
@@ -191,7 +193,7 @@ key_or_refusal passphrase::derive_argon2id(std::span<const std::byte> salt, argo
     const internal::scratch room(64);
     if (room.refused()) return std::unexpected(memory_error::denied);
     const std::span<std::byte, 64> work(room.bytes().first<64>());
-    if (auto absorbed = absorb_into(salt, work); !absorbed) return std::unexpected(absorbed.error());
+    if (auto absorbed = absorb(from, salt, work, kind); !absorbed) return std::unexpected(absorbed.error());
     return buffer<std::byte>::filled(size, [&](std::span<std::byte> out) -> result {
       const auto password = work.last<32>();
       internal::hchacha20(work.first<32>(), std::as_bytes(std::span(internal::argon2id_label)).first<16>(), password);
@@ -201,6 +203,14 @@ key_or_refusal passphrase::derive_argon2id(std::span<const std::byte> salt, argo
       return {};
     });
   });
+}
+
+key_or_refusal passphrase::derive(std::span<const std::byte> salt, scrypt_cost cost, std::size_t size) const {
+  return internal::passphrase_access::derive(*this, salt, cost, size, internal::use_kind::keeps_alive);
+}
+
+key_or_refusal passphrase::derive_argon2id(std::span<const std::byte> salt, argon2id_cost cost, std::size_t size) const {
+  return internal::passphrase_access::derive_argon2id(*this, salt, cost, size, internal::use_kind::keeps_alive);
 }
 
 }  // namespace lockfast

@@ -10,6 +10,7 @@
 #include "boojum/memory/error_note.h"
 #include "boojum/memory/catch_bad_alloc.h"
 #include "boojum/memory/refresher.h"
+#include "boojum/crypto/passphrase_access.h"
 #include "platform/thread.h"
 
 namespace lockfast {
@@ -43,10 +44,16 @@ class passphrase_state final : public refreshable {
     return secret_;
   }
 
-  void end_use() {
+  void end_use(use_kind kind) {
     const std::scoped_lock held_here(mutex_);
     --uses_;
-    last_use_ = platform::elapsed_time();
+    if (kind == use_kind::keeps_alive) last_use_ = platform::elapsed_time();
+  }
+
+  [[nodiscard]] bool has_expired() {
+    expire_if_due();
+    const std::scoped_lock held_here(mutex_);
+    return expired_;
   }
 
   // Gives back what was there, so that it goes when no mutex is held.
@@ -99,6 +106,30 @@ class passphrase_state final : public refreshable {
   std::chrono::nanoseconds set_at_ = last_use_;
   bool expired_ = false;
 };
+
+bool passphrase_access::has_expired(passphrase_state& of) { return of.has_expired(); }
+
+bool passphrase_access::expires(const passphrase& of) {
+  return of.state_ != nullptr && (of.state_->chosen().idle_expiry.count() > 0 || of.state_->chosen().lifetime.count() > 0);
+}
+
+std::expected<void, memory_error> passphrase_access::use(const passphrase& of, use_kind kind,
+                                                         const std::function<void(std::span<const std::byte>)>& with) {
+  const auto state = of.state_;
+  if (state == nullptr) return std::unexpected(memory_error::wiped);
+  const auto held = state->begin_use();
+  if (!held) return std::unexpected(held.error());
+  const auto done = [&]() -> std::expected<void, memory_error> {
+    const auto whole = (*held)->unlock();
+    if (!whole) return std::unexpected(whole.error());
+    const auto view = whole->try_read();
+    if (!view) return std::unexpected(memory_error::denied);
+    with(view->span());
+    return {};
+  }();
+  state->end_use(kind);
+  return done;
+}
 
 }  // namespace internal
 
@@ -180,12 +211,12 @@ std::expected<buffer<std::byte>, memory_error> passphrase::unlock() const {
   const auto held = state_->begin_use();
   if (!held) return std::unexpected(held.error());
   auto whole = (*held)->unlock();
-  if (!whole) state_->end_use();
+  if (!whole) state_->end_use(internal::use_kind::keeps_alive);
   return whole;
 }
 
 passphrase::use_end::use_end(const passphrase& of) : state_(of.state_) {}
-passphrase::use_end::~use_end() { state_->end_use(); }
+passphrase::use_end::~use_end() { state_->end_use(internal::use_kind::keeps_alive); }
 
 std::expected<bool, memory_error> passphrase::equals(std::span<const char> again) const {
   const auto whole = unlock();

@@ -12,9 +12,13 @@ std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fre
   const scratch key(key_size);
   if (key.refused()) return std::unexpected(memory_error::denied);
   lockfast_random(key.data(), key_size);
+  return of(key_view(key.data(), key_size));
+}
+
+std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::of(key_view key) {
   try {
     const split_secret::options wanted = {.remix = remix_policy::on_demand};
-    auto split = split_secret::split(key.bytes(), wanted);
+    auto split = split_secret::split(key, wanted);
     if (!split) return std::unexpected(split.error());
     return std::shared_ptr<const resting_key>(new resting_key(std::move(*split)));
   } catch (const std::bad_alloc&) {

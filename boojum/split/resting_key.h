@@ -47,6 +47,8 @@ class resting_key {
 
   // A random key. Refuses: refused.
   [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> fresh();
+  // This key. Refuses: refused.
+  [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> of(key_view key);
 
   resting_key(const resting_key&) = delete;
   resting_key& operator=(const resting_key&) = delete;

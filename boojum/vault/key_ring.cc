@@ -7,6 +7,7 @@ namespace lockfast::internal {
 
 std::expected<key_ring::snapshot, memory_error> key_ring::now() {
   const std::scoped_lock held(mutex_);
+  if (is_sealed_) return std::unexpected(memory_error::locked);
   if (ring_.by_epoch[ring_.current] == nullptr) {
     auto first = resting_key::fresh();
     if (!first) return std::unexpected(first.error());
@@ -23,6 +24,7 @@ std::uint64_t key_ring::rotation() const {
 
 std::expected<void, memory_error> key_ring::begin_turn() {
   const std::scoped_lock held(mutex_);
+  if (is_sealed_) return std::unexpected(memory_error::locked);
   const std::uint32_t next = 1 - ring_.current;
   if (ring_.by_epoch[next] != nullptr) return {};
   auto fresh = resting_key::fresh();
@@ -41,6 +43,46 @@ void key_ring::end_turn() {
   ring_.by_epoch[1 - ring_.current] = nullptr;
   ++ring_.rotation;
   since_ = rotated_;
+}
+
+std::expected<void, memory_error> key_ring::seal_under(key_view key) {
+  std::array<std::shared_ptr<const resting_key>, 2> gone;
+  const std::scoped_lock held(mutex_);
+  if (is_sealed_) return {};
+  for (std::size_t epoch = 0; epoch < sealed_.size(); ++epoch) {
+    sealed_key& into = sealed_[epoch];
+    into.is_there = ring_.by_epoch[epoch] != nullptr;
+    if (!into.is_there) continue;
+    const auto opened = ring_.by_epoch[epoch]->open();
+    if (!opened) return std::unexpected(opened.error());
+    into.once = fresh_nonce();
+    const std::byte associated[] = {static_cast<std::byte>(epoch)};
+    seal(key, into.once, associated, (*opened)->view(), into.bytes);
+  }
+  gone.swap(ring_.by_epoch);
+  is_sealed_ = true;
+  return {};
+}
+
+std::expected<void, memory_error> key_ring::open_under(key_view key) {
+  const std::scoped_lock held(mutex_);
+  if (!is_sealed_) return {};
+  std::array<std::shared_ptr<const resting_key>, 2> opened;
+  for (std::size_t epoch = 0; epoch < sealed_.size(); ++epoch) {
+    const sealed_key& from = sealed_[epoch];
+    if (!from.is_there) continue;
+    const scratch whole(key_size);
+    if (whole.refused()) return std::unexpected(memory_error::denied);
+    const std::byte associated[] = {static_cast<std::byte>(epoch)};
+    if (!open(key, from.once, associated, from.bytes, whole.bytes())) return std::unexpected(memory_error::wrong_passphrase);
+    auto resting = resting_key::of(key_view(whole.data(), key_size));
+    if (!resting) return std::unexpected(resting.error());
+    opened[epoch] = std::move(*resting);
+  }
+  ring_.by_epoch.swap(opened);
+  sealed_ = {};
+  is_sealed_ = false;
+  return {};
 }
 
 std::chrono::steady_clock::duration key_ring::age() const {

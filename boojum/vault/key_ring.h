@@ -21,6 +21,7 @@
 #include <mutex>
 
 #include "boojum/crypto/cipher.h"
+#include "boojum/crypto/nonce.h"
 #include "boojum/split/resting_key.h"
 
 namespace lockfast::internal {
@@ -33,9 +34,15 @@ class key_ring {
     std::uint64_t rotation = 0;
   };
 
-  // Makes the first key where there is none yet. Refuses: refused.
+  // Makes the first key where there is none yet. Refuses: refused; locked - the keys are sealed.
   [[nodiscard]] std::expected<snapshot, memory_error> now();
   [[nodiscard]] std::uint64_t rotation() const;
+
+  // Gives the keys up for what they are sealed to; afterwards now() refuses with locked. Does nothing where they are sealed. A refusal
+  // changes nothing: denied, unavailable.
+  [[nodiscard]] std::expected<void, memory_error> seal_under(key_view key);
+  // The reverse. wrong_passphrase - another key; denied.
+  [[nodiscard]] std::expected<void, memory_error> open_under(key_view key);
 
   // Brings in a fresh key, unless a rotation is under way. A refusal changes nothing.
   [[nodiscard]] std::expected<void, memory_error> begin_turn();
@@ -65,8 +72,16 @@ class key_ring {
   }
 
  private:
+  struct sealed_key {
+    bool is_there = false;
+    nonce once;
+    std::array<std::byte, key_size + tag_size> bytes;
+  };
+
   mutable std::mutex mutex_;
   snapshot ring_;
+  bool is_sealed_ = false;
+  std::array<sealed_key, 2> sealed_;  // by epoch
   std::chrono::steady_clock::time_point since_;   // of the oldest key
   std::chrono::steady_clock::time_point rotated_;  // when the latest rotation began
 };

@@ -276,6 +276,20 @@ result record_names::rekey() {
   return in == nullptr ? result() : in->sealed.rekey();
 }
 
+result record_names::seal_keys(key_view key) {
+  const auto in = now();
+  if (in == nullptr) return {};
+  if (!in->sealed.gate().close_if_idle()) return std::unexpected(memory_error::busy);
+  auto done = in->sealed.seal_keys(key);
+  in->sealed.gate().open();
+  return done;
+}
+
+result record_names::open_keys(key_view key) {
+  const auto in = now();
+  return in == nullptr ? result() : in->sealed.open_keys(key);
+}
+
 std::vector<std::uint64_t> record_names::ids() const {
   const std::scoped_lock held(mutex_);
   std::vector<std::uint64_t> all;

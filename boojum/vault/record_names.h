@@ -28,6 +28,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "boojum/crypto/cipher.h"
 #include "boojum/memory/locked_buffer.h"
 
 namespace lockfast::internal {
@@ -69,6 +70,9 @@ class record_names {
   void forget(vault::id which);
   void clear();
   [[nodiscard]] std::expected<void, memory_error> rekey();
+  // As the vault's; busy - the key of the descriptions is being changed.
+  [[nodiscard]] std::expected<void, memory_error> seal_keys(key_view key);
+  [[nodiscard]] std::expected<void, memory_error> open_keys(key_view key);
   [[nodiscard]] std::uint64_t footprint() const;
 
   void lock() const { mutex_.lock(); }

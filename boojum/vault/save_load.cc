@@ -7,6 +7,7 @@
 #include "boojum/memory/error_note.h"
 #include "boojum/memory/catch_bad_alloc.h"
 #include "boojum/vault/file_io.h"
+#include "boojum/vault/locking.h"
 
 namespace lockfast {
 namespace {
@@ -18,14 +19,17 @@ constexpr unsigned max_cost = 20;
 constexpr std::uint32_t argon2id_passes = 3;
 constexpr std::uint32_t argon2id_lanes = 4;
 
-internal::file_key_maker stretched(const passphrase& phrase) {
-  return [&phrase](const internal::vault_file_header& header) {
-    const internal::stretching& key = header.key;
-    if (key.function == vault::kdf::argon2id) {
-      return phrase.derive_argon2id(header.salt, {.memory = 1U << key.cost, .passes = key.block, .lanes = key.parallel},
-                                    internal::key_size);
+// What a program does by itself keeps no passphrase alive: else one that saves now and then would never let it expire.
+internal::file_key_maker stretched(const passphrase& phrase, internal::use_kind kind, internal::lock_key* lock = nullptr) {
+  return [&phrase, kind, lock](const internal::vault_file_header& header) -> std::expected<buffer<std::byte>, memory_error> {
+    auto key = internal::stretch(phrase, header.salt, header.key, kind);
+    if (!key || lock == nullptr) return key;
+    const auto bytes = key->try_read();
+    if (!bytes) return std::unexpected(bytes.error());
+    if (auto made = internal::make_lock_key(*lock, bytes->span(), header.salt, header.key); !made) {
+      return std::unexpected(made.error());
     }
-    return phrase.derive(header.salt, {.work = key.cost, .block = key.block, .parallel = key.parallel}, internal::key_size);
+    return key;
   };
 }
 
@@ -63,7 +67,10 @@ std::expected<void, memory_error> vault::save(const std::string& path, const pas
     const internal::save_request wanted = {.key = chosen_key(chosen, state_->history().cost()),
                                            .over = chosen.over,
                                            .hold = chosen.hold == nullptr ? nullptr : chosen.hold->held_.get()};
-    return internal::save_vault(*state_, path, wanted, stretched(phrase), chosen.watch);
+    if (internal::vault_lock* const lock = state_->lock()) {
+      if (auto usable = lock->check(); !usable) return usable;
+    }
+    return internal::save_vault(*state_, path, wanted, stretched(phrase, internal::use_kind::unnoticed), chosen.watch);
   });
 }
 
@@ -72,7 +79,15 @@ std::expected<vault, memory_error> vault::load(const std::string& path, const pa
 }
 
 std::expected<vault, memory_error> vault::load(const std::string& path, const passphrase& phrase, const load_options& chosen) {
-  auto state = internal::noting([&] { return internal::load_vault(path, stretched(phrase), chosen); });
+  auto state = internal::noting([&]() -> std::expected<std::unique_ptr<internal::vault_state>, memory_error> {
+    const bool locks = chosen.lock.has_value() || internal::passphrase_access::expires(phrase);
+    internal::lock_key key;
+    auto loaded = internal::load_vault(path, stretched(phrase, internal::use_kind::keeps_alive, locks ? &key : nullptr), chosen);
+    if (!loaded || !locks) return loaded;
+    const lock_options wanted = chosen.lock.value_or(lock_options{});
+    if (auto done = internal::lock_with_key(**loaded, key, phrase, wanted); !done) return std::unexpected(done.error());
+    return loaded;
+  });
   if (!state) return std::unexpected(state.error());
   return vault(std::move(*state));
 }

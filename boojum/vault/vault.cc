@@ -56,27 +56,32 @@ vault::vault(vault&&) noexcept = default;
 vault& vault::operator=(vault&&) noexcept = default;
 
 std::expected<vault::id, memory_error> vault::insert(const buffer<std::byte>& secret) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return insert_into(*state_, secret);
 }
 
 std::expected<vault::id, memory_error> vault::insert(buffer<std::byte>&& secret) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return consume(std::move(secret), [&](const auto& kept) { return insert_into(*state_, kept); });
 }
 
 std::expected<void, memory_error> vault::insert(spans secrets, std::span<id> ids) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return state_->insert(secrets, ids); });
 }
 
 std::expected<void, memory_error> vault::replace(id which, const buffer<std::byte>& secret) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return replace_in(*state_, which, secret);
 }
 
 std::expected<void, memory_error> vault::replace(id which, buffer<std::byte>&& secret) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return consume(std::move(secret), [&](const auto& kept) { return replace_in(*state_, which, kept); });
 }
 
@@ -91,13 +96,19 @@ std::expected<void, memory_error> vault::clear() {
 }
 
 std::expected<vault::view, memory_error> vault::open(id which) const {
-  if (state_ == nullptr) return std::unexpected(nothing);
-  return with_room(*state_, [&] { return state_->open(which); });
+  auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
+  auto opened = with_room(*state_, [&] { return state_->open(which); });
+  if (opened) opened->use_ = std::move(*use);
+  return opened;
 }
 
 std::expected<vault::views, memory_error> vault::open(std::span<const id> which) const {
-  if (state_ == nullptr) return std::unexpected(nothing);
-  return with_room(*state_, [&] { return state_->open(which); });
+  auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
+  auto opened = with_room(*state_, [&] { return state_->open(which); });
+  if (opened) opened->use_ = std::move(*use);
+  return opened;
 }
 
 std::size_t vault::size() const { return state_ == nullptr ? 0 : state_->size(); }
@@ -118,7 +129,8 @@ vault::id vault::id_range::next(const internal::vault_state* of, id behind) { re
 std::uint64_t vault::footprint() const { return state_ == nullptr ? 0 : state_->footprint(); }
 
 std::expected<void, memory_error> vault::rekey() {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return state_->rekey(); });
 }
 

@@ -36,6 +36,7 @@ void vault_list::remove(vault_state& one) {
 
 void vault_list::before_fork() {
   mutex.lock();
+  for (vault_state* each = first; each != nullptr; each = each->next_) each->hold_lock_over_fork();
   for (vault_state* each = first; each != nullptr; each = each->next_) each->before_fork();
 }
 

@@ -84,8 +84,6 @@ namespace {
 using internal::record_names;
 using internal::with_room;
 
-constexpr auto nothing = memory_error::wiped;
-
 }  // namespace
 
 std::expected<vault::id, memory_error> vault::insert(std::string_view name, buffer<std::byte>&& secret) {
@@ -95,14 +93,16 @@ std::expected<vault::id, memory_error> vault::insert(std::string_view name, buff
 }
 
 std::expected<vault::id, memory_error> vault::insert(std::string_view name, const buffer<std::byte>& secret) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   const auto opened = secret.try_read();
   if (!opened) return std::unexpected(opened.error());
   return with_room(*state_, [&] { return state_->insert(name, {opened->data(), opened->size()}); });
 }
 
 std::expected<vault::id, memory_error> vault::reserve() {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return state_->reserve(); });
 }
 
@@ -113,39 +113,46 @@ std::expected<void, memory_error> vault::fill(id reserved, buffer<std::byte>&& s
 }
 
 std::expected<void, memory_error> vault::fill(id reserved, const buffer<std::byte>& secret) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   const auto opened = secret.try_read();
   if (!opened) return std::unexpected(opened.error());
   return with_room(*state_, [&] { return state_->fill(reserved, {opened->data(), opened->size()}); });
 }
 
 std::expected<void, memory_error> vault::rename(id which, std::string_view name) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return state_->describe(which, record_names::part::name, name); });
 }
 
 std::expected<void, memory_error> vault::relabel(id which, std::string_view label) {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return state_->describe(which, record_names::part::label, label); });
 }
 
 std::expected<vault::id, memory_error> vault::find(std::string_view name) const {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return state_->names().find(name); });
 }
 
 std::expected<buffer<std::byte>, memory_error> vault::name_of(id which) const {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return internal::text_of(*state_, which, record_names::part::name); });
 }
 
 std::expected<buffer<std::byte>, memory_error> vault::label_of(id which) const {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return internal::text_of(*state_, which, record_names::part::label); });
 }
 
 std::expected<void, memory_error> vault::for_each_described(const std::function<void(const description&)>& look) const {
-  if (state_ == nullptr) return std::unexpected(nothing);
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
   return state_->names().for_each([&](const record_names::description& one) -> std::expected<void, memory_error> {
     look({one.which, one.name, one.label});
     return {};

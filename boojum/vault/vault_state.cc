@@ -8,6 +8,7 @@
 
 #include "boojum/memory/small_buffer.h"
 #include "boojum/vault/vault_list.h"
+#include "boojum/vault/vault_lock.h"
 
 namespace lockfast::internal {
 namespace {
@@ -65,7 +66,10 @@ vault_state::vault_state(const vault::options& chosen, const vault_identity& ide
   vault_list::add(*this);
 }
 
-vault_state::~vault_state() { vault_list::remove(*this); }
+vault_state::~vault_state() {
+  if (vault_lock* const there = lock()) there->detach();
+  vault_list::remove(*this);
+}
 
 // ---- A session ------------------------------------------------------------------------------------------------------------
 
@@ -229,6 +233,11 @@ std::uint64_t vault_state::footprint() const {
 
 // ---- Fork -----------------------------------------------------------------------------------------------------------------
 
+void vault_state::hold_lock_over_fork() {
+  making_lock_.lock();
+  if (vault_lock* const there = lock()) there->before_fork();
+}
+
 void vault_state::before_fork() {
   gate_.before_fork();
   keys_.lock();
@@ -245,6 +254,8 @@ void vault_state::after_fork_in_parent() {
   hot_.unlock();
   keys_.unlock();
   gate_.after_fork_in_parent();
+  if (vault_lock* const there = lock()) there->after_fork();
+  making_lock_.unlock();
 }
 
 void vault_state::after_fork_in_child() {
@@ -256,6 +267,8 @@ void vault_state::after_fork_in_child() {
   hot_.unlock();
   keys_.unlock();
   gate_.after_fork_in_child();
+  if (vault_lock* const there = lock()) there->after_fork();
+  making_lock_.unlock();
 }
 
 }  // namespace lockfast::internal

@@ -8,7 +8,7 @@
 //
 // Invariants
 //   1. Plain bytes are in isolated blocks and in locked memory alone.
-//   2. Order of mutexes: list of vaults > gate > keys > hot records > save history > names > shards by number.
+//   2. Order of mutexes: list of vaults > lock > gate > keys > hot records > save history > names > shards by number.
 //
 // Threads: everything from any thread, but construction, destruction and what fork calls.
 #ifndef LOCKFAST_BOOJUM_VAULT_VAULT_STATE_H
@@ -21,6 +21,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -35,6 +37,7 @@
 namespace lockfast::internal {
 
 class locked_buffer;
+class vault_lock;
 
 using vault_identity = std::array<std::byte, 16>;
 
@@ -108,6 +111,16 @@ class vault_state {
   [[nodiscard]] std::chrono::steady_clock::duration key_age() const { return keys_.age(); }
   [[nodiscard]] std::uint64_t saves() const { return saves_.load(std::memory_order_relaxed); }
 
+  // Seals the vault's keys, and those of the names, under a key; and the reverse. Requires a closed gate. Refuse as key_ring does, and
+  // then change nothing.
+  [[nodiscard]] std::expected<void, memory_error> seal_keys(key_view under);
+  [[nodiscard]] std::expected<void, memory_error> open_keys(key_view under);
+  // Null where the vault has never had a passphrase to lock with.
+  [[nodiscard]] vault_lock* lock() const { return lock_now_.load(std::memory_order_acquire); }
+  // Makes it where there is none.
+  [[nodiscard]] std::expected<std::shared_ptr<vault_lock>, memory_error> made_lock();
+  [[nodiscard]] std::shared_ptr<vault_lock> shared_lock() const { return lock() == nullptr ? nullptr : lock_; }
+
   // For saving and loading.
   [[nodiscard]] change_gate& gate() { return gate_; }
   [[nodiscard]] const vault_identity& identity() const { return identity_; }
@@ -123,6 +136,8 @@ class vault_state {
   [[nodiscard]] save_history& history() { return history_; }
   void set_saves(std::uint64_t count) { saves_.store(count, std::memory_order_relaxed); }
 
+  // The mutex of every vault's lock comes before all else of any vault: a lock seals the keys of its vault's names, too.
+  void hold_lock_over_fork();
   void before_fork();
   void after_fork_in_parent();
   void after_fork_in_child();
@@ -165,6 +180,9 @@ class vault_state {
   hot_records hot_;
   save_history history_;
   record_names names_;
+  std::mutex making_lock_;
+  std::shared_ptr<vault_lock> lock_;  // never changed once lock_now_ tells of it
+  std::atomic<vault_lock*> lock_now_ = nullptr;
   std::array<sealed_shard, shard_count> shards_;
   vault_state* next_ = nullptr;  // in the list of vaults
 };

@@ -29,7 +29,8 @@ namespace lockfast {
 
 namespace internal {
 class passphrase_state;
-}
+class passphrase_access;
+}  // namespace internal
 
 // What deriving a key costs by scrypt (RFC 7914): memory of 128 * block * 2^work bytes, 128 MiB by default, as OWASP's Password
 // Storage Cheat Sheet recommends.
@@ -117,6 +118,7 @@ class LOCKFAST_API passphrase {
   ~passphrase();
 
  private:
+  friend class internal::passphrase_access;
   explicit passphrase(std::shared_ptr<internal::passphrase_state>);
 
   // The end of a use, from which idle_expiry counts.
@@ -133,7 +135,6 @@ class LOCKFAST_API passphrase {
 
   // What succeeds begins a use, which use_end ends.
   std::expected<buffer<std::byte>, memory_error> unlock() const;
-  std::expected<void, memory_error> absorb_into(std::span<const std::byte> salt, std::span<std::byte, 64> room) const;
   std::expected<passphrase, memory_error> prepare(std::span<const char> typed) const;
   std::expected<void, memory_error> adopt(passphrase next, std::span<char> typed);
 

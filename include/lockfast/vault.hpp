@@ -50,6 +50,7 @@
 namespace lockfast {
 
 namespace internal {
+class vault_lock;
 class vault_state;
 class name_hold;
 }  // namespace internal
@@ -166,6 +167,30 @@ class LOCKFAST_API vault {
   auto use(std::span<const id> which, Function&& function) const
       -> std::expected<std::invoke_result_t<Function, spans>, memory_error>;
 
+  // ---- Locking ------------------------------------------------------------------------------------------------------
+
+  // A locked vault opens and seals nothing until its passphrase is given: locked, or expired where time has locked it. Erasing and
+  // asking for ids and sizes go on. Views that are there stay.
+  struct lock_options {
+    // Locks that long after the end of the latest use; a view is a use for as long as it lives, a save is none. None: never; a
+    // hundred years at most, as the lifetime. Both count the time while the machine sleeps.
+    std::chrono::milliseconds idle{0};
+    // Locks that long after it was unlocked, however often it is used.
+    std::chrono::milliseconds lifetime{0};
+    // Called once each time it locks, by the thread that notices: the refresher's, or one that calls the vault. It must not throw.
+    std::function<void()> on_lock = nullptr;
+    unsigned cost = 17;  // of the key that unlocks: log2 of scrypt's N, 10 to 20
+  };
+  // From now on this passphrase unlocks the vault. It locks by lock(), as the options say, and when the passphrase expires.
+  [[nodiscard]] std::expected<void, memory_error> lock_with(const passphrase& phrase);
+  [[nodiscard]] std::expected<void, memory_error> lock_with(const passphrase& phrase, const lock_options& chosen);
+  // Returns when the keys are sealed. unavailable - there is no passphrase to unlock it with.
+  std::expected<void, memory_error> lock();
+  // wrong_passphrase; unavailable. Of a vault that is not locked it verifies the passphrase, and starts its times again. From then on
+  // this passphrase's expiry counts.
+  [[nodiscard]] std::expected<void, memory_error> unlock(const passphrase& phrase);
+  [[nodiscard]] bool locked() const;
+
   // ---- Queries ------------------------------------------------------------------------------------------------------
 
   // Records; 0 once it was moved away.
@@ -237,6 +262,8 @@ class LOCKFAST_API vault {
     // The most that a file may ask for the stretching: limit beyond it. 2^20 is 1 GiB of memory.
     unsigned max_cost = 20;
     watcher watch = nullptr;
+    // Without a value: a vault that was loaded under a passphrase which expires locks with it, and others do not lock.
+    std::optional<lock_options> lock = std::nullopt;
   };
 
   // Writes all records to a file of mode 0600, sealed under the passphrase (docs/vault.md), which takes the place of what was
@@ -280,6 +307,11 @@ class LOCKFAST_API vault {
  private:
   explicit vault(std::unique_ptr<internal::vault_state>&& state);
 
+  class lock_use;
+
+  // A use that has begun. locked, expired; wiped.
+  [[nodiscard]] std::expected<lock_use, memory_error> begin_use() const;
+
   std::shared_ptr<internal::vault_state> state_;  // shared with owners, who do not keep it
 };
 
@@ -304,6 +336,27 @@ class LOCKFAST_API vault::file_hold {
   std::unique_ptr<internal::name_hold> held_;
 };
 
+// A use of a vault that locks when it is idle; empty for others.
+class LOCKFAST_API vault::lock_use {
+ public:
+  lock_use() = default;
+  explicit lock_use(std::shared_ptr<internal::vault_lock>&& of) : of_(std::move(of)) {}
+  lock_use(lock_use&&) noexcept = default;
+  lock_use& operator=(lock_use&& other) noexcept {
+    if (of_ != nullptr) end();
+    of_ = std::move(other.of_);
+    return *this;
+  }
+  ~lock_use() {
+    if (of_ != nullptr) end();
+  }
+
+ private:
+  void end();
+
+  std::shared_ptr<internal::vault_lock> of_;
+};
+
 class vault::view {
  public:
   [[nodiscard]] const std::byte* data() const { return held_.bytes(); }
@@ -316,14 +369,17 @@ class vault::view {
   view& operator=(view&& other) noexcept {
     held_ = std::move(other.held_);
     block_ = std::move(other.block_);
+    use_ = std::move(other.use_);
     return *this;
   }
 
  private:
+  friend class vault;
   friend class internal::vault_state;
   using hold = detail::hold<detail::cell::use::reading>;
   view(std::shared_ptr<detail::cell>&& block, hold&& held) : block_(std::move(block)), held_(std::move(held)) {}
 
+  lock_use use_;                // ends last
   std::shared_ptr<detail::cell> block_;  // outlives the hold
   hold held_;
 };
@@ -335,21 +391,27 @@ class vault::views {
   [[nodiscard]] vault::spans spans() const { return {each_.get(), count_}; }
 
   views(views&& other) noexcept
-      : block_(std::move(other.block_)), each_(std::move(other.each_)), count_(std::exchange(other.count_, 0)) {}
+      : use_(std::move(other.use_)),
+        block_(std::move(other.block_)),
+        each_(std::move(other.each_)),
+        count_(std::exchange(other.count_, 0)) {}
   views& operator=(views&& other) noexcept {
     block_ = std::move(other.block_);
     each_ = std::move(other.each_);
     count_ = std::exchange(other.count_, 0);
+    use_ = std::move(other.use_);
     return *this;
   }
 
  private:
+  friend class vault;
   friend class internal::vault_state;
   struct free_wiped {
     void operator()(std::byte* bytes) const { lockfast_free(bytes); }
   };
   views() = default;
 
+  lock_use use_;                         // ends last
   std::unique_ptr<std::byte, free_wiped> block_;  // isolated, read-only
   std::unique_ptr<std::span<const std::byte>[]> each_;
   std::size_t count_ = 0;

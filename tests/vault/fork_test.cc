@@ -1,5 +1,6 @@
 // fork_test.cc - what a forked child can do with its parent's vault, by fork policy, and that the parent never notices.
 #include <doctest/doctest.h>
+#include <lockfast/passphrase.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <lockfast/vault.hpp>
@@ -250,5 +251,34 @@ TEST_CASE("a fork while threads use the vault leaves neither side waiting") {
   for (std::thread& each : threads) each.join();
   CHECK(clean == forks);
   CHECK(traced(1).equals(records.open(id)->span()));
+  CHECK(records.find("its name") == id);
+}
+
+TEST_CASE("a fork while a thread locks and unlocks a vault with names leaves neither side waiting") {
+  if (under_tsan) return;  // which lets no thread start in a child
+  vault records;
+  const auto id = *records.insert("its name", traced(1).buffer());
+  std::string typed = "four words of mine";
+  const auto phrase = lockfast::passphrase::take(std::span<char>(typed));
+  REQUIRE(phrase.has_value());
+  REQUIRE(records.lock_with(*phrase, {.cost = 10}).has_value());
+  std::atomic<bool> stop = false;
+  std::thread locks([&] {
+    while (!stop) {
+      CHECK(records.lock().has_value());
+      (void)records.insert("another", made(2));
+      CHECK(records.unlock(*phrase).has_value());
+    }
+  });
+  int clean = 0;
+  constexpr int forks = sanitized ? 10 : 100;
+  for (int round = 0; round < forks; ++round) {
+    clean += forked([&] { return !records.open(id) && !records.find("its name") && records.contains(id) && records.erase(id); }) == 0
+                 ? 1
+                 : 0;
+  }
+  stop = true;
+  locks.join();
+  CHECK(clean == forks);
   CHECK(records.find("its name") == id);
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "boojum/vault/file_io.h"
+#include "boojum/vault/vault_lock.h"
 #include "platform/simulated/simulated.h"
 #include "support/child.h"
 #include "support/sanitized.h"
@@ -185,6 +186,32 @@ TEST_CASE("a rename that is refused leaves the name of before, and a find that i
               const auto before = on.records.names().find("before");
               const auto after = on.records.names().find("after");
               return on.is_as_it_was() && !(before && after) && (!done || after == on.ids[2]);
+            }) >= 5);
+}
+
+TEST_CASE("a lock or an unlock that is refused leaves a vault that its key unlocks") {
+  const auto key_of = [](lockfast::internal::lock_key& key) {
+    const std::byte stretched[32] = {};
+    return key.make(stretched);
+  };
+  CHECK(refuse_each(
+            [&](scene& on) -> std::expected<void, memory_error> {
+              lockfast::internal::lock_key key;
+              if (auto made = key_of(key); !made) return made;
+              const auto lock = on.records.made_lock();
+              if (!lock) return std::unexpected(lock.error());
+              const auto chosen = std::make_shared<const vault::lock_options>();
+              if (auto armed = (*lock)->arm(key, nullptr, chosen); !armed) return armed;
+              (*lock)->lock();
+              if (auto usable = (*lock)->check(); usable) return usable;
+              return (*lock)->unlock(key, nullptr);
+            },
+            [&](scene& on, bool done) {
+              if (on.records.lock() == nullptr) return !done && on.is_as_it_was();
+              lockfast::internal::lock_key key;
+              if (!key_of(key)) return false;
+              if (!on.records.lock()->unlock(key, nullptr) && on.records.lock()->locked()) return false;
+              return on.is_as_it_was();
             }) >= 5);
 }
 
