@@ -18,14 +18,14 @@ std::expected<void, memory_error> file_key::make(const file_key_maker& by, const
   return {};
 }
 
-std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_reader& from,
-                                                                                     const std::string& path) {
+std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const chunk_place& from,
+                                                                                     std::uint64_t size, const char* path) {
   stored_header stored;
-  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(from.size(), stored_header::max_size));
-  if (const platform::error refusal = platform::read_at(from.opened(), 0, stored.room().first(size)); refusal != 0) {
-    return refused_by_system(refusal, "cannot read", path.c_str());
+  const auto front = static_cast<std::size_t>(std::min<std::uint64_t>(size, stored_header::max_size));
+  if (const platform::error refusal = from.read_at(0, stored.room().first(front)); refusal != 0) {
+    return refused_by_system(refusal, "cannot read", path);
   }
-  const auto header = stored.parse(size, path.c_str());
+  const auto header = stored.parse(front, path);
   if (!header) return std::unexpected(header.error());
   return std::pair(*header, stored);
 }

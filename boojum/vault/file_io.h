@@ -12,8 +12,10 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "boojum/files/named_file.h"
 #include "boojum/memory/scratch.h"
@@ -53,9 +55,18 @@ struct save_request {
                                                                                    const file_key_maker& make_key,
                                                                                    const vault::load_options& chosen);
 
-// Reads the header of a file, which nothing has verified. The path is for notes.
-[[nodiscard]] std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const file_reader& from,
-                                                                                                   const std::string& path);
+// The same, to and from memory.
+[[nodiscard]] std::expected<std::vector<std::byte>, memory_error> save_vault(vault_state& from, const stretching& cost,
+                                                                             const file_key_maker& make_key,
+                                                                             const vault::watcher& watch);
+[[nodiscard]] std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(std::span<const std::byte> saved,
+                                                                                   const file_key_maker& make_key,
+                                                                                   const vault::load_options& chosen);
+
+// Reads the header of a saved vault of so many bytes, which nothing has verified. The path is for notes, or null.
+[[nodiscard]] std::expected<std::pair<vault_file_header, stored_header>, memory_error> read_header(const chunk_place& from,
+                                                                                                   std::uint64_t size,
+                                                                                                   const char* path);
 
 // Calls the watcher. Refuses: cancelled - it said so; unavailable - this is a child that it has forked: then what the caller
 // holds of the parent's is gone.

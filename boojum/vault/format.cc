@@ -10,8 +10,8 @@
 
 namespace lockfast::internal {
 
-chunk_stream::chunk_stream(platform::file file, const vault_file_header& header, const stored_header& stored, const char* path)
-    : file_(file),
+chunk_stream::chunk_stream(const chunk_place& place, const vault_file_header& header, const stored_header& stored, const char* path)
+    : place_(place),
       path_(path),
       header_(header),
       stored_(stored),
@@ -24,7 +24,7 @@ chunk_stream::chunk_stream(platform::file file, const vault_file_header& header,
 std::expected<void, memory_error> chunk_writer::begin(key_view key) {
   if (refused()) return std::unexpected(memory_error::denied);
   if (auto made = key_.make(key, header_, stored_); !made) return made;
-  if (const platform::error refusal = platform::write_at(file_, 0, stored_.bytes()); refusal != 0) {
+  if (const platform::error refusal = place_.write_at(0, stored_.bytes()); refusal != 0) {
     return refused_by_system(refusal, "cannot write", path_);
   }
   return {};
@@ -61,7 +61,7 @@ std::expected<void, memory_error> chunk_writer::flush(std::uint64_t mark) {
   const auto out = sealed(used_);
   const auto nonce = chunk_nonce(header_, ++chunks_ | mark);
   seal(key_.view(), nonce, stored_.mark(), plain().first(used_), out);
-  if (const platform::error refusal = platform::write_at(file_, offset_, out); refusal != 0) {
+  if (const platform::error refusal = place_.write_at(offset_, out); refusal != 0) {
     return refused_by_system(refusal, "cannot write", path_);
   }
   offset_ += out.size();
@@ -86,7 +86,7 @@ std::expected<void, memory_error> chunk_reader::fetch() {
   if (sealed_rest_ == 0) return std::unexpected(memory_error::damaged);
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(sealed_rest_, chunk_size() + tag_size)) - tag_size;
   const auto from = sealed(size);
-  if (const platform::error refusal = platform::read_at(file_, offset_, from); refusal != 0) {
+  if (const platform::error refusal = place_.read_at(offset_, from); refusal != 0) {
     return refused_by_system(refusal, "cannot read", path_);
   }
   offset_ += from.size();

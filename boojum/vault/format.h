@@ -22,8 +22,8 @@
 #include <span>
 
 #include "boojum/memory/scratch.h"
+#include "boojum/vault/chunk_place.h"
 #include "boojum/vault/header.h"
-#include "platform/files.h"
 
 namespace lockfast::internal {
 
@@ -33,7 +33,7 @@ class chunk_stream {
   static constexpr std::uint64_t last_chunk = std::uint64_t{1} << 63;
 
   // The path is for notes; it must outlive the stream.
-  chunk_stream(platform::file file, const vault_file_header& header, const stored_header& stored, const char* path = nullptr);
+  chunk_stream(const chunk_place& place, const vault_file_header& header, const stored_header& stored, const char* path = nullptr);
   chunk_stream(const chunk_stream&) = delete;
   chunk_stream& operator=(const chunk_stream&) = delete;
 
@@ -43,7 +43,7 @@ class chunk_stream {
   [[nodiscard]] std::span<std::byte> plain() const { return plain_.bytes(); }
   [[nodiscard]] std::span<std::byte> sealed(std::size_t plain_size) const { return {sealed_.get(), plain_size + tag_size}; }
 
-  platform::file file_;
+  chunk_place place_;
   const char* path_;
   vault_file_header header_;
   stored_header stored_;
@@ -59,8 +59,8 @@ class chunk_stream {
 // Writes: begin, put any number of times, end. Each refuses: refused, file_system.
 class chunk_writer : public chunk_stream {
  public:
-  chunk_writer(platform::file file, const vault_file_header& header, const char* path = nullptr)
-      : chunk_stream(file, header, stored_header(header), path) {}
+  chunk_writer(const chunk_place& place, const vault_file_header& header, const char* path = nullptr)
+      : chunk_stream(place, header, stored_header(header), path) {}
 
   // Marks and writes the header.
   [[nodiscard]] std::expected<void, memory_error> begin(key_view key);

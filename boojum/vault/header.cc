@@ -64,7 +64,8 @@ bool is_known(const vault_file_header& header, std::uint32_t function) {
   const bool chunk_fits = std::has_single_bit(header.chunk) && header.chunk >= min_chunk && header.chunk <= max_chunk;
   return header.format == 2 && chunk_fits &&
          (function == static_cast<std::uint32_t>(vault::kdf::scrypt) ||
-          function == static_cast<std::uint32_t>(vault::kdf::argon2id));
+          function == static_cast<std::uint32_t>(vault::kdf::argon2id) ||
+          function == static_cast<std::uint32_t>(vault::kdf::raw_key));
 }
 
 std::unexpected<memory_error> refused_cut(const char* path) {

@@ -2,7 +2,8 @@
 //
 //    | 112 bytes: magic, format, cost of the key, chunk size, salt, identity, counts, the file's nonce | mark |
 //
-//    key        = the passphrase, stretched with the salt at the cost that the header says
+//    key        = the passphrase, stretched with the salt at the cost that the header says; or
+//                 HMAC-SHA-256(raw key, label | salt)
 //    format 1     mark = tag of XChaCha20-Poly1305, 16 bytes              chunks under the key
 //    format 2     mark = HMAC-SHA-256(key, label | 112 bytes), 32 bytes   chunks under HMAC-SHA-256(key, another label)
 //

@@ -9,6 +9,7 @@
 #include "boojum/crypto/little_endian.h"
 #include "boojum/crypto/sha256.h"
 #include "boojum/memory/catch_bad_alloc.h"
+#include "boojum/vault/open_into.h"
 #include "boojum/vault/vault_state.h"
 
 namespace lockfast::internal {
@@ -22,22 +23,6 @@ constexpr std::uint64_t none = 0;  // no sealed description has this id
 
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// What open() of a vault gives, in locked memory that the caller has, and without a block of its own.
-std::expected<std::span<const std::byte>, memory_error> open_into(vault_state& from, vault::id which, locked_buffer& room) {
-  const auto where = vault_state::locate(which);
-  for (;;) {
-    const auto found = from.find(which);
-    if (!found) return std::unexpected(memory_error::not_found);
-    const auto out = room.of(found->size);
-    if (out.empty()) return std::unexpected(memory_error::denied);
-    auto keys = from.keys();
-    if (!keys) return std::unexpected(keys.error());
-    const auto done = vault_state::session(from, std::move(*keys)).open(where, out);
-    if (done) return out;
-    if (done.error() != memory_error::busy) return std::unexpected(done.error());  // else it or the keys have changed meanwhile
-  }
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
-// save_load.cc - saving and loading under a passphrase: the key of a file, and what it costs.
+// save_load.cc - saving and loading under a passphrase or key material: the key of a file, and what it costs.
 #include <lockfast/passphrase.hpp>
 #include <lockfast/vault.hpp>
 
+#include <string_view>
 #include <utility>
 
-#include "boojum/memory/error_note.h"
+#include "boojum/crypto/sha256.h"
 #include "boojum/memory/catch_bad_alloc.h"
+#include "boojum/memory/error_note.h"
 #include "boojum/vault/file_io.h"
 #include "boojum/vault/locking.h"
 
@@ -22,6 +24,10 @@ constexpr std::uint32_t argon2id_lanes = 4;
 // What a program does by itself keeps no passphrase alive: else one that saves now and then would never let it expire.
 internal::file_key_maker stretched(const passphrase& phrase, internal::use_kind kind, internal::lock_key* lock = nullptr) {
   return [&phrase, kind, lock](const internal::vault_file_header& header) -> std::expected<buffer<std::byte>, memory_error> {
+    if (header.key.function == vault::kdf::raw_key) {
+      return internal::refused_because(memory_error::wrong_passphrase, nullptr,
+                                       "the vault was saved under a key, not a passphrase");
+    }
     auto key = internal::stretch(phrase, header.salt, header.key, kind);
     if (!key || lock == nullptr) return key;
     const auto bytes = key->try_read();
@@ -33,8 +39,42 @@ internal::file_key_maker stretched(const passphrase& phrase, internal::use_kind 
   };
 }
 
+constexpr std::string_view raw_label = "lockfast vault 2 raw key";
+constexpr std::size_t min_raw_key = 16;  // bytes
+
+// HMAC-SHA-256 of the salt, so that each file has a key of its own.
+internal::file_key_maker made_of(const buffer<std::byte>& raw) {
+  return [&raw](const internal::vault_file_header& header) -> std::expected<buffer<std::byte>, memory_error> {
+    if (header.key.function != vault::kdf::raw_key) {
+      return internal::refused_because(memory_error::wrong_passphrase, nullptr,
+                                       "the vault was saved under a passphrase, not a key");
+    }
+    const auto bytes = raw.try_read();
+    if (!bytes) return std::unexpected(bytes.error());
+    internal::hmac_sha256 hash;
+    if (hash.refused()) return std::unexpected(memory_error::denied);
+    return buffer<std::byte>::filled(internal::key_size, [&](std::span<std::byte> out) {
+      hash.key(bytes->span());
+      hash.begin();
+      hash.add(std::as_bytes(std::span(raw_label)));
+      hash.add(header.salt);
+      hash.finish(out.first<internal::hash_size>());
+      internal::wipe_stack();
+    });
+  };
+}
+
+// What the key of a file is made by. The lock's key, if there is one, is made as well where there is a passphrase.
+internal::file_key_maker maker_of(const vault::key_source& source, internal::use_kind kind,
+                                  internal::lock_key* lock = nullptr) {
+  if (source.phrase() == nullptr) return made_of(*source.key());
+  return stretched(*source.phrase(), kind, lock);
+}
+
 // What was chosen; otherwise what the latest file has; otherwise what is recommended.
-internal::stretching chosen_key(const vault::save_options& chosen, const internal::stretching& latest) {
+internal::stretching chosen_key(const vault::key_source& source, const vault::save_options& chosen,
+                                const internal::stretching& latest) {
+  if (source.phrase() == nullptr) return {.function = vault::kdf::raw_key, .cost = 0, .block = 0, .parallel = 0};
   internal::stretching key = latest;
   const bool is_kept = latest.cost != 0 && latest.function == chosen.function.value_or(latest.function);
   if (!is_kept) {
@@ -50,44 +90,90 @@ internal::stretching chosen_key(const vault::save_options& chosen, const interna
 
 }  // namespace
 
-std::expected<void, memory_error> vault::save(const std::string& path, const passphrase& phrase) {
-  return save(path, phrase, save_options{});
+namespace {
+
+// Whether a vault can be saved as is asked for.
+std::expected<void, memory_error> may_save(internal::vault_state* state, const vault::key_source& key,
+                                           const vault::save_options& chosen) {
+  using internal::refused_because;
+  if (state == nullptr) {
+    return refused_because(memory_error::wiped, nullptr, "the vault was moved away, or there was no memory to make it");
+  }
+  if (chosen.cost && (*chosen.cost < min_cost || *chosen.cost > max_cost)) {
+    return refused_because(memory_error::limit_exceeded, nullptr, "a cost of %u is out of the range of %u to %u", *chosen.cost,
+                           min_cost, max_cost);
+  }
+  const bool is_raw = key.phrase() == nullptr;
+  if (is_raw && key.key()->size() < min_raw_key) {
+    return refused_because(memory_error::limit_exceeded, nullptr, "a key of %zu bytes can be guessed: it needs %zu at least",
+                           key.key()->size(), min_raw_key);
+  }
+  if (chosen.function == vault::kdf::raw_key || (is_raw && (chosen.function || chosen.cost))) {
+    return refused_because(memory_error::unsupported, nullptr, "a passphrase has a function and a cost, a raw key has neither");
+  }
+  if (internal::vault_lock* const lock = state->lock()) return lock->check();
+  return {};
 }
 
-std::expected<void, memory_error> vault::save(const std::string& path, const passphrase& phrase, const save_options& chosen) {
+std::expected<std::unique_ptr<internal::vault_state>, memory_error> load_and_lock(const auto& from,
+                                                                                  const vault::key_source& key,
+                                                                                  const vault::load_options& chosen) {
+  const passphrase* const phrase = key.phrase();
+  const bool locks = phrase != nullptr && (chosen.lock.has_value() || internal::passphrase_access::expires(*phrase));
+  internal::lock_key unlocks;
+  auto loaded = internal::load_vault(from, maker_of(key, internal::use_kind::keeps_alive, locks ? &unlocks : nullptr), chosen);
+  if (!loaded || !locks) return loaded;
+  const vault::lock_options wanted = chosen.lock.value_or(vault::lock_options{});
+  if (auto done = internal::lock_with_key(**loaded, unlocks, *phrase, wanted); !done) return std::unexpected(done.error());
+  return loaded;
+}
+
+}  // namespace
+
+std::expected<void, memory_error> vault::save(const std::string& path, const key_source& key) {
+  return save(path, key, save_options{});
+}
+
+std::expected<void, memory_error> vault::save(const std::string& path, const key_source& key, const save_options& chosen) {
   return internal::noting([&]() -> std::expected<void, memory_error> {
-    if (state_ == nullptr) {
-      return internal::refused_because(memory_error::wiped, nullptr,
-                                       "the vault was moved away, or there was no memory to make it");
-    }
-    if (chosen.cost && (*chosen.cost < min_cost || *chosen.cost > max_cost)) {
-      return internal::refused_because(memory_error::limit_exceeded, nullptr, "a cost of %u is out of the range of %u to %u",
-                                       *chosen.cost, min_cost, max_cost);
-    }
-    const internal::save_request wanted = {.key = chosen_key(chosen, state_->history().cost()),
+    if (auto usable = may_save(state_.get(), key, chosen); !usable) return usable;
+    const internal::save_request wanted = {.key = chosen_key(key, chosen, state_->history().cost()),
                                            .over = chosen.over,
                                            .hold = chosen.hold == nullptr ? nullptr : chosen.hold->held_.get()};
-    if (internal::vault_lock* const lock = state_->lock()) {
-      if (auto usable = lock->check(); !usable) return usable;
-    }
-    return internal::save_vault(*state_, path, wanted, stretched(phrase, internal::use_kind::unnoticed), chosen.watch);
+    return internal::save_vault(*state_, path, wanted, maker_of(key, internal::use_kind::unnoticed), chosen.watch);
   });
 }
 
-std::expected<vault, memory_error> vault::load(const std::string& path, const passphrase& phrase) {
-  return load(path, phrase, load_options{});
+std::expected<std::vector<std::byte>, memory_error> vault::save_to_memory(const key_source& key) const {
+  return save_to_memory(key, save_options{});
 }
 
-std::expected<vault, memory_error> vault::load(const std::string& path, const passphrase& phrase, const load_options& chosen) {
-  auto state = internal::noting([&]() -> std::expected<std::unique_ptr<internal::vault_state>, memory_error> {
-    const bool locks = chosen.lock.has_value() || internal::passphrase_access::expires(phrase);
-    internal::lock_key key;
-    auto loaded = internal::load_vault(path, stretched(phrase, internal::use_kind::keeps_alive, locks ? &key : nullptr), chosen);
-    if (!loaded || !locks) return loaded;
-    const lock_options wanted = chosen.lock.value_or(lock_options{});
-    if (auto done = internal::lock_with_key(**loaded, key, phrase, wanted); !done) return std::unexpected(done.error());
-    return loaded;
+std::expected<std::vector<std::byte>, memory_error> vault::save_to_memory(const key_source& key,
+                                                                          const save_options& chosen) const {
+  return internal::noting([&]() -> std::expected<std::vector<std::byte>, memory_error> {
+    if (auto usable = may_save(state_.get(), key, chosen); !usable) return std::unexpected(usable.error());
+    return internal::save_vault(*state_, chosen_key(key, chosen, state_->history().cost()),
+                                maker_of(key, internal::use_kind::unnoticed), chosen.watch);
   });
+}
+
+std::expected<vault, memory_error> vault::load(const std::string& path, const key_source& key) {
+  return load(path, key, load_options{});
+}
+
+std::expected<vault, memory_error> vault::load(const std::string& path, const key_source& key, const load_options& chosen) {
+  auto state = internal::noting([&] { return load_and_lock(path, key, chosen); });
+  if (!state) return std::unexpected(state.error());
+  return vault(std::move(*state));
+}
+
+std::expected<vault, memory_error> vault::load_from_memory(std::span<const std::byte> saved, const key_source& key) {
+  return load_from_memory(saved, key, load_options{});
+}
+
+std::expected<vault, memory_error> vault::load_from_memory(std::span<const std::byte> saved, const key_source& key,
+                                                           const load_options& chosen) {
+  auto state = internal::noting([&] { return load_and_lock(saved, key, chosen); });
   if (!state) return std::unexpected(state.error());
   return vault(std::move(*state));
 }
@@ -97,7 +183,7 @@ std::expected<vault::file_description, memory_error> vault::inspect(const std::s
     return internal::catch_bad_alloc([&]() -> std::expected<file_description, memory_error> {
       const auto found = internal::file_reader::open(path);
       if (!found) return std::unexpected(found.error());
-      const auto read = internal::read_header(*found, path);
+      const auto read = internal::read_header(found->opened(), found->size(), path.c_str());
       if (!read) return std::unexpected(read.error());
       const internal::vault_file_header& header = read->first;
       return file_description{.format = header.format,

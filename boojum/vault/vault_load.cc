@@ -86,6 +86,7 @@ class record_loader {
 
 // Memory and time of the stretching grow with the product of its three parameters.
 bool asks_too_much(const stretching& key, unsigned max_cost) {
+  if (key.function == vault::kdf::raw_key) return false;
   constexpr std::uint32_t max_block = 64;
   constexpr std::uint32_t max_parallel = 64;
   constexpr unsigned max_work = 30;
@@ -98,32 +99,34 @@ bool asks_too_much(const stretching& key, unsigned max_cost) {
 }
 
 bool makes_no_sense(const vault_file_header& header) {
-  return header.key.cost == 0 || header.key.block == 0 || header.key.parallel == 0 || header.saves == 0;
+  const stretching& key = header.key;
+  if (header.saves == 0) return true;
+  if (key.function == vault::kdf::raw_key) return key.cost != 0 || key.block != 0 || key.parallel != 0;
+  return key.cost == 0 || key.block == 0 || key.parallel == 0;
 }
 
 // A refusal of what is in a file.
-std::unexpected<memory_error> refused_contents(memory_error reason, const std::string& path) {
+std::unexpected<memory_error> refused_contents(memory_error reason, const char* path) {
   switch (reason) {
     case memory_error::wrong_passphrase:
-      return refused_because(reason, path.c_str(),
+      return refused_because(reason, path,
                              "the passphrase is wrong, or the header of the file was changed: type it again, or load a copy");
     case memory_error::damaged:
-      return refused_because(reason, path.c_str(), "the file was changed, cut or lengthened after it was saved: load a copy");
+      return refused_because(reason, path, "the file was changed, cut or lengthened after it was saved: load a copy");
     default: return std::unexpected(reason);
   }
 }
 
-std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const std::string& path, const file_key_maker& make_key,
+std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const chunk_place& from_place, std::uint64_t size,
+                                                                        const char* path, const file_key_maker& make_key,
                                                                         const vault::load_options& chosen) {
-  const auto found = file_reader::open(path);
-  if (!found) return std::unexpected(found.error());
-  const auto read = read_header(*found, path);
+  const auto read = read_header(from_place, size, path);
   if (!read) return std::unexpected(read.error());
   const auto& [header, stored] = *read;
   if (makes_no_sense(header)) return refused_contents(memory_error::damaged, path);
   if (asks_too_much(header.key, chosen.max_cost)) {
     return refused_because(
-        memory_error::limit_exceeded, path.c_str(),
+        memory_error::limit_exceeded, path,
         "its key costs more than the load allows: %u, block %u, parallel %u, where max_cost is %u: raise it if "
         "you trust the file",
         header.key.cost, header.key.block, header.key.parallel, chosen.max_cost);
@@ -131,10 +134,10 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
 
   file_key key;
   if (auto made = key.make(make_key, header); !made) return std::unexpected(made.error());
-  chunk_reader from(found->opened(), header, stored, path.c_str());
-  if (auto done = from.begin(key.view(), found->size()); !done) return refused_contents(done.error(), path);
+  chunk_reader from(from_place, header, stored, path);
+  if (auto done = from.begin(key.view(), size); !done) return refused_contents(done.error(), path);
   if (header.saves < chosen.min_saves) {
-    return refused_because(memory_error::outdated, path.c_str(),
+    return refused_because(memory_error::outdated, path,
                            "the file has %llu saves, and the caller accepts no fewer than %llu: it is an older copy",
                            static_cast<unsigned long long>(header.saves), static_cast<unsigned long long>(chosen.min_saves));
   }
@@ -147,7 +150,7 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
   if (auto done = record_loader(*into, with, from, chosen.watch, header).run(); !done) {
     return refused_contents(done.error(), path);
   }
-  into->history().settle(path, header.once, header.key);
+  into->history().settle(path == nullptr ? std::string() : path, header.once, header.key);
   return into;
 }
 
@@ -155,7 +158,17 @@ std::expected<std::unique_ptr<vault_state>, memory_error> load_or_throw(const st
 
 std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(const std::string& path, const file_key_maker& make_key,
                                                                      const vault::load_options& chosen) {
-  return catch_bad_alloc([&] { return load_or_throw(path, make_key, chosen); });
+  return catch_bad_alloc([&]() -> std::expected<std::unique_ptr<vault_state>, memory_error> {
+    const auto found = file_reader::open(path);
+    if (!found) return std::unexpected(found.error());
+    return load_or_throw(found->opened(), found->size(), path.c_str(), make_key, chosen);
+  });
+}
+
+std::expected<std::unique_ptr<vault_state>, memory_error> load_vault(std::span<const std::byte> saved,
+                                                                     const file_key_maker& make_key,
+                                                                     const vault::load_options& chosen) {
+  return catch_bad_alloc([&] { return load_or_throw(chunk_place(saved), saved.size(), nullptr, make_key, chosen); });
 }
 
 }  // namespace lockfast::internal

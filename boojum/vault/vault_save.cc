@@ -125,7 +125,7 @@ result may_replace(const named_place& place, const vault_state& from, vault::rep
   }
   if (!found) return std::unexpected(found.error());
   if (found->size() == 0 || over == vault::replaces::any_file) return {};
-  const auto header = read_header(*found, place.path());
+  const auto header = read_header(found->opened(), found->size(), place.path().c_str());
   if (header && from.history().knows(header->first.once)) return {};
   if (!header && header.error() == memory_error::file_system) return std::unexpected(header.error());
   forget_note();  // of what the file is; here it matters what it is not
@@ -156,6 +156,39 @@ std::unexpected<memory_error> refused_within_save() {
   return refused_because(memory_error::busy, nullptr, "the vault is being saved: its watcher cannot save it too");
 }
 
+// The whole vault, under a header whose counts are filled in here. Requires a closed gate.
+result write_all(vault_state& from, vault_file_header& header, key_view key, const chunk_place& place, const char* path,
+                 const vault::watcher& watch) {
+  auto keys = from.keys();
+  if (!keys) return std::unexpected(keys.error());
+  vault_state::session with(from, std::move(*keys));
+  header.saves = from.saves() + 1;
+  header.records = from.size();
+  chunk_writer into(place, header, path);
+  if (auto done = into.begin(key); !done) return done;
+  auto done = record_writer(from, with, into, watch).run();
+  if (done || done.error() != memory_error::damaged) return done;
+  return refused_because(memory_error::damaged, path, "not saved: a record of the vault in memory was changed");
+}
+
+std::expected<std::vector<std::byte>, memory_error> save_to_memory_or_throw(vault_state& from, const stretching& cost,
+                                                                            const file_key_maker& make_key,
+                                                                            const vault::watcher& watch) {
+  if (from.gate().closed_by_caller()) return refused_within_save();
+  if (locks_are_scarce()) from.drop_all_hot();
+  vault_file_header header = header_for(from, cost);
+  file_key key;
+  if (auto made = key.make(make_key, header); !made) return std::unexpected(made.error());
+  const gate_closed still(from.gate());
+  if (!still.closed()) return refused_within_save();
+  std::vector<std::byte> written;
+  if (auto done = write_all(from, header, key.view(), chunk_place(written), nullptr, watch); !done) {
+    return std::unexpected(done.error());
+  }
+  from.set_saves(header.saves);
+  return written;
+}
+
 result save_or_throw(vault_state& from, const std::string& path, const save_request& wanted, const file_key_maker& make_key,
                      const vault::watcher& watch) {
   if (from.gate().closed_by_caller()) return refused_within_save();
@@ -172,17 +205,7 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
 
   const gate_closed still(from.gate());
   if (!still.closed()) return refused_within_save();
-  auto keys = from.keys();
-  if (!keys) return std::unexpected(keys.error());
-  vault_state::session with(from, std::move(*keys));
-  header.saves = from.saves() + 1;
-  header.records = from.size();
-  chunk_writer into(beside->opened(), header, path.c_str());
-  if (auto done = into.begin(key.view()); !done) return done;
-  if (auto done = record_writer(from, with, into, watch).run(); !done) {
-    if (done.error() != memory_error::damaged) return done;
-    return refused_because(memory_error::damaged, path.c_str(), "not saved: a record of the vault in memory was changed");
-  }
+  if (auto done = write_all(from, header, key.view(), beside->opened(), path.c_str(), watch); !done) return done;
   // Whoever does not know of holds may have come meanwhile.
   if (auto allowed = may_replace(beside->place(), from, wanted.over); !allowed) return allowed;
   from.history().expect(path, header.once);
@@ -198,6 +221,11 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
 result save_vault(vault_state& from, const std::string& path, const save_request& wanted, const file_key_maker& make_key,
                   const vault::watcher& watch) {
   return catch_bad_alloc([&] { return save_or_throw(from, path, wanted, make_key, watch); });
+}
+
+std::expected<std::vector<std::byte>, memory_error> save_vault(vault_state& from, const stretching& cost,
+                                                               const file_key_maker& make_key, const vault::watcher& watch) {
+  return catch_bad_alloc([&] { return save_to_memory_or_throw(from, cost, make_key, watch); });
 }
 
 }  // namespace lockfast::internal

@@ -46,6 +46,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace lockfast {
 
@@ -227,10 +228,11 @@ class LOCKFAST_API vault {
   // Called now and then; gives false to have it stop, with memory_error::cancelled.
   using watcher = std::function<bool(const progress&)>;
 
-  // How a passphrase becomes a key.
+  // How a passphrase, or key material, becomes a file's key.
   enum class kdf : std::uint32_t {
     scrypt = 1,    // RFC 7914
     argon2id = 2,  // RFC 9106; needs libcrypto 3.2 or newer
+    raw_key = 3,   // there is no passphrase: a key_source of key material
   };
   // What is recommended today: OWASP's Password Storage Cheat Sheet for scrypt (N = 2^17, r = 8, p = 1), the second recommendation
   // of RFC 9106 for Argon2id (64 MiB, 3 passes, 4 lanes). Memory is 2^cost KiB: 128 MiB and 64 MiB.
@@ -266,21 +268,66 @@ class LOCKFAST_API vault {
     std::optional<lock_options> lock = std::nullopt;
   };
 
+  // What a saved vault is sealed under: a passphrase, or key material of 16 bytes or more that nobody can guess, of a KMS, a TPM or
+  // another vault. It must outlive the call.
+  class key_source {
+   public:
+    key_source(const passphrase& phrase) : phrase_(&phrase) {}
+    key_source(const buffer<std::byte>& key) : key_(&key) {}
+    [[nodiscard]] const passphrase* phrase() const { return phrase_; }
+    [[nodiscard]] const buffer<std::byte>* key() const { return key_; }
+
+   private:
+    const passphrase* phrase_ = nullptr;
+    const buffer<std::byte>* key_ = nullptr;
+  };
+
   // Writes all records to a file of mode 0600, sealed under the passphrase (docs/vault.md), which takes the place of what was
   // there at once, when it is whole and on the disk. The key is derived first; changes wait only while the records are written.
   // outdated - the file is not the one that was loaded or saved last: somebody else saved there. busy - somebody else saves
   // there now, or holds the file. file_system - a symbolic link at the path, too. cancelled; expired - the passphrase;
   // unsupported - libcrypto has no such function; unavailable - the watcher has forked, and this is the child.
-  [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const passphrase& phrase);
-  [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const passphrase& phrase,
+  [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const key_source& key);
+  [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const key_source& key,
                                                        const save_options& chosen);
 
   // A vault of the same identity, ids and records. not_found, file_system; unsupported - another version of the format, or
-  // libcrypto has no such function; wrong_passphrase - or a changed header; damaged; limit, outdated, cancelled - by the options;
+  // libcrypto has no such function; wrong_passphrase - or another key, or a changed header; damaged; limit, outdated, cancelled - by the options;
   // unavailable as for save.
-  [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase);
-  [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const passphrase& phrase,
+  [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const key_source& key);
+  [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const key_source& key,
                                                                const load_options& chosen);
+
+  // The same, to and from memory; what they give and take is what a file has, sealed. A save to memory looks at no file that is
+  // there, and leaves `over` and `hold` out.
+  [[nodiscard]] std::expected<std::vector<std::byte>, memory_error> save_to_memory(const key_source& key) const;
+  [[nodiscard]] std::expected<std::vector<std::byte>, memory_error> save_to_memory(const key_source& key,
+                                                                                   const save_options& chosen) const;
+  [[nodiscard]] static std::expected<vault, memory_error> load_from_memory(std::span<const std::byte> saved,
+                                                                           const key_source& key);
+  [[nodiscard]] static std::expected<vault, memory_error> load_from_memory(std::span<const std::byte> saved,
+                                                                           const key_source& key, const load_options& chosen);
+
+  // ---- Between vaults -----------------------------------------------------------------------------------------------
+
+  // A new vault with copies of some records, their names and labels; to save it is to export them. Its ids are others: made, if it is
+  // not empty, is filled with them in the same order. Requires that made is empty, or of the size of which. not_found.
+  [[nodiscard]] std::expected<vault, memory_error> extract(std::span<const id> which, std::span<id> made = {}) const;
+
+  // What becomes of a record whose name a record here has.
+  enum class same_name : unsigned char {
+    refuse,   // name_taken, and nothing is merged
+    keep,     // it is left out
+    replace,  // its secret and its label take the place of those here, under the id that is here
+  };
+  struct merged {
+    std::size_t added = 0;
+    std::size_t replaced = 0;
+    std::size_t kept = 0;  // left out
+  };
+  // Copies all records of another vault, under new ids: those without a name always, the others by the policy. A refusal takes back
+  // what was added; what was replaced by then stays replaced.
+  [[nodiscard]] std::expected<merged, memory_error> merge(const vault& from, same_name policy = same_name::refuse);
 
   // What a file says of itself. Nothing has verified it: that takes the passphrase.
   struct file_description {

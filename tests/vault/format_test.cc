@@ -259,3 +259,25 @@ TEST_CASE("a vault loads what an implementation in another language has written"
   REQUIRE(label.has_value());
   CHECK(to_hex(label->read().span()) == "6c6162656c");
 }
+
+TEST_CASE("an implementation in another language reads and writes files under raw keys") {
+  const own_folder folder;
+  const auto key = traced(5).buffer();
+  const std::string digits = to_hex(key.read().span());
+  vault records;
+  const auto id = *records.insert(traced(1).buffer());
+  const std::string saved = folder.file("saved");
+  const std::string written = folder.file("written");
+  const std::string lines = folder.file("lines");
+  REQUIRE(records.save(saved, key).has_value());
+  const auto told = ask_python("'" + saved + "' key:" + digits);
+  if (!told) return;
+  std::string line = std::to_string(id.value());
+  line.append(" ").append(to_hex(records.open(id)->span())).append("\n");
+  CHECK(*told == line);
+  std::ofstream(lines) << line;
+  REQUIRE(ask_python("--write '" + written + "' key:" + digits + " < '" + lines + "'"));
+  const auto loaded = vault::load(written, key);
+  REQUIRE(loaded.has_value());
+  CHECK(traced(1).equals(loaded->open(id)->span()));
+}

@@ -3,6 +3,7 @@
 
 vault_file.py FILE PASSPHRASE           prints each record: its id, a space, its bytes in hexadecimal digits; then, where it has one,
                                         its name and its label, as such digits, "-" for none
+vault_file.py FILE key:DIGITS           the same of a file under a raw key, in hexadecimal digits; --write takes it as well
 vault_file.py --write FILE PASSPHRASE   writes a file of format 2 with the records that standard input has in that form
 vault_file.py --vectors DOCUMENT        computes the document's test vectors anew: says that they hold, or leaves with 1
 """
@@ -20,6 +21,7 @@ CHUNK = {1: 65536, 2: 16384}
 TAG = 16
 LAST = 1 << 63
 SCRYPT = {1: 0, 2: 1}
+RAW = 3
 SHARDS = 16
 NAMES = 1  # the kind of the section behind the shards
 
@@ -81,6 +83,12 @@ def nonce_of(format_, file_nonce, counter):
     return file_nonce + number if format_ == 1 else number + file_nonce
 
 
+def file_key(phrase, salt, cost):
+    if not phrase.startswith(b"key:"):
+        return key_of(phrase, salt, cost)
+    return hmac.new(bytes.fromhex(phrase[4:].decode()), b"lockfast vault 2 raw key" + salt, hashlib.sha256).digest()
+
+
 def mark_and_key(format_, key, described):
     """What stands behind the header's fields, and the key of the chunks."""
     if format_ == 1:
@@ -108,9 +116,10 @@ def stored(key, fields, plain):
 def plain_of(file, phrase):
     described = file[:FIELDS.size]
     magic, format_, function, cost, block, parallel, size, salt, _, _, count, file_nonce = FIELDS.unpack(described)
-    if magic != b"lockfast" or format_ not in CHUNK or (function, block, parallel) != (SCRYPT[format_], 8, 1):
+    wanted = (RAW, 0, 0) if phrase.startswith(b"key:") else (SCRYPT[format_], 8, 1)
+    if magic != b"lockfast" or format_ not in CHUNK or (function, block, parallel) != wanted:
         raise Damaged("not such a file")
-    mark, chunk_key = mark_and_key(format_, key_of(phrase, salt, cost), described)
+    mark, chunk_key = mark_and_key(format_, file_key(phrase, salt, cost), described)
     rest = file[FIELDS.size:]
     if rest[:len(mark)] != mark:
         raise Damaged("another passphrase")
@@ -175,8 +184,9 @@ def plain_from(records):
 
 def written(records, phrase, cost=10):
     salt, identity, file_nonce = os.urandom(32), os.urandom(16), os.urandom(16)
-    fields = (b"lockfast", 2, SCRYPT[2], cost, 8, 1, CHUNK[2], salt, identity, 1, len(records), file_nonce)
-    return stored(key_of(phrase, salt, cost), fields, plain_from(records))
+    of_key = (RAW, 0, 0, 0) if phrase.startswith(b"key:") else (SCRYPT[2], cost, 8, 1)
+    fields = (b"lockfast", 2, *of_key, CHUNK[2], salt, identity, 1, len(records), file_nonce)
+    return stored(file_key(phrase, salt, cost), fields, plain_from(records))
 
 
 # ---- The vectors --------------------------------------------------------------------------------------------------------
