@@ -1,4 +1,4 @@
-// lockfast.hpp - everything that is installed of Lockfast for C++. What needs libcrypto (boojum.hpp, passphrase.hpp, vault.hpp) is
+// lockfast.hpp - everything that is installed of Lockfast for C++. What needs libcrypto (boojum.hpp, passphrase.hpp, procedures.hpp, vault.hpp) is
 // left out of a package that was built without it.
 #ifndef LOCKFAST_LOCKFAST_HPP
 #define LOCKFAST_LOCKFAST_HPP
@@ -10,6 +10,7 @@
 #include <lockfast/boojum.hpp>
 #include <lockfast/error_detail.hpp>
 #include <lockfast/passphrase.hpp>
+#include <lockfast/procedures.hpp>
 #include <lockfast/vault.hpp>
 #endif
 

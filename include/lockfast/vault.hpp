@@ -126,6 +126,29 @@ class LOCKFAST_API vault {
   // An owner of a record, or of a reserved id.
   [[nodiscard]] owner own(id which);
 
+  // ---- Records made within ------------------------------------------------------------------------------------------
+
+  // A record of random bytes, which nobody has seen.
+  [[nodiscard]] std::expected<id, memory_error> insert_random(std::size_t size);
+
+  // How a record follows from another. procedures.hpp says what else can be done with one.
+  struct derivation {
+    enum class by : unsigned char {
+      hkdf_sha256,  // RFC 5869: up to 8,160 bytes
+      hmac_sha256,  // of info: up to 32 bytes
+      blake2b       // keyed (RFC 7693), of info: up to 64 bytes, from a record of 64 bytes at most
+    };
+    by function = by::hkdf_sha256;
+    std::span<const std::byte> info = {};  // what the new record is for
+    std::span<const std::byte> salt = {};  // of HKDF
+  };
+  // A new record of size bytes; computed in locked memory. limit_exceeded - more than the function gives, or too long a key.
+  [[nodiscard]] std::expected<id, memory_error> derive(id from, const derivation& how, std::size_t size);
+  // The same by a function of the program's, which fills the new record in locked memory: fill(record, new record). Its refusal is
+  // passed on.
+  using deriving = std::function<std::expected<void, memory_error>(std::span<const std::byte>, std::span<std::byte>)>;
+  [[nodiscard]] std::expected<id, memory_error> derive_by(id from, std::size_t size, const deriving& fill);
+
   // ---- Names and labels ---------------------------------------------------------------------------------------------
 
   // A name is at most 65,535 bytes of any value, and belongs to one record; a label is as many, and need not be the only one. Both
