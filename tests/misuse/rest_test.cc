@@ -1,17 +1,13 @@
 // rest_test.cc - secrets at rest on the real host: what is closed beyond the lock limit is nowhere plain in memory that can be
 // swapped, and whole when it is opened; threads; forks.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <lockfast/lockfast.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cinttypes>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -22,6 +18,7 @@
 #include "support/patience.h"
 #include "support/probe.h"
 #include "support/sanitized.h"
+#include "support/unlocked_memory.h"
 
 namespace {
 
@@ -34,16 +31,6 @@ void check_clean(const ending& end) {
 }
 
 void options(const std::string& text) { prove(set_variable("LOCKFAST_OPTIONS", text.c_str()), "the variable"); }
-
-// An ordinary user under a limit, who may still look at his own memory.
-void become_user(std::size_t lock_limit) {
-  constexpr uid_t nobody = 65534;
-  const rlimit limit{lock_limit, lock_limit};
-  prove(setrlimit(RLIMIT_MEMLOCK, &limit) == 0, "the limit");
-  if (geteuid() != 0) return;
-  prove(setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0, "another user");
-  prove(prctl(PR_SET_DUMPABLE, 1) == 0, "memory to look at");
-}
 
 // Sixteen bytes that begin every secret, made here so that they are in no file, then its number.
 struct content {
@@ -71,39 +58,9 @@ bool holds(const void* secret, std::uint64_t number) {
   return same;
 }
 
-// How many beginnings of secrets lie in memory of this process that is not locked, closed pages included.
 std::size_t plain_in_unlocked_memory() {
-  std::FILE* const maps = std::fopen("/proc/self/smaps", "re");
-  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-  prove(maps != nullptr && memory >= 0, "memory to look at");
   content wanted(0);
-  static unsigned char window[1 << 16];
-  std::size_t found = 0;
-  std::uintptr_t from = 0;
-  std::uintptr_t to = 0;
-  char line[512];
-  bool shown = false;
-  while (std::fgets(line, sizeof line, maps) != nullptr) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) {
-      from = begin;
-      to = end;
-      shown = std::strstr(line, "[v") == nullptr;
-    }
-    if (std::strncmp(line, "VmFlags:", 8) != 0 || !shown || std::strstr(line, " lo") != nullptr) continue;
-    for (std::uintptr_t at = from; at < to; at += sizeof window) {
-      const std::size_t part = to - at < sizeof window ? to - at : sizeof window;
-      const ssize_t length = pread(memory, window, part, static_cast<off_t>(at));
-      for (ssize_t offset = 0; offset + 16 <= length; offset += 8) {
-        const bool mine = at + static_cast<std::uintptr_t>(offset) == reinterpret_cast<std::uintptr_t>(&wanted);
-        if (!mine && std::memcmp(window + offset, wanted.begin, sizeof wanted.begin) == 0) ++found;
-      }
-      lockfast_wipe(window, sizeof window);
-    }
-  }
-  std::fclose(maps);
-  close(memory);
+  const std::size_t found = count_in_unlocked_memory(wanted.begin);
   lockfast_wipe(&wanted, sizeof wanted);
   return found;
 }
@@ -148,7 +105,7 @@ TEST_CASE("10,000 closed secrets lie nowhere plain in unlocked memory, under 8 M
       CAPTURE(policy);
       check_clean(in_child([&] {
         alarm(patience(120));
-        become_user(limit);
+        prove(become_user(limit), "an ordinary user under the limit");
         options(policy);
         const herd secrets(10000);
         promised(statistics().live == 10000 && statistics().live_unlocked == 0, "none is unlocked");
@@ -167,13 +124,65 @@ TEST_CASE("10,000 closed secrets lie nowhere plain in unlocked memory, under 8 M
   }
 }
 
+// Bytes of this process's memory in RAM, page tables included.
+std::size_t resident() {
+  std::FILE* const status = std::fopen("/proc/self/status", "re");
+  prove(status != nullptr, "the size of this process");
+  std::size_t sum = 0;
+  char line[256];
+  while (std::fgets(line, sizeof line, status) != nullptr) {
+    std::size_t kibibytes = 0;
+    if (std::sscanf(line, "VmRSS: %zu", &kibibytes) == 1 || std::sscanf(line, "VmPTE: %zu", &kibibytes) == 1) sum += kibibytes << 10;
+  }
+  std::fclose(status);
+  return sum;
+}
+
+// LOCKFAST_TEST_SECRETS asks for another number, such as a million (docs/testing.md).
+std::size_t count_for_this_run() {
+  const char* const asked = std::getenv("LOCKFAST_TEST_SECRETS");
+  return asked == nullptr ? 100'000 : std::strtoul(asked, nullptr, 10);
+}
+
+TEST_CASE("at rest an isolated secret takes at most 200 bytes of RAM, for an ordinary user under 8 MiB and the limit on maps") {
+  if (sanitized) {
+    MESSAGE("skipped: a sanitizer has memory of its own for each page");
+    return;
+  }
+  check_clean(in_child([] {
+    alarm(patience(600));
+    const std::size_t count = count_for_this_run();
+    prove(become_user(std::size_t{8} << 20), "an ordinary user under the limit");
+    std::vector<void*> all(count, &all);  // every page of it touched
+    const std::size_t before = resident();
+    for (std::size_t at = 0; at < count; ++at) {
+      all[at] = lockfast_malloc_isolated(size);
+      prove(all[at] != nullptr, "a secret");
+      write_into(all[at], at);
+      promised(lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "closed");
+    }
+    (void)lockfast_trim();
+    const std::size_t each = (resident() - before) / count;
+    const auto now = statistics();
+    std::fprintf(stderr, "%zu secrets: %zu bytes resident each, %zu maps of %zu\n", count, each, now.maps_used, now.map_limit);
+    promised(now.live_isolated == count && now.live_sealed == count, "all are sealed");
+    promised(each <= 200, "200 bytes each");
+    for (std::size_t at = 0; at < count; ++at) {
+      promised(lockfast_protect(all[at], LOCKFAST_READONLY) == 0 && holds(all[at], at), "opened, and whole");
+      promised(lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "closed again");
+    }
+    for (void* const secret : all) lockfast_free(secret);
+    promised(statistics().live == 0, "none left");
+  }));
+}
+
 TEST_CASE("a closed secret beyond the lock limit lies plain in unlocked memory under rest=keep") {
   if (sanitized) {
     MESSAGE("skipped: all memory is searched, and a sanitizer's has terabytes");
     return;
   }
   check_clean(in_child([] {
-    become_user(std::size_t{64} << 10);
+    prove(become_user(std::size_t{64} << 10), "an ordinary user under the limit");
     options("rest=keep,lock=preferred");
     const herd secrets(100);
     promised(statistics().live_unlocked > 80, "unlocked");
@@ -208,7 +217,7 @@ TEST_CASE("a sealed secret under fork=inherit opens in the child and in the chil
       CAPTURE(more);
       CAPTURE(rest);
       check_clean(in_child([&] {
-        become_user(std::size_t{64} << 10);
+        prove(become_user(std::size_t{64} << 10), "an ordinary user under the limit");
         options(std::string("fork=inherit,lock=preferred,") + rest + more);
         const herd secrets(40);
         forked([&] {
@@ -268,7 +277,7 @@ TEST_CASE("a sealed secret under fork=wipe opens as zeros in the child, and trap
 TEST_CASE("threads seal and open secrets of their own, while others fork and allocate, and each finds its own") {
   check_clean(in_child([] {
     alarm(patience(120));
-    become_user(std::size_t{256} << 10);
+    prove(become_user(std::size_t{256} << 10), "an ordinary user under the limit");
     options("fork=inherit");
     std::atomic<bool> stop = false;
     std::vector<std::thread> team;
