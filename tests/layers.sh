@@ -21,6 +21,7 @@ forbid allocator 'compat/|boojum/|lockfast/sodium|sodium' 'the allocator knows n
 forbid boojum 'allocator/(?!cipher/)|compat/|sodium|lockfast/sodium' 'Boojum knows neither the allocator within nor sodium:'
 forbid allocator/cipher 'allocator/(?!cipher/|base/bytes\.h)|lockfast/' 'the cipher knows nothing of the allocator:'
 forbid compat 'boojum/|sodium\.h' 'the drop-ins know neither Boojum nor libsodium:'
+forbid tools 'platform/|allocator/|compat/|boojum/' 'the command knows the public headers alone:'
 
 # Within a layer each folder knows those before it. One circle is left: grouped and compartment know each other.
 within() {

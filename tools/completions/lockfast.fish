@@ -1,0 +1,7 @@
+# fish completion for lockfast. The command itself knows which words may come next.
+function __lockfast_candidates
+    set -l words (commandline -opc) (commandline -ct)
+    $words[1] complete -- $words[2..-1] 2>/dev/null
+end
+complete -c lockfast -n 'not contains -- -- (commandline -opc)' -a '(__lockfast_candidates)'
+complete -c lockfast -n 'contains -- -- (commandline -opc)' -a '(__fish_complete_subcommand --fcs-skip=3)'
