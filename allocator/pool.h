@@ -147,7 +147,7 @@ class pool {
   template <class Attempt>
   [[nodiscard]] allocated allocate_or_trim(Attempt attempt) const;
   // Whether none of a pool's isolated secrets is live, so that none of its sealed records is either.
-  [[nodiscard]] static bool has_no_isolated(const void* of);
+  [[nodiscard]] static bool has_no_isolated(void* of);
   // Seals the least recently closed secrets of every family until so many bytes came back, or none can be sealed: how many did.
   static std::size_t seal(std::size_t bytes);
   // How many pages' worth of closed secrets are sealed before a refused request is tried again.

@@ -58,13 +58,14 @@ void pool::after_fork_in_child() {
   fork_exclusion::after_fork();
   lock_watch::reset_in_child();
   for (pool* const one : every_) one->sealer_.settle_in_child();
-  // All of them first: an arena that is put in order takes its own again.
+  // All of them first: an arena or a heap that is put in order takes its own again.
   for_each_arena([](isolated_arena& arena) { arena.unlock_in_child(); });
+  for (pool* const one : every_) one->grouped_.unlock_in_child();
+  compartment::after_fork_in_parent();
   for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
   compartment::reset_in_child();
   for (pool* const one : every_) one->grouped_.after_fork_in_child();
   compartment::settle_in_child();
-  compartment::after_fork_in_parent();
   fork_gate::reopen_in_child();
   start_mutex_.unlock();
 }

@@ -38,6 +38,7 @@ void pool::renew_locks() {
 std::size_t pool::seal(std::size_t bytes) {
   std::size_t sealed = 0;
   for (pool* const one : every_) {
+    if (!one->started_.load(std::memory_order_acquire)) continue;
     while (sealed < bytes) {
       const std::size_t more = one->isolated_[0].seal_one();
       if (more == 0) break;
@@ -57,14 +58,14 @@ std::size_t pool::seal_and_trim() {
   std::size_t bytes = seal(SIZE_MAX) + trim(trimming::asked);
   const fork_gate::scope inside;
   for (pool* const one : every_) {
-    if (has_no_isolated(one)) bytes += one->sealer_.give_key_back(has_no_isolated, one);
+    if (one->started_.load(std::memory_order_acquire) && has_no_isolated(one)) bytes += one->sealer_.give_key_back(has_no_isolated, one);
   }
   return bytes;
 }
 
-bool pool::has_no_isolated(const void* of) {
+bool pool::has_no_isolated(void* of) {
   struct lockfast_statistics counts = {};
-  for (const isolated_arena& arena : static_cast<const pool*>(of)->isolated_) arena.look(counts);
+  for (isolated_arena& arena : static_cast<pool*>(of)->isolated_) arena.add_to(counts);
   return counts.live_isolated == 0;
 }
 

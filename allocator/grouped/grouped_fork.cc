@@ -76,8 +76,9 @@ void grouped_heap::after_fork_in_parent() {
   copy_.end();
 }
 
+void grouped_heap::unlock_in_child() { space_.after_fork_in_parent(); }
+
 void grouped_heap::after_fork_in_child() {
-  space_.after_fork_in_parent();
   caches_mutex_.reset_in_child();
   unused_caches_ = nullptr;
   for (thread_cache* one = caches_; one != nullptr; one = one->next) {

@@ -119,6 +119,8 @@ class grouped_heap {
   void copy_for_child();
   void before_fork();
   void after_fork_in_parent();
+  // Of every family, before the first is put in order.
+  void unlock_in_child();
   void after_fork_in_child();
 
  private:

@@ -215,7 +215,7 @@ void rest_key::wipe_keys() {
 
 // ---- The page given back -----------------------------------------------------------------------------------------------------
 
-std::size_t rest_key::give_back(bool (*unused)(const void* of), const void* of) {
+std::size_t rest_key::give_back(bool (*unused)(void* of), void* of) {
   const scoped_lock held(mutex_);
   if (refusal() != 0) return 0;
   std::uint32_t none = 0;

@@ -91,7 +91,7 @@ class rest_key {
   // Gives the wiped page back, after which the next prepare() or found() takes one: how many bytes came back. unused is asked once
   // nothing more can be sealed, and says whether no record is left. 0 where one is, where one is being sealed, or where the system
   // does not let the page go: the key stays.
-  [[nodiscard]] std::size_t give_back(bool (*unused)(const void* of), const void* of);
+  [[nodiscard]] std::size_t give_back(bool (*unused)(void* of), void* of);
 
   // In front of a fork, and in the parent behind it: the copy of a hidden page that a child inherits.
   void copy_for_child();

@@ -36,7 +36,7 @@ class sealer {
     if (key.refusal() == 0) settle();
   }
   // Gives the key's page back: how many bytes that was (rest_key::give_back).
-  [[nodiscard]] std::size_t give_key_back(bool (*unused)(const void* of), const void* of) {
+  [[nodiscard]] std::size_t give_key_back(bool (*unused)(void* of), void* of) {
     if (key.refusal() != 0) return 0;
     closing_is_plain_.store(false, std::memory_order_relaxed);
     const std::size_t bytes = key.give_back(unused, of);
