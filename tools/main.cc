@@ -67,6 +67,7 @@ int run(int count, char** words) {
   app.footer("Exit status: 0 all is well, 1 something is weak, 2 bad input or could not be done.\n"
              "`lockfast COMMAND --help` tells more. Colours: on a terminal, unless NO_COLOR is set.");
   const std::vector<command> commands = {
+      doctor_command(app),
       run_command(app, program),
       complete_command(app, program),
   };

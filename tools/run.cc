@@ -155,8 +155,8 @@ void require_options(const std::vector<std::string>& options) {
 
 // The program's end, after it was told of. What is made for the run is gone on return.
 program_end run_and_tell(const request& wanted, const program_words& program) {
-  if (program.words.empty()) throw refusal("no program is given; write: lockfast run [OPTION=VALUE...] -- PROGRAM [ARGUMENT...]");
   require_options(wanted.options);
+  if (program.words.empty()) throw refusal("no program is given; write: lockfast run [OPTION=VALUE...] -- PROGRAM [ARGUMENT...]");
   const std::string library = drop_in();
   const report_file report(wanted.report);
   const std::string options = merged_options(wanted.options, report.path());

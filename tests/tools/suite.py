@@ -1,0 +1,58 @@
+"""What the command's suites share: how it is run, plainly and at a pseudo-terminal. SUITE.py COMMAND FOLDER CLIENT."""
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+
+command, folder, client = sys.argv[1:4]
+scratch = tempfile.mkdtemp()
+
+
+def subject(name):
+    return os.path.join(folder, "tools_" + name)
+
+
+def lockfast(*words, **more):
+    """Runs the command; its output is text."""
+    return subprocess.run([command, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=120, **more)
+
+
+def refused(*words):
+    """The one line of a refusal."""
+    ended = lockfast(*words)
+    assert ended.returncode == 2 and ended.stdout == "", ended
+    assert ended.stderr.count("\n") == 1 and ended.stderr.startswith("lockfast"), ended
+    return ended.stderr
+
+
+def at_terminal(*words, keys=b"", after=b"", **environment):
+    """Runs the command at a pseudo-terminal of its own; types keys once it has printed `after`. Its output and status."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.pop("NO_COLOR", None)
+        os.environ.update(TERM="xterm", **environment)
+        os.execv(command, [command, *words])
+    output = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        output += part
+        if keys and after in output:
+            os.write(terminal, keys)
+            keys = b""
+    os.close(terminal)
+    return output.decode(), os.waitpid(process, 0)[1]
+
+
+def run_tests(names):
+    tests = [(name, test) for name, test in names.items() if name.startswith("test_")]
+    assert tests
+    for name, test in tests:
+        print(name.removeprefix("test_").replace("_", " "), flush=True)
+        test()
