@@ -11,6 +11,7 @@
 #include <lockfast/error_detail.hpp>
 #include <lockfast/passphrase.hpp>
 #include <lockfast/procedures.hpp>
+#include <lockfast/secret_input.hpp>
 #include <lockfast/vault.hpp>
 #endif
 

@@ -70,17 +70,17 @@ class LOCKFAST_API passphrase {
   // Puts another in its place, also where it was cleared or has expired; typed is wiped. A refusal leaves both as they were.
   std::expected<void, memory_error> set(std::span<char> typed);
 
-  // Calls use(bytes) while the bytes can be read. Refusals: wiped, expired, and those of unlock. What use returns, nothing or a
-  // std::expected<void, memory_error>, is passed on.
+  // Calls use(bytes) while the bytes can be read. Refusals: wiped, expired, and those of unlock. What use returns, nothing, a value
+  // or a std::expected of memory_error, is passed on in one std::expected.
   template <class Use>
     requires std::invocable<Use, std::span<const std::byte>>
-  std::expected<void, memory_error> use(Use&& use) const {
+  auto use(Use&& use) const -> detail::as_expected<std::invoke_result_t<Use, std::span<const std::byte>>>::type {
     const auto whole = unlock();
     if (!whole) return std::unexpected(whole.error());
     const use_end end(*this);
     const auto view = whole->try_read();
     if (!view) return std::unexpected(memory_error::denied);
-    return detail::run(std::forward<Use>(use), std::span<const std::byte>(view->span()));
+    return detail::result_of(std::forward<Use>(use), std::span<const std::byte>(view->span()));
   }
 
   // Whether the characters are those of the passphrase, in a time that depends on the lengths alone. again is not wiped.

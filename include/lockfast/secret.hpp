@@ -20,6 +20,7 @@
 
 #include <concepts>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <type_traits>
@@ -90,6 +91,26 @@ std::expected<void, memory_error> run(Fill&& fill, Argument&& argument) {
     return {};
   } else {
     return std::forward<Fill>(fill)(std::forward<Argument>(argument));
+  }
+}
+
+// What a function gives, in one std::expected: nothing or a value, or the std::expected that it is already.
+template <class Result>
+struct as_expected {
+  using type = std::expected<Result, memory_error>;
+};
+template <class Value>
+struct as_expected<std::expected<Value, memory_error>> {
+  using type = std::expected<Value, memory_error>;
+};
+
+template <class Function, class Argument>
+auto result_of(Function&& function, Argument argument) -> as_expected<std::invoke_result_t<Function, Argument>>::type {
+  if constexpr (std::is_void_v<std::invoke_result_t<Function, Argument>>) {
+    std::invoke(std::forward<Function>(function), argument);
+    return {};
+  } else {
+    return std::invoke(std::forward<Function>(function), argument);
   }
 }
 
@@ -175,6 +196,20 @@ class buffer {
     auto held = detail::hold<detail::cell::use::writing>::try_acquire(cell_.get());
     if (!held) return std::unexpected(held.error());
     return write_view(std::move(*held));
+  }
+
+  // Keeps the first count elements, in a block of their size; the others are wiped. limit_exceeded - it has fewer; busy - there are
+  // views; as filled.
+  [[nodiscard]] std::expected<void, memory_error> shorten(std::size_t count) {
+    if (count > size()) return std::unexpected(memory_error::limit_exceeded);
+    auto made = [&]() -> std::expected<buffer, memory_error> {
+      auto from = try_write();  // alone, so that no view is left of what goes
+      if (!from) return std::unexpected(from.error());
+      return filled(count, [&](std::span<T> elements) { std::memcpy(elements.data(), from->data(), elements.size_bytes()); });
+    }();
+    if (!made) return std::unexpected(made.error());
+    cell_ = std::move(made->cell_);
+    return {};
   }
 
   // Another secret of the same bytes. Refuses as try_read and filled do.

@@ -182,14 +182,15 @@ class LOCKFAST_API vault {
   // Opens the key once for all of them. not_found when one is not there.
   [[nodiscard]] std::expected<views, memory_error> open(std::span<const id> which) const;
 
-  // Calls function(std::span<const std::byte>) with the record, and gives what it gives, in a std::expected.
+  // Calls function(std::span<const std::byte>) with the record, and gives what it gives, in one std::expected: a refusal
+  // of the function's own is passed on, not nested.
   template <class Function>
   auto use(id which, Function&& function) const
-      -> std::expected<std::invoke_result_t<Function, std::span<const std::byte>>, memory_error>;
+      -> detail::as_expected<std::invoke_result_t<Function, std::span<const std::byte>>>::type;
   // Calls function(spans) with all of them.
   template <class Function>
   auto use(std::span<const id> which, Function&& function) const
-      -> std::expected<std::invoke_result_t<Function, spans>, memory_error>;
+      -> detail::as_expected<std::invoke_result_t<Function, spans>>::type;
 
   // ---- Locking ------------------------------------------------------------------------------------------------------
 
@@ -560,24 +561,9 @@ class LOCKFAST_API vault::id_range {
 
 }  // namespace LOCKFAST_STANDARD_LIBRARY
 
-namespace detail {
-
-// What a function gives, in a std::expected.
-template <class Function, class Argument>
-std::expected<std::invoke_result_t<Function, Argument>, memory_error> result_of(Function&& function, Argument argument) {
-  if constexpr (std::is_void_v<std::invoke_result_t<Function, Argument>>) {
-    std::invoke(std::forward<Function>(function), argument);
-    return {};
-  } else {
-    return std::invoke(std::forward<Function>(function), argument);
-  }
-}
-
-}  // namespace detail
-
 template <class Function>
 auto vault::use(id which, Function&& function) const
-    -> std::expected<std::invoke_result_t<Function, std::span<const std::byte>>, memory_error> {
+    -> detail::as_expected<std::invoke_result_t<Function, std::span<const std::byte>>>::type {
   const auto opened = open(which);
   if (!opened) return std::unexpected(opened.error());
   return detail::result_of(std::forward<Function>(function), opened->span());
@@ -585,7 +571,7 @@ auto vault::use(id which, Function&& function) const
 
 template <class Function>
 auto vault::use(std::span<const id> which, Function&& function) const
-    -> std::expected<std::invoke_result_t<Function, spans>, memory_error> {
+    -> detail::as_expected<std::invoke_result_t<Function, spans>>::type {
   const auto opened = open(which);
   if (!opened) return std::unexpected(opened.error());
   return detail::result_of(std::forward<Function>(function), opened->spans());

@@ -223,3 +223,14 @@ TEST_CASE("a passphrase is idle from the end of a use on, not from its beginning
   std::this_thread::sleep_for(600ms);
   CHECK_FALSE(phrase->available());
 }
+
+TEST_CASE("a use gives a value, or the function's own refusal, in one std::expected") {
+  std::string typed = "four words of mine";
+  const auto phrase = passphrase::take(std::span<char>(typed));
+  REQUIRE(phrase.has_value());
+  const std::expected<std::size_t, memory_error> size = phrase->use([](std::span<const std::byte> bytes) { return bytes.size(); });
+  CHECK(size == 18);
+  const std::expected<int, memory_error> refused =
+      phrase->use([](auto) -> std::expected<int, memory_error> { return std::unexpected(memory_error::cancelled); });
+  CHECK(refused.error() == memory_error::cancelled);
+}

@@ -324,3 +324,16 @@ TEST_CASE("a re-key that is due is carried by many calls, some records with each
     return std::ranges::all_of(all, [&](auto each) { return each.size() == 1 && each[0] == secret; });
   }) == true);
 }
+
+TEST_CASE("a use gives a value, or the function's own refusal, in one std::expected") {
+  vault records;
+  const auto id = *records.insert(traced(1).buffer());
+  const std::expected<std::size_t, memory_error> size = records.use(id, [](auto secret) { return secret.size(); });
+  CHECK(size == 32);
+  const std::expected<int, memory_error> refused =
+      records.use(id, [](auto) -> std::expected<int, memory_error> { return std::unexpected(memory_error::cancelled); });
+  CHECK(refused.error() == memory_error::cancelled);
+  const std::expected<int, memory_error> together = records.use(std::span(&id, 1), [](vault::spans) -> std::expected<int, memory_error> { return 7; });
+  CHECK(together == 7);
+  CHECK(records.use(vault::id(), [](auto) -> std::expected<int, memory_error> { return 7; }).error() == memory_error::not_found);
+}
