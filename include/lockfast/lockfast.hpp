@@ -9,6 +9,7 @@
 #if __has_include(<lockfast/boojum.hpp>)
 #include <lockfast/boojum.hpp>
 #include <lockfast/error_detail.hpp>
+#include <lockfast/libcrypto_memory.hpp>
 #include <lockfast/passphrase.hpp>
 #include <lockfast/procedures.hpp>
 #include <lockfast/secret_input.hpp>
