@@ -1,0 +1,107 @@
+// map.cc - `lockfast map`: draws the pools of a process from its report.
+#include <fcntl.h>
+#include <lockfast/lockfast.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "tools/command.h"
+#include "tools/map/drawing.h"
+#include "tools/report.h"
+#include "tools/terminal.h"
+
+namespace lockfast::tools {
+namespace {
+
+struct request {
+  std::string report, svg;
+  bool demo = false;
+};
+
+// A process with something of each kind: open, closed and sealed, freed, and grouped secrets. Ends without its exit handlers.
+[[noreturn]] void show_something(int to) {
+  lockfast_options options{};
+  options.environment = LOCKFAST_ENVIRONMENT_IGNORED;
+  options.report_map = LOCKFAST_REPORT_MAP_ON;
+  options.rest = LOCKFAST_REST_SEAL;
+  options.lock = LOCKFAST_LOCK_PREFERRED;
+  bool done = lockfast_configure(&options) == 0;
+  void* isolated[12];
+  for (void*& one : isolated) done = (one = lockfast_malloc_isolated(32)) != nullptr && done;
+  for (int at = 0; at < 4; ++at) done = lockfast_protect(isolated[3 * at], LOCKFAST_NOACCESS) == 0 && done;
+  for (int at = 0; at < 3; ++at) lockfast_free(isolated[3 * at + 1]);
+  done = lockfast_malloc_isolated(20000) != nullptr && done;
+  void* grouped[40];
+  for (void*& one : grouped) done = (one = lockfast_malloc(32)) != nullptr && done;
+  for (std::size_t at = 0; at < std::size(grouped); at += 3) lockfast_free(grouped[at]);
+  done = lockfast_malloc(1000) != nullptr && done;
+  _exit(done && lockfast_report(to) == 0 ? 0 : 1);
+}
+
+std::string demo_report() {
+  int line[2];
+  if (pipe2(line, O_CLOEXEC) != 0) throw refusal("no pipe could be made; close descriptors and try again");
+  const pid_t child = fork();
+  if (child < 0) throw refusal("no process could be started; the limit on processes is reached (ulimit -u)");
+  if (child == 0) show_something(line[1]);
+  close(line[1]);
+  std::string text;
+  char part[4096];
+  for (ssize_t size; (size = read(line[0], part, sizeof part)) > 0;) text.append(part, static_cast<std::size_t>(size));
+  close(line[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (status != 0) throw refusal("the demonstration got no memory; `lockfast doctor` tells why");
+  return text;
+}
+
+std::string text_of(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.is_open() || file.bad()) throw refusal(path + " cannot be read (" + std::strerror(errno) + "); name a report");
+  return text;
+}
+
+void write_whole(const std::string& path, const std::string& text) {
+  errno = 0;
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush()) throw refusal(path + " cannot be written (" + std::strerror(errno) + "); name another file");
+}
+
+int run(const request& wanted) {
+  if (wanted.demo != wanted.report.empty()) throw refusal("give a REPORT, or --demo, and not both");
+  const std::string text = wanted.demo ? demo_report() : text_of(wanted.report);
+  const auto drawings = draw(read_reports(text));
+  if (drawings.empty()) {
+    throw refusal(wanted.report + " has no map; write it with report_map=on, as by: lockfast run --report FILE report_map=on -- PROGRAM");
+  }
+  if (!wanted.svg.empty()) {
+    write_whole(wanted.svg, as_svg(drawings));
+  } else {
+    std::cout << as_text(drawings, terminal(STDOUT_FILENO));
+  }
+  return all_well;
+}
+
+}  // namespace
+
+command map_command(CLI::App& app) {
+  const auto wanted = std::make_shared<request>();
+  CLI::App* const parsed = app.add_subcommand("map", "Draw where a program's secrets lie, from its report");
+  parsed->add_option("report", wanted->report, "A report with report_map=on (docs/report.md)")->type_name("REPORT");
+  parsed->add_flag("--demo", wanted->demo, "Draw a small process of our own instead");
+  parsed->add_option("--svg", wanted->svg, "Write a picture to FILE instead")->type_name("FILE");
+  parsed->footer("A report with a map: lockfast run --report FILE report_map=on -- PROGRAM\n"
+                 "It holds no secret, and addresses only if report_addresses=on asked for them.");
+  return {parsed, [wanted] { return run(*wanted); }};
+}
+
+}  // namespace lockfast::tools
