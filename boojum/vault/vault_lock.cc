@@ -92,7 +92,7 @@ void vault_lock::decide(cause by, const std::shared_ptr<passphrase_state>& expir
   std::shared_ptr<passphrase_state> gone;
   {
     const std::scoped_lock held(mutex_);
-    const bool is_now = locked_by_ == cause::none && chosen_ != nullptr &&
+    const bool is_now = of_ != nullptr && locked_by_ == cause::none && chosen_ != nullptr &&
                         (by == cause::call || is_due() || (expired != nullptr && expired == goes_with_));
     if (is_now) {
       locked_by_ = by;

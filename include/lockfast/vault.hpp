@@ -202,7 +202,8 @@ class LOCKFAST_API vault {
     std::chrono::milliseconds idle{0};
     // Locks that long after it was unlocked, however often it is used.
     std::chrono::milliseconds lifetime{0};
-    // Called once each time it locks, by the thread that notices: the refresher's, or one that calls the vault. It must not throw.
+    // Called once each time it locks, by the thread that notices: the refresher's, or one that calls the vault. It must
+    // not throw, nor destroy the vault. A vault that is gone tells of nothing.
     std::function<void()> on_lock = nullptr;
     unsigned cost = 17;  // of the key that unlocks: log2 of scrypt's N, 10 to 20
   };

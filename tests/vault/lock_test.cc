@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -230,4 +231,23 @@ TEST_CASE("threads that use, lock and unlock a vault meet no wrong record and le
   all.clear();
   CHECK(records.size() == 1);
   CHECK(records.open(id).has_value());
+}
+
+TEST_CASE("a view that outlives its vault has nobody told of a lock") {
+  const no_refresher stopped;
+  std::atomic<int> calls = 0;
+  auto records = std::make_unique<vault>(vault::options{.hot_records = 0});
+  const auto id = *records->insert(traced(1).buffer());
+  REQUIRE(records->lock_with(phrase_of("four words of mine"), {.lifetime = 200ms, .on_lock = [&] { ++calls; }, .cost = 10})
+              .has_value());
+  const auto view = records->open(id);
+  REQUIRE(view.has_value());
+  records = nullptr;
+  const auto before = lockfast::refresher::period();
+  lockfast::refresher::period(20ms);
+  REQUIRE(lockfast::refresher::start().has_value());
+  std::this_thread::sleep_for(500ms);
+  lockfast::refresher::period(before);
+  CHECK(calls == 0);
+  CHECK(traced(1).equals(view->span()));
 }
