@@ -68,4 +68,16 @@ def test_zsh_and_fish_read_their_completions():
         assert subprocess.run([shell, "-n", os.path.join(root, "tools/completions", file)], timeout=60).returncode == 0
 
 
+def test_fish_completes_commands_and_options():
+    if shutil.which("fish") is None:
+        print("  fish is not there: left out")
+        return
+    script = os.path.join(root, "tools/completions/lockfast.fish")
+    for line, expected in (("lockfast do", "doctor"), ("lockfast doctor --js", "--json")):
+        ended = subprocess.run(["fish", "--no-config", "-c", f"source '{script}'; complete -C '{line}'"], stdout=subprocess.PIPE,
+                               text=True, timeout=60, cwd=root,
+                               env=dict(os.environ, PATH=os.path.dirname(command) + ":" + os.environ["PATH"]))
+        assert [one.split("\t")[0] for one in ended.stdout.splitlines()] == [expected], ended
+
+
 run_tests(globals())

@@ -1,12 +1,15 @@
 """What the command's suites share: how it is run, plainly and at a pseudo-terminal. SUITE.py COMMAND FOLDER CLIENT."""
+import atexit
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import tempfile
 
 command, folder, client = sys.argv[1:4]
-scratch = tempfile.mkdtemp()
+scratch = tempfile.tempdir = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, scratch, ignore_errors=True)
 
 
 def subject(name):

@@ -5,3 +5,4 @@ function __lockfast_candidates
 end
 complete -c lockfast -n 'not contains -- -- (commandline -opc)' -a '(__lockfast_candidates)'
 complete -c lockfast -n 'contains -- -- (commandline -opc)' -a '(__fish_complete_subcommand --fcs-skip=3)'
+complete -c lockfast -n __fish_use_subcommand -f
