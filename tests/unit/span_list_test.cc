@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <set>
 #include <vector>
 
@@ -38,6 +40,23 @@ TEST_CASE("which ready place is used next differs from one round to the next") {
   }
   CHECK(first != second);
   CHECK(std::set<std::byte*>(first.begin(), first.end()).size() == first.size());
+}
+
+TEST_CASE("ready places are not used in an order that the order of the frees tells") {
+  // By when each place was freed: the same in every arena, were the next place the oldest, the newest, or any by a rule.
+  std::vector<std::size_t> orders[2];
+  for (auto& order : orders) {
+    const by_address calls{make_arena(recycling)};
+    std::vector<std::byte*> all;
+    for (int count = 0; count < 200; ++count) all.push_back(calls.allocate(32));
+    for (std::byte* const secret : all) calls.deallocate(secret);
+    for (int count = 0; count < 50; ++count) {
+      const auto found = std::find(all.begin(), all.end(), calls.allocate(32));
+      REQUIRE(found != all.end());
+      order.push_back(static_cast<std::size_t>(found - all.begin()));
+    }
+  }
+  CHECK(orders[0] != orders[1]);
 }
 
 TEST_CASE("no more pages rest than the pool's budget and the quarantine allow") {
