@@ -171,6 +171,42 @@ TEST_CASE("a program that leaves a fatal signal by a jump never reads zeros, and
   }
 }
 
+namespace {
+
+volatile bool deeper = true;
+
+// With a frame that the compiler keeps.
+[[gnu::noinline]] int overflow_stack(volatile char* outer) {
+  if (!deeper) return 0;
+  volatile char frame[4096];
+  frame[0] = outer == nullptr ? '\0' : *outer;
+  const int depth = overflow_stack(frame);
+  return depth + frame[0] + 1;
+}
+
+}  // namespace
+
+TEST_CASE("a stack that overflows is wiped for, on the program's stack for signals") {
+  if (skip_under_sanitizer()) return;
+  check_clean(in_child([] {
+    options("crash=wipe");
+    static char other[1 << 16];
+    stack_t stack = {};
+    stack.ss_sp = other;
+    stack.ss_size = sizeof other;
+    prove(sigaltstack(&stack, nullptr) == 0, "a stack for signals");
+    struct sigaction action = {};
+    action.sa_flags = SA_ONSTACK;
+    // Reached only through the library's handler, which was installed after it.
+    action.sa_handler = [](int) { _exit(0); };
+    prove(sigaction(SIGSEGV, &action, nullptr) == 0 && sigaction(SIGBUS, &action, nullptr) == 0, "a handler");
+    prove(lockfast_malloc(32) != nullptr, "a secret");
+    struct sigaction now = {};
+    prove(sigaction(SIGSEGV, nullptr, &now) == 0 && now.sa_handler != action.sa_handler, "the library's handler");
+    promised(overflow_stack(nullptr) == 0, "a handler that ran");
+  }));
+}
+
 TEST_CASE("a handler that returns with another place to go on at, as a runtime's does, leaves no readable zeros") {
   if (skip_under_sanitizer()) return;
 #if defined(__x86_64__) && defined(__linux__)
