@@ -17,7 +17,6 @@ using lockfast::internal::breach;
 using lockfast::internal::breach_signal;
 using lockfast::internal::compartment;
 using lockfast::internal::end_process;
-using lockfast::internal::fresh_byte;
 using lockfast::internal::ledger;
 using lockfast::internal::native_family;
 using lockfast::internal::pool;
@@ -52,9 +51,9 @@ compartment& of_handle(lockfast_compartment* handle, breach when_stale) {
 
 extern "C" {
 
-void* lockfast_malloc(size_t size) { return pool::allocate<native_family>(size, fresh_byte); }
+void* lockfast_malloc(size_t size) { return pool::allocate<native_family>(size, 0); }
 
-void* lockfast_malloc_isolated(size_t size) { return pool::native().allocate_isolated(size, 1, fresh_byte); }
+void* lockfast_malloc_isolated(size_t size) { return pool::native().allocate_isolated(size, 1, 0); }
 
 void* lockfast_calloc(size_t count, size_t size) {
   std::size_t product = 0;
@@ -64,7 +63,7 @@ void* lockfast_calloc(size_t count, size_t size) {
 
 void* lockfast_aligned_alloc(size_t alignment, size_t size) {
   if (!std::has_single_bit(alignment)) return pool::native().refuse(EINVAL);
-  return pool::native().allocate_anywhere(size, alignment, fresh_byte);
+  return pool::native().allocate_anywhere(size, alignment, 0);
 }
 
 void* lockfast_realloc(void* secret, size_t size) {
@@ -124,7 +123,7 @@ void lockfast_compartment_destroy(struct lockfast_compartment* compartment) {
 
 void* lockfast_compartment_malloc(struct lockfast_compartment* compartment, size_t size) {
   if (compartment == nullptr) return pool::native().refuse(EINVAL);
-  return pool::native().allocate_in(of_handle(compartment, breach::stale_compartment), size, fresh_byte);
+  return pool::native().allocate_in(of_handle(compartment, breach::stale_compartment), size, 0);
 }
 
 int lockfast_compartment_protect(struct lockfast_compartment* compartment, enum lockfast_access wanted) {

@@ -266,7 +266,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
   auto* const bytes = static_cast<std::byte*>(secret);
   const std::size_t before = in.size(index);
   const bool stays = size <= size_class::max_capacity && size_class::of(size) == in.class_index && in.fits(index, size);
-  const allocated moved = stays ? allocated{nullptr, 0} : make(size, 1, fresh_byte);
+  const allocated moved = stays ? allocated{nullptr, 0} : make(size, 1, 0);
   if (moved.address == nullptr && (stays || size <= before)) {
     in.resize(index, size);
     return {bytes, 0};

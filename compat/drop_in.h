@@ -35,7 +35,7 @@ inline void require_ours(const void* secret) {
   platform::terminate();
 }
 
-inline void* allocate(std::size_t size) { return pool::allocate_for_drop_in(size, internal::fresh_byte); }
+inline void* allocate(std::size_t size) { return pool::allocate_for_drop_in(size, internal::sodium_fill_byte); }
 
 inline void* allocate_array(std::size_t count, std::size_t size) {
   // libsodium's rule, which refuses a product of exactly SIZE_MAX too.

@@ -12,8 +12,9 @@
 
 namespace lockfast::internal {
 
-// What a fresh secret is filled with, as libsodium fills it: a value that a program can't take for a null pointer or a size.
-inline constexpr int fresh_byte = 0xdb;
+// What a fresh secret of the drop-in is filled with, as libsodium fills it: a value that a program can't take for a null pointer or a
+// size. Every other secret begins as zeros, which its place already holds.
+inline constexpr int sodium_fill_byte = 0xdb;
 
 // Sixteen bytes at once, at any address.
 using block [[gnu::vector_size(16)]] = std::uint64_t;

@@ -248,7 +248,7 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_bin::
   };
   const bool large = in.class_index == size_class::count;
   if (!large && size <= size_class::max_capacity && size_class::of(size) == in.class_index) return resize_here();
-  const allocated moved = allocate(size, fresh_byte, allowed);
+  const allocated moved = allocate(size, 0, allowed);
   if (moved.address == nullptr) return size <= size_before && in.can_be_cut_to(resized.index, size) ? resize_here() : moved;
   while_writable([&] {
     if (!in.intact(resized.index)) end_process(breach::broken_canary, in.signal);

@@ -170,7 +170,7 @@ void slab::resize(std::size_t index, std::size_t size) {
   std::atomic_thread_fence(std::memory_order_release);
   if (size < size_before) wipe(secret + size, size_before - size);
   slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + slot_size());
-  if (size > size_before) fill(secret + size_before, fresh_byte, size - size_before);
+  if (size > size_before) fill(secret + size_before, 0, size - size_before);
   slots_[index].write(after.in(slot::state::live));
 }
 

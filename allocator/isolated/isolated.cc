@@ -105,7 +105,7 @@ std::size_t isolated_arena::max_used() const {
     if (made == nullptr && trim(trimming::shortage) != 0) made = attempt(take_place(page_count, exact, refusal), always);
   }
   if (made == nullptr && policy_.lock == if_possible) made = attempt(take_place(page_count, exact, refusal), if_possible);
-  if (made != nullptr) fill(made->address(), value, size);
+  if (made != nullptr && value != 0) fill(made->address(), value, size);
   return made;
 }
 
@@ -268,7 +268,7 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
   if (refusal == 0) {
     if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
     refusal = ENOMEM;
-    if (span* const to = place_secret(size, 1, fresh_byte, busy_with::span); to != nullptr) {
+    if (span* const to = place_secret(size, 1, 0, busy_with::span); to != nullptr) {
       moved = to->address();
       platform::copy(moved, secret, size < at.size() ? size : at.size());
       to->tick();

@@ -52,7 +52,7 @@ extern "C" {
 
 /* ---- Allocation ------------------------------------------------------------------------------------------------------ */
 
-/* Allocates a secret of size bytes, each 0xdb, in whichever placement suits its size: grouped up to 16 KiB, at a multiple of
+/* Allocates a secret of size bytes, each 0, in whichever placement suits its size: grouped up to 16 KiB, at a multiple of
  * 16, and isolated above. Any size, 0 included, gives a pointer of its own. Refusals: ENOMEM - no memory, no address space,
  * no map left (vm.max_map_count), a size of more than 2^40 bytes (2^29 where pointers have 32 bits), or no lock budget left
  * (RLIMIT_MEMLOCK) where the policy requires the lock. */
@@ -64,12 +64,12 @@ LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc_isolated(size_t size);
 /* Allocates count * size bytes, each 0. Refuses a product that overflows with ENOMEM. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_calloc(size_t count, size_t size);
 
-/* Allocates size bytes at a multiple of alignment, a power of two (else EINVAL) of at most 2^30 (else ENOMEM); grouped up to
+/* Allocates size bytes, each 0, at a multiple of alignment, a power of two (else EINVAL) of at most 2^30 (else ENOMEM); grouped up to
  * 1 KiB of alignment and about 16 KiB in all. Where size is no multiple of alignment, the fewer than alignment bytes between
  * an isolated secret and its guard page are canary, verified like the one in front. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_aligned_alloc(size_t alignment, size_t size);
 
-/* Moves a secret to a new size and wipes it where it was; bytes beyond the old size are 0xdb. Keeps its placement, its
+/* Moves a secret to a new size and wipes it where it was; bytes beyond the old size are 0. Keeps its placement, its
  * alignment as far as lockfast_malloc or lockfast_malloc_isolated would give it, and its access. secret may be NULL. A
  * refusal leaves the secret as it was. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_realloc(void *secret, size_t size);
@@ -120,7 +120,7 @@ LOCKFAST_API LOCKFAST_NODISCARD struct lockfast_compartment *lockfast_compartmen
 /* Verifies, wipes and frees all its secrets, and ends it. NULL is nothing. */
 LOCKFAST_API void lockfast_compartment_destroy(struct lockfast_compartment *compartment);
 
-/* Allocates a secret of size bytes, each 0xdb, whatever the access is; lockfast_free, _realloc, _size, _check and _describe
+/* Allocates a secret of size bytes, each 0, whatever the access is; lockfast_free, _realloc, _size, _check and _describe
  * work on it, whatever the access is. Refusals: EINVAL - NULL; ENOMEM - as for lockfast_malloc, and a size of more than
  * 2^30. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_compartment_malloc(struct lockfast_compartment *compartment, size_t size);

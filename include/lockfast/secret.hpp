@@ -162,7 +162,7 @@ class buffer {
     return made;
   }
 
-  // count elements that fill(std::span<T>) writes in place; they are 0xdb bytes before. fill gives nothing, or a
+  // count elements that fill(std::span<T>) writes in place; they are zero bytes before. fill gives nothing, or a
   // std::expected<void, memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped.
   template <class Fill>
     requires std::invocable<Fill, std::span<T>>
@@ -264,7 +264,7 @@ class boxed {
     return made;
   }
 
-  // An object that fill(T&) writes in place; it is 0xdb bytes before. fill gives nothing, or a std::expected<void,
+  // An object that fill(T&) writes in place; it is zero bytes before. fill gives nothing, or a std::expected<void,
   // memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped.
   template <class Fill>
     requires std::invocable<Fill, T&>

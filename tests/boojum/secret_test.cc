@@ -63,7 +63,7 @@ TEST_CASE("a buffer is zeroed, random, taken or filled in place") {
 
   const auto filled = buffer<char>::filled(4, [](std::span<char> out) { std::ranges::fill(out, 'x'); });
   CHECK(all_are(filled->read(), 'x'));
-  const auto fresh = buffer<std::uint8_t>::filled(4, [](std::span<std::uint8_t> out) { CHECK(out[3] == 0xdb); });
+  const auto fresh = buffer<std::uint8_t>::filled(4, [](std::span<std::uint8_t> out) { CHECK(out[3] == 0); });
   CHECK(fresh);
 }
 

@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr unsigned char fresh = 0xdb;
+constexpr unsigned char fresh = 0;
 constexpr std::size_t sizes[] = {0, 1, 32, 100, 4096, max_grouped, max_grouped + 1, 100000, 1500000};
 constexpr lockfast_access accesses[] = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE};
 

@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr unsigned char fresh = 0xdb;
+constexpr unsigned char fresh = 0;
 
 struct piece {
   char* address;

@@ -66,7 +66,7 @@ TEST_CASE("realloc keeps contents and access, and wipes where the secret was") {
     promised(longer != nullptr && traps_on_read(longer), "no access still");
     promised(lockfast_protect(longer, LOCKFAST_READONLY) == 0, "readable");
     promised(std::memcmp(longer, "0123456789", 10) == 0, "contents");
-    promised(static_cast<unsigned char>(longer[10]) == 0xdb && static_cast<unsigned char>(longer[4999]) == 0xdb, "the rest");
+    promised(longer[10] == 0 && longer[4999] == 0, "the rest");
     for (int at = 0; at < 10; ++at) promised(secret[at] == 0, "wiped");
     auto* const shorter = static_cast<char*>(lockfast_realloc(longer, 4));
     promised(shorter != nullptr && std::memcmp(shorter, "0123", 4) == 0 && lockfast_size(shorter) == 4, "shorter");

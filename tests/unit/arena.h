@@ -38,7 +38,7 @@ inline span& span_of(const std::byte* secret) {
 struct by_address {
   isolated_arena& arena;
 
-  std::byte* allocate(std::size_t size) const { return arena.allocate(size, 1, fresh_byte).address; }
+  std::byte* allocate(std::size_t size) const { return arena.allocate(size, 1, sodium_fill_byte).address; }
   void deallocate(const std::byte* secret) const { arena.deallocate(secret, span_of(secret)); }
   platform::error protect(const std::byte* secret, platform::access to) const {
     return arena.protect(secret, span_of(secret), to);

@@ -27,7 +27,7 @@ TEST_CASE("a secret ends where its last page ends, behind zeros and a canary, at
       CHECK(at.run() + at.run_size() == secret + size);
       CHECK(at.run_size() == (size + canary::size + page - 1) / page * page);
       CHECK(all_zero(at.run(), static_cast<std::size_t>(secret - canary::size - at.run())));
-      for (std::size_t byte = 0; byte < size; ++byte) REQUIRE(secret[byte] == std::byte{fresh_byte});
+      for (std::size_t byte = 0; byte < size; ++byte) REQUIRE(secret[byte] == std::byte{sodium_fill_byte});
       calls.deallocate(secret);
     }
     calls.arena.trim();
@@ -42,7 +42,7 @@ TEST_CASE("an aligned secret lies at its alignment, and the gap behind it is ver
     for (const std::size_t size : {0U, 1U, 100U, 4096U, 5000U}) {
       CAPTURE(alignment);
       CAPTURE(size);
-      const auto made = calls.arena.allocate(size, alignment, fresh_byte);
+      const auto made = calls.arena.allocate(size, alignment, sodium_fill_byte);
       REQUIRE(made.address != nullptr);
       CHECK(reinterpret_cast<std::uintptr_t>(made.address) % alignment == 0);
       const span& at = span_of(made.address);
@@ -117,7 +117,7 @@ TEST_CASE("over the lock limit the policy decides: refused, or unlocked with a r
   simulated::reset();
   const by_address strict{make_arena(trapping)};
   simulated::set_lock_limit(0);
-  const auto refused = strict.arena.allocate(32, 1, fresh_byte);
+  const auto refused = strict.arena.allocate(32, 1, sodium_fill_byte);
   CHECK(refused.address == nullptr);
   CHECK(refused.refusal == ENOMEM);
 
