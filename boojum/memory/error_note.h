@@ -10,6 +10,14 @@
 
 #include <expected>
 
+// The standard's format. By printf, gcc means that of the system's C library, which on Windows is an older one than the C++ library
+// uses; clang does not.
+#if defined(__clang__)
+#define LOCKFAST_FORMAT_KIND printf
+#else
+#define LOCKFAST_FORMAT_KIND gnu_printf
+#endif
+
 namespace lockfast::internal {
 
 // Notes "WHAT WHERE: why (errno N)" for a refusal of the system, and gives the reason. what is of the form "cannot open the
@@ -18,8 +26,9 @@ std::unexpected<memory_error> refused_by_system(int number, const char* what, co
                                                 memory_error reason = memory_error::file_system);
 
 // Notes a text of ours, with a path in front of it unless that is null, and gives the reason. The text is a format of printf.
-[[gnu::format(printf, 3, 4)]] std::unexpected<memory_error> refused_because(memory_error reason, const char* where,
-                                                                            const char* text, ...);
+[[gnu::format(LOCKFAST_FORMAT_KIND, 3, 4)]] std::unexpected<memory_error> refused_because(memory_error reason,
+                                                                                          const char* where, const char* text,
+                                                                                          ...);
 
 // Forgets what is noted: at the start of a call, and where a call goes on in spite of a refusal.
 void forget_note();
