@@ -1,6 +1,7 @@
 // procedures_test.cc - records that are made within a vault, and what is done by them, against the standards' vectors and libcrypto.
 #include <doctest/doctest.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/x509.h>
