@@ -24,9 +24,15 @@ using internal::refreshable;
 // The longest of clocks' arithmetic is not far beyond it.
 constexpr std::chrono::milliseconds max_period = std::chrono::years(100);
 
+struct pending_lapse {
+  std::chrono::steady_clock::time_point when;
+  std::weak_ptr<refreshable> of;
+};
+
 struct record {
   std::mutex mutex;
-  std::condition_variable changed;  // period, wanted or alive
+  std::condition_variable changed;  // period, wanted, alive or lapses
+  std::vector<pending_lapse> lapses;
   std::vector<std::weak_ptr<refreshable>> all;
   std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
   std::chrono::milliseconds period = refresher::default_period;
@@ -48,13 +54,43 @@ record& the_record() {
   return *one;
 }
 
+// Takes one out of the list and calls it, without the mutex.
+void call_lapse(record& in, std::unique_lock<std::mutex>& held, std::vector<pending_lapse>::iterator which) {
+  auto of = which->of.lock();
+  std::swap(*which, in.lapses.back());
+  in.lapses.pop_back();
+  held.unlock();
+  if (of != nullptr) of->lapse();
+  of = nullptr;
+  held.lock();
+}
+
+// Waits for the next round, and calls what lapses before. False when the refresher is stopped or has another period.
+bool wait_for_round(record& in, std::unique_lock<std::mutex>& held) {
+  const auto period = in.period;
+  const auto round = std::chrono::steady_clock::now() + period;
+  while (in.wanted && in.period == period) {
+    const auto next = std::ranges::min_element(in.lapses, {}, &pending_lapse::when);
+    const auto until = next == in.lapses.end() ? round : std::min(round, next->when);
+    if (std::chrono::steady_clock::now() < until) {
+      in.changed.wait_until(held, until);
+    } else if (until == round) {
+      return true;
+    } else {
+      call_lapse(in, held, next);
+    }
+  }
+  return false;
+}
+
 void run_rounds() {
   record& in = the_record();
   std::unique_lock held(in.mutex);
   while (in.wanted) {
-    const auto until = std::chrono::steady_clock::now() + in.period;
-    const auto period = in.period;
-    if (in.changed.wait_until(held, until, [&] { return !in.wanted || in.period != period; })) continue;
+    if (!wait_for_round(in, held)) {
+      while (!in.wanted && !in.lapses.empty()) call_lapse(in, held, in.lapses.begin());
+      continue;
+    }
     // A secret that cannot be noted for want of memory waits for the next round.
     std::vector<std::shared_ptr<refreshable>> visited;
     try {
@@ -131,6 +167,7 @@ void in_child() {
   lost_in_fork.store(in.wanted, std::memory_order_relaxed);
   in.wanted = false;
   in.alive = false;
+  in.lapses.clear();
   going.store(false, std::memory_order_relaxed);
   release_all(in);
 }
@@ -168,6 +205,19 @@ std::expected<void, memory_error> join_refresher(const std::shared_ptr<refreshab
     return std::unexpected(memory_error::denied);
   }
   return in.stopped ? std::expected<void, memory_error>() : start_thread(in);
+}
+
+bool lapse_at(std::chrono::steady_clock::time_point when, const std::shared_ptr<refreshable>& one) {
+  record& in = the_record();
+  const std::scoped_lock held(in.mutex);
+  if (!in.wanted) return false;
+  try {
+    in.lapses.push_back({when, one});
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  in.changed.notify_all();
+  return true;
 }
 
 bool rounds_go_on() { return going.load(std::memory_order_relaxed); }

@@ -11,6 +11,7 @@
 
 #include <lockfast/memory_error.hpp>
 
+#include <chrono>
 #include <expected>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,9 @@ class refreshable {
   // Called by the refresher once in a period, without any mutex.
   virtual void round() = 0;
 
+  // Called by the refresher at a time that lapse_at() was told, without any mutex.
+  virtual void lapse() {}
+
   // What a fork waits for: held while the secret is changed, and never together with another secret's. Null: nothing that a
   // child could use.
   [[nodiscard]] virtual std::mutex* held_over_fork() { return nullptr; }
@@ -35,6 +39,10 @@ class refreshable {
 // Adds one, and starts the refresher if nobody has stopped it. Refused where there is no memory or no thread. Requires that the
 // caller holds no mutex of held_over_fork(): a fork takes the rounds' first, and then waits for it.
 [[nodiscard]] std::expected<void, memory_error> join_refresher(const std::shared_ptr<refreshable>& one);
+
+// Has the refresher call one->lapse() at that time, or when it is stopped before. False where no refresher would, or there is no
+// memory. Forgotten in a forked child. May be called under a mutex that a fork takes before the rounds'.
+[[nodiscard]] bool lapse_at(std::chrono::steady_clock::time_point when, const std::shared_ptr<refreshable>& one);
 
 // Whether there will be another round.
 [[nodiscard]] bool rounds_go_on();

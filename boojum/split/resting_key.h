@@ -1,11 +1,16 @@
 // resting_key.h - a key at rest: split, with the usual prekey; and whole while calls need it.
 //
 //    call 1   [ join, 17 us |      ]                        one opened key for all that overlap:
-//    call 2        [ waits  |   ]                           wiped when the last of them ends
+//    call 2        [ waits  |   ]                           wiped when the last of them ends,
 //    call 3                    [        ]
+//    lease                  [                     ]         and not before the lease ends, where there is one
 //
-// An opened key serves the calls that begin within max_opened of its opening. Those that come later join anew, so that
+// An opened key serves the calls that begin within max_opened of its opening. Those that come later join again, so that
 // under calls without end no memory cell holds the key for much longer than that.
+//
+// Invariants
+//   1. A lease ends at its time at the latest, by the refresher; when the key goes; and before a fork.
+//   2. Without a refresher that goes on there is no lease.
 //
 // Threads: everything from any thread, but lock() and what follows a fork.
 #ifndef LOCKFAST_BOOJUM_SPLIT_RESTING_KEY_H
@@ -20,6 +25,7 @@
 #include <mutex>
 
 #include "boojum/crypto/cipher.h"
+#include "boojum/memory/refresher.h"
 #include "boojum/memory/scratch.h"
 #include "boojum/split/split_secret.h"
 
@@ -45,10 +51,12 @@ class resting_key {
 
   using opened = std::shared_ptr<const opened_key>;
 
-  // A random key. Refuses: refused.
-  [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> fresh();
+  // A random key, whose opened one stays whole for the length of a lease, at most max_opened. Refuses: refused.
+  [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> fresh(
+      std::chrono::milliseconds lease = std::chrono::milliseconds(0));
   // This key. Refuses: refused.
-  [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> of(key_view key);
+  [[nodiscard]] static std::expected<std::shared_ptr<const resting_key>, memory_error> of(
+      key_view key, std::chrono::milliseconds lease = std::chrono::milliseconds(0));
 
   resting_key(const resting_key&) = delete;
   resting_key& operator=(const resting_key&) = delete;
@@ -57,20 +65,37 @@ class resting_key {
   // Refuses: refused; damaged; unavailable - it stayed with the parent of a fork.
   [[nodiscard]] std::expected<opened, memory_error> open() const;
 
-  // For fork.
-  void lock() const { mutex_.lock(); }
-  void unlock() const { mutex_.unlock(); }
+  // Leaves an opened key to the calls that use it.
+  void end_lease() const;
+
+  // For fork; lock() ends the lease, so that a child has none.
+  void lock() const {
+    latest_->mutex.lock();
+    latest_->leased = nullptr;
+  }
+  void unlock() const { latest_->mutex.unlock(); }
   // Requires lock(): what threads of the parent have opened is theirs.
-  void forget_opened() const { latest_.reset(); }
+  void forget_opened() const { latest_->key.reset(); }
 
  private:
-  explicit resting_key(std::shared_ptr<split_secret>&& split) : split_(std::move(split)) {}
+  // What was opened last. The refresher may have it when the key is gone.
+  struct latest final : refreshable {
+    void round() override {}
+    void lapse() override;
+
+    // Held while a leased key is wiped, so that no fork comes between.
+    std::mutex mutex;
+    std::weak_ptr<const opened_key> key;
+    opened leased;
+    std::chrono::steady_clock::time_point opened_at;
+    std::chrono::steady_clock::time_point lease_end;
+  };
+
+  resting_key(std::shared_ptr<split_secret>&& split, std::chrono::milliseconds lease);
 
   std::shared_ptr<split_secret> split_;
-  mutable std::mutex mutex_;
-  // The two are the mutex's.
-  mutable std::weak_ptr<const opened_key> latest_;
-  mutable std::chrono::steady_clock::time_point opened_at_;
+  std::chrono::milliseconds lease_;
+  std::shared_ptr<latest> latest_;
 };
 
 }  // namespace lockfast::internal

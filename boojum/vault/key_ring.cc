@@ -9,7 +9,7 @@ std::expected<key_ring::snapshot, memory_error> key_ring::now() {
   const std::scoped_lock held(mutex_);
   if (is_sealed_) return std::unexpected(memory_error::locked);
   if (ring_.by_epoch[ring_.current] == nullptr) {
-    auto first = resting_key::fresh();
+    auto first = resting_key::fresh(lease_);
     if (!first) return std::unexpected(first.error());
     ring_.by_epoch[ring_.current] = std::move(*first);
     since_ = std::chrono::steady_clock::now();
@@ -27,7 +27,7 @@ std::expected<void, memory_error> key_ring::begin_turn() {
   if (is_sealed_) return std::unexpected(memory_error::locked);
   const std::uint32_t next = 1 - ring_.current;
   if (ring_.by_epoch[next] != nullptr) return {};
-  auto fresh = resting_key::fresh();
+  auto fresh = resting_key::fresh(lease_);
   if (!fresh) return std::unexpected(fresh.error());
   ring_.by_epoch[next] = std::move(*fresh);
   ring_.current = next;
@@ -40,6 +40,7 @@ void key_ring::end_turn() {
   std::shared_ptr<const resting_key> gone;
   const std::scoped_lock held(mutex_);
   gone = std::move(ring_.by_epoch[1 - ring_.current]);
+  if (gone != nullptr) gone->end_lease();
   ring_.by_epoch[1 - ring_.current] = nullptr;
   ++ring_.rotation;
   since_ = rotated_;
@@ -60,6 +61,9 @@ std::expected<void, memory_error> key_ring::seal_under(key_view key) {
     seal(key, into.once, associated, (*opened)->view(), into.bytes);
   }
   gone.swap(ring_.by_epoch);
+  for (const auto& each : gone) {
+    if (each != nullptr) each->end_lease();
+  }
   is_sealed_ = true;
   return {};
 }
@@ -75,7 +79,7 @@ std::expected<void, memory_error> key_ring::open_under(key_view key) {
     if (whole.refused()) return std::unexpected(memory_error::denied);
     const std::byte associated[] = {static_cast<std::byte>(epoch)};
     if (!open(key, from.once, associated, from.bytes, whole.bytes())) return std::unexpected(memory_error::wrong_passphrase);
-    auto resting = resting_key::of(key_view(whole.data(), key_size));
+    auto resting = resting_key::of(key_view(whole.data(), key_size), lease_);
     if (!resting) return std::unexpected(resting.error());
     opened[epoch] = std::move(*resting);
   }

@@ -34,6 +34,9 @@ class key_ring {
     std::uint64_t rotation = 0;
   };
 
+  // The keys' leases are as resting_key has them.
+  explicit key_ring(std::chrono::milliseconds lease) : lease_(lease) {}
+
   // Makes the first key where there is none yet. Refuses: refused; locked - the keys are sealed.
   [[nodiscard]] std::expected<snapshot, memory_error> now();
   [[nodiscard]] std::uint64_t rotation() const;
@@ -78,6 +81,7 @@ class key_ring {
     std::array<std::byte, key_size + tag_size> bytes;
   };
 
+  const std::chrono::milliseconds lease_;
   mutable std::mutex mutex_;
   snapshot ring_;
   bool is_sealed_ = false;

@@ -61,8 +61,9 @@ vault_state::vault_state(const vault::options& chosen, const vault_identity& ide
     : max_key_age_(std::clamp(chosen.key_age, std::chrono::seconds(0), max_key_age)),
       identity_(identity),
       saves_(saves),
+      keys_(chosen.key_lease),
       hot_(chosen.hot_records),
-      names_({.hot_records = 0, .key_age = max_key_age_}) {
+      names_({.hot_records = 0, .key_age = max_key_age_, .key_lease = chosen.key_lease}) {
   vault_list::add(*this);
 }
 

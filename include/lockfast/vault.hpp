@@ -90,6 +90,9 @@ class LOCKFAST_API vault {
     // After this long, 100 years at most, the calls that open the key seal every record anew, some records with each call. A
     // step that is refused is tried again after a pause of 1 s, which doubles up to 1 h. 0 for never.
     std::chrono::seconds key_age = std::chrono::hours(24);
+    // How long an opened key stays whole in locked memory, counted from its opening, so that the calls that follow need not open it:
+    // 10 ms at most. 0 for no longer than the calls that use it, as while the refresher is stopped.
+    std::chrono::milliseconds key_lease = std::chrono::milliseconds(10);
   };
 
   vault();
@@ -439,17 +442,25 @@ class vault::view {
 
   view(view&&) noexcept = default;
   view& operator=(view&& other) noexcept {
+    if (this == &other) return *this;
+    end();
     held_ = std::move(other.held_);
     block_ = std::move(other.block_);
     use_ = std::move(other.use_);
     return *this;
   }
+  ~view() { end(); }
 
  private:
   friend class vault;
   friend class internal::vault_state;
   using hold = detail::hold<detail::cell::use::reading>;
   view(std::shared_ptr<detail::cell>&& block, hold&& held) : block_(std::move(block)), held_(std::move(held)) {}
+
+  // A block that neither another view nor the vault has goes with this view.
+  void end() {
+    if (block_.use_count() == 1) held_.end_before_release();
+  }
 
   lock_use use_;                // ends last
   std::shared_ptr<detail::cell> block_;  // outlives the hold

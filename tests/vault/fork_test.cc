@@ -16,6 +16,7 @@
 
 #include "boojum/split/resting_key.h"
 #include "boojum/memory/scratch.h"
+#include "boojum/vault/vault_state.h"
 #include "support/child.h"
 #include "support/patience.h"
 #include "support/sanitized.h"
@@ -105,6 +106,22 @@ const scenario is_counted("a child counts a vault that threads change", [] {
   for (std::thread& each : threads) each.join();
   promised(wrong == 0, "every record counted in every child");
   promised(records.empty(), "none left in the parent");
+});
+
+const scenario leases_end("a fork ends a lease", [] {
+  add_option("fork=inherit");
+  lockfast::internal::vault_state records(vault::options{});
+  std::weak_ptr<const lockfast::internal::opened_key> watched;
+  bool was_leased = false;
+  for (int attempt = 0; attempt < 100 && !was_leased; ++attempt) {
+    const auto keys = records.keys();
+    prove(keys.has_value(), "a key");
+    watched = *keys->by_epoch[keys->current]->open();
+    was_leased = !watched.expired();  // and for 10 ms, unless this thread is held up
+    promised(forked([&] { return watched.expired(); }) == 0, "no lease in the child");
+    promised(watched.expired(), "no lease in the parent");
+  }
+  promised(was_leased, "a lease");
 });
 
 bool all_are(std::span<const std::byte> bytes, std::byte value) {
@@ -215,6 +232,8 @@ TEST_CASE("a child that inherits a vault while threads change it counts the reco
 }
 
 TEST_CASE("a child that inherits has nothing of what another thread was working with") { check_clean(is_left_out.run()); }
+
+TEST_CASE("no lease of a key outlives a fork, in neither process") { check_clean(leases_end.run()); }
 
 TEST_CASE("fork=wipe leaves a child a clear refusal") { check_clean(is_wiped.run()); }
 

@@ -150,6 +150,14 @@ class cell {
     state_.store(counted(closed), std::memory_order_release);
   }
 
+  // Counts the last view out of a cell that its caller alone owns and destroys next. The access stays until then: to wipe the
+  // bytes, the release would only open them again.
+  void leave_before_release(std::uint32_t process) {
+    std::uint64_t now = state_.load(std::memory_order_acquire);
+    const bool is_last = process_of(now) == process && static_cast<std::uint32_t>(now) == 1;
+    if (!is_last || !state_.compare_exchange_strong(now, counted(closed), std::memory_order_acq_rel)) leave(process);
+  }
+
  private:
   static constexpr std::uint32_t closed = 0;
   static constexpr std::uint32_t writer = 0x8000'0000;
@@ -211,6 +219,11 @@ class hold {
   hold& operator=(const hold&) = delete;
   ~hold() {
     if (of_ != nullptr) of_->leave(process_);
+  }
+
+  // Ends the hold. Requires that the caller alone owns the cell, and destroys it next.
+  void end_before_release() {
+    if (of_ != nullptr) std::exchange(of_, nullptr)->leave_before_release(process_);
   }
 
   [[nodiscard]] std::byte* bytes() const { return of_ == nullptr ? nullptr : of_->bytes(); }
