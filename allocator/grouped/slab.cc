@@ -107,7 +107,7 @@ std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, 
   } else {
     beside.surround(room - margin, secret, size, end_of_room + margin);
   }
-  fill(secret, value, size);
+  if (value != 0) fill(secret, value, size);  // the place was just verified to be zero
   entered.write(known.in(slot::state::live));
   return secret;
 }
