@@ -1,0 +1,267 @@
+// life_bench.cc - what does a program's life cost that loads, closes, uses and frees 4,000 secrets of 32 bytes, and its next one?
+//
+// Each process does that twice; a process for each run, the subjects in turn. "bare" makes the system calls that the promise needs
+// and no more, in the same order.
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bench/subject.h"
+#include "bench/table.h"
+#include "bench/worker.h"
+
+// Newer than the C library's headers may be (asm/unistd.h).
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+namespace lockfast::bench {
+namespace {
+
+constexpr std::size_t secret_size = 32;
+constexpr std::size_t secret_count = 4'000;  // of all threads together
+constexpr std::size_t max_threads = 2;
+constexpr int rounds = 11;
+
+enum phase : std::size_t { load, close, use, release, phase_count };
+constexpr const char* phase_names[] = {"load", "close", "use", "free"};
+
+using life = std::array<double, phase_count>;  // seconds for all
+struct lives {
+  life first;
+  life second;
+};
+
+// ---- The least that the promise needs -----------------------------------------------------------------------------------------
+
+std::size_t page() {
+  static const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+// Address space that is reserved once, a guard page between two secrets' pages; places are used in turn, from the first again when
+// all are free.
+class bare_space {
+ public:
+  [[nodiscard]] std::byte* take() {
+    if (base_ == nullptr) {
+      const std::size_t size = (2 * secret_count + 1) * page();
+      void* const mapped = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (mapped == MAP_FAILED) give_up("mmap");
+      base_ = static_cast<std::byte*>(mapped);
+    }
+    ++live_;
+    return base_ + (2 * used_++ + 1) * page();
+  }
+  void put_back() {
+    if (--live_ == 0) used_ = 0;
+  }
+
+ private:
+  std::byte* base_ = nullptr;
+  std::size_t used_ = 0;
+  std::size_t live_ = 0;
+};
+thread_local bare_space spaces;
+
+std::byte* page_of(void* secret) { return static_cast<std::byte*>(secret) + secret_size - page(); }
+
+void* bare_locked(std::size_t size) {
+  std::byte* const at = spaces.take();
+  if (mprotect(at, page(), PROT_READ | PROT_WRITE) != 0 || mlock2(at, page(), MLOCK_ONFAULT) != 0) give_up("mlock2");
+  void* const secret = at + page() - size;
+  touch(secret, size);
+  return secret;
+}
+
+void bare_unlock(void* secret, std::size_t size) {
+  std::byte* const at = page_of(secret);
+  if (mprotect(at, page(), PROT_READ | PROT_WRITE) != 0) give_up("mprotect");
+  explicit_bzero(secret, size);
+  if (munlock(at, page()) != 0 || mprotect(at, page(), PROT_NONE) != 0 || madvise(at, page(), MADV_DONTNEED) != 0) {
+    give_up("munlock");
+  }
+  spaces.put_back();
+}
+
+void* bare_hidden(std::size_t size) {
+  std::byte* const at = spaces.take();
+  const auto file = static_cast<int>(syscall(SYS_memfd_secret, 0));
+  if (file < 0 || ftruncate(file, static_cast<off_t>(page())) != 0) give_up("memfd_secret");
+  if (mmap(at, page(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != at) give_up("mmap");
+  (void)::close(file);
+  if (madvise(at, page(), MADV_DONTFORK) != 0 || getrandom(at, 1, GRND_NONBLOCK) != 1) give_up("getrandom");
+  void* const secret = at + page() - size;
+  touch(secret, size);
+  return secret;
+}
+
+void bare_unhide(void* secret, std::size_t size) {
+  std::byte* const at = page_of(secret);
+  if (mprotect(at, page(), PROT_READ | PROT_WRITE) != 0) give_up("mprotect");
+  explicit_bzero(secret, size);
+  if (mmap(at, page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at) give_up("mmap");
+  spaces.put_back();
+}
+
+int bare_close(void* secret) { return mprotect(page_of(secret), page(), PROT_NONE); }
+int bare_open(void* secret) { return mprotect(page_of(secret), page(), PROT_READ | PROT_WRITE); }
+
+subject bare(std::string name, void* (*allocate)(std::size_t), void (*deallocate)(void*, std::size_t)) {
+  return {.name = std::move(name),
+          .prepare = [] {},
+          .allocate = allocate,
+          .deallocate = deallocate,
+          .noaccess = bare_close,
+          .readwrite = bare_open};
+}
+
+bool has_hidden_memory() {
+  const auto file = static_cast<int>(syscall(SYS_memfd_secret, 0));
+  if (file >= 0) (void)::close(file);
+  return file >= 0;
+}
+
+std::vector<subject> all_subjects() {
+  std::vector<subject> all = libsodium();
+  lockfast_options options{};
+  if (has_hidden_memory()) {
+    options.hidden = LOCKFAST_HIDDEN_ON;
+    all.push_back(lockfast_with("ours, hidden", options));
+    all.push_back(bare("bare, hidden", bare_hidden, bare_unhide));
+  } else {
+    std::fprintf(stderr, "bench: no hidden memory here: it is left out\n");
+  }
+  options.hidden = LOCKFAST_HIDDEN_OFF;
+  all.push_back(lockfast_with("ours, locked", options));
+  all.push_back(bare("bare, locked", bare_locked, bare_unlock));
+  return all;
+}
+
+// ---- Lives --------------------------------------------------------------------------------------------------------------------
+
+template <class Do>
+double seconds_of(Do act) {
+  const auto begin = std::chrono::steady_clock::now();
+  act();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+life live(const subject& of, std::size_t count) {
+  std::vector<void*> secrets(count);
+  life times{};
+  times[load] = seconds_of([&] {
+    for (void*& each : secrets) {
+      each = of.allocate(secret_size);
+      if (each == nullptr) give_up("an allocation was refused");
+      touch(each, secret_size);
+    }
+  });
+  times[close] = seconds_of([&] {
+    for (void* const each : secrets) {
+      if (of.noaccess(each) != 0) give_up("noaccess");
+    }
+  });
+  times[use] = seconds_of([&] {
+    for (void* const each : secrets) {
+      if (of.readwrite(each) != 0) give_up("readwrite");
+      (void)*static_cast<volatile unsigned char*>(each);
+      if (of.noaccess(each) != 0) give_up("noaccess");
+    }
+  });
+  times[release] = seconds_of([&] {
+    for (void* const each : secrets) of.deallocate(each, secret_size);
+  });
+  return times;
+}
+
+lives live_twice(const subject& of, std::size_t threads) {
+  lives of_thread[max_threads] = {};
+  const auto run = [&](std::size_t index) {
+    of_thread[index].first = live(of, secret_count / threads);
+    of_thread[index].second = live(of, secret_count / threads);
+  };
+  std::vector<std::thread> others;
+  for (std::size_t index = 1; index < threads; ++index) others.emplace_back(run, index);
+  run(0);
+  for (std::thread& each : others) each.join();
+  // The slowest thread's time of each phase.
+  lives slowest = of_thread[0];
+  for (const lives& each : of_thread) {
+    for (std::size_t at = 0; at < phase_count; ++at) {
+      slowest.first[at] = std::max(slowest.first[at], each.first[at]);
+      slowest.second[at] = std::max(slowest.second[at], each.second[at]);
+    }
+  }
+  return slowest;
+}
+
+// ---- The table ----------------------------------------------------------------------------------------------------------------
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+void print(const std::string& title, const std::vector<subject>& subjects, const std::vector<std::vector<life>>& runs) {
+  std::printf("\n%s\n\n", title.c_str());
+  std::vector<std::string> heading{""};
+  for (const char* const each : phase_names) heading.emplace_back(each);
+  heading.emplace_back("whole");
+  const bool compares = subjects.front().name == "libsodium";
+  if (compares) heading.emplace_back("faster");
+  table shown(heading);
+  double of_libsodium = 0;
+  for (std::size_t which = 0; which < subjects.size(); ++which) {
+    std::vector<std::string> cells{subjects[which].name};
+    const auto add = [&](auto time) {
+      std::vector<double> values;
+      for (const life& each : runs[which]) values.push_back(time(each) / secret_count);
+      const double middle = median(values);
+      cells.push_back(duration(middle * 1e9));
+      return middle;
+    };
+    for (std::size_t at = 0; at < phase_count; ++at) add([at](const life& each) { return each[at]; });
+    const double whole = add([](const life& each) { return each[load] + each[close] + each[use] + each[release]; });
+    if (which == 0) of_libsodium = whole;
+    if (compares) cells.push_back(times(of_libsodium / whole));
+    shown.add(cells);
+  }
+  shown.print();
+}
+
+}  // namespace
+}  // namespace lockfast::bench
+
+int main() {
+  using namespace lockfast::bench;
+  const std::vector<subject> subjects = all_subjects();
+  std::printf("%zu secrets of %zu B: time for each secret, median of %d interleaved runs\n", secret_count, secret_size, rounds);
+  for (std::size_t threads = 1; threads <= max_threads; ++threads) {
+    std::vector<std::vector<life>> first(subjects.size());
+    std::vector<std::vector<life>> second(subjects.size());
+    for (int round = 0; round < rounds; ++round) {
+      for (std::size_t which = 0; which < subjects.size(); ++which) {
+        const subject& of = subjects[which];
+        worker<std::size_t, lives> process(of.prepare, [&of](std::size_t count) { return live_twice(of, count); });
+        const lives both = process.ask(threads);
+        first[which].push_back(both.first);
+        second[which].push_back(both.second);
+      }
+    }
+    const std::string by = threads == 1 ? "one thread" : std::to_string(threads) + " threads, each with its share";
+    print("First life, " + by, subjects, first);
+    print("Second life, " + by, subjects, second);
+  }
+}
