@@ -23,7 +23,7 @@ struct session {
 
   // A secret of each kind; what is refused is refused cleanly, and once.
   void run() {
-    for (const std::size_t size : {0U, 32U, 32U, 5000U, 200000U, 200000U}) keep(calls.arena.allocate(size, 1, fresh_byte));
+    for (const std::size_t size : {0U, 32U, 32U, 5000U, 200000U, 200000U}) keep(calls.arena.allocate(size, 1, sodium_fill_byte));
     keep(calls.arena.allocate(100, 64, 0));
     keep(calls.arena.allocate(100, 1U << 16, 0));
     for (std::byte*& secret : held) {
