@@ -38,7 +38,7 @@ void session::compartment_malloc() {
   void* const address = lockfast_compartment_malloc(in.handle, size_);
   if (address == nullptr) disagree("%zu bytes in a compartment are refused: %s", size_, std::strerror(errno));
   expect_errno_kept("compartment_malloc");
-  secrets_.admit_in(in.handle, in.access, address, std::vector<std::uint8_t>(size_, sodium_fill_byte));
+  secrets_.admit_in(in.handle, in.access, address, std::vector<std::uint8_t>(size_, 0));
 }
 
 void session::compartment_protect() {

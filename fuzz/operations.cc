@@ -45,13 +45,13 @@ void session::take_in(void* address, std::uint8_t filling, std::size_t alignment
 }
 
 void session::malloc() {
-  take_in(lockfast_malloc(size_), sodium_fill_byte);
+  take_in(lockfast_malloc(size_), 0);
   if (secrets_.live().back().isolated() != (size_ > max_grouped))
     disagree("%zu bytes are placed otherwise than they are", size_);
 }
 
 void session::malloc_isolated() {
-  take_in(lockfast_malloc_isolated(size_), sodium_fill_byte);
+  take_in(lockfast_malloc_isolated(size_), 0);
   if (!secrets_.live().back().isolated()) disagree("malloc_isolated does not isolate");
 }
 
@@ -64,7 +64,7 @@ void session::calloc() {
 
 void session::aligned_alloc() {
   const std::size_t alignment = std::size_t{1} << input_.below(16);
-  take_in(lockfast_aligned_alloc(alignment, size_), sodium_fill_byte, alignment);
+  take_in(lockfast_aligned_alloc(alignment, size_), 0, alignment);
   const bool fits = alignment <= grouped_alignment && size_ + alignment <= max_grouped;
   if (fits && secrets_.live().back().isolated()) disagree("%zu bytes at a multiple of %zu are isolated", size_, alignment);
 }

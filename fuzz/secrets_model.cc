@@ -82,7 +82,7 @@ void secrets_model::move(std::size_t index, void* address, std::size_t size) {
   const secret before = one;
   ++moves_;
   one.address = static_cast<std::uint8_t*>(address);
-  one.contents.resize(size, sodium_fill_byte);
+  one.contents.resize(size, 0);
   one.alignment = natural_alignment(size);
   one.aligned = false;
   one.flush = true;

@@ -38,9 +38,6 @@ struct secret {
 inline constexpr std::size_t max_grouped = 16384;
 inline constexpr std::size_t grouped_alignment = 1024;
 
-// Filled where the library promises a value: 0xdb, or zero for lockfast_calloc.
-inline constexpr std::uint8_t sodium_fill_byte = 0xdb;
-
 // The alignment that a secret has by its size alone: the largest power of two that divides it, up to a page.
 std::size_t natural_alignment(std::size_t size);
 

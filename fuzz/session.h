@@ -33,7 +33,7 @@ class session {
   void calloc();
   void aligned_alloc();
   void realloc();
-  void realloc_nothing() { take_in(lockfast_realloc(nullptr, size_), sodium_fill_byte); }
+  void realloc_nothing() { take_in(lockfast_realloc(nullptr, size_), 0); }
   void free();
   void free_nothing();
   void protect();
