@@ -1,14 +1,13 @@
-// traced_calls.h - which system calls a process makes, and how often.
+// traced_calls.h - which system calls a process makes.
 #ifndef LOCKFAST_TESTS_SANDBOX_TRACED_CALLS_H
 #define LOCKFAST_TESTS_SANDBOX_TRACED_CALLS_H
 
-#include <cstddef>
 #include <functional>
-#include <map>
+#include <set>
 
 struct traced_calls {
   bool complete = false;  // the body came to its end, and so did every process that it started
-  std::map<long, std::size_t> counts;  // by the number of the call
+  std::set<long> numbers;
 };
 
 // Runs body in a child and follows it, its threads and its children, call by call.
