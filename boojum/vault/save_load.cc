@@ -14,6 +14,12 @@
 namespace lockfast {
 namespace {
 
+// With the refusal noted, also where the ordinary heap is short.
+template <class Body>
+auto noted(Body body) {
+  return internal::noting([&] { return internal::catch_bad_alloc(body); });
+}
+
 constexpr unsigned min_cost = 10;
 constexpr unsigned max_cost = 20;
 
@@ -135,7 +141,7 @@ std::expected<void, memory_error> vault::save(const std::string& path, const key
 }
 
 std::expected<void, memory_error> vault::save(const std::string& path, const key_source& key, const save_options& chosen) {
-  return internal::noting([&]() -> std::expected<void, memory_error> {
+  return noted([&]() -> std::expected<void, memory_error> {
     if (auto usable = may_save(state_.get(), key, chosen); !usable) return usable;
     const internal::save_request wanted = {.key = chosen_key(key, chosen, state_->history().cost()),
                                            .over = chosen.over,
@@ -150,7 +156,7 @@ std::expected<std::vector<std::byte>, memory_error> vault::save_to_memory(const 
 
 std::expected<std::vector<std::byte>, memory_error> vault::save_to_memory(const key_source& key,
                                                                           const save_options& chosen) const {
-  return internal::noting([&]() -> std::expected<std::vector<std::byte>, memory_error> {
+  return noted([&]() -> std::expected<std::vector<std::byte>, memory_error> {
     if (auto usable = may_save(state_.get(), key, chosen); !usable) return std::unexpected(usable.error());
     return internal::save_vault(*state_, chosen_key(key, chosen, state_->history().cost()),
                                 maker_of(key, internal::use_kind::unnoticed), chosen.watch);
@@ -162,7 +168,7 @@ std::expected<vault, memory_error> vault::load(const std::string& path, const ke
 }
 
 std::expected<vault, memory_error> vault::load(const std::string& path, const key_source& key, const load_options& chosen) {
-  auto state = internal::noting([&] { return load_and_lock(path, key, chosen); });
+  auto state = noted([&] { return load_and_lock(path, key, chosen); });
   if (!state) return std::unexpected(state.error());
   return vault(std::move(*state));
 }
@@ -173,13 +179,13 @@ std::expected<vault, memory_error> vault::load_from_memory(std::span<const std::
 
 std::expected<vault, memory_error> vault::load_from_memory(std::span<const std::byte> saved, const key_source& key,
                                                            const load_options& chosen) {
-  auto state = internal::noting([&] { return load_and_lock(saved, key, chosen); });
+  auto state = noted([&] { return load_and_lock(saved, key, chosen); });
   if (!state) return std::unexpected(state.error());
   return vault(std::move(*state));
 }
 
 std::expected<vault::file_description, memory_error> vault::inspect(const std::string& path) {
-  return internal::noting([&] {
+  return noted([&] {
     return internal::catch_bad_alloc([&]() -> std::expected<file_description, memory_error> {
       const auto found = internal::file_reader::open(path);
       if (!found) return std::unexpected(found.error());
@@ -206,7 +212,7 @@ vault::file_hold& vault::file_hold::operator=(file_hold&&) noexcept = default;
 vault::file_hold::~file_hold() = default;
 
 std::expected<vault::file_hold, memory_error> vault::file_hold::acquire(const std::string& path) {
-  return internal::noting([&] {
+  return noted([&] {
     return internal::catch_bad_alloc([&]() -> std::expected<file_hold, memory_error> {
       auto held = internal::name_hold::acquire(path);
       if (!held) return std::unexpected(held.error());

@@ -55,6 +55,8 @@ TEST_CASE("ready places are not used in an order that the order of the frees tel
       REQUIRE(found != all.end());
       order.push_back(static_cast<std::size_t>(found - all.begin()));
     }
+    for (const std::size_t at : order) calls.deallocate(all[at]);
+    calls.arena.trim();
   }
   CHECK(orders[0] != orders[1]);
 }
