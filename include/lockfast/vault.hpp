@@ -14,8 +14,10 @@
 // were opened lately stay, at rest without access, so that opening them again costs no cipher (options::hot_records).
 //
 // Every function refuses by memory_error; all that touch records refuse with
-//    refused       the system or the policy gave no memory, lock or access
+//    denied        the system or the policy gave no memory, lock or access
 //    damaged       a record or the key is not what it was
+//    locked        the vault was locked, until unlock()
+//    expired       the vault locked because a time had passed, or its passphrase had expired
 //    unavailable   in a forked child whose parent kept the key (fork=absent, fork=wipe)
 //    wiped         the vault was moved away, or there was no memory to make it
 //    busy          a change was asked for by the function that watches a save
@@ -86,7 +88,7 @@ class LOCKFAST_API vault {
   using spans = std::span<const std::span<const std::byte>>;
 
   struct options {
-    std::size_t hot_records = 16;  // how many opened records stay at hand; 0 for none
+    std::size_t hot_records = 16;  // how many opened records stay cached; 0 for none
     // After this long, 100 years at most, the calls that open the key seal every record anew, some records with each call. A
     // step that is refused is tried again after a pause of 1 s, which doubles up to 1 h. 0 for never.
     std::chrono::seconds key_age = std::chrono::hours(24);
@@ -390,210 +392,15 @@ class LOCKFAST_API vault {
   std::shared_ptr<internal::vault_state> state_;  // shared with owners, who do not keep it
 };
 
-//    auto held = vault::file_hold::acquire(path);
-//    auto records = vault::load(path, phrase);
-//    ... records->insert(...) ...
-//    auto saved = records->save(path, phrase, {.hold = &*held});
-class LOCKFAST_API vault::file_hold {
- public:
-  // Takes hold of a path, whether there is a file or not. busy - another process or vault has it; file_system; unsupported - the
-  // file system has no locks. A forked child does not have it.
-  [[nodiscard]] static std::expected<file_hold, memory_error> acquire(const std::string& path);
-
-  file_hold(file_hold&&) noexcept;
-  file_hold& operator=(file_hold&&) noexcept;
-  ~file_hold();
-
- private:
-  friend class vault;
-  explicit file_hold(std::unique_ptr<internal::name_hold>&& held);
-
-  std::unique_ptr<internal::name_hold> held_;
-};
-
-// A use of a vault that locks when it is idle; empty for others.
-class LOCKFAST_API vault::lock_use {
- public:
-  lock_use() = default;
-  explicit lock_use(std::shared_ptr<internal::vault_lock>&& of) : of_(std::move(of)) {}
-  lock_use(lock_use&&) noexcept = default;
-  lock_use& operator=(lock_use&& other) noexcept {
-    if (of_ != nullptr) end();
-    of_ = std::move(other.of_);
-    return *this;
-  }
-  ~lock_use() {
-    if (of_ != nullptr) end();
-  }
-
- private:
-  void end();
-
-  std::shared_ptr<internal::vault_lock> of_;
-};
-
-class vault::view {
- public:
-  [[nodiscard]] const std::byte* data() const { return held_.bytes(); }
-  [[nodiscard]] std::size_t size() const { return held_.size(); }
-  [[nodiscard]] const std::byte* begin() const { return data(); }
-  [[nodiscard]] const std::byte* end() const { return data() + size(); }
-  [[nodiscard]] std::span<const std::byte> span() const { return {data(), size()}; }
-
-  view(view&&) noexcept = default;
-  view& operator=(view&& other) noexcept {
-    if (this == &other) return *this;
-    end();
-    held_ = std::move(other.held_);
-    block_ = std::move(other.block_);
-    use_ = std::move(other.use_);
-    return *this;
-  }
-  ~view() { end(); }
-
- private:
-  friend class vault;
-  friend class internal::vault_state;
-  using hold = detail::hold<detail::cell::use::reading>;
-  view(std::shared_ptr<detail::cell>&& block, hold&& held) : block_(std::move(block)), held_(std::move(held)) {}
-
-  // A block that neither another view nor the vault has goes with this view.
-  void end() {
-    if (block_.use_count() == 1) held_.end_before_release();
-  }
-
-  lock_use use_;                // ends last
-  std::shared_ptr<detail::cell> block_;  // outlives the hold
-  hold held_;
-};
-
-class vault::views {
- public:
-  [[nodiscard]] std::size_t size() const { return count_; }
-  [[nodiscard]] std::span<const std::byte> operator[](std::size_t at) const { return each_[at]; }
-  [[nodiscard]] vault::spans spans() const { return {each_.get(), count_}; }
-
-  views(views&& other) noexcept
-      : use_(std::move(other.use_)),
-        block_(std::move(other.block_)),
-        each_(std::move(other.each_)),
-        count_(std::exchange(other.count_, 0)) {}
-  views& operator=(views&& other) noexcept {
-    block_ = std::move(other.block_);
-    each_ = std::move(other.each_);
-    count_ = std::exchange(other.count_, 0);
-    use_ = std::move(other.use_);
-    return *this;
-  }
-
- private:
-  friend class vault;
-  friend class internal::vault_state;
-  struct free_wiped {
-    void operator()(std::byte* bytes) const { lockfast_free(bytes); }
-  };
-  views() = default;
-
-  lock_use use_;                         // ends last
-  std::unique_ptr<std::byte, free_wiped> block_;  // isolated, read-only
-  std::unique_ptr<std::span<const std::byte>[]> each_;
-  std::size_t count_ = 0;
-};
-
-//    const auto session_key = records.own(*records.insert(*buffer<std::byte>::random(32)));
-//    records.use(session_key.which(), [](std::span<const std::byte> bytes) { ... });
-//
-// Does nothing once its vault is gone. The watcher of a save, which can change nothing, must let none go: its record would stay.
-class LOCKFAST_API vault::owner {
- public:
-  owner() = default;
-  ~owner() { reset(); }
-  owner(owner&& other) noexcept : of_(std::move(other.of_)), which_(std::exchange(other.which_, id())) {}
-  owner& operator=(owner&& other) noexcept {
-    if (this != &other) {
-      reset();
-      of_ = std::move(other.of_);
-      which_ = std::exchange(other.which_, id());
-    }
-    return *this;
-  }
-
-  // id() where there is none.
-  [[nodiscard]] id which() const { return which_; }
-  // The record stays.
-  id release() { return std::exchange(which_, id()); }
-  // Erases the record now.
-  void reset();
-
- private:
-  friend class vault;
-  owner(const std::shared_ptr<internal::vault_state>& of, id which) : of_(of), which_(which) {}
-
-  std::weak_ptr<internal::vault_state> of_;
-  id which_;
-};
-
-class LOCKFAST_API vault::id_range {
- public:
-  class iterator {
-   public:
-    using value_type = id;
-    using difference_type = std::ptrdiff_t;
-    iterator() = default;
-    [[nodiscard]] id operator*() const { return at_; }
-    iterator& operator++() {
-      at_ = next(of_, at_);
-      return *this;
-    }
-    iterator operator++(int) {
-      const iterator before = *this;
-      ++*this;
-      return before;
-    }
-    [[nodiscard]] bool operator==(std::default_sentinel_t) const { return at_ == id(); }
-    [[nodiscard]] bool operator==(const iterator& other) const { return at_ == other.at_; }
-
-   private:
-    friend class id_range;
-    iterator(const internal::vault_state* of, id at) : of_(of), at_(at) {}
-    const internal::vault_state* of_ = nullptr;
-    id at_;
-  };
-  [[nodiscard]] iterator begin() const { return {of_, next(of_, id())}; }
-  [[nodiscard]] static std::default_sentinel_t end() { return std::default_sentinel; }
-
- private:
-  friend class vault;
-  explicit id_range(const internal::vault_state* of) : of_(of) {}
-  // The id behind one; the first behind id(), and id() behind the last.
-  [[nodiscard]] static id next(const internal::vault_state* of, id behind);
-
-  const internal::vault_state* of_;
-};
-
 }  // namespace LOCKFAST_STANDARD_LIBRARY
-
-template <class Function>
-auto vault::use(id which, Function&& function) const
-    -> detail::as_expected<std::invoke_result_t<Function, std::span<const std::byte>>>::type {
-  const auto opened = open(which);
-  if (!opened) return std::unexpected(opened.error());
-  return detail::result_of(std::forward<Function>(function), opened->span());
-}
-
-template <class Function>
-auto vault::use(std::span<const id> which, Function&& function) const
-    -> detail::as_expected<std::invoke_result_t<Function, spans>>::type {
-  const auto opened = open(which);
-  if (!opened) return std::unexpected(opened.error());
-  return detail::result_of(std::forward<Function>(function), opened->spans());
-}
-
 }  // namespace lockfast
 
 template <>
 struct std::hash<lockfast::vault::id> {
   std::size_t operator()(lockfast::vault::id one) const noexcept { return std::hash<std::uint64_t>()(one.value()); }
 };
+
+#include <lockfast/detail/vault_handles.hpp>
+#include <lockfast/detail/vault_views.hpp>
 
 #endif
