@@ -82,9 +82,13 @@ std::expected<std::array<std::byte, 32>, memory_error> procedures::mac(vault::id
 
 std::expected<bool, memory_error> procedures::verify_mac(vault::id key, std::span<const std::byte> message,
                                                          std::span<const std::byte> tag) const {
-  const auto made = mac(key, message);
+  auto made = mac(key, message);
   if (!made) return std::unexpected(made.error());
-  return tag.size() == made->size() && lockfast_equal(made->data(), tag.data(), tag.size()) != 0;
+  const bool same = tag.size() == made->size() && lockfast_equal(made->data(), tag.data(), tag.size()) != 0;
+  // The tag of a message that somebody else chose would let him forge it.
+  lockfast_wipe(made->data(), made->size());
+  internal::wipe_stack();
+  return same;
 }
 
 std::expected<std::vector<std::byte>, memory_error> procedures::seal(vault::id key, std::span<const std::byte> plain,
