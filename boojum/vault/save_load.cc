@@ -185,22 +185,20 @@ std::expected<vault, memory_error> vault::load_from_memory(std::span<const std::
 }
 
 std::expected<vault::file_description, memory_error> vault::inspect(const std::string& path) {
-  return noted([&] {
-    return internal::catch_bad_alloc([&]() -> std::expected<file_description, memory_error> {
-      const auto found = internal::file_reader::open(path);
-      if (!found) return std::unexpected(found.error());
-      const auto read = internal::read_header(found->opened(), found->size(), path.c_str());
-      if (!read) return std::unexpected(read.error());
-      const internal::vault_file_header& header = read->first;
-      return file_description{.format = header.format,
-                              .function = header.key.function,
-                              .cost = header.key.cost,
-                              .block = header.key.block,
-                              .parallel = header.key.parallel,
-                              .identity = header.identity,
-                              .saves = header.saves,
-                              .records = header.records};
-    });
+  return noted([&]() -> std::expected<file_description, memory_error> {
+    const auto found = internal::file_reader::open(path);
+    if (!found) return std::unexpected(found.error());
+    const auto read = internal::read_header(found->opened(), found->size(), path.c_str());
+    if (!read) return std::unexpected(read.error());
+    const internal::vault_file_header& header = read->first;
+    return file_description{.format = header.format,
+                            .function = header.key.function,
+                            .cost = header.key.cost,
+                            .block = header.key.block,
+                            .parallel = header.key.parallel,
+                            .identity = header.identity,
+                            .saves = header.saves,
+                            .records = header.records};
   });
 }
 
@@ -212,12 +210,10 @@ vault::file_hold& vault::file_hold::operator=(file_hold&&) noexcept = default;
 vault::file_hold::~file_hold() = default;
 
 std::expected<vault::file_hold, memory_error> vault::file_hold::acquire(const std::string& path) {
-  return noted([&] {
-    return internal::catch_bad_alloc([&]() -> std::expected<file_hold, memory_error> {
-      auto held = internal::name_hold::acquire(path);
-      if (!held) return std::unexpected(held.error());
-      return file_hold(std::make_unique<internal::name_hold>(std::move(*held)));
-    });
+  return noted([&]() -> std::expected<file_hold, memory_error> {
+    auto held = internal::name_hold::acquire(path);
+    if (!held) return std::unexpected(held.error());
+    return file_hold(std::make_unique<internal::name_hold>(std::move(*held)));
   });
 }
 
