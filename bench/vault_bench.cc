@@ -33,7 +33,7 @@ constexpr struct {
 } operations[] = {{operation::insert, "insert"},
                   {operation::insert_together, "insert 1,000 together, each"},
                   {operation::open, "open, cold"},
-                  {operation::open_at_hand, "open, at hand"},
+                  {operation::open_at_hand, "open, cached"},
                   {operation::use_together, "use 1,000 together, cold, each"},
                   {operation::replace, "replace"},
                   {operation::rekey, "re-key, each"}};

@@ -62,7 +62,8 @@ class growing_bytes {
   std::optional<internal::scratch> rooms_[2];
 };
 
-// Whether the end has come. A byte at a time where a delimiter may come: what follows it is for whoever reads next.
+// Reads once; true at the end. Where a delimiter may come it reads one byte at a time, since the bytes after it belong to the next
+// reader of the descriptor.
 std::expected<bool, memory_error> read_more(int descriptor, const std::optional<char>& until, growing_bytes& into) {
   std::byte beyond{};
   auto room = into.room();

@@ -129,7 +129,7 @@ result vault_lock::begin_use() {
 void vault_lock::end_use() {
   const std::scoped_lock held(mutex_);
   last_use_ = platform::elapsed_time();
-  // A use that began before may have left a record at hand.
+  // A use that began before the lock may have left a cached record.
   if (--uses_ == 0 && locked_by_ != cause::none && of_ != nullptr) of_->drop_all_hot();
 }
 

@@ -7,7 +7,7 @@
 //
 // "Locked" is said of a vault here as ssh-agent says it of itself; everywhere else it says that pages stay in RAM.
 //
-// A lock that is due is decided by whoever looks first: the refresher, or the next call. From then on calls are refused. The keys are
+// The refresher or the next call, whichever looks first, decides a lock that is due. From then on calls are refused. The keys are
 // sealed at that moment, or as soon as no change and no save is under way.
 //
 // Invariants

@@ -100,7 +100,7 @@ class vault_state {
   [[nodiscard]] std::expected<void, memory_error> clear();
   [[nodiscard]] std::expected<vault::view, memory_error> open(vault::id which);
   [[nodiscard]] std::expected<vault::views, memory_error> open(std::span<const vault::id> which);
-  // Gives up the opened records that stay at hand, but for those with a view; whether there was one.
+  // Gives up the opened records that stay cached, but for those with a view; whether there was one.
   bool drop_all_hot() { return hot_.drop_all(); }
   [[nodiscard]] std::expected<void, memory_error> rekey();
 

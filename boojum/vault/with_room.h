@@ -1,4 +1,4 @@
-// with_room.h - a second try of a call, after the records at hand made room.
+// with_room.h - calls again, after cached records were dropped, what was refused for want of locked memory.
 #ifndef LOCKFAST_BOOJUM_VAULT_WITH_ROOM_H
 #define LOCKFAST_BOOJUM_VAULT_WITH_ROOM_H
 

@@ -101,7 +101,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("whoever duplicates a process's descriptors, or opens the files of its maps, finds no secret behind them") {
+TEST_CASE("an attacker who duplicates a process's descriptors, or opens the files of its maps, finds no secret behind them") {
   if (!root()) return;
   for (const backing& each : backings()) {
     CAPTURE(each.name);

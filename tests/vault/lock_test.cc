@@ -97,7 +97,7 @@ TEST_CASE("what is locked survives re-keys before and after, and erasing goes on
   }
 }
 
-TEST_CASE("while a vault is locked its key is in no memory, and no record is at hand") {
+TEST_CASE("while a vault is locked its key is in no memory, and no record is cached") {
   if (!memory_can_be_searched()) return;
   vault records;
   const auto id = *records.insert(traced(1).buffer());
@@ -108,7 +108,7 @@ TEST_CASE("while a vault is locked its key is in no memory, and no record is at 
   REQUIRE(records.lock().has_value());
   struct lockfast_statistics after;
   lockfast_get_statistics(&after);
-  // The record at hand; of each of the two keys a prekey and a masked key at least.
+  // The cached record; of each of the two keys a prekey and a masked key at least.
   CHECK(before.live - after.live >= 5);
   CHECK(traced(1).copies_in_memory() == 0);
 }

@@ -96,7 +96,7 @@ TEST_CASE("a record that was opened lately rests without access, and is opened a
   for (std::uint64_t seed = 0; seed < 3; ++seed) CHECK(holds(records, ids[seed], traced(seed)));
 }
 
-TEST_CASE("the number of records at hand is bounded") {
+TEST_CASE("the number of cached records is bounded") {
   vault records(vault::options{.hot_records = 4});
   std::vector<vault::id> ids;
   for (std::uint64_t seed = 0; seed < 50; ++seed) ids.push_back(*records.insert(traced(seed).buffer()));

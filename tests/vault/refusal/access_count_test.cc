@@ -82,7 +82,7 @@ TEST_CASE("without a lease each call opens and closes both shares of the key") {
   });
 }
 
-TEST_CASE("a view whose record stays at hand closes it") {
+TEST_CASE("a view whose record stays cached closes it") {
   check_in_child([] {
     vault records;
     const auto id = inserted(records, traced(1, 32).buffer());
