@@ -4,10 +4,10 @@
 #ifndef LOCKFAST_BOOJUM_VAULT_CHUNK_PLACE_H
 #define LOCKFAST_BOOJUM_VAULT_CHUNK_PLACE_H
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <new>
 #include <span>
 #include <vector>
@@ -38,7 +38,7 @@ class chunk_place {
   [[nodiscard]] platform::error read_at(std::uint64_t offset, std::span<std::byte> out) const {
     if (file_ != platform::file::none) return platform::read_at(file_, offset, out);
     if (offset > given_.size() || out.size() > given_.size() - offset) return EIO;
-    std::memcpy(out.data(), given_.data() + offset, out.size());
+    std::ranges::copy(given_.subspan(static_cast<std::size_t>(offset), out.size()), out.begin());
     return 0;
   }
 
