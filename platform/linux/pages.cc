@@ -34,6 +34,15 @@ class unknown_call {
 
 constinit unknown_call unknown_mlock2;
 constinit unknown_call unknown_mseal;
+constinit std::atomic<bool> names_are_unknown = false;  // a kernel without CONFIG_ANON_VMA_NAME: EINVAL, for every name
+
+// Shows "[anon:lockfast]" in /proc/PID/maps. To look at the filters takes longer than the call itself: so a kernel that has no
+// names is asked once.
+void name_map(std::byte* address, std::size_t size) {
+  if (names_are_unknown.load(std::memory_order_relaxed) || forbidden(risky_call::name_map) != 0) return;
+  const bool refused = prctl(prctl_set_vma, prctl_set_vma_name, address, size, "lockfast") != 0;
+  if (refused && errno == EINVAL) names_are_unknown.store(true, std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -70,7 +79,7 @@ void settle_reservation(reservation& made, std::byte* address, std::size_t size,
   // Kernels without huge pages or merging refuse these with EINVAL, and then there is nothing to turn off.
   (void)advise(address, size, MADV_NOHUGEPAGE);
   (void)advise(address, size, MADV_UNMERGEABLE);
-  if (forbidden(risky_call::name_map) == 0) (void)prctl(prctl_set_vma, prctl_set_vma_name, address, size, "lockfast");
+  name_map(address, size);
 }
 
 error lock_on_fault(std::byte* address, std::size_t size) {

@@ -12,11 +12,11 @@ namespace {
 constexpr long options =
     PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
 
-void note_call(pid_t process, std::set<long>& numbers) {
+void note_call(pid_t process, std::map<long, std::size_t>& counts) {
   __ptrace_syscall_info stop = {};
   const auto size = static_cast<long>(sizeof stop);
   if (ptrace(PTRACE_GET_SYSCALL_INFO, process, size, &stop) > 0 && stop.op == PTRACE_SYSCALL_INFO_ENTRY) {
-    numbers.insert(static_cast<long>(stop.entry.nr));
+    ++counts[static_cast<long>(stop.entry.nr)];
   }
 }
 
@@ -39,7 +39,7 @@ traced_calls calls_of(const std::function<void()>& body) {
     if (one == child && !WIFSTOPPED(status)) seen.complete = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (!WIFSTOPPED(status)) continue;
     const int signal = WSTOPSIG(status);
-    if (signal == (SIGTRAP | 0x80)) note_call(one, seen.numbers);
+    if (signal == (SIGTRAP | 0x80)) note_call(one, seen.counts);
     const bool ours = signal == (SIGTRAP | 0x80) || signal == SIGTRAP || signal == SIGSTOP;
     (void)ptrace(PTRACE_SYSCALL, one, nullptr, static_cast<long>(ours ? 0 : signal));
   }

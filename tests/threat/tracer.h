@@ -44,6 +44,8 @@ long write_out(pid_t process, const void* address, void* to, std::size_t size, t
 struct happenings {
   std::function<void(pid_t, int signal)> before_signal = [](pid_t, int) {};  // before it is delivered
   std::function<void(pid_t, long number, const call_arguments&)> before_call = [](pid_t, long, const call_arguments&) {};
+  // Whether a call is to be left out, and to succeed with the result 0, where can_make_calls().
+  std::function<bool(long number, const call_arguments&)> pretends = [](long, const call_arguments&) { return false; };
   std::function<void(pid_t)> instead_of_exit = [](pid_t) {};  // exit_group: the child is killed after this
 };
 // Runs body in a child, which leaves by _exit at its end; returns the signal that ended it, 0 when it reached exit_group, -1 when
