@@ -19,7 +19,10 @@
 #include "machine.h"
 #include "support/child.h"
 #include "support/page_state.h"
-#include "tracer.h"
+#include "traced_child.h"
+
+using lockfast::attacks::can_make_calls;
+using lockfast::attacks::open_in;
 
 namespace {
 

@@ -17,8 +17,12 @@
 #include <string>
 #include <vector>
 
-#include "mark.h"
-#include "tracer.h"
+#include "tools/attacks/mark.h"
+#include "tools/attacks/tracer.h"
+
+using lockfast::attacks::mark;
+using lockfast::attacks::mark_size;
+using lockfast::attacks::tap;
 
 enum kind : unsigned {
   ordinary,            // the heap's: the control of every attack

@@ -19,7 +19,9 @@
 #include "machine.h"
 #include "support/child.h"
 #include "support/page_state.h"
-#include "tracer.h"
+#include "traced_child.h"
+
+using lockfast::attacks::can_make_calls;
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +17,9 @@
 #include "support/page_state.h"
 #include "support/probe.h"
 #include "support/reach.h"
+#include "tools/attacks/memory_errors.h"
+
+using namespace lockfast::attacks;
 
 namespace {
 
@@ -52,7 +54,7 @@ TEST_CASE("the first byte past an isolated secret traps, where ordinary memory t
         block[size] = 1;  // inside its block, past what was meant for it: nothing stops it
         const std::size_t past = lockfast_size(held.at[kind]);
         promised(held.at[kind][past - 1] != 1, "its last byte is there");
-        const_cast<volatile unsigned char*>(held.at[kind])[past] = 1;
+        stray_write(held.at[kind], static_cast<std::ptrdiff_t>(past));
       });
       CHECK(end.signal == SIGSEGV);
     }
@@ -79,18 +81,18 @@ TEST_CASE("among many isolated secrets each stands between guards of its own") {
 
 TEST_CASE("a byte changed in front of a secret of any placement, or behind a grouped one, ends the process at free") {
   each_backing([](const backing& given) {
-    const struct stray_write {
+    const struct place_beside {
       unsigned kind;
       std::ptrdiff_t offset;
     } writes[] = {{isolated, -1}, {large, -1}, {grouped, -1}, {grouped, size}, {compartment, -1}, {compartment, size}};
-    for (const stray_write& each : writes) {
+    for (const place_beside& each : writes) {
       CAPTURE(name_of(each.kind));
       CAPTURE(each.offset);
       const ending end = in_child([&] {
         given.take_on();
         const holding held(1);
         promised(lockfast_check(held.at[each.kind]) == 0, "whole before");
-        held.at[each.kind][each.offset] ^= 1;
+        stray_write(held.at[each.kind], each.offset);
         promised(lockfast_check(held.at[each.kind]) == -1, "damaged, as check tells");
         lockfast_free(held.at[each.kind]);
       });
@@ -196,8 +198,8 @@ TEST_CASE("not held: a read that runs past the end of a grouped secret finds its
       bool found = false;
       for (std::size_t at = 0; at + 1 < all.size(); ++at) {
         if (all[at + 1] - all[at] > static_cast<std::ptrdiff_t>(apart)) continue;
-        const std::span<const unsigned char> past(all[at] + size, all[at + 1] + mark_size);
-        found |= mark{1, grouped}.found_in(past);
+        const auto past = static_cast<std::size_t>(all[at + 1] - all[at]) - size + mark_size;
+        found |= over_read(all[at] + size, past, mark{1, grouped});
       }
       promised(found, "the next secret");
     }));

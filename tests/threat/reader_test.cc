@@ -14,10 +14,12 @@
 
 #include "holder.h"
 #include "machine.h"
-#include "readers.h"
 #include "support/child.h"
 #include "support/reach.h"
-#include "tracer.h"
+#include "tools/attacks/readers.h"
+#include "tools/attacks/tracer.h"
+
+using namespace lockfast::attacks;
 
 namespace {
 

@@ -18,21 +18,11 @@
 #include "machine.h"
 #include "support/child.h"
 #include "support/page_state.h"
+#include "tools/attacks/paging.h"
+
+using namespace lockfast::attacks;
 
 namespace {
-
-// Asks the kernel to swap the page of a byte out; 0, or the errno of its refusal: EINVAL for a locked page.
-int page_out(const void* byte) { return madvise(page_of(byte), page_size(), MADV_PAGEOUT) == 0 ? 0 : errno; }
-
-// Of /proc/self/pagemap: whether a frame of RAM holds the page of a byte.
-bool in_memory(const void* byte) {
-  std::uint64_t entry = 0;
-  const int pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  const auto at = static_cast<off_t>(address_of(byte) / page_size() * sizeof entry);
-  const bool read = pread(pages, &entry, sizeof entry, at) == sizeof entry;
-  close(pages);
-  return read && (entry >> 63) == 1;
-}
 
 // Of the large secret a page that no mark touches.
 const unsigned char* byte_of(const holding& held, unsigned kind) { return held.at[kind] + (kind == large ? 300000 : 0); }

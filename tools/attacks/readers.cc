@@ -1,5 +1,5 @@
 // readers.cc - reading another process's memory.
-#include "readers.h"
+#include "tools/attacks/readers.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -17,9 +17,10 @@
 #include <cstring>
 #include <string>
 
-#include "support/page_state.h"
-#include "tracer.h"
+#include "tools/attacks/pages.h"
+#include "tools/attacks/tracer.h"
 
+namespace lockfast::attacks {
 namespace {
 
 class descriptor {
@@ -145,3 +146,5 @@ memory_dump::memory_dump(pid_t process) {
 bool memory_dump::holds(const mark& wanted) const {
   return std::any_of(maps_.begin(), maps_.end(), [&](const auto& map) { return wanted.found_in(map); });
 }
+
+}  // namespace lockfast::attacks

@@ -1,9 +1,11 @@
 // mark.cc - marks, computed byte by byte.
-#include "mark.h"
+#include "tools/attacks/mark.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+
+namespace lockfast::attacks {
 
 unsigned char mark::byte(std::size_t at) const {
   std::uint64_t mixed = (static_cast<std::uint64_t>(series) << 32 | kind << 8 | at) * 0x9e3779b97f4a7c15;
@@ -35,3 +37,5 @@ bool mark::found_in(std::span<const unsigned char> bytes) const {
   }
   return false;
 }
+
+}  // namespace lockfast::attacks

@@ -1,6 +1,6 @@
 // readers.h - the ways in which one process reads another's memory: each tells whether it got the bytes that stand there.
-#ifndef LOCKFAST_TESTS_THREAT_READERS_H
-#define LOCKFAST_TESTS_THREAT_READERS_H
+#ifndef TOOLS_ATTACKS_READERS_H
+#define TOOLS_ATTACKS_READERS_H
 
 #include <sys/types.h>
 
@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "mark.h"
+#include "tools/attacks/mark.h"
+
+namespace lockfast::attacks {
 
 struct reader {
   std::string name;
@@ -35,5 +37,7 @@ class memory_dump {
  private:
   std::vector<std::vector<unsigned char>> maps_;
 };
+
+}  // namespace lockfast::attacks
 
 #endif
