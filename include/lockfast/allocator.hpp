@@ -50,23 +50,29 @@ class allocator {
   using value_type = T;
 
   allocator() = default;
+  // All allocators are the same one.
   template <class U>
   allocator(const allocator<U>&) noexcept {}
 
+  // count elements; std::bad_alloc too if their size overflows.
   [[nodiscard]] T* allocate(std::size_t count) {
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) detail::refuse_allocation();
     return static_cast<T*>(detail::allocate(count * sizeof(T), alignof(T)));
   }
+  // Wipes and frees what allocate gave.
   void deallocate(T* elements, std::size_t) noexcept { lockfast_free(elements); }
 
+  // True: each may free what another allocated.
   template <class U>
   friend bool operator==(const allocator&, const allocator<U>&) noexcept {
     return true;
   }
 };
 
+// A std::string in memory for secrets; short text lies in the object itself.
 using string = std::basic_string<char, std::char_traits<char>, allocator<char>>;
 
+// A std::vector in memory for secrets.
 template <class T>
 using vector = std::vector<T, allocator<T>>;
 

@@ -53,6 +53,7 @@ class LOCKFAST_API ram_memory {
   // A new buffer with the secret.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> unlock() const;
 
+  // Another secret of the same value. Refuses as unlock does.
   [[nodiscard]] std::expected<ram_memory, memory_error> copy() const;
 
   // Forgets the secret now: every use is memory_error::wiped from here on.
@@ -68,6 +69,7 @@ class LOCKFAST_API ram_memory {
 // XChaCha20-Poly1305 under a key that is split in RAM. The file is overwritten, synced and removed when the object goes.
 class LOCKFAST_API file_memory {
  public:
+  // Where the file is, and how its key is split.
   struct options {
     std::string directory = {};  // its last part is created where it is missing; empty: one of the user's own for the session
     std::size_t prekey = 0;      // of the split key; as in non_contiguous_memory
@@ -85,6 +87,7 @@ class LOCKFAST_API file_memory {
   // A new buffer. Refusals: damaged - the file is not as it was written; file_system - it cannot be read.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> unlock() const;
 
+  // Another secret of the same value and options, in a file of its own. Refuses as create and unlock do.
   [[nodiscard]] std::expected<file_memory, memory_error> copy() const;
 
   // Overwrites, syncs and removes the file; file_system when the system refuses a part of that.
@@ -103,6 +106,7 @@ class LOCKFAST_API file_memory {
 // Where a share lies.
 enum class share_place : unsigned char { ram, file };
 
+// When new shares are drawn.
 enum class remix_policy : unsigned char {
   on_unlock,  // every unlock draws new shares
   on_demand   // only refresh(), and the refresher
@@ -115,12 +119,13 @@ enum class refresh_target : unsigned char { keep, change };
 // made of the hash of each prekey.
 class LOCKFAST_API non_contiguous_memory {
  public:
+  // Into how many shares, and where they lie.
   struct options {
     std::vector<share_place> shares = {share_place::ram, share_place::ram};  // 2 to 16
     // Bytes of each prekey: 32 to 65536. 0: 16384, or 2048 where less than 512 KiB may be locked.
     std::size_t prekey = 0;
     std::string directory = {};                            // of the file shares, as in file_memory
-    lockfast::remix_policy remix = lockfast::remix_policy::on_unlock;
+    lockfast::remix_policy remix = lockfast::remix_policy::on_unlock;  // when new shares are drawn
   };
 
   // Refusals: wiped; limit_exceeded - counts or sizes out of their range, a secret of more than 2^32 bytes; file_system; denied.
@@ -157,8 +162,8 @@ class LOCKFAST_API non_contiguous_memory {
 // file are refreshed once in `file_periods` periods, for the sake of the disk.
 class LOCKFAST_API refresher {
  public:
-  static constexpr std::chrono::milliseconds default_period{1000};
-  static constexpr unsigned file_periods = 60;
+  static constexpr std::chrono::milliseconds default_period{1000};  // between two rounds
+  static constexpr unsigned file_periods = 60;                      // rounds between two refreshes of a secret that has a file
 
   // Starts it, if it is not running; refused where the system gives no thread.
   static std::expected<void, memory_error> start();
@@ -166,6 +171,7 @@ class LOCKFAST_API refresher {
   // Stops it and keeps it stopped until start() is called; returns when it works on no secret any more.
   static void stop();
 
+  // Whether the thread runs.
   [[nodiscard]] static bool running();
 
   // From the next round on; a millisecond at least, a hundred years at most.

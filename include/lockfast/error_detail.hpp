@@ -44,6 +44,7 @@ class LOCKFAST_API error_detail {
   char text_[text_capacity] = {};
 };
 
+// A copy of what is noted for this thread: error_detail::last().
 [[nodiscard]] inline error_detail last_error() noexcept { return error_detail::last(); }
 
 }  // namespace LOCKFAST_STANDARD_LIBRARY

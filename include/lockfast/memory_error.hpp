@@ -6,6 +6,7 @@
 
 namespace lockfast {
 
+// Why a function refused.
 enum class memory_error : unsigned char {
   zero_size,         // a secret of no bytes was asked for
   denied,          // the system or the policy gave no memory, lock or access

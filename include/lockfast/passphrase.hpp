@@ -51,6 +51,7 @@ inline namespace LOCKFAST_STANDARD_LIBRARY {
 
 class LOCKFAST_API passphrase {
  public:
+  // When it expires, and how it is split.
   struct options {
     // That long after the end of the latest use it expires. None: never; a hundred years at most, as lifetime.
     std::chrono::milliseconds idle_expiry{0};

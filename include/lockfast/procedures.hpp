@@ -34,6 +34,7 @@ inline namespace LOCKFAST_STANDARD_LIBRARY {
 // What is done with the records of a vault, which must outlive it.
 class LOCKFAST_API procedures {
  public:
+  // Requires that the vault outlives this.
   explicit procedures(const vault& in) : in_(&in) {}
 
   // HMAC-SHA-256 under a record.
@@ -53,6 +54,7 @@ class LOCKFAST_API procedures {
   // Ed25519 (RFC 8032) by a record of 32 bytes. limit_exceeded - a record of another size.
   [[nodiscard]] std::expected<std::array<std::byte, 64>, memory_error> sign(vault::id key,
                                                                             std::span<const std::byte> message) const;
+  // The public key that belongs to it. Refuses as sign does.
   [[nodiscard]] std::expected<std::array<std::byte, 32>, memory_error> public_key(vault::id key) const;
 
   // Calls use with a record as a private key of libcrypto: the raw bytes of one, where type names an algorithm that has such keys

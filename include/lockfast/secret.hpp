@@ -41,6 +41,7 @@ class buffer_view {
   using element = std::conditional_t<Use == detail::cell::use::reading, const T, T>;
 
  public:
+  // As those of a std::span. No index is checked: one past the end traps.
   [[nodiscard]] element* data() const { return reinterpret_cast<element*>(held_.bytes()); }
   [[nodiscard]] std::size_t size() const { return held_.size() / sizeof(T); }
   [[nodiscard]] std::size_t size_bytes() const { return held_.size(); }
@@ -67,6 +68,7 @@ class boxed_view {
   using element = std::conditional_t<Use == detail::cell::use::reading, const T, T>;
 
  public:
+  // The object.
   [[nodiscard]] element& operator*() const { return *operator->(); }
   [[nodiscard]] element* operator->() const { return reinterpret_cast<element*>(held_.bytes()); }
 
@@ -137,24 +139,23 @@ inline bool equal(cell* left, cell* right) {
 template <plain T>
 class buffer {
  public:
-  using read_view = buffer_view<T, detail::cell::use::reading>;
-  using write_view = buffer_view<T, detail::cell::use::writing>;
+  using read_view = buffer_view<T, detail::cell::use::reading>;   // elements that can be read
+  using write_view = buffer_view<T, detail::cell::use::writing>;  // elements that can be read and written
 
-  // Each refuses: zero_size - no elements; limit_exceeded - a size that overflows; refused - no memory, lock or access.
-
-  // count elements of zero bytes.
+  // count elements of zero bytes. Refuses: zero_size - no elements; limit_exceeded - a size that overflows; denied - no memory,
+  // lock or access.
   [[nodiscard]] static std::expected<buffer, memory_error> zeroed(std::size_t count) {
     return filled(count, [](std::span<T> elements) { lockfast_wipe(elements.data(), elements.size_bytes()); });
   }
 
-  // count elements from the system's generator.
+  // count elements from the system's generator. Refuses as zeroed does.
   [[nodiscard]] static std::expected<buffer, memory_error> random(std::size_t count)
     requires any_bytes<T>
   {
     return filled(count, [](std::span<T> elements) { lockfast_random(elements.data(), elements.size_bytes()); });
   }
 
-  // The elements of source, which is wiped. A refusal leaves source as it was.
+  // The elements of source, which is wiped. A refusal leaves source as it was. Refuses as zeroed does.
   [[nodiscard]] static std::expected<buffer, memory_error> take(std::span<T> source) {
     auto made = filled(source.size(),
                        [&](std::span<T> elements) { std::memcpy(elements.data(), source.data(), elements.size_bytes()); });
@@ -163,7 +164,8 @@ class buffer {
   }
 
   // count elements that fill(std::span<T>) writes in place; they are zero bytes before. fill gives nothing, or a
-  // std::expected<void, memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped.
+  // std::expected<void, memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped. Refuses as
+  // zeroed does.
   template <class Fill>
     requires std::invocable<Fill, std::span<T>>
   [[nodiscard]] static std::expected<buffer, memory_error> filled(std::size_t count, Fill&& fill) {
@@ -186,7 +188,7 @@ class buffer {
   [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::acquire(cell_.get())); }
   [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
-  // The same; refuse with busy, unavailable or wiped.
+  // Opens it, where a misuse is refused. Refuses: busy; unavailable; wiped.
   [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
     auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
     if (!held) return std::unexpected(held.error());
@@ -240,24 +242,22 @@ class buffer {
 template <plain T>
 class boxed {
  public:
-  using read_view = boxed_view<T, detail::cell::use::reading>;
-  using write_view = boxed_view<T, detail::cell::use::writing>;
+  using read_view = boxed_view<T, detail::cell::use::reading>;   // an object that can be read
+  using write_view = boxed_view<T, detail::cell::use::writing>;  // an object that can be read and written
 
-  // Each refuses: refused - no memory, lock or access.
-
-  // An object of zero bytes.
+  // An object of zero bytes. Refuses: denied - no memory, lock or access.
   [[nodiscard]] static std::expected<boxed, memory_error> zeroed() {
     return filled([](T& object) { lockfast_wipe(&object, sizeof object); });
   }
 
-  // An object of bytes from the system's generator.
+  // An object of bytes from the system's generator. Refuses as zeroed does.
   [[nodiscard]] static std::expected<boxed, memory_error> random()
     requires any_bytes<T>
   {
     return filled([](T& object) { lockfast_random(&object, sizeof object); });
   }
 
-  // The value of source, which is wiped. A refusal leaves source as it was.
+  // The value of source, which is wiped. A refusal leaves source as it was. Refuses as zeroed does.
   [[nodiscard]] static std::expected<boxed, memory_error> take(T& source) {
     auto made = filled([&](T& object) { std::memcpy(&object, &source, sizeof object); });
     if (made) lockfast_wipe(&source, sizeof source);
@@ -265,7 +265,7 @@ class boxed {
   }
 
   // An object that fill(T&) writes in place; it is zero bytes before. fill gives nothing, or a std::expected<void,
-  // memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped.
+  // memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped. Refuses as zeroed does.
   template <class Fill>
     requires std::invocable<Fill, T&>
   [[nodiscard]] static std::expected<boxed, memory_error> filled(Fill&& fill) {
@@ -285,7 +285,7 @@ class boxed {
   [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::acquire(cell_.get())); }
   [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
-  // The same; refuse with busy, unavailable or wiped.
+  // Opens it, where a misuse is refused. Refuses: busy; unavailable; wiped.
   [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
     auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
     if (!held) return std::unexpected(held.error());

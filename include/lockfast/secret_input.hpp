@@ -22,6 +22,7 @@ inline namespace LOCKFAST_STANDARD_LIBRARY {
 
 class LOCKFAST_API secret_input {
  public:
+  // How far to read.
   struct options {
     // Reads to this byte, which is left out, or to the end, whichever comes first. Without it: to the end.
     std::optional<char> until = std::nullopt;

@@ -87,6 +87,7 @@ class LOCKFAST_API vault {
   // What a function that uses several records is given: each record's bytes, in the order of the ids.
   using spans = std::span<const std::span<const std::byte>>;
 
+  // How many records stay open, and how old a key grows.
   struct options {
     std::size_t hot_records = 16;  // how many opened records stay cached; 0 for none
     // After this long, 100 years at most, the calls that open the key seal every record anew, some records with each call. A
@@ -97,6 +98,7 @@ class LOCKFAST_API vault {
     std::chrono::milliseconds key_lease = std::chrono::milliseconds(10);
   };
 
+  // An empty vault. If there is no memory for it, every use is memory_error::wiped.
   vault();
   explicit vault(const options& chosen);
   ~vault();
@@ -138,12 +140,13 @@ class LOCKFAST_API vault {
 
   // How a record follows from another. procedures.hpp says what else can be done with one.
   struct derivation {
+    // The function that makes the new record.
     enum class by : unsigned char {
       hkdf_sha256,  // RFC 5869: up to 8,160 bytes
       hmac_sha256,  // of info: up to 32 bytes
       blake2b       // keyed (RFC 7693), of info: up to 64 bytes, from a record of 64 bytes at most
     };
-    by function = by::hkdf_sha256;
+    by function = by::hkdf_sha256;         // how
     std::span<const std::byte> info = {};  // what the new record is for
     std::span<const std::byte> salt = {};  // of HKDF
   };
@@ -172,8 +175,9 @@ class LOCKFAST_API vault {
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> name_of(id which) const;
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> label_of(id which) const;
 
+  // A record with its name and its label.
   struct description {
-    id which;
+    id which;                // the record
     std::string_view name;   // in locked memory, until the call returns
     std::string_view label;  // the same; either may be empty
   };
@@ -252,8 +256,8 @@ class LOCKFAST_API vault {
 
   // How far a save or load has come, in records. A save knows how many there are.
   struct progress {
-    std::uint64_t done;
-    std::uint64_t all;
+    std::uint64_t done;  // records
+    std::uint64_t all;   // records
   };
   // Called now and then; gives false to have it stop, with memory_error::cancelled.
   using watcher = std::function<bool(const progress&)>;
@@ -266,8 +270,8 @@ class LOCKFAST_API vault {
   };
   // What is recommended today: OWASP's Password Storage Cheat Sheet for scrypt (N = 2^17, r = 8, p = 1), the second recommendation
   // of RFC 9106 for Argon2id (64 MiB, 3 passes, 4 lanes). Memory is 2^cost KiB: 128 MiB and 64 MiB.
-  static constexpr unsigned default_scrypt_cost = 17;
-  static constexpr unsigned default_argon2id_cost = 16;
+  static constexpr unsigned default_scrypt_cost = 17;    // 128 MiB
+  static constexpr unsigned default_argon2id_cost = 16;  // 64 MiB
 
   // Whose place a save may take.
   enum class replaces : unsigned char {
@@ -278,22 +282,24 @@ class LOCKFAST_API vault {
   // Keeps other programs from saving to a path, for as long as it lives.
   class file_hold;
 
+  // What a save costs, watches and replaces.
   struct save_options {
     // log2 of the memory that the key takes, in KiB: 10 to 20. Without a value: that of the file that was loaded or saved last,
     // otherwise what is recommended.
     std::optional<unsigned> cost = std::nullopt;
-    watcher watch = nullptr;
+    watcher watch = nullptr;                     // told how far it is
     std::optional<kdf> function = std::nullopt;  // without a value: as for the cost
-    replaces over = replaces::own_file;
+    replaces over = replaces::own_file;          // what may be at the path
     const file_hold* hold = nullptr;  // of the same path, if the caller has one
   };
+  // What a load accepts.
   struct load_options {
-    options vault = {};
+    options vault = {};  // of the vault that is made
     // outdated for a file of fewer saves: keep saves() where it cannot be put back together with the file.
     std::uint64_t min_saves = 0;
     // The most that a file may ask for the stretching: limit beyond it. 2^20 is 1 GiB of memory.
     unsigned max_cost = 20;
-    watcher watch = nullptr;
+    watcher watch = nullptr;  // told how far it is
     // Without a value: a vault that was loaded under a passphrase which expires locks with it, and others do not lock.
     std::optional<lock_options> lock = std::nullopt;
   };
@@ -302,9 +308,12 @@ class LOCKFAST_API vault {
   // another vault. It must outlive the call.
   class key_source {
    public:
+    // Requires that the passphrase, or the buffer, outlives the call.
     key_source(const passphrase& phrase) : phrase_(&phrase) {}
     key_source(const buffer<std::byte>& key) : key_(&key) {}
+    // Null if it is a key.
     [[nodiscard]] const passphrase* phrase() const { return phrase_; }
+    // Null if it is a passphrase.
     [[nodiscard]] const buffer<std::byte>* key() const { return key_; }
 
    private:
@@ -350,10 +359,11 @@ class LOCKFAST_API vault {
     keep,     // it is left out
     replace,  // its secret and its label take the place of those here, under the id that is here
   };
+  // How many records a merge touched.
   struct merged {
-    std::size_t added = 0;
-    std::size_t replaced = 0;
-    std::size_t kept = 0;  // left out
+    std::size_t added = 0;     // under new ids
+    std::size_t replaced = 0;  // under the ids that were here
+    std::size_t kept = 0;      // left out
   };
   // Copies all records of another vault, under new ids: those without a name always, the others by the policy. A refusal takes back
   // what was added; what was replaced by then stays replaced.
@@ -361,14 +371,14 @@ class LOCKFAST_API vault {
 
   // What a file says of itself. Nothing has verified it: that takes the passphrase.
   struct file_description {
-    std::uint32_t format;
-    kdf function;
+    std::uint32_t format;    // the version of the format
+    kdf function;            // what makes its key
     std::uint32_t cost;      // as in save_options
     std::uint32_t block;     // scrypt's r, or the passes of Argon2id
     std::uint32_t parallel;  // scrypt's p, or the lanes of Argon2id
-    std::array<std::byte, 16> identity;
-    std::uint64_t saves;
-    std::uint64_t records;
+    std::array<std::byte, 16> identity;  // of the vault
+    std::uint64_t saves;                 // how often it was saved
+    std::uint64_t records;               // how many it has
   };
   // not_found, file_system, unsupported, damaged.
   [[nodiscard]] static std::expected<file_description, memory_error> inspect(const std::string& path);

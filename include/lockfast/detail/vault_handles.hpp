@@ -64,23 +64,28 @@ class LOCKFAST_API vault::owner {
   id which_;
 };
 
+// The ids of the records; one that comes or goes meanwhile may be met or not.
 class LOCKFAST_API vault::id_range {
  public:
+  // An input iterator over ids.
   class iterator {
    public:
     using value_type = id;
     using difference_type = std::ptrdiff_t;
     iterator() = default;
+    // As every input iterator's.
     [[nodiscard]] id operator*() const { return at_; }
     iterator& operator++() {
       at_ = next(of_, at_);
       return *this;
     }
+    // As every input iterator's.
     iterator operator++(int) {
       const iterator before = *this;
       ++*this;
       return before;
     }
+    // Whether it is at the end, or at the same id.
     [[nodiscard]] bool operator==(std::default_sentinel_t) const { return at_ == id(); }
     [[nodiscard]] bool operator==(const iterator& other) const { return at_ == other.at_; }
 
@@ -90,6 +95,7 @@ class LOCKFAST_API vault::id_range {
     const internal::vault_state* of_ = nullptr;
     id at_;
   };
+  // From the first id to the last one.
   [[nodiscard]] iterator begin() const { return {of_, next(of_, id())}; }
   [[nodiscard]] static std::default_sentinel_t end() { return std::default_sentinel; }
 

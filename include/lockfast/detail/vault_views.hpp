@@ -30,8 +30,10 @@ class LOCKFAST_API vault::lock_use {
   std::shared_ptr<internal::vault_lock> of_;
 };
 
+// One opened record, for as long as it lives: it can be read.
 class vault::view {
  public:
+  // As those of a std::span.
   [[nodiscard]] const std::byte* data() const { return held_.bytes(); }
   [[nodiscard]] std::size_t size() const { return held_.size(); }
   [[nodiscard]] const std::byte* begin() const { return data(); }
@@ -65,8 +67,10 @@ class vault::view {
   hold held_;
 };
 
+// Several opened records; one block holds them all.
 class vault::views {
  public:
+  // How many, the bytes of each, and all of them: in the order of the ids that were asked for.
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] std::span<const std::byte> operator[](std::size_t at) const { return each_[at]; }
   [[nodiscard]] vault::spans spans() const { return {each_.get(), count_}; }
