@@ -10,7 +10,7 @@ import re
 import sys
 import textwrap
 
-PROGRAMS = ["README.md"]
+PROGRAMS = ["README.md", "docs/guide.md"]
 
 
 def blocks(text):

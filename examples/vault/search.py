@@ -57,7 +57,8 @@ def pieces_of(secret):
 
 def main():
     arguments = sys.argv[1:]
-    is_tls = os.path.basename(arguments[0]) == "tls"  # which gets a certificate, a key and a client
+    name = os.path.basename(arguments[0])
+    is_tls = name.startswith("tls")  # which gets a certificate, a key and a client
     answers = os.environ.pop("ANSWERS", "").splitlines()
     control = secrets.token_hex(16)
     needles, searches, output, client = set(), 0, [], None
@@ -70,7 +71,10 @@ def main():
             text = subprocess.run(["openssl", "ec", "-in", f"{folder}/key", "-text", "-noout"], check=True, capture_output=True).stdout
             number = bytes.fromhex("".join(text.decode().split("priv:")[1].split("pub:")[0].split()).replace(":", ""))
             assert number[-32:] in der
-            needles = pieces_of(number[-32:])
+            with open(f"{folder}/key", "rb") as key:
+                needles = pieces_of(number[-32:]) | pieces_of(key.read().split(b"\n")[1])
+            if name == "tls_key":  # reads the key, in PEM, itself
+                arguments.append(f"{folder}/key")
             read_end, write_end = os.pipe()
             os.write(write_end, der)
             os.close(write_end)
