@@ -16,7 +16,7 @@ namespace lockfast::tools {
 // How the command ends (docs/command.md). A sub-command that runs a program ends as the program does.
 enum exit_status {
   all_well = 0,
-  found_something = 1,  // doctor: a protection is weak or missing; heist: something fell
+  found_something = 1,  // doctor: a protection is weak or missing; heist: something fell; vault verify: it is damaged
   bad_request = 2,      // bad input, or a thing that could not be done or looked at; one line says which
 };
 
@@ -46,6 +46,7 @@ class refusal : public std::runtime_error {
 command doctor_command(CLI::App& app);
 command map_command(CLI::App& app);
 command run_command(CLI::App& app, const program_words& program);
+command vault_command(CLI::App& app, const program_words& program);
 
 }  // namespace lockfast::tools
 

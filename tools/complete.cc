@@ -25,23 +25,33 @@ std::string spelling(const CLI::Option& option) {
   return option.get_lnames().empty() ? "-" + option.get_snames().front() : "--" + option.get_lnames().front();
 }
 
+std::size_t required_words(const CLI::App& part) {
+  const auto all = part.get_options([](const CLI::Option* one) { return one->get_positional() && one->get_required(); });
+  return all.size();
+}
+
+// The candidates for the last word. What stands in front of the commands of a part is a file: the shell knows those.
 int complete(const CLI::App& app, const std::vector<std::string>& words) {
   if (words.empty()) return all_well;
   const std::string& begun = words.back();
   const CLI::App* part = &app;
-  if (words.size() > 1) {
-    const auto found = shown(app);
-    const auto match = std::find_if(found.begin(), found.end(), [&](const CLI::App* one) { return one->check_name(words[0]); });
+  std::size_t before = required_words(*part);
+  for (auto word = words.begin(); word + 1 != words.end(); ++word) {
+    const auto found = shown(*part);
+    if (found.empty() || word->starts_with('-')) continue;
+    if (before > 0) {
+      --before;
+      continue;
+    }
+    const auto match = std::find_if(found.begin(), found.end(), [&](const CLI::App* one) { return one->check_name(*word); });
     if (match == found.end()) return all_well;
     part = *match;
+    before = required_words(*part);
   }
-  if (!begun.starts_with('-')) {
+  if (begun.starts_with('-')) {
+    for (const CLI::Option* one : options_of(*part)) offer(spelling(*one), one->get_description(), begun);
+  } else if (before == 0) {
     for (const CLI::App* one : shown(*part)) offer(one->get_name(), one->get_description(), begun);
-  }
-  if (begun.starts_with('-') || part == &app) {
-    for (const CLI::Option* one : options_of(*part)) {
-      if (begun.starts_with('-')) offer(spelling(*one), one->get_description(), begun);
-    }
   }
   return all_well;
 }

@@ -27,12 +27,14 @@ namespace {
 
 // The sub-command that the words name, or the whole command.
 CLI::App& named(CLI::App& app) {
-  const auto parsed = app.get_subcommands();
-  return parsed.empty() ? app : *parsed.back();
+  CLI::App* part = &app;
+  while (!part->get_subcommands().empty()) part = part->get_subcommands().back();
+  return *part;
 }
 
-std::string full_name(CLI::App& app, const CLI::App& part) {
-  return &part == &app ? app.get_name() : app.get_name() + " " + part.get_name();
+std::string full_name(const CLI::App& part) {
+  const CLI::App* const parent = part.get_parent();
+  return parent == nullptr ? part.get_name() : full_name(*parent) + " " + part.get_name();
 }
 
 int refuse(const std::string& who, const std::string& what) {
@@ -42,13 +44,13 @@ int refuse(const std::string& who, const std::string& what) {
 }
 
 // CLI11 says what was wrong; what is right is added. One line.
-std::string explained(const CLI::ParseError& fault, CLI::App& app, const CLI::App& part) {
+std::string explained(const CLI::ParseError& fault, const CLI::App& part) {
   std::string text = fault.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
   const bool extra = dynamic_cast<const CLI::ExtrasError*>(&fault) != nullptr;
-  if (extra && &part == &app) return text + "; commands: " + joined(command_names(app));
+  if (extra && !command_names(part).empty()) return text + "; commands: " + joined(command_names(part));
   if (extra) return text + "; options: " + joined(option_names(part));
-  return text + "; see '" + full_name(app, part) + " --help'";
+  return text + "; see '" + full_name(part) + " --help'";
 }
 
 int run(int count, char** words) {
@@ -64,12 +66,15 @@ int run(int count, char** words) {
   app.set_version_flag("--version", "lockfast " LOCKFAST_VERSION, "Print the version");
   app.set_help_flag("-h,--help", "Print this help");
   app.get_formatter()->column_width(column_of_help);
+  // The words after one are its own, whatever they are.
+  app.require_subcommand(0, 1);
   app.footer("Exit status: 0 all is well, 1 something is weak, 2 bad input or could not be done.\n"
              "`lockfast COMMAND --help` tells more. Colours: on a terminal, unless NO_COLOR is set.");
   const std::vector<command> commands = {
       doctor_command(app),
       map_command(app),
       run_command(app, program),
+      vault_command(app, program),
       complete_command(app, program),
   };
 
@@ -79,15 +84,15 @@ int run(int count, char** words) {
     app.exit(wanted, std::cout, std::cerr);
     return std::cout.flush() ? all_well : bad_request;
   } catch (const CLI::ParseError& fault) {
-    CLI::App& part = named(app);
-    return refuse(full_name(app, part), explained(fault, app, part));
+    const CLI::App& part = named(app);
+    return refuse(full_name(part), explained(fault, part));
   }
   const auto chosen = std::find_if(commands.begin(), commands.end(), [](const command& one) { return one.parsed->parsed(); });
   if (chosen == commands.end()) {
     std::cerr << app.help();
     return bad_request;
   }
-  const std::string who = full_name(app, *chosen->parsed);
+  const std::string who = full_name(named(app));
   if (program.given && !chosen->takes_program) return refuse(who, "takes no program: leave out '--' and what follows it");
   try {
     const int status = chosen->run();

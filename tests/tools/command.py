@@ -17,7 +17,8 @@ commands = candidates("")
 
 def test_each_help_fits_a_screen():
     assert "run" in commands and "doctor" in commands
-    for words in [[]] + [[name] for name in commands]:
+    actions = [["vault", name] for name in candidates("vault", "FILE", "")]
+    for words in [[]] + [[name] for name in commands] + actions:
         ended = lockfast(*words, "--help")
         assert ended.returncode == 0 and ended.stderr == "", ended
         lines = ended.stdout.splitlines()
@@ -47,6 +48,9 @@ def test_completions_follow_the_parser():
     assert candidates("d") == ["doctor"]
     assert "--json" in candidates("doctor", "--")
     assert "--report" in candidates("run", "--r")
+    if "vault" in commands:
+        assert candidates("vault", "") == [] and candidates("vault", "FILE", "re") == ["remove", "rename", "rekey"]
+        assert "--show" in candidates("vault", "FILE", "get", "--") and candidates("vault", "list", "g") == ["get"]
     assert "complete" not in commands and candidates("nothing", "") == []
 
 

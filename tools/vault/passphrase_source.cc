@@ -1,0 +1,56 @@
+#include "tools/vault/passphrase_source.h"
+
+#include <lockfast/secret_input.hpp>
+
+#include "tools/command.h"
+#include "tools/run/program_file.h"
+#include "tools/vault/explain.h"
+#include "tools/vault/pinentry.h"
+#include "tools/vault/prompt.h"
+#include "tools/vault/secret_output.h"
+
+namespace lockfast::tools {
+namespace {
+
+passphrase taken(buffer<std::byte>&& typed, const std::string& file) {
+  return need(passphrase::take(std::move(typed), {}), file);
+}
+
+passphrase read_line(int descriptor, const std::string& file) {
+  auto line = secret_input::read(descriptor, {.until = '\n'});
+  if (line) return taken(std::move(*line), file);
+  const std::string number = std::to_string(descriptor);
+  if (line.error() == memory_error::zero_size) {
+    throw refusal("descriptor " + number + " has no passphrase; write it there as one line");
+  }
+  refuse(line.error(), file);
+}
+
+}  // namespace
+
+passphrase_source::passphrase_source(const vault_request& wanted)
+    : file_(wanted.file), descriptor_(wanted.passphrase_fd), pinentry_(wanted.pinentry) {
+  if (descriptor_) require_inherited(*descriptor_, "--passphrase-fd");
+  if (descriptor_ || !pinentry_.empty() || has_terminal()) return;
+  const auto found = found_on_path("pinentry");
+  if (!found) {
+    throw refusal("there is no terminal to ask for the passphrase; give it by --passphrase-fd N, or install a pinentry");
+  }
+  pinentry_ = *found;
+}
+
+passphrase passphrase_source::present(bool was_wrong) const {
+  if (descriptor_) return read_line(*descriptor_, file_);
+  const std::string prompt = "Passphrase of " + shown(file_);
+  if (pinentry_.empty()) return taken(ask(was_wrong ? "Wrong. " + prompt : prompt), file_);
+  return taken(pinentry(pinentry_).ask({.description = prompt, .error = was_wrong ? "That passphrase is wrong" : ""}), file_);
+}
+
+passphrase passphrase_source::fresh(std::optional<int> descriptor) const {
+  if (descriptor) return read_line(*descriptor, file_);
+  const std::string prompt = "New passphrase of " + shown(file_);
+  if (pinentry_.empty()) return taken(ask_twice(prompt), file_);
+  return taken(pinentry(pinentry_).ask_twice({.description = prompt, .error = ""}), file_);
+}
+
+}  // namespace lockfast::tools
