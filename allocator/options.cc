@@ -41,6 +41,8 @@ constexpr setting settings[] = {
     {"rest", "auto", [](lockfast_options& to) { to.rest = LOCKFAST_REST_AUTO; }},
     {"rest", "seal", [](lockfast_options& to) { to.rest = LOCKFAST_REST_SEAL; }},
     {"rest", "keep", [](lockfast_options& to) { to.rest = LOCKFAST_REST_KEEP; }},
+    {"idle", "auto", [](lockfast_options& to) { to.idle = LOCKFAST_IDLE_AUTO; }},
+    {"idle", "few", [](lockfast_options& to) { to.idle = LOCKFAST_IDLE_FEW; }},
     {"report_map", "on", [](lockfast_options& to) { to.report_map = LOCKFAST_REPORT_MAP_ON; }},
     {"report_map", "off", [](lockfast_options& to) { to.report_map = LOCKFAST_REPORT_MAP_OFF; }},
     {"report_addresses", "on", [](lockfast_options& to) { to.report_addresses = LOCKFAST_REPORT_ADDRESSES_ON; }},
@@ -93,7 +95,7 @@ bool valid(const lockfast_options& options) {
          options.placement <= LOCKFAST_PLACEMENT_GROUPED && options.crash <= LOCKFAST_CRASH_WIPE &&
          options.native_placement <= LOCKFAST_PLACEMENT_GROUPED && options.notice <= LOCKFAST_NOTICE_STDERR &&
          options.quarantine <= LOCKFAST_QUARANTINE_HOLD && options.environment <= LOCKFAST_ENVIRONMENT_IGNORED &&
-         options.rest <= LOCKFAST_REST_KEEP &&
+         options.rest <= LOCKFAST_REST_KEEP && options.idle <= LOCKFAST_IDLE_FEW &&
          std::all_of(std::begin(options.reserved), std::end(options.reserved), [](int one) { return one == 0; }) &&
          options.report_map <= LOCKFAST_REPORT_MAP_ON && options.report_addresses <= LOCKFAST_REPORT_ADDRESSES_ON &&
          (options.report == nullptr || std::strlen(options.report) < report::max_destination);
@@ -166,6 +168,7 @@ lockfast_options merged(lockfast_options options, const lockfast_options& fallba
   if (options.quarantine == LOCKFAST_QUARANTINE_DEFAULT) options.quarantine = fallback.quarantine;
   if (options.environment == LOCKFAST_ENVIRONMENT_DEFAULT) options.environment = fallback.environment;
   if (options.rest == LOCKFAST_REST_DEFAULT) options.rest = fallback.rest;
+  if (options.idle == LOCKFAST_IDLE_DEFAULT) options.idle = fallback.idle;
   if (options.report_map == LOCKFAST_REPORT_MAP_DEFAULT) options.report_map = fallback.report_map;
   if (options.report_addresses == LOCKFAST_REPORT_ADDRESSES_DEFAULT) options.report_addresses = fallback.report_addresses;
   if (options.report == nullptr) options.report = fallback.report;

@@ -17,6 +17,16 @@ std::size_t idle_pages() {
   return (quarter < max_bytes ? quarter : max_bytes) / platform::page_size();
 }
 
+// How many more may rest for the next secrets when a program frees many at once: 64 MiB, no more than an eighth of what may be locked,
+// and no more than an eighth of the maps, since a page run without neighbours alike takes two.
+std::size_t spare_pages() {
+  constexpr std::size_t max_bytes = std::size_t{64} << 20;
+  const std::size_t eighth = platform::lock_limit() / 8;
+  const std::size_t pages = (eighth < max_bytes ? eighth : max_bytes) / platform::page_size();
+  const std::size_t in_maps = platform::map_limit() / 8 / 2;
+  return pages < in_maps ? pages : in_maps;
+}
+
 // What a thread may keep of each size class in its thread cache: 16 KiB, and no more than a little of what may be locked.
 std::size_t cache_bytes() {
   constexpr std::size_t max_bytes = std::size_t{16} << 10;
@@ -77,7 +87,8 @@ policies policies_of(const lockfast_options& options, breach_signal signal, std:
                           .signal = signal,
                           .hide_error = hide_error,
                           .marked_from_maps = marked_from_maps(fork),
-                          .quarantine_holds = options.quarantine == LOCKFAST_QUARANTINE_HOLD},
+                          .quarantine_holds = options.quarantine == LOCKFAST_QUARANTINE_HOLD,
+                          .spare_pages = options.idle == LOCKFAST_IDLE_FEW ? 0 : spare_pages()},
           .of_grouped = {.fork = fork,
                          .signal = signal,
                          .lock_required = lock_required,

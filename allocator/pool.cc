@@ -33,6 +33,7 @@ constexpr lockfast_options native_defaults = {.lock = LOCKFAST_LOCK_REQUIRED,
                                               .rest = LOCKFAST_REST_AUTO,
                                               .report_map = LOCKFAST_REPORT_MAP_OFF,
                                               .report_addresses = LOCKFAST_REPORT_ADDRESSES_OFF,
+                                              .idle = LOCKFAST_IDLE_AUTO,
                                               .report = nullptr,
                                               .reserved = {}};
 constexpr lockfast_options drop_in_defaults = [] {

@@ -35,6 +35,7 @@ constexpr named_figure<std::size_t> sizes[] = {
     {"live_unlocked", &lockfast_statistics::live_unlocked},
     {"bytes_live", &lockfast_statistics::bytes_live},
     {"bytes_locked", &lockfast_statistics::bytes_locked},
+    {"bytes_idle", &lockfast_statistics::bytes_idle},
     {"live_sealed", &lockfast_statistics::live_sealed},
     {"bytes_sealed", &lockfast_statistics::bytes_sealed},
     {"bytes_reserved", &lockfast_statistics::bytes_reserved},

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "allocator/base/bytes.h"
+#include "allocator/isolated/idle_budget.h"
 #include "allocator/pages/lock_watch.h"
 #include "platform/vectors.h"
 
@@ -25,6 +26,7 @@ std::size_t pages_for(std::size_t size, std::size_t alignment, std::size_t page)
 void isolated_arena::start(const policy& chosen) {
   policy_ = chosen;
   page_ = platform::page_size();
+  idle_budget::start(chosen.spare_pages);
   for (std::size_t list = 0; list < small_pages; ++list) {
     const std::size_t page_count = list + 1;
     const std::size_t share = chosen.idle_pages / 16 / page_count;
@@ -49,6 +51,10 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true, span_list::tally::taken_back};
   // No place is warm: time to ask.
   lock_watch::look();
+  if (list.refill_ready()) {
+    if (span* const spare = list.take_ready(); spare != nullptr) return {spare, true, span_list::tally::taken_back};
+  }
+  if (span* const spare = list.take_spare(); spare != nullptr) return {spare, true};
   if (span* const kept = list.take_kept(); kept != nullptr) return {kept, true};
   if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
   return {grow(page_count, refusal), false};
@@ -133,7 +139,9 @@ void isolated_arena::keep_idle(span& freed, span_list::tally as) {
     return;
   }
   span_list& list = lists_[freed.home.place_pages() - 1];
-  if (span* const surplus = list.put_idle(freed, as); surplus != nullptr) retire(*surplus);
+  if (span* const surplus = list.put_idle(freed, as); surplus != nullptr) keep_or_retire(list, *surplus);
+  if (list.due()) [[unlikely]]
+    retire_unneeded(list);
 }
 
 void isolated_arena::deallocate_closed(span& at) {
@@ -357,6 +365,7 @@ void isolated_arena::look(struct lockfast_statistics& out) const {
     for (span* at = one->begin(); at < one->end(); ++at) {
       const span::state seen = at->current_state();
       if (!all_locked && at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
+      if (seen == span::state::idle) out.bytes_idle += at->run_size();
       const bool counts =
           seen == span::state::live || seen == span::state::absent || (seen == span::state::busy && at->has_tenant());
       if (!counts) continue;

@@ -38,7 +38,8 @@ class isolated_arena {
     span::lock_wanted lock;
     platform::fork_policy fork;
     bool trap_freed;  // else recycled without a system call
-    // The most pages that rest unused: of each page count an eighth of idle_pages ready and a sixteenth in quarantine.
+    // The most pages that rest unused: of each page count an eighth of idle_pages ready and a sixteenth in quarantine; and beyond those
+    // of all arenas together spare_pages.
     std::size_t idle_pages;
     std::size_t large_idle_pages;
     breach_signal signal;
@@ -46,6 +47,7 @@ class isolated_arena {
     // From how many maps on, in all arenas, new regions have guard markers; SIZE_MAX where they are not to be had.
     std::size_t marked_from_maps = SIZE_MAX;
     bool quarantine_holds = false;  // at a shortage
+    std::size_t spare_pages = 0;
     // By what closed secrets are sealed; null where they are not.
     sealer* rest = nullptr;
   };
@@ -122,6 +124,10 @@ class isolated_arena {
   [[nodiscard]] platform::error open(place taken, const span::tenancy& wanted, span::lock_wanted lock);
   void put_back(place unopened);
   void keep_idle(span& freed, span_list::tally as);
+  // Keeps a span that found no place among the ready ones, where the idle_budget allows it; gives its pages back where it does not.
+  void keep_or_retire(span_list& list, span& surplus);
+  // Gives back pages of spare spans that nobody needed for a while.
+  void retire_unneeded(span_list& list);
   // Frees a closed secret that the system does not open any more, as in a sandbox without mprotect: its canaries can't be read.
   // Hidden pages are given back, and the kernel wipes them. A locked secret could not be wiped: a breach.
   void deallocate_closed(span& at);

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "allocator/isolated/idle_budget.h"
 #include "allocator/isolated/isolated.h"
 #include "platform/vectors.h"
 
@@ -181,6 +182,24 @@ void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
   for (std::size_t index = 0; index < surplus_count; ++index) retire(*surplus[index]->begin());
 }
 
+void isolated_arena::keep_or_retire(span_list& list, span& surplus) {
+  // A run without its lock, or without the cover that others have, is no gain to the next secret.
+  const bool is_kept = surplus.run() != nullptr && surplus.lock_error() == 0 && idle_budget::take(surplus.home.place_pages());
+  if (is_kept) {
+    list.put_spare(surplus);
+  } else {
+    retire(surplus);
+  }
+}
+
+void isolated_arena::retire_unneeded(span_list& list) {
+  for (std::size_t left = list.surplus_of_an_age(); left != 0; --left) {
+    span* const spare = list.take_spare();
+    if (spare == nullptr) return;
+    retire(*spare);
+  }
+}
+
 std::size_t isolated_arena::retire(span& idle) {
   if (policy_.rest != nullptr && idle.run() != nullptr) policy_.rest->set_short(false);
   if (!policy_.trap_freed && idle.run() != nullptr && !idle.untouched()) {
@@ -252,7 +271,8 @@ std::size_t isolated_arena::trim(trimming why) {
   };
   for (span_list& list : lists_) {
     retire_kept([&] { return list.take_kept(); });
-    const auto take_idle = [&] { return holds ? list.take_ready() : list.take_any_idle(); };
+    const auto when = holds ? span_list::quarantine::holds : span_list::quarantine::yields;
+    const auto take_idle = [&] { return list.take_any_idle(when); };
     for (span* idle = take_idle(); idle != nullptr; idle = take_idle()) bytes += retire(*idle);
   }
   retire_kept([&] { return take_kept_large(); });
@@ -326,7 +346,10 @@ void isolated_arena::place_copies_in_child() {
 
 void isolated_arena::before_fork() { growth_mutex_.lock(); }
 
-void isolated_arena::unlock_in_child() { growth_mutex_.unlock(); }
+void isolated_arena::unlock_in_child() {
+  idle_budget::reset_in_child();
+  growth_mutex_.unlock();
+}
 
 void isolated_arena::after_fork_in_parent() {
   copy_.end();

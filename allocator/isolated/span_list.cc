@@ -1,5 +1,9 @@
-// span_list.cc - the quarantine's ring, the ready array and the chain of fresh spans.
+// span_list.cc - the quarantine's ring, the ready array and the chains of fresh and of spare spans.
 #include "allocator/isolated/span_list.h"
+
+#include <algorithm>
+
+#include "allocator/isolated/idle_budget.h"
 
 namespace lockfast::internal {
 
@@ -35,6 +39,44 @@ span* span_list::take_kept() {
   return taken;
 }
 
+void span_list::put_spare(span& surplus) {
+  const scoped_lock held(mutex_);
+  surplus.set_next(spare_);
+  spare_ = &surplus;
+  spare_count_ = spare_count_ + 1;
+  surplus.set(span::state::idle);
+}
+
+span& span_list::leave_spares() {
+  span& left = *spare_;
+  spare_ = left.next();
+  spare_count_ = spare_count_ - 1;
+  min_spare_count_ = std::min<std::size_t>(min_spare_count_, spare_count_);
+  idle_budget::give_back(left.home.place_pages());
+  return left;
+}
+
+span* span_list::take_spare() {
+  const scoped_lock held(mutex_);
+  if (spare_ == nullptr) return nullptr;
+  span& taken = leave_spares();
+  taken.set(span::state::busy);
+  return &taken;
+}
+
+bool span_list::refill_ready() {
+  const scoped_lock held(mutex_);
+  while (spare_ != nullptr && ready_count_ < ready_limit_) ready_[ready_count_++] = &leave_spares();
+  return ready_count_ != 0;
+}
+
+std::size_t span_list::surplus_of_an_age() {
+  const scoped_lock held(mutex_);
+  const std::size_t surplus = std::min((min_spare_count_ + 1) / 2, max_retired_of_an_age);
+  min_spare_count_ = spare_count_;
+  return surplus;
+}
+
 bool span_list::withdraw(span_region& vacant) {
   const scoped_lock held(mutex_);
   for (const span* at = vacant.begin(); at < vacant.end(); ++at) {
@@ -53,12 +95,14 @@ bool span_list::withdraw(span_region& vacant) {
   return true;
 }
 
-span* span_list::take_any_idle() {
+span* span_list::take_any_idle(quarantine when) {
   const scoped_lock held(mutex_);
   span* taken = nullptr;
   if (ready_count_ > 0) {
     taken = ready_[--ready_count_];
-  } else if (quarantined_count_ > 0) {
+  } else if (spare_ != nullptr) {
+    taken = &leave_spares();
+  } else if (quarantined_count_ > 0 && when == quarantine::yields) {
     taken = &leave_quarantine();
   }
   if (taken != nullptr) taken->set(span::state::busy);
@@ -73,6 +117,9 @@ void span_list::reset_in_child() {
   ready_count_ = 0;
   fresh_ = nullptr;
   kept_ = nullptr;
+  spare_ = nullptr;
+  spare_count_ = 0;
+  min_spare_count_ = 0;
 }
 
 void span_list::count_grown() {

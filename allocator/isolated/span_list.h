@@ -1,7 +1,10 @@
 // span_list.h - the spans of one size that no secret uses: which one serves next, and which give their pages back.
 //
 //    freed --> quarantine (first in, first out) --> ready (chosen at random) --> used again
-//                                                     | full, or over the pool's idle budget
+//                                                     | full     ^ empty
+//                                                     v          |
+//                                                   spare (idle_budget)
+//                                                     | over the budget, not needed for a while, or at a shortage
 //                                                     v
 //                                                   fresh (no pages) <-- never used
 //                                                     ^ refused: kept, idle, with its pages
@@ -10,8 +13,9 @@
 // other.
 //
 // Invariants
-//   1. Quarantined, ready and kept spans are idle: wiped and, where the system allows it, locked. Fresh spans own no pages.
-//   2. live + quarantined + ready + kept + fresh + never used == places, but for the spans that somebody is busy with.
+//   1. Quarantined, ready, spare and kept spans are idle: wiped and, where the system allows it, locked. Fresh spans own no pages.
+//   2. live + quarantined + ready + spare + kept + fresh + never used == places, but for the spans that somebody is busy with.
+//   3. The idle_budget counts the pages of every spare span.
 //
 // Threads: everything under its mutex, which is held across no system call but the one that seeds the choices.
 #ifndef LOCKFAST_ALLOCATOR_ISOLATED_SPAN_LIST_H
@@ -45,6 +49,8 @@ class alignas(64) span_list {
 
   // A random ready span, else null; busy with the caller.
   [[nodiscard]] span* take_ready();
+  // Makes spare spans ready, as many as there is room for; false when there is none.
+  [[nodiscard]] bool refill_ready();
   // A span without pages that has had some, else null; busy with the caller.
   [[nodiscard]] span* take_fresh();
 
@@ -55,6 +61,15 @@ class alignas(64) span_list {
   [[nodiscard]] span* put_idle(span& freed, tally as = tally::freed);
   void put_fresh(span& retired);
 
+  // Keeps such a span with its pages, which the caller has taken from the idle_budget.
+  void put_spare(span& surplus);
+  // One of those, else null; busy with the caller.
+  [[nodiscard]] span* take_spare();
+  // Every so many frees the list is due for a look at how many of its spare spans nobody needed since the look before.
+  [[nodiscard]] bool due() const { return spare_count_ != 0 && frees_ % frees_of_an_age == 0; }
+  // Half of those, a bounded number: they are to be retired.
+  [[nodiscard]] std::size_t surplus_of_an_age();
+
   // Keeps an idle span, busy with the caller, whose pages the system does not take back: it serves like a fresh one.
   void keep(span& idle);
   // One of those, else null; busy with the caller.
@@ -63,8 +78,9 @@ class alignas(64) span_list {
   // Takes every span of a region out of the fresh ones, when all that were ever used are fresh; else false, and nothing.
   [[nodiscard]] bool withdraw(span_region& vacant);
 
-  // Any span that is ready or quarantined, else null; busy with the caller.
-  [[nodiscard]] span* take_any_idle();
+  // Any span that is ready, spare or quarantined, else null; busy with the caller. The quarantine is left alone where it holds.
+  enum class quarantine : bool { yields, holds };
+  [[nodiscard]] span* take_any_idle(quarantine when = quarantine::yields);
 
   // Empties the list, for a forked child, which sorts every span anew and chooses by a seed of its own.
   void reset_in_child();
@@ -78,7 +94,12 @@ class alignas(64) span_list {
   platform::mutex& mutex() { return mutex_; }
 
  private:
+  static constexpr std::size_t frees_of_an_age = 4096;
+  static constexpr std::size_t max_retired_of_an_age = 128;
+
   [[nodiscard]] span& leave_quarantine();
+  // The next spare span, taken out of the list and of the budget. Requires that there is one.
+  [[nodiscard]] span& leave_spares();
   void note_used() {
     const std::uint64_t given = taken_ + grown_;
     if (given > frees_ + max_used_) max_used_ = given - frees_;
@@ -96,6 +117,9 @@ class alignas(64) span_list {
   relaxed<std::uint64_t> max_used_;
   span* fresh_ = nullptr;
   span* kept_ = nullptr;
+  span* spare_ = nullptr;
+  relaxed<std::size_t> spare_count_;
+  std::size_t min_spare_count_ = 0;  // since the last look
   random_choice random_;
   span* quarantined_[max_quarantined] = {};
   span* ready_[max_ready] = {};

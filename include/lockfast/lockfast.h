@@ -217,6 +217,7 @@ struct lockfast_statistics {
   size_t map_limit;      /* maps that it may have; SIZE_MAX = unlimited */
   size_t live_sealed;    /* secrets that are sealed now */
   size_t bytes_sealed;   /* the sum of their sizes */
+  size_t bytes_idle;     /* pages of freed isolated secrets that are kept for the next ones */
   uint64_t allocations;  /* since the start of the process; allocations - frees == live */
   uint64_t frees;        /* since the start of the process */
   uint64_t refusals;     /* since the start of the process */
@@ -314,6 +315,13 @@ enum lockfast_rest_policy {
   LOCKFAST_REST_KEEP  /* it keeps its pages */
 };
 
+/* How many pages of freed isolated secrets stay locked or hidden for the next ones. */
+enum lockfast_idle {
+  LOCKFAST_IDLE_DEFAULT,
+  LOCKFAST_IDLE_AUTO, /* a program that frees many isolated secrets at once finds their pages when it makes as many: the default */
+  LOCKFAST_IDLE_FEW   /* a few places of each size are kept */
+};
+
 /* Whether reports have a map of the pools. */
 enum lockfast_report_map {
   LOCKFAST_REPORT_MAP_DEFAULT,
@@ -343,6 +351,7 @@ struct lockfast_options {
   enum lockfast_rest_policy rest;                   /* auto */
   enum lockfast_report_map report_map;              /* off */
   enum lockfast_report_addresses report_addresses;  /* off */
+  enum lockfast_idle idle;                          /* how many freed isolated secrets' pages stay locked or hidden; auto */
   /* Where a report is written when the process exits and at a breach: "stderr", the number of a descriptor, or the path of a file
    * to append to; of fewer than 1024 bytes. NULL: what LOCKFAST_OPTIONS says, otherwise no report. The string is copied. */
   const char *report;

@@ -156,7 +156,7 @@ TEST_CASE("options that nobody knows, or that come twice, end the process at the
       {"lock=always", "an unknown key or value: 'lock=always'; values of lock: required, preferred"},
       {"colour=red",
        "an unknown key or value: 'colour=red'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash, "
-       "quarantine, rest, report_map, report_addresses, report"},
+       "quarantine, rest, idle, report_map, report_addresses, report"},
       {"lock=required,freed", "an unknown key or value: 'freed'; values of freed: trap, recycle"},
       {"freed=trap,freed=recycle", "a key twice: 'freed'"}};
   for (const auto& [text, fault] : lines) {

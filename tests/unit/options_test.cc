@@ -32,7 +32,7 @@ std::string fault_of(const char* text) {
 TEST_CASE("every key takes its values") {
   lockfast_options options = {};
   REQUIRE(parse("lock=preferred,hidden=off,fork=wipe,freed=recycle,placement=grouped,crash=wipe,native_placement=isolated,"
-                "notice=stderr,quarantine=hold",
+                "notice=stderr,quarantine=hold,idle=few",
                 options));
   CHECK(options.lock == LOCKFAST_LOCK_PREFERRED);
   CHECK(options.hidden == LOCKFAST_HIDDEN_OFF);
@@ -43,8 +43,9 @@ TEST_CASE("every key takes its values") {
   CHECK(options.native_placement == LOCKFAST_PLACEMENT_ISOLATED);
   CHECK(options.notice == LOCKFAST_NOTICE_STDERR);
   CHECK(options.quarantine == LOCKFAST_QUARANTINE_HOLD);
+  CHECK(options.idle == LOCKFAST_IDLE_FEW);
   REQUIRE(parse("lock=required,hidden=auto,fork=absent,freed=trap,placement=isolated,crash=none,native_placement=grouped,"
-                "notice=none,quarantine=yield",
+                "notice=none,quarantine=yield,idle=auto",
                 options));
   CHECK(options.lock == LOCKFAST_LOCK_REQUIRED);
   CHECK(options.hidden == LOCKFAST_HIDDEN_AUTO);
@@ -55,6 +56,7 @@ TEST_CASE("every key takes its values") {
   CHECK(options.native_placement == LOCKFAST_PLACEMENT_GROUPED);
   CHECK(options.notice == LOCKFAST_NOTICE_NONE);
   CHECK(options.quarantine == LOCKFAST_QUARANTINE_YIELD);
+  CHECK(options.idle == LOCKFAST_IDLE_AUTO);
 }
 
 TEST_CASE("nothing, and an empty string, say nothing") {
@@ -84,7 +86,7 @@ TEST_CASE("a refusal names the pair, and what may stand there") {
   CHECK(fault_of("lock=required,hidden") == "an unknown key or value: 'hidden'; values of hidden: auto, on, off");
   CHECK(fault_of("lock=required, freed=trap") ==
         "an unknown key or value: ' freed=trap'; keys: lock, hidden, fork, freed, placement, native_placement, notice, crash, "
-        "quarantine, rest, report_map, report_addresses, report");
+        "quarantine, rest, idle, report_map, report_addresses, report");
   CHECK(fault_of("\x1b[31m=\n,lock=required").starts_with("an unknown key or value: '?[31m=?'; keys: "));
   const std::string long_word(1000, 'x');
   CHECK(fault_of(long_word.c_str()).starts_with("an unknown key or value: '" + std::string(40, 'x') + "...'; keys: lock, "));

@@ -1,0 +1,128 @@
+// idle_test.cc - pages of freed secrets that rest for the next ones: how many, for how long, and who takes them.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "allocator/isolated/span_list.h"
+#include "platform/simulated/simulated.h"
+#include "support/child.h"
+
+namespace simulated = lockfast::simulated;
+using lockfast::internal::span_list;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+void options(const std::string& text) { prove(set_variable("LOCKFAST_OPTIONS", text.c_str()), "the options"); }
+
+std::vector<void*> load(std::size_t count, std::size_t size = 32) {
+  std::vector<void*> all(count);
+  for (void*& each : all) {
+    each = lockfast_malloc_isolated(size);
+    prove(each != nullptr, "a secret");
+    for (std::size_t at = 0; at < size; ++at) prove(static_cast<unsigned char*>(each)[at] == 0, "zeros");
+    static_cast<unsigned char*>(each)[0] = 'x';
+  }
+  return all;
+}
+
+void free_all(const std::vector<void*>& all) {
+  for (void* const each : all) lockfast_free(each);
+}
+
+// How often the system was asked to hide or lock pages so far.
+std::size_t taken() { return simulated::count(simulated::call::hide) + simulated::count(simulated::call::lock); }
+
+std::size_t held() { return simulated::bytes_locked() + simulated::bytes_hidden(); }
+
+std::size_t idle() {
+  struct lockfast_statistics now;
+  lockfast_get_statistics(&now);
+  return now.bytes_idle;
+}
+
+}  // namespace
+
+TEST_CASE("a program that freed many isolated secrets finds their pages when it makes as many again") {
+  for (const char* const policy : {"idle=auto", "hidden=off", "freed=recycle", "hidden=off,freed=recycle"}) {
+    for (const bool hidden : {false, true}) {
+      CAPTURE(policy);
+      CAPTURE(hidden);
+      check_clean(in_child([&] {
+        options(policy);
+        if (hidden) simulated::set_hidden_limit(SIZE_MAX);
+        constexpr std::size_t count = 1000;
+        free_all(load(count));
+        const std::size_t first_life = taken();
+        // What is in quarantine is not used again yet.
+        free_all(load(count));
+        promised(taken() <= first_life + span_list::max_quarantined, "the pages are found");
+        const std::size_t second_life = taken();
+        free_all(load(count));
+        promised(taken() == second_life, "no page is asked for");
+        promised(lockfast_audit() == 0, "whole canaries");
+        promised(idle() >= count * page && idle() == held(), "what rests is in the statistics");
+        if (std::string(policy).find("recycle") == std::string::npos) {
+          promised(simulated::bytes_accessible() < count * page, "and inaccessible under freed=trap");
+        }
+        promised(lockfast_trim() >= count * page && held() == 0 && idle() == 0, "a trim gives all of them back, and says so");
+      }));
+    }
+  }
+}
+
+TEST_CASE("what rests is a share of the lock limit, and a shortage of anybody's takes it") {
+  check_clean(in_child([] {
+    options("hidden=off,rest=keep");
+    simulated::set_lock_limit(800 * page);
+    free_all(load(700));
+    promised(held() <= 200 * page && held() >= 100 * page, "most is given back");
+    // Two pages each: the limit has no room beside what rests.
+    free_all(load(399, page));
+    free_all(load(790));
+    void* const grouped = lockfast_malloc(32);
+    promised(grouped != nullptr, "a grouped one");
+    lockfast_free(grouped);
+  }));
+}
+
+TEST_CASE("idle=few keeps a few places of each size") {
+  check_clean(in_child([] {
+    options("idle=few");
+    free_all(load(1000));
+    promised(held() < 300 * page && idle() == held(), "the others' pages are given back");
+  }));
+}
+
+TEST_CASE("pages that nobody needs for a while are given back") {
+  check_clean(in_child([] {
+    free_all(load(1000));
+    promised(held() >= 1000 * page, "they rest");
+    for (int round = 0; round < 100'000; ++round) lockfast_free(lockfast_malloc_isolated(32));
+    promised(held() < 300 * page, "most are given back");
+  }));
+}
+
+TEST_CASE("pages that the system does not take back are kept beyond the bound, and a trim ends") {
+  check_clean(in_child([] {
+    options("hidden=off");
+    simulated::set_lock_limit(800 * page);
+    const auto all = load(700);
+    simulated::set_keeps_pages(true);
+    free_all(all);
+    promised(lockfast_trim() == 0 && held() == 700 * page, "kept");
+    free_all(load(700));
+    promised(held() == 700 * page, "in the same pages");
+    simulated::set_keeps_pages(false);
+    promised(lockfast_trim() == 700 * page && held() == 0, "given back later");
+  }));
+}
