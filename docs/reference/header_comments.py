@@ -32,6 +32,9 @@ GROUPS = {
     "libcrypto_memory.hpp": ("libcrypto", "C++: libcrypto's memory"),
 }
 
+# Private classes that a header must define.
+INTERNAL = ("vault::lock_use",)
+
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum|extern)\b")
 ALONE = re.compile(r"\n\n(/\*(?:[^*]|\*(?!/))*\*/)\n\n")
 ITEM = re.compile(r"(E[A-Z0-9]{2,}|[a-z]+(?:_[a-z]+)*)(?: - (.*))?$", re.S)
@@ -133,8 +136,9 @@ def heading(text):
 
 
 def promises(text):
-    """The paragraphs that hold for every function of a header."""
-    return [body for kind, body in blocks(text) if kind == "text" and re.match(r"(Results|Threads|errno)\b", body)]
+    """What holds for every function of a header: [("Results" or "Threads", text)]."""
+    named = [re.match(r"(Results|Threads):\s+(.*)", body, re.S) for kind, body in blocks(text) if kind == "text"]
+    return [(match[1], re.sub(r"\s+", " ", match[2])) for match in named if match]
 
 
 def rule(line):
@@ -220,7 +224,8 @@ def c_for_doxygen(source, functions):
             alone = ALONE.match(source, end)
             below = for_doxygen(bare(alone[1].splitlines()), functions) + "\n\n" if alone else ""
             name = re.sub(r"[^a-z]+", "_", title.lower()).strip("_")
-            return closing + f"/** @defgroup {name} {title}\n" + below + "\n\n".join(prose(text, functions) for text in shared) + "\n@{ */"
+            return closing + f"/** @defgroup {name} {title}\n" + below + "\n\n".join(
+                "@par " + topic + "\n" + prose(told[0].upper() + told[1:], functions) for topic, told in shared) + "\n@{ */"
         line_start = source.rfind("\n", 0, start) + 1
         if source[line_start:start].strip():
             return doc(bare(lines), functions, member=True)
@@ -272,6 +277,10 @@ def standard_member(code):
 
 
 def cpp_for_doxygen(source, name, functions):
+    for internal in INTERNAL:
+        begin = re.search(rf"^class (?:LOCKFAST_API )?{internal} \{{$", source, re.M)
+        if begin:
+            source = source[:source.rindex("\n\n", 0, begin.start())] + source[source.index("\n};\n", begin.start()) + 4:]
     lines = source.split("\n")
     count = 0
     while lines[count].startswith("//"):
@@ -285,6 +294,7 @@ def cpp_for_doxygen(source, name, functions):
     statement = ""       # the declaration that has begun
     current = None       # the comment that holds for it and those that follow
     named = 0            # how many braces are open around the part of a class that is open; 0: none is
+    hidden = 0           # the same of the private part of a class, which is left out
     grouped = False
     index = count
     while index < len(lines):
@@ -338,9 +348,21 @@ def cpp_for_doxygen(source, name, functions):
                 out.append("/** @} */")
                 named = 0
             current = None
-        if declarative and named == len(scopes) and stripped.startswith("};"):
-            out.append("/** @} */")
-            named = 0
+            if hidden == len(scopes):
+                out.append("/** @endcond */")
+                hidden = 0
+            if "private" in code and not hidden:
+                out += [line, "/** @cond */"]
+                hidden = len(scopes)
+                index += 1
+                continue
+        if declarative and stripped.startswith("};"):
+            if named == len(scopes):
+                out.append("/** @} */")
+                named = 0
+            if hidden == len(scopes):
+                out.append("/** @endcond */")
+                hidden = 0
         if declarative and stripped.startswith("}  // namespace lockfast") and grouped:
             out.append("/** @} */")
             grouped = False
@@ -370,7 +392,11 @@ def declaration(lines, index, scopes, out, functions, current, own):
     code = code_only(line)
     scopes = list(scopes)
     if all(scopes) and not own and code.strip() and not re.match(r"\s*(#|\}|public:|private:|protected:)", code):
-        said = standard_member(code)
+        both = code + (lines[index + 1] if re.match(r"\s*template <[^;{]*>\s*$", code) else "")
+        said = standard_member(both)
+        if said == "" and both != code:
+            out += ["/** @cond */ " + line, lines[index + 1] + " /** @endcond */"]
+            return index + 2, scopes, ""
         if said == "" and code.rstrip().endswith((";", "}")):
             out.append("/** @cond */ " + line + " /** @endcond */")
             return index + 1, scopes, ""

@@ -128,7 +128,7 @@ def write_functions(one, introduction, shared, pages, known):
     made.lines += [".nf", f".B #include <lockfast/{one.header}>"]
     for _, code in one.parts:
         if function_name(code):
-            made.lines.append(".PP")
+            made.lines.append(".sp")
             made.lines += [r"\fB" + roff.escaped(each, code=True) + r"\fP" for each in prototype(code)]
     made.lines.append(".fi")
 
@@ -149,8 +149,7 @@ def write_functions(one, introduction, shared, pages, known):
         if not name and "{" in code:
             write_type(made, code, home, known)
 
-    for paragraph in shared:
-        topic, _, told = paragraph.partition(": ")
+    for topic, told in shared:
         if topic == "Results" and errors:
             made.heading("RETURN VALUE")
             made.paragraph(with_references(told[0].upper() + told[1:], home, known))
@@ -194,7 +193,6 @@ def write_overview(heading, pages):
 def write_headers():
     heading, pages = sections_of("lockfast.h")
     shared = header_comments.promises(header_comments.heading(heading)[1])
-    shared = [re.sub(r"\s+", " ", text) for text in shared]
     below = header_comments.heading(sections_of("sodium.h")[0])[1]
     drop_in = sections_of("sodium.h")[1]
     pages += drop_in

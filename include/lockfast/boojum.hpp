@@ -165,7 +165,7 @@ class LOCKFAST_API refresher {
   static constexpr std::chrono::milliseconds default_period{1000};  // between two rounds
   static constexpr unsigned file_periods = 60;                      // rounds between two refreshes of a secret that has a file
 
-  // Starts it, if it is not running; refused where the system gives no thread.
+  // Starts it, if it is not running. Refuses: denied - the system gives no thread.
   static std::expected<void, memory_error> start();
 
   // Stops it and keeps it stopped until start() is called; returns when it works on no secret any more.

@@ -23,7 +23,7 @@ inline namespace LOCKFAST_STANDARD_LIBRARY {
 
 class LOCKFAST_API libcrypto_memory {
  public:
-  // For as long as the process lives. unavailable - libcrypto has allocated already, and takes no other functions.
+  // Routes them for as long as the process lives. Refusals: unavailable - libcrypto has allocated already, and takes no other functions.
   [[nodiscard]] static std::expected<void, memory_error> route();
 };
 

@@ -63,7 +63,8 @@ class LOCKFAST_API passphrase {
     std::function<void()> on_expiry = nullptr;
   };
 
-  // The characters of typed, which is wiped; a refusal leaves it as it was. Refusals: zero_size, limit, refused.
+  // The characters of typed, which is wiped; a refusal leaves it as it was. Refusals: zero_size;
+  // limit_exceeded; denied.
   [[nodiscard]] static std::expected<passphrase, memory_error> take(std::span<char> typed, options);
   [[nodiscard]] static std::expected<passphrase, memory_error> take(std::span<char> typed) { return take(typed, options()); }
   [[nodiscard]] static std::expected<passphrase, memory_error> take(buffer<std::byte> typed, options);
@@ -103,7 +104,7 @@ class LOCKFAST_API passphrase {
   // no BLAKE2b; limit_exceeded - a cost out of its range; denied; and those of use.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> derive(std::span<const std::byte> salt, scrypt_cost cost = {},
                                                                       std::size_t size = 32) const;
-  // The same by Argon2id. unsupported - libcrypto is older than 3.2.
+  // The same by Argon2id. Refusals: unsupported - libcrypto is older than 3.2; limit_exceeded; denied; and those of use.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> derive_argon2id(std::span<const std::byte> salt,
                                                                                argon2id_cost cost = {},
                                                                                std::size_t size = 32) const;

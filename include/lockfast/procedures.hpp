@@ -44,14 +44,16 @@ class LOCKFAST_API procedures {
   [[nodiscard]] std::expected<bool, memory_error> verify_mac(vault::id key, std::span<const std::byte> message,
                                                              std::span<const std::byte> tag) const;
 
-  // XChaCha20-Poly1305 under a record of 32 bytes: nonce, 24, sealed bytes, tag, 16. limit_exceeded - a record of another size.
+  // XChaCha20-Poly1305 under a record of 32 bytes: nonce, 24, sealed bytes, tag, 16. Refusals: limit_exceeded - a record of
+  // another size.
   [[nodiscard]] std::expected<std::vector<std::byte>, memory_error> seal(vault::id key, std::span<const std::byte> plain,
                                                                          std::span<const std::byte> associated = {}) const;
-  // damaged - it was changed, or sealed under another key or with other associated bytes. zero_size - nothing was sealed.
+  // Opens what seal gave. Refusals: damaged - it was changed, or sealed under another key or with other associated bytes;
+  // zero_size - nothing was sealed.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> open_sealed(vault::id key, std::span<const std::byte> sealed,
                                                                            std::span<const std::byte> associated = {}) const;
 
-  // Ed25519 (RFC 8032) by a record of 32 bytes. limit_exceeded - a record of another size.
+  // Ed25519 (RFC 8032) by a record of 32 bytes. Refusals: limit_exceeded - a record of another size.
   [[nodiscard]] std::expected<std::array<std::byte, 64>, memory_error> sign(vault::id key,
                                                                             std::span<const std::byte> message) const;
   // The public key that belongs to it. Refuses as sign does.
@@ -59,7 +61,7 @@ class LOCKFAST_API procedures {
 
   // Calls use with a record as a private key of libcrypto: the raw bytes of one, where type names an algorithm that has such keys
   // ("ED25519", "X25519", "ED448", "X448"), or one in DER where it is null. What use gives is passed on. The key is freed afterwards:
-  // use must not keep it, unless it counts a reference of its own. damaged - the record is no such key.
+  // use must not keep it, unless it counts a reference of its own. Refusals: damaged - the record is no such key.
   [[nodiscard]] std::expected<void, memory_error> use_pkey(
       vault::id key, const char* type, const std::function<std::expected<void, memory_error>(evp_pkey_st*)>& use) const;
 

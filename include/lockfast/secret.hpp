@@ -182,6 +182,7 @@ class buffer {
 
   // Elements; 0 once it was moved away.
   [[nodiscard]] std::size_t size() const { return cell_ == nullptr ? 0 : cell_->size() / sizeof(T); }
+  // True once it was moved away.
   [[nodiscard]] bool empty() const { return cell_ == nullptr; }
 
   // Opens it. A misuse is a breach, and so is a secret that the system will not open.
@@ -200,8 +201,8 @@ class buffer {
     return write_view(std::move(*held));
   }
 
-  // Keeps the first count elements, in a block of their size; the others are wiped. limit_exceeded - it has fewer; busy - there are
-  // views; as filled.
+  // Keeps the first count elements, in a block of their size; the others are wiped. Refuses: limit_exceeded - it has fewer;
+  // busy - there are views; and as filled.
   [[nodiscard]] std::expected<void, memory_error> shorten(std::size_t count) {
     if (count > size()) return std::unexpected(memory_error::limit_exceeded);
     auto made = [&]() -> std::expected<buffer, memory_error> {

@@ -29,7 +29,7 @@ class LOCKFAST_API secret_input {
     std::size_t max = 65536;  // bytes
   };
 
-  // Refuses: zero_size - nothing came; limit_exceeded - more than max came, and what was read is wiped; file_system - it cannot be read;
+  // Reads from a descriptor. Refuses: zero_size - nothing came; limit_exceeded - more than max came, and what was read is wiped; file_system - it cannot be read;
   // denied.
   [[nodiscard]] static std::expected<buffer<std::byte>, memory_error> read(int descriptor, options chosen);
   [[nodiscard]] static std::expected<buffer<std::byte>, memory_error> read(int descriptor) {
@@ -37,7 +37,8 @@ class LOCKFAST_API secret_input {
   }
 
   // Shows the prompt and reads a line from the user's terminal, whatever the standard streams are. Backspace takes a character back,
-  // control-U all of them. cancelled - control-C, or control-D at the start; unsupported - there is no terminal; otherwise as read.
+  // control-U all of them. Refuses: cancelled - control-C, or control-D at the start; unsupported - there is no terminal; and as
+  // read.
   [[nodiscard]] static std::expected<buffer<std::byte>, memory_error> ask(const char* prompt, std::size_t max = 1024);
 };
 

@@ -107,18 +107,20 @@ class LOCKFAST_API vault {
 
   // ---- Records ------------------------------------------------------------------------------------------------------
 
-  // Seals a secret as a new record; the buffer is gone when that succeeds. limit - more than 2^31 - 1 bytes, or no room.
+  // Seals a secret as a new record; the buffer is gone when that succeeds. Refusals: limit_exceeded - more than
+  // 2^31 - 1 bytes, or no room.
   [[nodiscard]] std::expected<id, memory_error> insert(buffer<std::byte>&& secret);
   [[nodiscard]] std::expected<id, memory_error> insert(const buffer<std::byte>& secret);
-  // All of them, or none, for one opening of the key; an id of none is id(). Requires as many ids as secrets. zero_size - an
-  // empty secret.
+  // All of them, or none, for one opening of the key; an id of none is id(). Requires as many ids as secrets. Refusals:
+  // zero_size - an empty secret; limit_exceeded.
   [[nodiscard]] std::expected<void, memory_error> insert(spans secrets, std::span<id> ids);
 
-  // Seals another secret in the place of a record's. not_found; limit as for insert, or 2^32 versions under one key.
+  // Seals another secret in the place of a record's. Refusals: not_found; limit_exceeded - as for insert, or 2^32 versions under one
+  // key.
   [[nodiscard]] std::expected<void, memory_error> replace(id which, buffer<std::byte>&& secret);
   [[nodiscard]] std::expected<void, memory_error> replace(id which, const buffer<std::byte>& secret);
 
-  // not_found. Views of it stay as they are.
+  // Erases a record. Views of it stay as they are. Refusals: not_found.
   std::expected<void, memory_error> erase(id which);
   // Erases all of them.
   std::expected<void, memory_error> clear();
@@ -126,7 +128,7 @@ class LOCKFAST_API vault {
   // An id for a record that comes later: not_found until it is filled. Erasing it gives it back. A saved vault leaves reserved ids
   // out; a loaded one does not give them out to others.
   [[nodiscard]] std::expected<id, memory_error> reserve();
-  // not_found - it is not reserved, or was filled already; as insert.
+  // Fills a reserved id. Refusals: not_found - it is not reserved, or was filled already; and those of insert.
   [[nodiscard]] std::expected<void, memory_error> fill(id reserved, buffer<std::byte>&& secret);
   [[nodiscard]] std::expected<void, memory_error> fill(id reserved, const buffer<std::byte>& secret);
 
@@ -150,7 +152,8 @@ class LOCKFAST_API vault {
     std::span<const std::byte> info = {};  // what the new record is for
     std::span<const std::byte> salt = {};  // of HKDF
   };
-  // A new record of size bytes; computed in locked memory. limit_exceeded - more than the function gives, or too long a key.
+  // A new record of size bytes; computed in locked memory. Refusals: not_found; limit_exceeded - more than the function gives, or
+  // too long a key.
   [[nodiscard]] std::expected<id, memory_error> derive(id from, const derivation& how, std::size_t size);
   // The same by a function of the program's, which fills the new record in locked memory: fill(record, new record). Its refusal is
   // passed on.
@@ -162,17 +165,20 @@ class LOCKFAST_API vault {
   // A name is at most 65,535 bytes of any value, and belongs to one record; a label is as many, and need not be the only one. Both
   // are sealed as records are, and plain in locked memory alone.
 
-  // A record with a name. name_taken; zero_size - an empty name.
+  // Seals a secret as a record with a name. Refusals: name_taken; zero_size - an empty name; limit_exceeded.
   [[nodiscard]] std::expected<id, memory_error> insert(std::string_view name, buffer<std::byte>&& secret);
   [[nodiscard]] std::expected<id, memory_error> insert(std::string_view name, const buffer<std::byte>& secret);
-  // Gives a record, or a reserved id, a name in the place of the one that it had; "" takes it away. not_found; name_taken.
+  // Gives a record, or a reserved id, a name in the place of the one that it had; "" takes it away. Refusals: not_found;
+  // name_taken.
   [[nodiscard]] std::expected<void, memory_error> rename(id which, std::string_view name);
+  // Gives it a label in the place of the one that it had; "" takes it away. Refusals: not_found.
   [[nodiscard]] std::expected<void, memory_error> relabel(id which, std::string_view label);
 
-  // The record of a name, by a keyed hash: it opens that description, and no other. not_found.
+  // The record of a name, by a keyed hash: it opens that description, and no other. Refusals: not_found.
   [[nodiscard]] std::expected<id, memory_error> find(std::string_view name) const;
-  // not_found where it has none.
+  // The name of a record. Refusals: not_found - it has none.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> name_of(id which) const;
+  // The label of a record. Refusals: not_found - it has none.
   [[nodiscard]] std::expected<buffer<std::byte>, memory_error> label_of(id which) const;
 
   // A record with its name and its label.
@@ -186,9 +192,9 @@ class LOCKFAST_API vault {
 
   // ---- Opening ------------------------------------------------------------------------------------------------------
 
-  // not_found.
+  // Opens a record. Refusals: not_found.
   [[nodiscard]] std::expected<view, memory_error> open(id which) const;
-  // Opens the key once for all of them. not_found when one is not there.
+  // Opens several records, and the key once for all of them. Refusals: not_found - one is not there.
   [[nodiscard]] std::expected<views, memory_error> open(std::span<const id> which) const;
 
   // Calls function(std::span<const std::byte>) with the record, and gives what it gives, in one std::expected: a refusal
@@ -205,6 +211,8 @@ class LOCKFAST_API vault {
 
   // A locked vault opens and seals nothing until its passphrase is given: locked, or expired where time has locked it. Erasing and
   // asking for ids and sizes go on. Views that are there stay.
+
+  // When it locks, and what unlocking costs.
   struct lock_options {
     // Locks that long after the end of the latest use; a view is a use for as long as it lives, a save is none. None: never; a
     // hundred years at most, as the lifetime. Both count the time while the machine sleeps.
@@ -219,11 +227,12 @@ class LOCKFAST_API vault {
   // From now on this passphrase unlocks the vault. It locks by lock(), as the options say, and when the passphrase expires.
   [[nodiscard]] std::expected<void, memory_error> lock_with(const passphrase& phrase);
   [[nodiscard]] std::expected<void, memory_error> lock_with(const passphrase& phrase, const lock_options& chosen);
-  // Returns when the keys are sealed. unavailable - there is no passphrase to unlock it with.
+  // Locks it; returns when the keys are sealed. Refusals: unavailable - there is no passphrase to unlock it with.
   std::expected<void, memory_error> lock();
-  // wrong_passphrase; unavailable. Of a vault that is not locked it verifies the passphrase, and starts its times again. From then on
-  // this passphrase's expiry counts.
+  // Unlocks it. Of a vault that is not locked it verifies the passphrase, and starts its times again. From then on this
+  // passphrase's expiry counts. Refusals: wrong_passphrase; unavailable.
   [[nodiscard]] std::expected<void, memory_error> unlock(const passphrase& phrase);
+  // Whether it is locked.
   [[nodiscard]] bool locked() const;
 
   // ---- Queries ------------------------------------------------------------------------------------------------------
@@ -232,7 +241,7 @@ class LOCKFAST_API vault {
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] bool contains(id which) const;
-  // Bytes of a record.
+  // Bytes of a record. Refusals: not_found.
   [[nodiscard]] std::expected<std::size_t, memory_error> size_of(id which) const;
 
   // The ids of the records, in no order that means anything. Records may come and go meanwhile: one that is there all the
@@ -297,7 +306,7 @@ class LOCKFAST_API vault {
     options vault = {};  // of the vault that is made
     // outdated for a file of fewer saves: keep saves() where it cannot be put back together with the file.
     std::uint64_t min_saves = 0;
-    // The most that a file may ask for the stretching: limit beyond it. 2^20 is 1 GiB of memory.
+    // The most that a file may ask for the stretching: limit_exceeded beyond it. 2^20 is 1 GiB of memory.
     unsigned max_cost = 20;
     watcher watch = nullptr;  // told how far it is
     // Without a value: a vault that was loaded under a passphrase which expires locks with it, and others do not lock.
@@ -323,16 +332,16 @@ class LOCKFAST_API vault {
 
   // Writes all records to a file of mode 0600, sealed under the passphrase (docs/vault.md), which takes the place of what was
   // there at once, when it is whole and on the disk. The key is derived first; changes wait only while the records are written.
-  // outdated - the file is not the one that was loaded or saved last: somebody else saved there. busy - somebody else saves
-  // there now, or holds the file. file_system - a symbolic link at the path, too. cancelled; expired - the passphrase;
+  // Refusals: outdated - the file is not the one that was loaded or saved last: somebody else saved there; busy - somebody
+  // else saves there now, or holds the file; file_system - a symbolic link at the path, too; cancelled; expired - the passphrase;
   // unsupported - libcrypto has no such function; unavailable - the watcher has forked, and this is the child.
   [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const key_source& key);
   [[nodiscard]] std::expected<void, memory_error> save(const std::string& path, const key_source& key,
                                                        const save_options& chosen);
 
-  // A vault of the same identity, ids and records. not_found, file_system; unsupported - another version of the format, or
-  // libcrypto has no such function; wrong_passphrase - or another key, or a changed header; damaged; limit, outdated, cancelled - by the options;
-  // unavailable as for save.
+  // A vault of the same identity, ids and records. Refusals: not_found; file_system; unsupported - another version of the format,
+  // or libcrypto has no such function; wrong_passphrase - or another key, or a changed header; damaged; limit_exceeded - by the
+  // options; outdated - by the options; cancelled - by the options; unavailable - as for save.
   [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const key_source& key);
   [[nodiscard]] static std::expected<vault, memory_error> load(const std::string& path, const key_source& key,
                                                                const load_options& chosen);
@@ -350,7 +359,7 @@ class LOCKFAST_API vault {
   // ---- Between vaults -----------------------------------------------------------------------------------------------
 
   // A new vault with copies of some records, their names and labels; to save it is to export them. Its ids are others: made, if it is
-  // not empty, is filled with them in the same order. Requires that made is empty, or of the size of which. not_found.
+  // not empty, is filled with them in the same order. Requires that made is empty, or of the size of which. Refusals: not_found.
   [[nodiscard]] std::expected<vault, memory_error> extract(std::span<const id> which, std::span<id> made = {}) const;
 
   // What becomes of a record whose name a record here has.
@@ -380,7 +389,7 @@ class LOCKFAST_API vault {
     std::uint64_t saves;                 // how often it was saved
     std::uint64_t records;               // how many it has
   };
-  // not_found, file_system, unsupported, damaged.
+  // Reads what a file says of itself. Refusals: not_found; file_system; unsupported; damaged.
   [[nodiscard]] static std::expected<file_description, memory_error> inspect(const std::string& path);
 
   // How often it was saved, by this vault and the one that it was loaded from; the number that the latest file has. A save that

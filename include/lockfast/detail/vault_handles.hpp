@@ -10,14 +10,16 @@
 namespace lockfast {
 inline namespace LOCKFAST_STANDARD_LIBRARY {
 
+// Keeps other programs from saving to a path, for as long as it lives.
+//
 //    auto held = vault::file_hold::acquire(path);
 //    auto records = vault::load(path, phrase);
 //    ... records->insert(...) ...
 //    auto saved = records->save(path, phrase, {.hold = &*held});
 class LOCKFAST_API vault::file_hold {
  public:
-  // Takes hold of a path, whether there is a file or not. busy - another process or vault has it; file_system; unsupported - the
-  // file system has no locks. A forked child does not have it.
+  // Takes hold of a path, whether there is a file or not. A forked child does not have it. Refusals: busy - another process or
+  // vault has it; file_system; unsupported - the file system has no locks.
   [[nodiscard]] static std::expected<file_hold, memory_error> acquire(const std::string& path);
 
   file_hold(file_hold&&) noexcept;
@@ -31,6 +33,8 @@ class LOCKFAST_API vault::file_hold {
   std::unique_ptr<internal::name_hold> held_;
 };
 
+// Erases its record when it goes.
+//
 //    const auto session_key = records.own(*records.insert(*buffer<std::byte>::random(32)));
 //    records.use(session_key.which(), [](std::span<const std::byte> bytes) { ... });
 //
