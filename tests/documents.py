@@ -10,7 +10,7 @@ import re
 import sys
 import textwrap
 
-PROGRAMS = ["README.md", "docs/guide.md", "docs/migration.md"]
+PROGRAMS = ["README.md", "docs/guide.md", "docs/migration.md", "docs/faq.md"]
 
 
 def blocks(text):
