@@ -435,7 +435,7 @@ def declaration(lines, index, scopes, out, functions, current, own):
 
 def trailing(line, functions):
     """Marks a comment behind a member or an enumerator."""
-    if "/**" in line:
+    if "/**" in line or re.match(r"\s*(class|struct|enum) \w+;", line):
         return line
     code = code_only(line)
     behind = re.search(r"//\s?(.*)$", line[len(code.rstrip()):]) if re.search(r"[;,]\s*$|^\s+[a-z_0-9]+( = \w+)?\s*$", code) else None

@@ -338,19 +338,19 @@ enum lockfast_report_addresses {
 
 /* The policy; a field that is 0 is left open. lockfast_options(7) has each key and what it means. */
 struct lockfast_options {
-  enum lockfast_lock lock;                          /* required / preferred */
-  enum lockfast_hidden hidden;                      /* auto */
-  enum lockfast_fork fork;                          /* absent / inherit */
-  enum lockfast_freed freed;                        /* trap */
+  enum lockfast_lock lock;                          /* what happens without a lock; required / preferred */
+  enum lockfast_hidden hidden;                      /* whether pages are hidden; auto */
+  enum lockfast_fork fork;                          /* what a child has; absent / inherit */
+  enum lockfast_freed freed;                        /* what freed pages are; trap */
   enum lockfast_drop_in_placement placement;        /* of sodium_malloc; isolated */
-  enum lockfast_crash crash;                        /* none */
+  enum lockfast_crash crash;                        /* what a fatal signal and an exit do; none */
   enum lockfast_drop_in_placement native_placement; /* of lockfast_malloc, _calloc, _aligned_alloc; grouped */
   enum lockfast_notice notice;                      /* of sodium_malloc and sodium_mprotect_*; none */
-  enum lockfast_quarantine quarantine;              /* yield */
+  enum lockfast_quarantine quarantine;              /* how long a freed place rests; yield */
   enum lockfast_environment environment;            /* set by the program alone: LOCKFAST_OPTIONS has no such key */
-  enum lockfast_rest_policy rest;                   /* auto */
-  enum lockfast_report_map report_map;              /* off */
-  enum lockfast_report_addresses report_addresses;  /* off */
+  enum lockfast_rest_policy rest;                   /* when closed secrets are sealed; auto */
+  enum lockfast_report_map report_map;              /* whether reports have a map; off */
+  enum lockfast_report_addresses report_addresses;  /* whether reports have addresses; off */
   enum lockfast_idle idle;                          /* how many freed isolated secrets' pages stay locked or hidden; auto */
   /* Where a report is written when the process exits and at a breach: "stderr", the number of a descriptor, or the path of a file
    * to append to; of fewer than 1024 bytes. NULL: what LOCKFAST_OPTIONS says, otherwise no report. The string is copied. */
