@@ -1,7 +1,7 @@
 // life_bench.cc - what does a program's life cost that loads, closes, uses and frees 4,000 secrets of 32 bytes, and its next one?
 //
 // Each process does that twice; a process for each run, the subjects in turn. "bare" makes the system calls that the promise needs
-// and no more, in the same order.
+// and no more, in the same order. --benchmark_out=FILE keeps the medians as Google Benchmark does, in JSON.
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -214,7 +215,14 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void print(const std::string& title, const std::vector<subject>& subjects, const std::vector<std::vector<life>>& runs) {
+// A median, under the name "life/subject/phase".
+struct figure {
+  std::string name;
+  double nanoseconds;
+};
+
+void print(const std::string& title, const std::vector<subject>& subjects, const std::vector<std::vector<life>>& runs,
+           std::vector<figure>& figures) {
   std::printf("\n%s\n\n", title.c_str());
   std::vector<std::string> heading{""};
   for (const char* const each : phase_names) heading.emplace_back(each);
@@ -225,15 +233,16 @@ void print(const std::string& title, const std::vector<subject>& subjects, const
   double of_libsodium = 0;
   for (std::size_t which = 0; which < subjects.size(); ++which) {
     std::vector<std::string> cells{subjects[which].name};
-    const auto add = [&](auto time) {
+    const auto add = [&](const std::string& phase, auto time) {
       std::vector<double> values;
       for (const life& each : runs[which]) values.push_back(time(each) / secret_count);
       const double middle = median(values);
       cells.push_back(duration(middle * 1e9));
+      figures.push_back({title + "/" + subjects[which].name + "/" + phase, middle * 1e9});
       return middle;
     };
-    for (std::size_t at = 0; at < phase_count; ++at) add([at](const life& each) { return each[at]; });
-    const double whole = add([](const life& each) { return each[load] + each[close] + each[use] + each[release]; });
+    for (std::size_t at = 0; at < phase_count; ++at) add(phase_names[at], [at](const life& each) { return each[at]; });
+    const double whole = add("whole", [](const life& each) { return each[load] + each[close] + each[use] + each[release]; });
     if (which == 0) of_libsodium = whole;
     if (compares) cells.push_back(times(of_libsodium / whole));
     shown.add(cells);
@@ -241,11 +250,31 @@ void print(const std::string& title, const std::vector<subject>& subjects, const
   shown.print();
 }
 
+void write(const char* path, const std::vector<figure>& figures) {
+  std::FILE* const file = std::fopen(path, "w");
+  if (file == nullptr) give_up(path);
+  std::fprintf(file, "{\n  \"benchmarks\": [");
+  const char* between = "";
+  for (const figure& each : figures) {
+    std::fprintf(file, "%s\n    {\"name\": \"%s\", \"aggregate_name\": \"median\", \"real_time\": %.4f, \"time_unit\": \"ns\"}", between,
+                 each.name.c_str(), each.nanoseconds);
+    between = ",";
+  }
+  std::fprintf(file, "\n  ]\n}\n");
+  if (std::fclose(file) != 0) give_up(path);
+}
+
 }  // namespace
 }  // namespace lockfast::bench
 
-int main() {
+int main(int argc, char** argv) {
   using namespace lockfast::bench;
+  constexpr std::string_view out = "--benchmark_out=";
+  if (argc > 2 || (argc == 2 && !std::string_view(argv[1]).starts_with(out))) {
+    std::fprintf(stderr, "usage: life_bench [--benchmark_out=FILE]\n");
+    return 2;
+  }
+  std::vector<figure> figures;
   const std::vector<subject> subjects = all_subjects();
   std::printf("%zu secrets of %zu B: time for each secret, median of %d interleaved runs\n", secret_count, secret_size, rounds);
   for (std::size_t threads = 1; threads <= max_threads; ++threads) {
@@ -261,7 +290,8 @@ int main() {
       }
     }
     const std::string by = threads == 1 ? "one thread" : std::to_string(threads) + " threads, each with its share";
-    print("First life, " + by, subjects, first);
-    print("Second life, " + by, subjects, second);
+    print("First life, " + by, subjects, first, figures);
+    print("Second life, " + by, subjects, second, figures);
   }
+  if (argc == 2) write(argv[1] + out.size(), figures);
 }

@@ -3,8 +3,10 @@
 
 Programs: in the documents of PROGRAMS, each block of C or C++ is an excerpt of the file in examples/ to which the last link before it
 leads. A block is a whole file, but for its first lines of comment, or some of its lines in a row, indented less or not.
+Plots: below each plot of docs/benchmarks.md are the machine, the commit and the command of its figures, docs/images/NAME.json.
 Decisions: the index lists each page once, under the page's number, and each page begins with its number and a title.
 """
+import json
 import pathlib
 import re
 import sys
@@ -47,6 +49,19 @@ def program_faults(root):
                 yield f"{where}the block is not in {example}"
 
 
+def plot_faults(root):
+    text = (root / "docs/benchmarks.md").read_text(encoding="utf-8")
+    for path in sorted((root / "docs/images").glob("*.json")):
+        below = re.search(rf"\]\(images/{path.stem}\.svg\)\n\n([^\n]*)", text)
+        of = json.loads(path.read_text(encoding="utf-8"))
+        if below is None or not path.with_suffix(".svg").is_file():
+            yield f"docs/images/{path.name}: docs/benchmarks.md shows no plot of it"
+            continue
+        for key in ("machine", "others", "commit", "command"):
+            if of[key] not in below[1]:
+                yield f"docs/benchmarks.md: the line below {path.stem}.svg does not have the {key} of its figures: {of[key]}"
+
+
 def decision_faults(root):
     folder = root / "docs/decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")
@@ -67,7 +82,7 @@ def decision_faults(root):
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    faults = [*program_faults(root), *decision_faults(root)]
+    faults = [*program_faults(root), *plot_faults(root), *decision_faults(root)]
     for fault in faults:
         print(fault)
     sys.exit(1 if faults else 0)
