@@ -5,7 +5,7 @@
 # Guess:   A program that locks its key, then becomes a daemon, has the key locked.
 # Seen:    Nothing is locked afterwards: daemon() forks and its parent ends, and a forked child inherits no lock. A lock
 #          that is taken after daemon() holds.
-# Source:  mlock(2), "Memory locks are not inherited by a child created via fork(2)"; daemon(3).
+# Source:  mlock(2), on what a child of fork(2) inherits; daemon(3); glibc, misc/daemon.c.
 set -euo pipefail
 
 work=$(mktemp -d)
