@@ -6,6 +6,7 @@ import os
 import re
 import sys
 
+import c_headers
 import header_comments
 import roff
 
@@ -76,7 +77,7 @@ class section:
 
 
 def sections_of(header):
-    parts = header_comments.c_header(text_of("include", "lockfast", header))
+    parts = c_headers.parts_of(text_of("include", "lockfast", header))
     heading = next(body for kind, body in ((part[0], part[1]) for part in parts) if kind == "heading")
     found, comment = [], None
     for part in parts:
