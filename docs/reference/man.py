@@ -1,4 +1,5 @@
-"""Writes the man pages: section 3 from the C headers, 1 from docs/command.md, 7 from docs/options.md and from lockfast.h's first comment.
+"""Writes the man pages: section 3 from the C headers, 1 from docs/command.md and from compat/lockfast-served, 7 from docs/options.md and
+from lockfast.h's first comment.
 
 man.py SOURCE FOLDER DATE VERSION CMARK    SOURCE: the project. FOLDER gets man1, man3 and man7; CMARK is cmark-gfm.
 """
@@ -252,6 +253,27 @@ def write_command():
         put(made)
 
 
+def write_script(path):
+    """A command that is a script: its first comment."""
+    lines = []
+    for line in text_of(*path).split("\n")[1:]:
+        if not line.startswith("#"):
+            break
+        lines.append(re.sub(r"^# ?", "", line))
+    name = path[-1]
+    sentence, rest = header_comments.heading(lines)
+    blocks = header_comments.blocks(rest)
+    made = begin(name, 1, [name], sentence[0].lower() + sentence[1:].rstrip("."))
+    made.heading("SYNOPSIS")
+    made.lines.append(roff.bold(blocks[0][1].strip()))
+    made.heading("DESCRIPTION")
+    made.paragraph(roff.escaped(sentence))
+    for _, body in blocks[1:]:
+        made.paragraph(roff.escaped(re.sub(r"\s+", " ", body)))
+    see_also(made, [("lockfast", 7), ("sodium_malloc", 3)])
+    put(made)
+
+
 def write_options():
     made = begin("lockfast_options", 7, ["lockfast_options"], ABOUT["lockfast_options.7"])
     for title, blocks in parts_of(roff.markdown(os.path.join(source, "docs", "options.md"), cmark)):
@@ -263,4 +285,5 @@ def write_options():
 
 write_headers()
 write_command()
+write_script(["compat", "lockfast-served"])
 write_options()

@@ -20,7 +20,8 @@ for name in ("lockfast.h", "sodium.h"):
 assert len(declared) > 30, declared
 faults += [f"{name}: no page of section 3" for name in declared if name + ".3" not in pages]
 faults += [f"{page}: of no function" for page in pages if page.endswith(".3") and page[:-2] not in declared]
-faults += [f"{page}: is not there" for page in ("lockfast.1", "lockfast.7", "lockfast_options.7") if page not in pages]
+faults += [f"{page}: is not there" for page in ("lockfast.1", "lockfast-served.1", "lockfast.7",
+                                                          "lockfast_options.7") if page not in pages]
 
 lints = [[*mandoc, "-T", "lint"]] if mandoc else []
 if shutil.which("man"):
