@@ -44,6 +44,7 @@ class refusal : public std::runtime_error {
 
 // The sub-commands, one file each.
 command doctor_command(CLI::App& app);
+command heist_command(CLI::App& app);
 command map_command(CLI::App& app);
 command run_command(CLI::App& app, const program_words& program);
 command vault_command(CLI::App& app, const program_words& program);

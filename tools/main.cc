@@ -72,6 +72,7 @@ int run(int count, char** words) {
              "`lockfast COMMAND --help` tells more. Colours: on a terminal, unless NO_COLOR is set.");
   const std::vector<command> commands = {
       doctor_command(app),
+      heist_command(app),
       map_command(app),
       run_command(app, program),
       vault_command(app, program),

@@ -13,6 +13,7 @@
 
 #include "tools/command.h"
 #include "tools/map/drawing.h"
+#include "tools/picture.h"
 #include "tools/report.h"
 #include "tools/terminal.h"
 
@@ -69,13 +70,6 @@ std::string text_of(const std::string& path) {
   return text;
 }
 
-void write_whole(const std::string& path, const std::string& text) {
-  errno = 0;
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.flush()) throw refusal(path + " cannot be written (" + std::strerror(errno) + "); name another file");
-}
-
 int run(const request& wanted) {
   if (wanted.demo != wanted.report.empty()) throw refusal("give a REPORT, or --demo, and not both");
   const std::string text = wanted.demo ? demo_report() : text_of(wanted.report);
@@ -84,7 +78,7 @@ int run(const request& wanted) {
     throw refusal(wanted.report + " has no map; write it with report_map=on, as by: lockfast run --report FILE report_map=on -- PROGRAM");
   }
   if (!wanted.svg.empty()) {
-    write_whole(wanted.svg, as_svg(drawings));
+    write_file(wanted.svg, as_svg(drawings));
   } else {
     std::cout << as_text(drawings, terminal(STDOUT_FILENO));
   }

@@ -1,11 +1,14 @@
 """What the command's suites share: how it is run, plainly and at a pseudo-terminal. SUITE.py COMMAND FOLDER CLIENT."""
 import atexit
+import fcntl
 import os
 import pty
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 command, folder, client = sys.argv[1:4]
 scratch = tempfile.tempdir = tempfile.mkdtemp()
@@ -30,10 +33,12 @@ def refused(*words):
     return ended.stderr
 
 
-def at_terminal(*words, keys=b"", after=b"", **environment):
+def at_terminal(*words, keys=b"", after=b"", columns=0, **environment):
     """Runs the command at a pseudo-terminal of its own; types keys once it has printed `after`. Its output and status."""
     process, terminal = pty.fork()
     if process == 0:
+        if columns:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.environ.pop("NO_COLOR", None)
         os.environ.update(TERM="xterm", **environment)
         os.execv(command, [command, *words])

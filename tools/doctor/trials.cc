@@ -1,7 +1,6 @@
 #include "tools/doctor/trials.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <lockfast/lockfast.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,6 +20,8 @@
 #include <fstream>
 #include <functional>
 #include <string>
+
+#include "tools/rights.h"
 
 namespace lockfast::tools {
 namespace {
@@ -117,13 +118,6 @@ long status_of(const std::string& key) {
   return -1;
 }
 
-// Gives up every right, so that limits count and root is as anybody.
-bool without_rights() {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[2] = {};
-  return syscall(SYS_capset, &header, none) == 0;
-}
-
 void try_lock(attempt& one) {
   void* const page = fresh_page();
   one.step(page != MAP_FAILED);
@@ -144,7 +138,7 @@ void try_hidden(attempt& one) {
 
 void try_hidden_budget(attempt& one) {
   const rlimit limit{page_size(), page_size()};
-  one.step(without_rights());
+  one.step(give_up_rights());
   one.step(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
   const int descriptor = static_cast<int>(syscall(memfd_secret_number, O_CLOEXEC));
   one.step(descriptor >= 0 && ftruncate(descriptor, static_cast<off_t>(2 * page_size())) == 0);
@@ -205,7 +199,7 @@ void try_merge(attempt& one) { one.saw(prctl(get_memory_merge, 0, 0, 0, 0) == 1 
 // Two children of one that gave its rights up: neither started the other.
 void try_peer(attempt& one) {
   static char secret = 42;
-  one.step(without_rights());
+  one.step(give_up_rights());
   int line[2];
   one.step(pipe(line) == 0);
   const pid_t owner = fork();

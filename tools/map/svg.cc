@@ -2,6 +2,7 @@
 #include <string>
 
 #include "tools/map/drawing.h"
+#include "tools/picture.h"
 
 namespace lockfast::tools {
 namespace {
@@ -10,27 +11,13 @@ namespace {
 constexpr std::size_t width = 960, margin = 24, cell = 14, guard = 3, line = 20;
 constexpr std::uint64_t most_of_a_run = 32;
 
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char one : text) {
-    switch (one) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      default: safe += static_cast<unsigned char>(one) < ' ' ? ' ' : one;
-    }
-  }
-  return safe;
-}
-
 std::string class_of(const state_look& look) { return look.name[0] == '?' ? "unknown" : look.name; }
 
 class picture {
  public:
   void text(const std::string& kind, const std::string& words) {
     y_ += line;
-    body_ += "<text class=\"" + kind + "\" x=\"" + std::to_string(margin) + "\" y=\"" + std::to_string(y_) + "\">" + escaped(words) +
+    body_ += "<text class=\"" + kind + "\" x=\"" + std::to_string(margin) + "\" y=\"" + std::to_string(y_) + "\">" + xml_text(words) +
              "</text>\n";
     y_ += line / 3;
   }
@@ -107,7 +94,7 @@ class picture {
   void note(const std::string& words) {
     constexpr std::size_t of_a_letter = 8, gap = 6;
     room(gap + words.size() * of_a_letter);
-    body_ += "<text x=\"" + std::to_string(x_ + gap) + "\" y=\"" + std::to_string(y_ + cell - 3) + "\">" + escaped(words) + "</text>\n";
+    body_ += "<text x=\"" + std::to_string(x_ + gap) + "\" y=\"" + std::to_string(y_ + cell - 3) + "\">" + xml_text(words) + "</text>\n";
     x_ += 2 * gap + words.size() * of_a_letter;
   }
 
