@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <lockfast/secret_input.hpp>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ extern char** environ;
 namespace lockfast::tools {
 namespace {
 
+constexpr int patience_ms = 5000;
 constexpr std::size_t max_line = 4096;  // of an answer; the protocol has 1000
 // Codes of libgpg-error, without the part that names the source.
 constexpr unsigned code_mask = 0xffff;
@@ -126,6 +128,9 @@ pinentry::pinentry(const std::string& program) : program_(program) {
   }
   // A pinentry that ended must not end us.
   pipe_signal_ = signal(SIGPIPE, SIG_IGN);
+  // What waits for us in turn speaks another protocol.
+  pollfd greeting{from_, POLLIN, 0};
+  if (poll(&greeting, 1, patience_ms) == 0) fail("it does not greet");
   if (!hear().is_ok) fail("it does not greet as the protocol wants");
   option("ttyname", terminal_name());
   option("ttytype", variable("TERM"));
@@ -211,7 +216,7 @@ pinentry::answer pinentry::hear() {
     if (!line) fail("it ended without an answer");
     const auto view = line->read();
     const std::span<const std::byte> bytes = view.span();
-    if (begins(bytes, "D ")) {
+    if (begins(bytes, "D ") && bytes.size() > 2) {
       given.data = joined(given.data, bytes.subspan(2));
     } else if (begins(bytes, "S PIN_REPEATED")) {
       given.was_repeated = true;

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""A pinentry that asks nobody. Its answers, one a line, are in the file PINENTRY_ANSWERS; each GETPIN takes one:
+
+   TEXT             is the passphrase, sent as the protocol wants: percent-escaped, over several D lines
+   !CODE            is an error of this number
+   empty            is one of no bytes
+   wait             is none: it makes a file, and waits until its input ends
+   (nothing left)   ends without an answer
+"repeat" as the first line: SETREPEAT is known. What was said goes to PINENTRY_LOG."""
+import os
+import sys
+
+with open(os.environ["PINENTRY_ANSWERS"]) as file:
+    answers = file.read().splitlines()
+repeats = answers[:1] == ["repeat"]
+if repeats:
+    answers.pop(0)
+taken = 0
+
+
+def say(line):
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+say("OK Pleased to meet you")
+with open(os.environ["PINENTRY_LOG"], "a") as log:
+    for line in sys.stdin:
+        log.write(line)
+        log.flush()
+        word = line.split()[0]
+        if word == "SETREPEAT" and not repeats:
+            say("ERR 536871187 Unknown IPC command")
+        elif word == "OPTION" and "lc-ctype" in line:
+            say("ERR 83886254 Unknown option")
+        elif word != "GETPIN":
+            say("OK")
+        else:
+            with open(os.environ["PINENTRY_ANSWERS"] + ".taken", "a+") as file:
+                file.seek(0)
+                taken = len(file.read())
+                file.write(".")
+            if taken >= len(answers):
+                sys.exit(0)
+            answer = answers[taken]
+            if answer.startswith("!"):
+                say(f"ERR {answer[1:]} it refused <Pinentry>")
+                continue
+            say("# a remark")
+            if repeats:
+                say("S PIN_REPEATED")
+            if answer == "wait":
+                with open(os.environ["PINENTRY_ANSWERS"] + ".waits", "w") as file:
+                    file.write(str(os.getpid()))
+                sys.stdin.read()
+                sys.exit(0)
+            if answer == "empty":
+                say("OK")
+                continue
+            half = len(answer) // 2
+            for part in (answer[:half], answer[half:]):
+                say("D " + part.replace("%", "%25").replace("\\n", "%0A"))
+            say("OK")
