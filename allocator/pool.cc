@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "allocator/base/bytes.h"
+#include "allocator/base/random.h"
 #include "allocator/ledger.h"
 #include "allocator/pages/lock_watch.h"
 #include "allocator/notice.h"
@@ -120,9 +121,10 @@ platform::error pool::claim(void* address, std::size_t length, ledger::out_of_du
 
 platform::error pool::disclaim(void* address, std::size_t length) { return ledger::of_process().disclaim(address, length); }
 
-void pool::start() {
+platform::error pool::start() {
   const scoped_lock held(start_mutex_);
-  if (started_.load(std::memory_order_relaxed)) return;
+  if (started_.load(std::memory_order_relaxed)) return 0;
+  if (const auto refusal = keep_seed(); refusal != 0) return refusal;
   start_process();
   char report_room[report::max_destination];
   options_ = policy(report_room);
@@ -142,6 +144,7 @@ void pool::start() {
   }
   groups_at_once_ = options_.placement == LOCKFAST_PLACEMENT_GROUPED && options_.notice == LOCKFAST_NOTICE_NONE;
   started_.store(true, std::memory_order_release);
+  return 0;
 }
 
 void* pool::refuse(platform::error refusal) {
@@ -202,17 +205,17 @@ void* pool::allocate_slow(std::size_t size, int value) {
 }
 
 void* pool::allocate_anywhere(std::size_t size, std::size_t alignment, int value) {
-  ensure_started();
+  if (const auto refusal = ensure_started(); refusal != 0) return refuse(refusal);
   return address_or_errno(make(size, alignment, value));
 }
 
 void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value) {
-  ensure_started();
+  if (const auto refusal = ensure_started(); refusal != 0) return refuse(refusal);
   return address_or_errno(make_isolated(size, alignment, value));
 }
 
 void* pool::allocate_for_drop_in(std::size_t size, int value) {
-  drop_in_.ensure_started();
+  if (const auto refusal = drop_in_.ensure_started(); refusal != 0) return drop_in_.refuse(refusal);
   return drop_in_.groups_at_once_ ? allocate<drop_in_family>(size, value) : drop_in_.allocate_as_chosen(size, value);
 }
 
@@ -358,7 +361,10 @@ platform::error pool::describe_as(const void* secret, account by, lockfast_recei
 }
 
 compartment* pool::make_compartment() {
-  ensure_started();
+  if (const auto refusal = ensure_started(); refusal != 0) {
+    (void)refuse(refusal);
+    return nullptr;
+  }
   compartment* const made = compartment::create(grouped_);
   if (made == nullptr) (void)refuse(ENOMEM);
   return made;

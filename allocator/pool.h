@@ -168,10 +168,14 @@ class pool {
     }
   }
 
-  void start();
-  void ensure_started() {
-    if (!started_.load(std::memory_order_acquire)) start();
+  // Refused where the system has no random bytes for it: the next call tries again.
+  [[nodiscard]] platform::error start();
+  [[nodiscard]] platform::error ensure_started() {
+    if (!started_.load(std::memory_order_acquire)) {
+      if (const auto refusal = start(); refusal != 0) return refusal;
+    }
     if (crash_survived_.load(std::memory_order_relaxed)) renew_crash_handler();
+    return 0;
   }
   static void renew_crash_handler();
   [[nodiscard]] void* address_or_errno(const allocated& made) { return made.address != nullptr ? made.address : refuse(made.refusal); }

@@ -195,7 +195,10 @@ void raise_lock_limit();
 
 // ---- Process --------------------------------------------------------------------------------------------------------------
 
-// Fills out with bytes of the system's generator; never refuses once the system has booted, and ends the process if it does.
+// Fills out with bytes of the system's generator. A refusal leaves anything in out; a filter of system calls is the cause that is
+// known (seccomp(2): Linux alone).
+[[nodiscard]] error try_random(std::span<std::byte> out);
+// The same for a caller who can give no error: ends the process where the system refuses.
 void random(std::span<std::byte> out);
 
 // Overwrites memory with whatever bytes, through the system: where another thread closes it meanwhile, the rest may stay, and

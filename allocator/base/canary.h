@@ -16,7 +16,7 @@
 #include <cstring>
 #include <span>
 
-#include "platform/platform.h"
+#include "allocator/base/random.h"
 #include "platform/multiply_wide.h"
 
 namespace lockfast::internal {
@@ -26,7 +26,7 @@ struct canary_key {
 
   [[nodiscard]] static canary_key make() {
     canary_key key;
-    platform::random(std::as_writable_bytes(std::span(key.words)));
+    draw_random(std::as_writable_bytes(std::span(key.words)));
     return key;
   }
 };

@@ -1,17 +1,29 @@
-// random.h - unpredictable choices, cheap enough for every allocation.
+// random.h - random bytes for canaries, and unpredictable choices that are cheap enough for every allocation.
 //
+// Both come from the system. A process may lose its generator: a sandbox that it enters may refuse getrandom and the device. What
+// the system gave at the start is kept then, and new bytes are made of it: enough for canaries and places, which nobody who reads
+// this process has to guess. Keys of secrets come from platform::try_random alone.
+//
+// Choices:
 // ChaCha with 8 rounds (RFC 8439 has the rounds), seeded by the system, four blocks at a time, with fast key erasure: the first
-// 32 bytes are the next key, so that whoever reads the state learns no choice of earlier blocks. For choosing places, not for
-// keys: those come from platform::random.
+// 32 bytes are the next key, so that an attacker who reads the state learns no choice of earlier blocks.
 //
-// Threads: belongs to whoever holds its owner's mutex.
+// Threads: draw_random and keep_seed from any; a random_choice belongs to the thread that holds its owner's mutex.
 #ifndef LOCKFAST_ALLOCATOR_BASE_RANDOM_H
 #define LOCKFAST_ALLOCATOR_BASE_RANDOM_H
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+
+#include "platform/platform.h"
 
 namespace lockfast::internal {
+
+// Draws what draw_random needs where the system refuses later: an allocator starts by it. Once it has succeeded it does so always.
+[[nodiscard]] platform::error keep_seed();
+// Requires that keep_seed has succeeded, in this process or in one that it was forked from.
+void draw_random(std::span<std::byte> out);
 
 class random_choice {
  public:

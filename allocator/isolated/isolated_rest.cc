@@ -13,7 +13,7 @@ using platform::access;
 platform::error isolated_arena::rest_error(const span& at) const {
   if (policy_.rest == nullptr) return ECANCELED;
   if (at.sealed()) return 0;
-  return at.size() > aead::max_size ? EFBIG : policy_.rest->refusal();
+  return at.size() > aead::max_size ? EFBIG : policy_.rest->seal_refusal();
 }
 
 // ---- Sealing ----------------------------------------------------------------------------------------------------------------

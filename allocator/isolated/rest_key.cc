@@ -67,7 +67,11 @@ platform::error rest_key::found(const founding& /*held*/, const founder& by, con
   std::byte* const place = made.address + page_size;
 
   auto& first = *reinterpret_cast<table*>(by.page);
-  draw(first.epochs[0]);
+  if (const auto refusal = draw(first.epochs[0]); refusal != 0) {
+    internal::wipe(by.page, founding_size);
+    platform::release(made.address, 3 * page_size);
+    return refusal;
+  }
   first.count = 1;
   record.number = sealed_count_.fetch_add(1, std::memory_order_relaxed) + 1;
   seal_under(first.epochs[0], to, by.secret, by.size, record);
@@ -110,22 +114,26 @@ platform::error rest_key::draw_key() {
   const scoped_lock held(mutex_);
   if (!needs_key_.load(std::memory_order_acquire)) return 0;
   table& all = keys();
-  if (all.count == table::max_epochs) return EAGAIN;
-  draw(all.epochs[all.count]);
+  const auto refused = all.count == table::max_epochs ? EAGAIN : draw(all.epochs[all.count]);
+  draw_refusal_.store(refused, std::memory_order_relaxed);
+  if (refused != 0) return refused;
   current_.store(all.count++, std::memory_order_release);
   needs_key_.store(false, std::memory_order_release);
   return 0;
 }
 
-std::uint64_t rest_key::next_number() {
-  if (needs_key_.load(std::memory_order_acquire) && draw_key() != 0) return 0;
+platform::error rest_key::next_number(std::uint64_t& number) {
+  if (needs_key_.load(std::memory_order_acquire)) {
+    if (const auto refused = draw_key(); refused != 0) return refused;
+  }
   const std::uint64_t current = current_.load(std::memory_order_acquire);
-  return current << number_bits | (sealed_count_.fetch_add(1, std::memory_order_relaxed) + 1);
+  number = current << number_bits | (sealed_count_.fetch_add(1, std::memory_order_relaxed) + 1);
+  return 0;
 }
 
-void rest_key::draw(epoch& over) {
-  platform::random(over.key);
-  platform::random(over.nonce_start);
+platform::error rest_key::draw(epoch& over) {
+  const auto refusal = platform::try_random(over.key);
+  return refusal != 0 ? refusal : platform::try_random(over.nonce_start);
 }
 
 struct rest_key::nonce {
@@ -167,8 +175,7 @@ platform::error rest_key::seal(const bond& to, const std::byte* plain, std::size
   const use_scope inside(*this);
   if (const auto refused = refusal(); refused != 0) return refused;
   if (size > aead::max_size) return EFBIG;
-  record.number = next_number();
-  if (record.number == 0) return EAGAIN;
+  if (const auto refused = next_number(record.number); refused != 0) return refused;
   const auto index = static_cast<std::uint32_t>(record.number >> number_bits);
   seal_under(keys().epochs[index], to, plain, size, record);
   // A wipe in the middle of this leaves zeros for the key, which everybody knows.

@@ -45,6 +45,11 @@ class rest_key {
   void prepare(platform::fork_policy policy, platform::error hide_error);
   // Why nothing can be sealed: the errno that kept it from the page, or 0; EAGAIN before prepare().
   [[nodiscard]] platform::error refusal() const { return refusal_.load(std::memory_order_acquire); }
+  // The same, or why the last key that was needed could not be drawn.
+  [[nodiscard]] platform::error seal_refusal() const {
+    const auto refused = refusal();
+    return refused != 0 ? refused : draw_refusal_.load(std::memory_order_relaxed);
+  }
   // Why the page is not hidden, or 0.
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
   // How many bytes the page takes of what may be locked.
@@ -73,7 +78,8 @@ class rest_key {
   };
   [[nodiscard]] platform::error found(const founding& held, const founder& by, const bond& to, sealed_record& record);
 
-  // Seals size bytes. Refusals: that of refusal(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used.
+  // Seals size bytes. Refusals: that of refusal(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used;
+  // the system's errno when it gives no random bytes for a key.
   [[nodiscard]] platform::error seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record);
 
   enum class outcome : std::uint8_t {
@@ -110,9 +116,10 @@ class rest_key {
   [[nodiscard]] table& keys() const { return *table_.load(std::memory_order_acquire); }
   [[nodiscard]] std::byte* page() const { return reserved_ + platform::page_size(); }
   // The number of the next record; 0, which none has, when every place for a key is used.
-  [[nodiscard]] std::uint64_t next_number();
+  // Of a record to be sealed now, under a key that is drawn for it where there is none.
+  [[nodiscard]] platform::error next_number(std::uint64_t& number);
   [[nodiscard]] platform::error draw_key();
-  static void draw(epoch& over);
+  [[nodiscard]] static platform::error draw(epoch& over);
   static void seal_under(const epoch& under, const bond& to, const std::byte* plain, std::size_t size, sealed_record& record);
   [[nodiscard]] static bool open_under(const epoch& under, const bond& to, const sealed_record& record, std::byte* plain,
                                        std::size_t size);
@@ -140,6 +147,7 @@ class rest_key {
   platform::error hide_error_ = 0;
   platform::fork_policy policy_ = platform::fork_policy::absent;
   std::atomic<bool> needs_key_ = true;  // of its own: none was drawn yet, or it was wiped, or this is a child
+  std::atomic<platform::error> draw_refusal_ = 0;
   std::atomic<std::uint64_t> sealed_count_ = 0;
   std::atomic<std::uint32_t> wiped_below_ = 0;  // the keys before this one were wiped
   std::atomic<std::uint32_t> current_ = 0;

@@ -52,6 +52,7 @@ class sealer {
   // Whether closing a secret that is held in RAM is a change of access and no more.
   [[nodiscard]] bool closing_is_plain() const { return closing_is_plain_.load(std::memory_order_relaxed); }
   // Why a closed secret cannot be sealed; 0 when it can. ECANCELED where the policy does not ask for it.
+  [[nodiscard]] platform::error seal_refusal() const { return when_ == when::never ? ECANCELED : key.seal_refusal(); }
   [[nodiscard]] platform::error refusal() const { return when_ == when::never ? ECANCELED : key.refusal(); }
 
   // How many sealed secrets still have a run, wiped: to open one of those again costs less. add_run() has to be called for each that

@@ -56,7 +56,8 @@ extern "C" {
 /* Allocates a secret of size bytes, each 0, in whichever placement suits its size: grouped up to 16 KiB, at a multiple of
  * 16, and isolated above. Any size, 0 included, gives a pointer of its own. Refusals: ENOMEM - no memory, no address space,
  * no map left (vm.max_map_count), a size of more than 2^40 bytes (2^29 where pointers have 32 bits), or no lock budget left
- * (RLIMIT_MEMLOCK) where the policy requires the lock. */
+ * (RLIMIT_MEMLOCK) where the policy requires the lock; the system's errno where it gives the process no random bytes to start
+ * with: a later call tries again. */
 LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_malloc(size_t size);
 
 /* Does what lockfast_malloc does, in pages of its own. The pointer's alignment is the largest power of two that divides size,
@@ -159,7 +160,8 @@ LOCKFAST_API void lockfast_wipe(void *address, size_t length);
 /* Returns 1 if length bytes are equal, otherwise 0, in a time that depends on length alone. */
 LOCKFAST_API LOCKFAST_NODISCARD int lockfast_equal(const void *a, const void *b, size_t length);
 
-/* Fills length bytes with the system's generator. Never refuses once the system has booted. */
+/* Fills length bytes with the system's generator. Never refuses once the system has booted; where a filter of system calls forbids
+ * getrandom(2) and /dev/urandom alike, ends the process. */
 LOCKFAST_API void lockfast_random(void *address, size_t length);
 
 /* ---- Receipts and statistics ----------------------------------------------------------------------------------------- */

@@ -63,14 +63,12 @@ bool locks_are_real() {
   return real;
 }
 
-void random(std::span<std::byte> out) {
+error try_random(std::span<std::byte> out) {
   const errno_saver kept;
   for (; !out.empty(); out = out.subspan(out.size() < max_entropy ? out.size() : max_entropy)) {
-    if (getentropy(out.data(), out.size() < max_entropy ? out.size() : max_entropy) == 0) continue;
-    constexpr char line[] = "lockfast: the system has no random bytes\n";
-    write_line({line, sizeof line - 1});
-    terminate();
+    if (getentropy(out.data(), out.size() < max_entropy ? out.size() : max_entropy) != 0) return errno;
   }
+  return 0;
 }
 
 // The kernel stores the bytes, and refuses with EFAULT where it cannot.

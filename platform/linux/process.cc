@@ -44,19 +44,17 @@ bool from_device(std::span<std::byte> out) {
 }  // namespace
 
 // By a call of its own: the C library's is a cancellation point.
-void random(std::span<std::byte> out) {
+error try_random(std::span<std::byte> out) {
   const errno_saver kept;
   while (!out.empty()) {
     const long length = syscall(SYS_getrandom, out.data(), out.size(), 0);
     if (length > 0) {
       out = out.subspan(static_cast<std::size_t>(length));
-    } else if (errno != EINTR) {
-      if (from_device(out)) return;
-      constexpr char line[] = "lockfast: the system has no random bytes\n";
-      write_line({line, sizeof line - 1});
-      terminate();
+    } else if (const error refusal = errno; refusal != EINTR) {
+      return from_device(out) ? 0 : refusal;
     }
   }
+  return 0;
 }
 
 void overwrite(std::span<std::byte> over) {

@@ -265,7 +265,7 @@ error on_fatal_signal(const crash_calls& chosen) {
   const errno_saver kept;
   calls = chosen;
   process = getpid();
-  random({reinterpret_cast<std::byte*>(&visit_mark), sizeof visit_mark});
+  if (const error refusal = try_random({reinterpret_cast<std::byte*>(&visit_mark), sizeof visit_mark}); refusal != 0) return refusal;
   for (std::size_t which = 0; which < fatal_count; ++which) {
     struct sigaction earlier;
     if (sigaction(fatal_signals[which], nullptr, &earlier) != 0) return errno;

@@ -40,10 +40,10 @@ error identify(int descriptor, Opened& out) {
   return 0;
 }
 
-// 0 where the file system lets no such offset be set: as a file that was just opened has it.
+// 0 where the file system lets no such offset be set, or the system gives no random bytes: as a file that was just opened has it.
 std::uint64_t mark(int descriptor) {
   std::uint64_t drawn = 0;
-  random(std::as_writable_bytes(std::span(&drawn, 1)));
+  if (try_random(std::as_writable_bytes(std::span(&drawn, 1))) != 0) return 0;
   for (const unsigned size : mark_sizes) {
     const std::uint64_t offset = drawn >> (64 - size);
     if (lseek(descriptor, static_cast<off_t>(offset), SEEK_SET) >= 0) return offset;

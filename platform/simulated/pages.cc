@@ -56,6 +56,7 @@ struct host {
       hidden_twice;  // hidden pages that were moved, from where and to where, until that is vacated
   bool closing_unlocks = false;
   bool keeps_pages = false;
+  bool generator = true;
   error advice_error = 0;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
@@ -492,16 +493,18 @@ std::size_t map_limit() { return the_host().map_limit; }
 bool locks_are_real() { return true; }
 
 // A fixed sequence (Steele, Lea and Flood 2014), so that a test that fails does so again.
-void random(std::span<std::byte> out) {
+error try_random(std::span<std::byte> out) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
   counted(in, call::random);
+  if (!in.generator) return EPERM;
   for (std::byte& byte : out) {
     std::uint64_t mixed = in.random_state += 0x9e3779b97f4a7c15U;
     mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9U;
     mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebU;
     byte = static_cast<std::byte>(mixed ^ mixed >> 31);
   }
+  return 0;
 }
 
 void overwrite(std::span<std::byte> over) { std::fill(over.begin(), over.end(), std::byte{0xff}); }
@@ -574,6 +577,7 @@ void set_fork_error(int error) { the_host().fork_error = error; }
 void set_advice_error(int error) { the_host().advice_error = error; }
 void set_keeps_pages(bool does) { the_host().keeps_pages = does; }
 void set_closing_unlocks(bool does) { the_host().closing_unlocks = does; }
+void set_generator(bool has) { the_host().generator = has; }
 
 std::size_t bytes_reserved() {
   host& in = the_host();

@@ -257,18 +257,15 @@ bool locks_are_real() {
 
 // ---- Process ----------------------------------------------------------------------------------------------------------------
 
-void random(std::span<std::byte> out) {
+error try_random(std::span<std::byte> out) {
   const errno_saver kept;
   while (!out.empty()) {
     const std::size_t piece = out.size() < UINT32_MAX ? out.size() : UINT32_MAX;
     auto* const bytes = reinterpret_cast<unsigned char*>(out.data());
-    if (BCryptGenRandom(nullptr, bytes, static_cast<ULONG>(piece), BCRYPT_USE_SYSTEM_PREFERRED_RNG) < 0) {
-      constexpr char line[] = "lockfast: the system has no random bytes\n";
-      write_line({line, sizeof line - 1});
-      terminate();
-    }
+    if (BCryptGenRandom(nullptr, bytes, static_cast<ULONG>(piece), BCRYPT_USE_SYSTEM_PREFERRED_RNG) < 0) return EIO;
     out = out.subspan(piece);
   }
+  return 0;
 }
 
 // The system writes a piece, or says that it cannot; none goes over the end of a page.

@@ -6,6 +6,8 @@
 
 // Of the C interface: isolated, grouped, compartments, claims, checks, trims; each keeps its promise in this process, or it leaves.
 void live_in_c();
+// The same but for lockfast_random, which has no way to refuse.
+void live_without_drawing();
 // The same of the C++ types, files in that directory: buffer, boxed, the locked memories, passphrase, vault.
 void live_in_cxx(const std::filesystem::path& directory);
 // A child that is forked while secrets live, and leaves again.

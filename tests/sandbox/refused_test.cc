@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "filter.h"
@@ -125,6 +126,54 @@ TEST_CASE("random bytes come from the device where getrandom is refused") {
       live_over_a_fork();
     }));
   }
+}
+
+namespace {
+
+// From now on neither getrandom nor a file that would be opened: what /dev/urandom is to a process in a jail.
+bool has_no_generator() {
+  const std::array<long, 3> calls = {SYS_getrandom, SYS_openat, SYS_open};
+  return filter_calls(calls, verdict::refuse(EPERM), verdict::allow());
+}
+
+}  // namespace
+
+TEST_CASE("without a generator an allocator does not start, and says so by an error") {
+  check_clean(in_child([] {
+    prove(has_no_generator(), "the filter");
+    promised(lockfast_malloc(32) == nullptr && errno == EPERM, "grouped: the filter's errno");
+    promised(lockfast_malloc(20000) == nullptr && errno == EPERM, "isolated: the filter's errno");
+    promised(lockfast_compartment_create() == nullptr && errno == EPERM, "a compartment: the filter's errno");
+    struct lockfast_statistics counts;
+    lockfast_get_statistics(&counts);
+    promised(counts.refusals == 3 && counts.live == 0, "counted");
+  }));
+}
+
+TEST_CASE("a process that loses its generator goes on: new regions, threads and children") {
+  check_clean(in_child([] {
+    lockfast_free(lockfast_malloc(16));  // a start
+    prove(has_no_generator(), "the filter");
+    // More than a region of any size that the start made, and a thread's own cache.
+    live_without_drawing();
+    std::thread(live_without_drawing).join();
+    live_over_a_fork();
+    // What is sealed needs a key, which the start did not draw: it is closed without.
+    std::vector<void*> many;
+    for (int count = 0; count < 3000; ++count) {
+      void* const secret = lockfast_malloc_isolated(64);
+      if (secret == nullptr) break;
+      std::memset(secret, 0x5a, 64);
+      prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "a closed secret");
+      many.push_back(secret);
+    }
+    promised(many.size() > 50, "secrets");
+    for (void* const secret : many) {
+      prove(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "opened again");
+      promised(static_cast<unsigned char*>(secret)[63] == 0x5a, "its bytes");
+      lockfast_free(secret);
+    }
+  }));
 }
 
 TEST_CASE("sodium_mlock says that it locked where only the advice against dumps is refused; lockfast_mlock refuses") {

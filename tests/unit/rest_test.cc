@@ -219,6 +219,34 @@ TEST_CASE("a key's page that the system does not take back stays, with a new key
   }
 }
 
+TEST_CASE("without random bytes for a key a secret is closed and not sealed, and the next closing tries again") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    void* const one = closed_secret(32, 1);
+    promised(is_sealed(one) && lockfast_protect(one, LOCKFAST_READWRITE) == 0, "sealed at first");
+    lockfast_free(one);
+    void* const open = closed_secret(32, 2);
+    prove(lockfast_protect(open, LOCKFAST_READWRITE) == 0, "opened");
+    simulated::set_generator(false);
+    promised(lockfast_protect(open, LOCKFAST_NOACCESS) == 0, "closed");
+    promised(is_sealed(open), "under the key that was drawn");
+    promised(lockfast_protect(open, LOCKFAST_READWRITE) == 0, "opened");
+  }));
+  check_clean(in_child([] {
+    options("rest=seal");
+    void* const open = lockfast_malloc_isolated(32);
+    write_into(open, 32, 3);
+    simulated::set_generator(false);
+    promised(lockfast_protect(open, LOCKFAST_NOACCESS) == 0, "closed");
+    promised(!is_sealed(open) && receipt_of(open).rest_error != 0, "not sealed, says the receipt");
+    promised(lockfast_protect(open, LOCKFAST_READWRITE) == 0 && holds(open, 32, 3), "whole");
+    simulated::set_generator(true);
+    promised(lockfast_protect(open, LOCKFAST_NOACCESS) == 0 && is_sealed(open), "sealed");
+    promised(lockfast_protect(open, LOCKFAST_READWRITE) == 0 && holds(open, 32, 3), "whole again");
+    lockfast_free(open);
+  }));
+}
+
 TEST_CASE("what is open and does not fit the lock limit is refused with ENOMEM, and stays sealed and whole") {
   check_clean(in_child([] {
     simulated::set_lock_limit(5 * page);
