@@ -7,6 +7,7 @@
 
 #include "allocator/base/breach.h"
 #include "allocator/base/bytes.h"
+#include "allocator/explain.h"
 #include "allocator/pool.h"
 #include "allocator/report.h"
 
@@ -108,6 +109,10 @@ int lockfast_report(int fd) { return result(lockfast::internal::report::write(fd
 
 int lockfast_configure(const struct lockfast_options* options) {
   return result(options == nullptr ? EINVAL : pool::configure(*options));
+}
+
+size_t lockfast_explain(int error, char* text, size_t size) {
+  return lockfast::internal::explain(error, {text, text == nullptr ? 0 : size});
 }
 
 void lockfast_wipe_all(void) { pool::wipe_all(); }

@@ -89,16 +89,32 @@ void add_allowed(options_fault& fault, std::string_view key) {
 
 }  // namespace
 
-bool valid(const lockfast_options& options) {
-  return options.lock <= LOCKFAST_LOCK_PREFERRED && options.hidden <= LOCKFAST_HIDDEN_OFF &&
-         options.fork <= LOCKFAST_FORK_ABSENT && options.freed <= LOCKFAST_FREED_RECYCLE &&
-         options.placement <= LOCKFAST_PLACEMENT_GROUPED && options.crash <= LOCKFAST_CRASH_WIPE &&
-         options.native_placement <= LOCKFAST_PLACEMENT_GROUPED && options.notice <= LOCKFAST_NOTICE_STDERR &&
-         options.quarantine <= LOCKFAST_QUARANTINE_HOLD && options.environment <= LOCKFAST_ENVIRONMENT_IGNORED &&
-         options.rest <= LOCKFAST_REST_KEEP && options.idle <= LOCKFAST_IDLE_FEW &&
-         std::all_of(std::begin(options.reserved), std::end(options.reserved), [](int one) { return one == 0; }) &&
-         options.report_map <= LOCKFAST_REPORT_MAP_ON && options.report_addresses <= LOCKFAST_REPORT_ADDRESSES_ON &&
-         (options.report == nullptr || std::strlen(options.report) < report::max_destination);
+const char* invalid_field(const lockfast_options& options) {
+  const struct {
+    const char* name;
+    bool valid;
+  } fields[] = {
+      {"lock", options.lock <= LOCKFAST_LOCK_PREFERRED},
+      {"hidden", options.hidden <= LOCKFAST_HIDDEN_OFF},
+      {"fork", options.fork <= LOCKFAST_FORK_ABSENT},
+      {"freed", options.freed <= LOCKFAST_FREED_RECYCLE},
+      {"placement", options.placement <= LOCKFAST_PLACEMENT_GROUPED},
+      {"crash", options.crash <= LOCKFAST_CRASH_WIPE},
+      {"native_placement", options.native_placement <= LOCKFAST_PLACEMENT_GROUPED},
+      {"notice", options.notice <= LOCKFAST_NOTICE_STDERR},
+      {"quarantine", options.quarantine <= LOCKFAST_QUARANTINE_HOLD},
+      {"environment", options.environment <= LOCKFAST_ENVIRONMENT_IGNORED},
+      {"rest", options.rest <= LOCKFAST_REST_KEEP},
+      {"idle", options.idle <= LOCKFAST_IDLE_FEW},
+      {"report_map", options.report_map <= LOCKFAST_REPORT_MAP_ON},
+      {"report_addresses", options.report_addresses <= LOCKFAST_REPORT_ADDRESSES_ON},
+      {"reserved", std::ranges::all_of(options.reserved, [](int one) { return one == 0; })},
+  };
+  for (const auto& field : fields) {
+    if (!field.valid) return field.name;
+  }
+  // Last: in a struct that was not filled this may be no pointer.
+  return options.report != nullptr && std::strlen(options.report) >= report::max_destination ? "report" : nullptr;
 }
 
 void options_fault::add(std::span<const char> words) {

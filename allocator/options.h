@@ -11,8 +11,9 @@
 
 namespace lockfast::internal {
 
-// Whether every field is a value of its enum; 0, the default, is one; and the report's destination is not too long.
-[[nodiscard]] bool valid(const lockfast_options& options);
+// The name of a field that is no value of its enum, of a report's destination that is too long, or of a reserved field that is not 0;
+// null where all is well. 0, the default, is a value of each.
+[[nodiscard]] const char* invalid_field(const lockfast_options& options);
 
 // What is wrong with a text of options, in words without an end of line: which pair, and what may stand there.
 class options_fault {

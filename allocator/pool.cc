@@ -49,6 +49,8 @@ constinit lockfast_options configured = {};
 constinit char configured_report[report::max_destination] = {};
 constinit std::atomic<bool> process_started = false;
 constinit bool crash_handled = false;
+// Of the last lockfast_configure: the name of a field.
+constinit std::atomic<const char*> option_refused = nullptr;
 // Whether the host calls us when a thread ends: without that, no thread may keep anything.
 constinit bool thread_exits_known = false;
 
@@ -65,7 +67,9 @@ constinit pool pool::drop_in_(1, drop_in_defaults, breach_signal::access_violati
 constinit pool* const pool::every_[] = {&native_, &drop_in_};
 
 platform::error pool::configure(const lockfast_options& asked) {
-  if (!valid(asked)) return EINVAL;
+  const char* const invalid = invalid_field(asked);
+  option_refused.store(invalid, std::memory_order_relaxed);
+  if (invalid != nullptr) return EINVAL;
   const scoped_lock held(start_mutex_);
   for (const pool* const one : every_) {
     if (one->started_.load(std::memory_order_relaxed)) return EBUSY;
@@ -77,6 +81,8 @@ platform::error pool::configure(const lockfast_options& asked) {
   }
   return 0;
 }
+
+const char* pool::refused_option() { return option_refused.load(std::memory_order_relaxed); }
 
 bool pool::asked(lockfast_options& out, options_fault& fault, std::span<char> report_room) {
   lockfast_options from_environment = {};

@@ -49,6 +49,8 @@ class pool {
 
   // Sets what the program asks of every family: EBUSY once one has started, EINVAL for an invalid value.
   [[nodiscard]] static platform::error configure(const lockfast_options& asked);
+  // The field that the last configure() refused, or null.
+  [[nodiscard]] static const char* refused_option();
 
   // A secret in whichever placement suits it, each of its bytes value; null, with errno, when it is refused. errno is left alone
   // otherwise.
@@ -130,6 +132,8 @@ class pool {
   static void close_shown();
 
  private:
+  static void count(struct lockfast_statistics& out);
+
   static constexpr std::size_t arena_count = grouped_heap::arena_count;
 
   // The arena that this thread allocates from.

@@ -234,6 +234,11 @@ LOCKFAST_API void lockfast_get_statistics(struct lockfast_statistics *out);
  * report written. Refusals: the errno of write(2). */
 LOCKFAST_API int lockfast_report(int fd);
 
+/* Writes what the errno of a refusal means in this process as it is now, and what to do: a line without an end, cut at size
+ * bytes, the 0 behind it among them; text may be NULL if size is 0. Returns the length of the whole text without the 0. Asks the system
+ * what is left, so it is best called at once. No allocation. */
+LOCKFAST_API size_t lockfast_explain(int error, char *text, size_t size);
+
 /* ---- Options --------------------------------------------------------------------------------------------------------- */
 
 /* In each of these 0 means: what LOCKFAST_OPTIONS says, otherwise the default. Defaults are named native / drop-in, where the
