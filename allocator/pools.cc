@@ -33,6 +33,7 @@ void pool::renew_locks() {
   for_each_arena([](isolated_arena& arena) { arena.renew_locks(); });
   compartment::renew_locks();
   for (pool* const one : every_) one->grouped_.renew_locks();
+  for (pool* const one : every_) one->sealer_.renew_lock();
 }
 
 std::size_t pool::seal(std::size_t bytes) {
@@ -72,6 +73,17 @@ bool pool::has_no_isolated(void* of) {
 void pool::statistics(struct lockfast_statistics& out) {
   lock_watch::look();
   renew_locks();
+  const bool blind = lock_watch::sees_none();
+  count(out);
+  if (!blind || lock_watch::sees_none()) return;
+  // A page to ask about was found only now.
+  lock_watch::look();
+  if (!lock_watch::lost()) return;
+  renew_locks();
+  count(out);
+}
+
+void pool::count(struct lockfast_statistics& out) {
   out = {};
   for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
   for (pool* const one : every_) one->grouped_.add_to(out);

@@ -8,6 +8,7 @@
 #include "allocator/compartment/compartment.h"
 #include "allocator/base/metadata.h"
 #include "allocator/base/scoped_lock.h"
+#include "allocator/pages/lock_watch.h"
 #include "platform/thread_local.h"
 
 namespace lockfast::internal {
@@ -250,7 +251,13 @@ std::size_t grouped_heap::trim(trimming why) {
 
 void grouped_heap::add_to(struct lockfast_statistics& out) {
   const scoped_lock held(caches_mutex_);
-  space_.while_still([&] { look(out); });
+  space_.while_still([&] {
+    look(out);
+    if (!lock_watch::sees_none()) return;
+    space_.for_each([](const slab& one) {
+      if (one.locked_bytes() != 0 && !one.hidden()) lock_watch::see_locked(one.run());
+    });
+  });
 }
 
 void grouped_heap::look(struct lockfast_statistics& out) const {

@@ -94,11 +94,13 @@ platform::error slab::lock_after_closing(opening::lock wanted) {
 void slab::renew_lock() {
   if (hidden() || locked_ == 0) return;
   const auto held = platform::lock_held(run_, locked_);
-  if (held == platform::hold::all || held == platform::hold::unknown) return;
-  const auto refusal = platform::renew_lock(run_, locked_);
-  if (refusal == 0) return;
-  locked_ = 0;
-  lock_refusal_ = refusal;
+  const bool lost = held != platform::hold::all && held != platform::hold::unknown;
+  if (const auto refusal = lost ? platform::renew_lock(run_, locked_) : 0; refusal != 0) {
+    locked_ = 0;
+    lock_refusal_ = refusal;
+    return;
+  }
+  lock_watch::see_locked(run_);
 }
 
 platform::error slab::close(std::byte* begin, std::size_t bytes) const {

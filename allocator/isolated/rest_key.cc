@@ -108,7 +108,18 @@ platform::error rest_key::found(const founding& /*held*/, const founder& by, con
   return 0;
 }
 
-std::size_t rest_key::bytes_locked() const { return refusal() == 0 ? platform::page_size() : 0; }
+std::size_t rest_key::bytes_locked() const {
+  return refusal() == 0 && lock_refusal_.load(std::memory_order_relaxed) == 0 ? platform::page_size() : 0;
+}
+
+std::size_t rest_key::bytes_reserved() const { return refusal() == 0 ? 3 * platform::page_size() : 0; }
+
+void rest_key::renew_lock() {
+  const scoped_lock held(mutex_);
+  // A hidden page has none to lose.
+  if (refusal() != 0 || hide_error_ == 0) return;
+  lock_refusal_.store(platform::renew_lock(page(), platform::page_size()), std::memory_order_relaxed);
+}
 
 platform::error rest_key::draw_key() {
   const scoped_lock held(mutex_);

@@ -55,7 +55,9 @@ class rest_key {
   // How many bytes the page takes of what may be locked.
   [[nodiscard]] std::size_t bytes_locked() const;
   // And of address space, guard pages included.
-  [[nodiscard]] std::size_t bytes_reserved() const { return 3 * bytes_locked(); }
+  [[nodiscard]] std::size_t bytes_reserved() const;
+  // Where something took the locks off: locks the page again.
+  void renew_lock();
 
   // The same out of the page of a secret, held in RAM, with founding_size zeros at its start: the first key is drawn there, the secret
   // is sealed under it, and the page moves to where keys are kept. A refusal changes nothing but the secret's canaries.
@@ -148,6 +150,7 @@ class rest_key {
   platform::fork_policy policy_ = platform::fork_policy::absent;
   std::atomic<bool> needs_key_ = true;  // of its own: none was drawn yet, or it was wiped, or this is a child
   std::atomic<platform::error> draw_refusal_ = 0;
+  std::atomic<platform::error> lock_refusal_ = 0;  // of a lock that was lost
   std::atomic<std::uint64_t> sealed_count_ = 0;
   std::atomic<std::uint32_t> wiped_below_ = 0;  // the keys before this one were wiped
   std::atomic<std::uint32_t> current_ = 0;

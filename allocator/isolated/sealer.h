@@ -55,6 +55,8 @@ class sealer {
   [[nodiscard]] platform::error seal_refusal() const { return when_ == when::never ? ECANCELED : key.seal_refusal(); }
   [[nodiscard]] platform::error refusal() const { return when_ == when::never ? ECANCELED : key.refusal(); }
 
+  void renew_lock() { key.renew_lock(); }
+
   // How many sealed secrets still have a run, wiped: to open one of those again costs less. add_run() has to be called for each that
   // keeps one, drop_run() when the run leaves it.
   void add_run() { wiped_runs_.fetch_add(1, std::memory_order_relaxed); }

@@ -54,7 +54,9 @@ platform::error span::lock_error_now() const {
 }
 
 void span::renew_lock() {
-  if (lock_error_ == 0 && lock_error_now() != 0) lock_error_ = static_cast<std::int16_t>(platform::renew_lock(run_, run_size_));
+  if (lock_error_ != 0 || hidden() || run_ == nullptr) return;
+  if (lock_error_now() != 0) lock_error_ = static_cast<std::int16_t>(platform::renew_lock(run_, run_size_));
+  if (lock_error_ == 0) lock_watch::see_locked(run_);
 }
 
 bool span::intact(const canary_key& key) const {

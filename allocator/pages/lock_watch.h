@@ -1,7 +1,8 @@
 // lock_watch.h - whether something other than the allocator has taken the locks off: munlockall, say.
 //
-// One locked page stands for all. It is asked for at moments that are slow anyway, when pages are opened; what is found wrong is
-// mended by pool::renew_locks(), when no mutex is held.
+// One locked page stands for all: the first that was opened, and once that is given back, one that is opened, locked again or
+// counted later. It is asked for at moments that are slow anyway, when pages are opened; what is found wrong is mended by
+// pool::renew_locks(), when no mutex is held.
 //
 // Threads: everything, from any thread; no mutex.
 #ifndef LOCKFAST_ALLOCATOR_PAGES_LOCK_WATCH_H
@@ -16,11 +17,12 @@ namespace lockfast::internal {
 
 class lock_watch {
  public:
-  // Pages were locked. None of hidden ones.
+  // Pages are locked. None of hidden ones.
   static void see_locked(const std::byte* begin) {
     const std::byte* none = nullptr;
     page_.compare_exchange_strong(none, begin, std::memory_order_relaxed);
   }
+  [[nodiscard]] static bool sees_none() { return page_.load(std::memory_order_relaxed) == nullptr; }
   // They are about to be unlocked.
   static void forget(const std::byte* begin, std::size_t size) {
     const std::byte* seen = page_.load(std::memory_order_relaxed);
@@ -29,11 +31,12 @@ class lock_watch {
 
   // Asks the system, and remembers a loss until take_loss().
   static void look() {
-    const std::byte* const seen = page_.load(std::memory_order_relaxed);
+    const std::byte* seen = page_.load(std::memory_order_relaxed);
     // Where closing takes a lock off, a page without one means nothing.
     if (seen == nullptr || platform::closed_lock_error() != 0) return;
     const bool held = platform::lock_held(seen, platform::page_size()) != platform::hold::none;
-    if (!held && page_.load(std::memory_order_relaxed) == seen) see_loss();
+    // Another is to be seen next: one that was given back while it was being counted would be lost for ever.
+    if (!held && page_.compare_exchange_strong(seen, nullptr, std::memory_order_relaxed)) see_loss();
   }
   static void see_loss() { lost_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] static bool lost() { return lost_.load(std::memory_order_relaxed); }

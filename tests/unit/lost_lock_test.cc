@@ -90,6 +90,54 @@ TEST_CASE("a receipt knows that something took the locks off, and the statistics
   }));
 }
 
+TEST_CASE("a loss is seen by the pages that are left, when those that were locked first have been given back") {
+  for (const bool grouped : {false, true}) {
+    CAPTURE(grouped);
+    check_clean(in_child([=] {
+      options("lock=required,hidden=off");
+      void* const first = lockfast_malloc_isolated(32);
+      void* const left = grouped ? lockfast_malloc(32) : lockfast_malloc_isolated(32);
+      lockfast_free(first);
+      (void)lockfast_trim();
+      prove(truly_locked(left), "a lock");
+      simulated::unlock_everything();
+      struct lockfast_statistics now;
+      lockfast_get_statistics(&now);
+      promised(truly_locked(left), "locked again");
+      promised(now.live_unlocked == 0 && now.bytes_locked == simulated::bytes_locked(), "and counted");
+    }));
+  }
+}
+
+TEST_CASE("the key of sealed secrets is locked again as well, and a refusal is counted") {
+  check_clean(in_child([] {
+    options("lock=required,hidden=off,rest=seal");
+    void* const sealed = lockfast_malloc_isolated(32);
+    prove(lockfast_protect(sealed, LOCKFAST_NOACCESS) == 0 && receipt_of(sealed).rest == LOCKFAST_SEALED, "a sealed secret");
+    (void)lockfast_trim();
+    const std::size_t before = simulated::bytes_locked();
+    prove(before != 0, "the key's page");
+    const auto counted = [] {
+      struct lockfast_statistics now;
+      lockfast_get_statistics(&now);
+      return now;
+    };
+    for (const bool refused : {true, false}) {
+      void* const other = lockfast_malloc_isolated(32);  // what the loss is seen by
+      simulated::unlock_everything();
+      simulated::set_lock_limit(refused ? 0 : SIZE_MAX);
+      const auto now = counted();
+      promised(now.bytes_locked == simulated::bytes_locked(), "what is locked is counted");
+      promised(refused == (now.bytes_locked == 0), "the lock again, or none");
+      simulated::set_lock_limit(SIZE_MAX);
+      lockfast_free(other);
+    }
+    (void)lockfast_trim();
+    promised(simulated::bytes_locked() == before && counted().bytes_locked == before, "the key's page alone");
+    promised(lockfast_protect(sealed, LOCKFAST_READONLY) == 0, "opened");
+  }));
+}
+
 TEST_CASE("pages that are opened after something took the locks off bring all of them back") {
   for (const bool in_group : {false, true}) {
     CAPTURE(in_group);
