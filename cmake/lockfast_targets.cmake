@@ -80,7 +80,7 @@ function(lockfast_public_headers target)
                  ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h
                  ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.hpp
-                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp)
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string.hpp)
 endfunction()
 
 # lockfast_library(name EXPORT_NAME export OBJECTS ...): a shared and a static library of the same objects, installed and

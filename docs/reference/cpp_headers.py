@@ -6,6 +6,7 @@ from header_comments import bare, doc, for_doxygen, heading, prose, rule
 # The group of what a C++ header declares; another header is a group of its own name.
 GROUPS = {
     "allocator.hpp": ("containers", "C++: containers in locked memory"),
+    "string.hpp": ("containers", "C++: containers in locked memory"),
     "secret.hpp": ("secrets", "C++: buffer and boxed"),
     "memory_error.hpp": ("errors", "C++: errors"),
     "error_detail.hpp": ("errors", "C++: errors"),
@@ -169,7 +170,7 @@ class marker:
                 return
             if said:
                 line = f"/** {said} */ " + line
-            elif self.comment and "(" in code and "//" not in line:
+            elif self.comment and ("(" in code or re.match(r"\s*(template|using) ", code)) and "//" not in line:
                 line = self.comment + "\n" + line
             elif self.first and len(self.scopes) == 1 and re.match(r"class (LOCKFAST_API )?\w+( final)?( : .*)? \{", code):
                 line = self.first + "\n" + line

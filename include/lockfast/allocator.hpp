@@ -4,9 +4,9 @@
 //    lockfast::memory_resource pool;
 //    std::pmr::string line("…", &pool);
 //
-// What a container gives back is wiped before it is freed; a container that grows wipes the place it grew out of. A string
-// keeps short text, up to 15 characters in the usual libraries, in the string object itself, which is wherever the program
-// put it: text that must never be there goes into a vector<char>, or into a string that reserved more before it was written.
+// What a container gives back is wiped before it is freed; a container that grows wipes the place it grew out of. The text of a
+// string never lies in the object itself. A std::pmr::string, and any other std::basic_string, keeps short text, up to 15 characters
+// or 22, in the object, which is wherever the program put it.
 //
 // Threads: every function is safe from any number of threads.
 #ifndef LOCKFAST_ALLOCATOR_HPP
@@ -19,7 +19,6 @@
 #include <limits>
 #include <memory_resource>
 #include <new>
-#include <string>
 #include <vector>
 
 namespace lockfast {
@@ -69,9 +68,6 @@ class allocator {
   }
 };
 
-// A std::string in memory for secrets; short text lies in the object itself.
-using string = std::basic_string<char, std::char_traits<char>, allocator<char>>;
-
 // A std::vector in memory for secrets.
 template <class T>
 using vector = std::vector<T, allocator<T>>;
@@ -91,5 +87,7 @@ class memory_resource final : public std::pmr::memory_resource {
 };
 
 }  // namespace lockfast
+
+#include <lockfast/detail/string.hpp>
 
 #endif
