@@ -1,6 +1,6 @@
 # The package lockfast: find_package(lockfast [COMPONENTS core sodium boojum boojum_static]).
 #
-#   core           lockfast::lockfast
+#   core           lockfast::lockfast; lockfast::cxx, which is that and C++20
 #   sodium         lockfast::sodium, lockfast::sodium_standalone, and where there are ELF linkers lockfast::sodium_wrap
 #   boojum         lockfast::boojum, which C++23 uses; left out of a package that was built without libcrypto
 #   boojum_static  lockfast::boojum_static; needs OpenSSL's development files

@@ -80,7 +80,8 @@ function(lockfast_public_headers target)
                  ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.h ${PROJECT_SOURCE_DIR}/include/lockfast/sodium.h
                  ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.hpp
-                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string.hpp)
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cxx20.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/expected.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string.hpp)
 endfunction()
 
 # lockfast_library(name EXPORT_NAME export OBJECTS ...): a shared and a static library of the same objects, installed and
@@ -108,6 +109,21 @@ function(lockfast_library name)
   target_link_options(${name}_shared PRIVATE $<$<C_COMPILER_ID:GNU>:-static-libgcc>)
   add_library(lockfast::${arg_EXPORT_NAME} ALIAS ${name}_shared)
   add_library(lockfast::${arg_EXPORT_NAME}_static ALIAS ${name}_static)
+endfunction()
+
+# lockfast_cxx_library(): lockfast::cxx and lockfast::cxx_static, which are liblockfast and the standard that allocator.hpp and secret.hpp
+# need. lockfast::lockfast asks for none, since programs in C and in older C++ link it.
+function(lockfast_cxx_library)
+  foreach(kind shared static)
+    add_library(lockfast-cxx_${kind} INTERFACE)
+    target_link_libraries(lockfast-cxx_${kind} INTERFACE lockfast_${kind})
+    target_compile_features(lockfast-cxx_${kind} INTERFACE cxx_std_20)
+    install(TARGETS lockfast-cxx_${kind} EXPORT lockfast)
+  endforeach()
+  set_target_properties(lockfast-cxx_shared PROPERTIES EXPORT_NAME cxx)
+  set_target_properties(lockfast-cxx_static PROPERTIES EXPORT_NAME cxx_static)
+  add_library(lockfast::cxx ALIAS lockfast-cxx_shared)
+  add_library(lockfast::cxx_static ALIAS lockfast-cxx_static)
 endfunction()
 
 # The functions that the drop-in has in libsodium's place.

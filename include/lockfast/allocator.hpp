@@ -12,6 +12,7 @@
 #ifndef LOCKFAST_ALLOCATOR_HPP
 #define LOCKFAST_ALLOCATOR_HPP
 
+#include <lockfast/detail/cxx20.hpp>
 #include <lockfast/lockfast.h>
 
 #include <cstddef>

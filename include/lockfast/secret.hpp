@@ -1,6 +1,6 @@
 // secret.hpp - buffer<T> and boxed<T>: secrets that nobody can touch but through a view, for as long as the view lives.
 //
-//    auto key = lockfast::buffer<std::byte>::random(32);        // std::expected
+//    auto key = lockfast::buffer<std::byte>::random(32);        // std::expected, or in C++20 one of our own
 //    { auto view = key->read(); use(view.data(), view.size()); }
 //    key->read().data()[32];                                    // traps: the byte past the end
 //
@@ -26,6 +26,7 @@
 #include <type_traits>
 
 namespace lockfast {
+LOCKFAST_EXPECTED_BEGIN
 
 // What a secret can be made of: objects that are their bytes.
 template <class T>
@@ -83,11 +84,14 @@ class boxed_view {
   detail::hold<Use> held_;
 };
 
-namespace detail {
+LOCKFAST_EXPECTED_END
 
-// Runs a filling function, which may give nothing, or a std::expected<void, memory_error>.
+namespace detail {
+LOCKFAST_EXPECTED_BEGIN
+
+// Runs a filling function, which may give nothing, or an expected<void, memory_error>.
 template <class Fill, class Argument>
-std::expected<void, memory_error> run(Fill&& fill, Argument&& argument) {
+expected<void, memory_error> run(Fill&& fill, Argument&& argument) {
   if constexpr (std::is_void_v<std::invoke_result_t<Fill, Argument>>) {
     std::forward<Fill>(fill)(std::forward<Argument>(argument));
     return {};
@@ -96,14 +100,14 @@ std::expected<void, memory_error> run(Fill&& fill, Argument&& argument) {
   }
 }
 
-// What a function gives, in one std::expected: nothing or a value, or the std::expected that it is already.
+// What a function gives, in one expected: nothing or a value, or the expected that it is already.
 template <class Result>
 struct as_expected {
-  using type = std::expected<Result, memory_error>;
+  using type = expected<Result, memory_error>;
 };
 template <class Value>
-struct as_expected<std::expected<Value, memory_error>> {
-  using type = std::expected<Value, memory_error>;
+struct as_expected<expected<Value, memory_error>> {
+  using type = expected<Value, memory_error>;
 };
 
 template <class Function, class Argument>
@@ -118,11 +122,11 @@ auto result_of(Function&& function, Argument argument) -> as_expected<std::invok
 
 // A closed cell of size bytes, filled by fill(bytes) while only its caller has it.
 template <class Fill>
-std::expected<std::unique_ptr<cell>, memory_error> filled_cell(std::size_t size, Fill&& fill) {
+expected<std::unique_ptr<cell>, memory_error> filled_cell(std::size_t size, Fill&& fill) {
   auto made = cell::make(size);
   if (!made) return made;
-  if (auto done = run(std::forward<Fill>(fill), (*made)->bytes()); !done) return std::unexpected(done.error());
-  if (auto done = (*made)->close(); !done) return std::unexpected(done.error());
+  if (auto done = run(std::forward<Fill>(fill), (*made)->bytes()); !done) return unexpected(done.error());
+  if (auto done = (*made)->close(); !done) return unexpected(done.error());
   return made;
 }
 
@@ -133,7 +137,10 @@ inline bool equal(cell* left, cell* right) {
   return a.size() == b.size() && lockfast_equal(a.bytes(), b.bytes(), a.size()) != 0;
 }
 
+LOCKFAST_EXPECTED_END
 }  // namespace detail
+
+LOCKFAST_EXPECTED_BEGIN
 
 // Elements of a secret, as many as it was made with: short-lived, since it is whole.
 template <plain T>
@@ -144,36 +151,36 @@ class buffer {
 
   // count elements of zero bytes. Refuses: zero_size - no elements; limit_exceeded - a size that overflows; denied - no memory,
   // lock or access.
-  [[nodiscard]] static std::expected<buffer, memory_error> zeroed(std::size_t count) {
+  [[nodiscard]] static expected<buffer, memory_error> zeroed(std::size_t count) {
     return filled(count, [](std::span<T> elements) { lockfast_wipe(elements.data(), elements.size_bytes()); });
   }
 
   // count elements from the system's generator. Refuses as zeroed does.
-  [[nodiscard]] static std::expected<buffer, memory_error> random(std::size_t count)
+  [[nodiscard]] static expected<buffer, memory_error> random(std::size_t count)
     requires any_bytes<T>
   {
     return filled(count, [](std::span<T> elements) { lockfast_random(elements.data(), elements.size_bytes()); });
   }
 
   // The elements of source, which is wiped. A refusal leaves source as it was. Refuses as zeroed does.
-  [[nodiscard]] static std::expected<buffer, memory_error> take(std::span<T> source) {
+  [[nodiscard]] static expected<buffer, memory_error> take(std::span<T> source) {
     auto made = filled(source.size(),
                        [&](std::span<T> elements) { std::memcpy(elements.data(), source.data(), elements.size_bytes()); });
     if (made) lockfast_wipe(source.data(), source.size_bytes());
     return made;
   }
 
-  // count elements that fill(std::span<T>) writes in place; they are zero bytes before. fill gives nothing, or a
-  // std::expected<void, memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped. Refuses as
+  // count elements that fill(std::span<T>) writes in place; they are zero bytes before. fill gives nothing, or an
+  // expected<void, memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped. Refuses as
   // zeroed does.
   template <class Fill>
     requires std::invocable<Fill, std::span<T>>
-  [[nodiscard]] static std::expected<buffer, memory_error> filled(std::size_t count, Fill&& fill) {
-    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return std::unexpected(memory_error::limit_exceeded);
+  [[nodiscard]] static expected<buffer, memory_error> filled(std::size_t count, Fill&& fill) {
+    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return unexpected(memory_error::limit_exceeded);
     auto made = detail::filled_cell(count * sizeof(T), [&](std::byte* bytes) {
       return detail::run(std::forward<Fill>(fill), std::span<T>(reinterpret_cast<T*>(bytes), count));
     });
-    if (!made) return std::unexpected(made.error());
+    if (!made) return unexpected(made.error());
     return buffer(std::move(*made));
   }
 
@@ -190,35 +197,35 @@ class buffer {
   [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
   // Opens it, where a misuse is refused. Refuses: busy; unavailable; wiped.
-  [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
+  [[nodiscard]] expected<read_view, memory_error> try_read() const {
     auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
-    if (!held) return std::unexpected(held.error());
+    if (!held) return unexpected(held.error());
     return read_view(std::move(*held));
   }
-  [[nodiscard]] std::expected<write_view, memory_error> try_write() {
+  [[nodiscard]] expected<write_view, memory_error> try_write() {
     auto held = detail::hold<detail::cell::use::writing>::try_acquire(cell_.get());
-    if (!held) return std::unexpected(held.error());
+    if (!held) return unexpected(held.error());
     return write_view(std::move(*held));
   }
 
   // Keeps the first count elements, in a block of their size; the others are wiped. Refuses: limit_exceeded - it has fewer;
   // busy - there are views; and as filled.
-  [[nodiscard]] std::expected<void, memory_error> shorten(std::size_t count) {
-    if (count > size()) return std::unexpected(memory_error::limit_exceeded);
-    auto made = [&]() -> std::expected<buffer, memory_error> {
+  [[nodiscard]] expected<void, memory_error> shorten(std::size_t count) {
+    if (count > size()) return unexpected(memory_error::limit_exceeded);
+    auto made = [&]() -> expected<buffer, memory_error> {
       auto from = try_write();  // alone, so that no view is left of what goes
-      if (!from) return std::unexpected(from.error());
+      if (!from) return unexpected(from.error());
       return filled(count, [&](std::span<T> elements) { std::memcpy(elements.data(), from->data(), elements.size_bytes()); });
     }();
-    if (!made) return std::unexpected(made.error());
+    if (!made) return unexpected(made.error());
     cell_ = std::move(made->cell_);
     return {};
   }
 
   // Another secret of the same bytes. Refuses as try_read and filled do.
-  [[nodiscard]] std::expected<buffer, memory_error> copy() const {
+  [[nodiscard]] expected<buffer, memory_error> copy() const {
     auto from = try_read();
-    if (!from) return std::unexpected(from.error());
+    if (!from) return unexpected(from.error());
     return filled(from->size(),
                   [&](std::span<T> elements) { std::memcpy(elements.data(), from->data(), elements.size_bytes()); });
   }
@@ -247,32 +254,32 @@ class boxed {
   using write_view = boxed_view<T, detail::cell::use::writing>;  // an object that can be read and written
 
   // An object of zero bytes. Refuses: denied - no memory, lock or access.
-  [[nodiscard]] static std::expected<boxed, memory_error> zeroed() {
+  [[nodiscard]] static expected<boxed, memory_error> zeroed() {
     return filled([](T& object) { lockfast_wipe(&object, sizeof object); });
   }
 
   // An object of bytes from the system's generator. Refuses as zeroed does.
-  [[nodiscard]] static std::expected<boxed, memory_error> random()
+  [[nodiscard]] static expected<boxed, memory_error> random()
     requires any_bytes<T>
   {
     return filled([](T& object) { lockfast_random(&object, sizeof object); });
   }
 
   // The value of source, which is wiped. A refusal leaves source as it was. Refuses as zeroed does.
-  [[nodiscard]] static std::expected<boxed, memory_error> take(T& source) {
+  [[nodiscard]] static expected<boxed, memory_error> take(T& source) {
     auto made = filled([&](T& object) { std::memcpy(&object, &source, sizeof object); });
     if (made) lockfast_wipe(&source, sizeof source);
     return made;
   }
 
-  // An object that fill(T&) writes in place; it is zero bytes before. fill gives nothing, or a std::expected<void,
+  // An object that fill(T&) writes in place; it is zero bytes before. fill gives nothing, or an expected<void,
   // memory_error>, whose error is passed on; then, and when it throws, what was filled is wiped. Refuses as zeroed does.
   template <class Fill>
     requires std::invocable<Fill, T&>
-  [[nodiscard]] static std::expected<boxed, memory_error> filled(Fill&& fill) {
+  [[nodiscard]] static expected<boxed, memory_error> filled(Fill&& fill) {
     auto made = detail::filled_cell(
         sizeof(T), [&](std::byte* bytes) { return detail::run(std::forward<Fill>(fill), *reinterpret_cast<T*>(bytes)); });
-    if (!made) return std::unexpected(made.error());
+    if (!made) return unexpected(made.error());
     return boxed(std::move(*made));
   }
 
@@ -287,21 +294,21 @@ class boxed {
   [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
   // Opens it, where a misuse is refused. Refuses: busy; unavailable; wiped.
-  [[nodiscard]] std::expected<read_view, memory_error> try_read() const {
+  [[nodiscard]] expected<read_view, memory_error> try_read() const {
     auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
-    if (!held) return std::unexpected(held.error());
+    if (!held) return unexpected(held.error());
     return read_view(std::move(*held));
   }
-  [[nodiscard]] std::expected<write_view, memory_error> try_write() {
+  [[nodiscard]] expected<write_view, memory_error> try_write() {
     auto held = detail::hold<detail::cell::use::writing>::try_acquire(cell_.get());
-    if (!held) return std::unexpected(held.error());
+    if (!held) return unexpected(held.error());
     return write_view(std::move(*held));
   }
 
   // Another secret of the same value. Refuses as try_read and filled do.
-  [[nodiscard]] std::expected<boxed, memory_error> copy() const {
+  [[nodiscard]] expected<boxed, memory_error> copy() const {
     auto from = try_read();
-    if (!from) return std::unexpected(from.error());
+    if (!from) return unexpected(from.error());
     return filled([&](T& object) { std::memcpy(&object, &**from, sizeof object); });
   }
 
@@ -331,14 +338,15 @@ class boxed {
 template <class M>
 concept locked_memory = std::movable<M> && !std::copyable<M> &&
                         requires(M held, const M& resting, buffer<std::byte> secret, typename M::options options) {
-                          { M::create(std::move(secret)) } -> std::same_as<std::expected<M, memory_error>>;
-                          { M::create(std::move(secret), options) } -> std::same_as<std::expected<M, memory_error>>;
-                          { std::move(held).update(std::move(secret)) } -> std::same_as<std::expected<M, memory_error>>;
-                          { resting.unlock() } -> std::same_as<std::expected<buffer<std::byte>, memory_error>>;
-                          { resting.copy() } -> std::same_as<std::expected<M, memory_error>>;
-                          { held.wipe() } -> std::same_as<std::expected<void, memory_error>>;
+                          { M::create(std::move(secret)) } -> std::same_as<expected<M, memory_error>>;
+                          { M::create(std::move(secret), options) } -> std::same_as<expected<M, memory_error>>;
+                          { std::move(held).update(std::move(secret)) } -> std::same_as<expected<M, memory_error>>;
+                          { resting.unlock() } -> std::same_as<expected<buffer<std::byte>, memory_error>>;
+                          { resting.copy() } -> std::same_as<expected<M, memory_error>>;
+                          { held.wipe() } -> std::same_as<expected<void, memory_error>>;
                         };
 
+LOCKFAST_EXPECTED_END
 }  // namespace lockfast
 
 #endif

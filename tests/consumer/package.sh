@@ -71,11 +71,6 @@ if command -v pkg-config >/dev/null; then
   fi
 fi
 
-echo "An older language standard is told so first"
-printf '#include <lockfast/lockfast.hpp>\nint main() {}\n' >"$scratch/old.cc"
-said=$($CXX -std=c++20 -I"$prefix/include" -fsyntax-only "$scratch/old.cc" 2>&1 || true)
-grep -m1 'error' <<<"$said" | grep -q 'C++23' || fail "the first error does not name C++23"
-
 for file in share/doc/lockfast/LICENSE share/doc/lockfast/docs/design.md; do
   [[ -f $prefix/$file ]] || fail "$file is not installed"
 done

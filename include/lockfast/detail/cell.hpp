@@ -14,11 +14,7 @@
 #ifndef LOCKFAST_DETAIL_CELL_HPP
 #define LOCKFAST_DETAIL_CELL_HPP
 
-#include <version>
-#ifndef __cpp_lib_expected
-#error "Lockfast's boxed, buffer, memories, passphrase and vault need C++23 (-std=c++23, of GCC 12 or clang 16 or newer)"
-#endif
-
+#include <lockfast/detail/expected.hpp>
 #include <lockfast/lockfast.h>
 #include <lockfast/memory_error.hpp>
 
@@ -33,7 +29,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <expected>
 #include <memory>
 #include <new>
 #include <span>
@@ -63,19 +58,21 @@ inline const bool process_is_watched = [] {
 inline constexpr std::atomic<std::uint32_t> process_number = 1;
 #endif
 
+LOCKFAST_EXPECTED_BEGIN
+
 class cell {
  public:
   enum class use : unsigned char { reading, writing };
 
   // A cell that its caller is still filling: open for writing, and not counted. close() puts it to rest.
-  [[nodiscard]] static std::expected<std::unique_ptr<cell>, memory_error> make(std::size_t size) {
-    if (size == 0) return std::unexpected(memory_error::zero_size);
+  [[nodiscard]] static expected<std::unique_ptr<cell>, memory_error> make(std::size_t size) {
+    if (size == 0) return unexpected(memory_error::zero_size);
     auto* const bytes = static_cast<std::byte*>(lockfast_malloc_isolated(size));
-    if (bytes == nullptr) return std::unexpected(memory_error::denied);
+    if (bytes == nullptr) return unexpected(memory_error::denied);
     std::unique_ptr<cell> made(new (std::nothrow) cell(bytes, size));
     if (made == nullptr) {
       lockfast_free(bytes);
-      return std::unexpected(memory_error::denied);
+      return unexpected(memory_error::denied);
     }
     return made;
   }
@@ -93,21 +90,21 @@ class cell {
   [[nodiscard]] std::size_t size() const { return size_; }
 
   // Ends the filling. A refusal leaves a cell that may only be destroyed.
-  [[nodiscard]] std::expected<void, memory_error> close() {
-    if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) return std::unexpected(memory_error::denied);
+  [[nodiscard]] expected<void, memory_error> close() {
+    if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) return unexpected(memory_error::denied);
     return {};
   }
 
   // Ends the filling with a first reader counted in. A refusal leaves a cell that may only be destroyed.
-  [[nodiscard]] std::expected<void, memory_error> close_but_for_reader() {
-    if (lockfast_protect(bytes_, LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::denied);
+  [[nodiscard]] expected<void, memory_error> close_but_for_reader() {
+    if (lockfast_protect(bytes_, LOCKFAST_READONLY) != 0) return unexpected(memory_error::denied);
     state_.store(counted(1), std::memory_order_release);
     return {};
   }
 
   // Counts a view in. Refusals: busy - a writer beside others; unavailable - the secret is not in this process, or the system
   // does not open it.
-  [[nodiscard]] std::expected<void, memory_error> open(use wanted) {
+  [[nodiscard]] expected<void, memory_error> open(use wanted) {
     std::uint64_t now = state_.load(std::memory_order_relaxed);
     for (;;) {
       const std::uint32_t views = views_here(now);
@@ -117,14 +114,14 @@ class cell {
       } else if (views == closed) {
         if (take(now)) break;
       } else if (wanted == use::writing || views >= writer - 1) {
-        return std::unexpected(memory_error::busy);
+        return unexpected(memory_error::busy);
       } else if (state_.compare_exchange_weak(now, now + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
         return {};
       }
     }
     const bool opened = lockfast_protect(bytes_, wanted == use::writing ? LOCKFAST_READWRITE : LOCKFAST_READONLY) == 0;
     state_.store(counted(!opened ? closed : wanted == use::writing ? writer : 1), std::memory_order_release);
-    if (!opened) return std::unexpected(memory_error::unavailable);
+    if (!opened) return unexpected(memory_error::unavailable);
     return {};
   }
 
@@ -186,9 +183,9 @@ class cell {
 template <cell::use Use>
 class hold {
  public:
-  [[nodiscard]] static std::expected<hold, memory_error> try_acquire(cell* of) {
-    if (of == nullptr) return std::unexpected(memory_error::wiped);
-    if (const auto opened = of->open(Use); !opened) return std::unexpected(opened.error());
+  [[nodiscard]] static expected<hold, memory_error> try_acquire(cell* of) {
+    if (of == nullptr) return unexpected(memory_error::wiped);
+    if (const auto opened = of->open(Use); !opened) return unexpected(opened.error());
     return hold(of);
   }
 
@@ -236,6 +233,7 @@ class hold {
   std::uint32_t process_ = cell::here();  // that counts it
 };
 
+LOCKFAST_EXPECTED_END
 }  // namespace lockfast::detail
 
 #undef LOCKFAST_HAS_FORK

@@ -8,6 +8,10 @@
 
 #include <version>
 
+#if !defined(__cpp_lib_expected)
+#error "Lockfast's memories, passphrase and vault need C++23: -std=c++23 with GCC 12 or clang 19 or newer."
+#endif
+
 #define LOCKFAST_JOINED_NAME(name, number) name##number
 #define LOCKFAST_JOINED(name, number) LOCKFAST_JOINED_NAME(name, number)
 

@@ -20,7 +20,7 @@ int main() {
   if (secret == nullptr) return 2;
   std::string typed = "correct horse ba";
   typed.copy(secret.get(), 16);
-  if (sodium_munlock(typed.data(), typed.size()) != 0 || typed != std::string(16, '\0')) return 3;
+  if (sodium_munlock(&typed[0], typed.size()) != 0 || typed != std::string(16, '\0')) return 3;
   if (sodium_mprotect_readonly(secret.get()) != 0) return 4;
   return sodium_memcmp(secret.get(), "correct horse ba", 16) == 0 ? 0 : 5;
 }
