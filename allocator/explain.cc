@@ -101,7 +101,8 @@ std::size_t explain(platform::error refusal, std::span<char> out_chars) {
       break;
     case EINVAL:
       if (const char* const field = pool::refused_option(); field != nullptr) {
-        out << "lockfast_options." << field << " has a value that it cannot have: lockfast.h lists them. Begin with a struct that is "
+        out << "lockfast_options." << field
+            << " has a value that it cannot have: lockfast.h lists them. Begin with a struct that is "
                "all 0";
       } else {
         out << "an argument is none that the call takes: a null pointer, a pointer that is no live secret's, an alignment that is no "

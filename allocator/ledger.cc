@@ -152,7 +152,8 @@ void ledger::after_fork_in_child() {
 // Calls act(begin, end) for each piece of [begin, end) in which nobody claims a byte and nothing is ours, until one is refused.
 template <class Act>
 platform::error ledger::for_each_unclaimed(std::uintptr_t begin, std::uintptr_t end, Act act) const {
-  return for_each_gap(claims_, begin, end, [&](std::uintptr_t from, std::uintptr_t to) { return for_each_foreign(from, to, act); });
+  return for_each_gap(claims_, begin, end,
+                      [&](std::uintptr_t from, std::uintptr_t to) { return for_each_foreign(from, to, act); });
 }
 
 // Locks every page of the caller's in [begin, end) and leaves it out of dumps; those that are claimed already too, since their
@@ -166,9 +167,8 @@ platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end, out_of_du
   if (refusal == 0) refusal = note_own(begin, end);
   if (refusal != 0) return refusal;
 
-  refusal = for_each_foreign(begin, end, [](std::uintptr_t from, std::uintptr_t to) {
-    return platform::lock_foreign(as_pointer(from), to - from);
-  });
+  refusal = for_each_foreign(
+      begin, end, [](std::uintptr_t from, std::uintptr_t to) { return platform::lock_foreign(as_pointer(from), to - from); });
   if (refusal == 0) {
     refusal = for_each_unclaimed(begin, end, [](std::uintptr_t from, std::uintptr_t to) {
       const auto held = platform::lock_held(as_pointer(from), to - from);
@@ -179,9 +179,8 @@ platform::error ledger::hold(std::uintptr_t begin, std::uintptr_t end, out_of_du
     (void)let_go(begin, end, undo::lock);
     return refusal;
   }
-  refusal = for_each_foreign(begin, end, [](std::uintptr_t from, std::uintptr_t to) {
-    return platform::conceal(as_pointer(from), to - from);
-  });
+  refusal = for_each_foreign(
+      begin, end, [](std::uintptr_t from, std::uintptr_t to) { return platform::conceal(as_pointer(from), to - from); });
   // A system without such a thing has no dumps to be left out of, or offers no way; docs/platforms.md says which.
   if (refusal == 0 || refusal == ENOTSUP || wanted == out_of_dumps::if_possible) return 0;
   (void)let_go(begin, end, undo::lock_and_advice);

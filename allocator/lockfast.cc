@@ -117,9 +117,7 @@ size_t lockfast_explain(int error, char* text, size_t size) {
 
 void lockfast_wipe_all(void) { pool::wipe_all(); }
 
-struct lockfast_compartment* lockfast_compartment_create(void) {
-  return handle_of(pool::native().make_compartment());
-}
+struct lockfast_compartment* lockfast_compartment_create(void) { return handle_of(pool::native().make_compartment()); }
 
 void lockfast_compartment_destroy(struct lockfast_compartment* compartment) {
   if (compartment == nullptr) return;

@@ -173,7 +173,8 @@ void pool::on_thread_exit() {
 template <class Attempt>
 allocated pool::allocate_or_trim(Attempt attempt) const {
   allocated made = attempt(slab_bin::growth::locked);
-  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0) made = attempt(slab_bin::growth::locked);
+  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0)
+    made = attempt(slab_bin::growth::locked);
   while (made.address == nullptr && is_shortage(made.refusal) && seal(pages_at_once * platform::page_size()) != 0) {
     made = attempt(slab_bin::growth::locked);
   }

@@ -116,7 +116,9 @@ class pool {
   };
   [[nodiscard]] static peaks look(struct lockfast_statistics& out);
   // The policy in force; null while this family has not started.
-  [[nodiscard]] const lockfast_options* options() const { return started_.load(std::memory_order_acquire) ? &options_ : nullptr; }
+  [[nodiscard]] const lockfast_options* options() const {
+    return started_.load(std::memory_order_acquire) ? &options_ : nullptr;
+  }
   static void draw(json_lines& out, region::addresses shown);
   // Has the report know the options of a process in which no family has started; none where they are bad.
   static void settle_report();
@@ -182,7 +184,9 @@ class pool {
     return 0;
   }
   static void renew_crash_handler();
-  [[nodiscard]] void* address_or_errno(const allocated& made) { return made.address != nullptr ? made.address : refuse(made.refusal); }
+  [[nodiscard]] void* address_or_errno(const allocated& made) {
+    return made.address != nullptr ? made.address : refuse(made.refusal);
+  }
   [[nodiscard]] lockfast_options policy(std::span<char> report_room) const;
 
   static void start_process();

@@ -59,7 +59,8 @@ std::size_t pool::seal_and_trim() {
   std::size_t bytes = seal(SIZE_MAX) + trim(trimming::asked);
   const fork_gate::scope inside;
   for (pool* const one : every_) {
-    if (one->started_.load(std::memory_order_acquire) && has_no_isolated(one)) bytes += one->sealer_.give_key_back(has_no_isolated, one);
+    if (one->started_.load(std::memory_order_acquire) && has_no_isolated(one))
+      bytes += one->sealer_.give_key_back(has_no_isolated, one);
   }
   return bytes;
 }

@@ -30,8 +30,8 @@ constinit std::atomic<lookup*> known_lookup = nullptr;
 // oldest of x86-64.
 [[gnu::cold, gnu::noinline]] lookup* find_lookup() {
   const lockfast::platform::errno_saver kept;
-  for (const char* const version : {"GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.34", "GLIBC_2.0", "GLIBC_2.1", "GLIBC_2.2", "GLIBC_2.3",
-                                    "GLIBC_2.4", "GLIBC_2.27", "GLIBC_2.35", "GLIBC_2.36"}) {
+  for (const char* const version : {"GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.34", "GLIBC_2.0", "GLIBC_2.1", "GLIBC_2.2",
+                                    "GLIBC_2.3", "GLIBC_2.4", "GLIBC_2.27", "GLIBC_2.35", "GLIBC_2.36"}) {
     void* const found = dlvsym(RTLD_NEXT, "dlsym", version);
     if (found == nullptr) continue;
     auto* const usable = reinterpret_cast<lookup*>(found);

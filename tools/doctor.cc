@@ -46,8 +46,12 @@ trial_results read_trials(const std::string& path) {
   try {
     const json all = json::parse(file);
     for (const auto& [name, one] : all.items()) {
-      results[name] = {true, one.value("signal", 0), one.value("step", 0), one.value("errno", 0),
-                       one.value("value", std::uint64_t{0}), one.value("more", false)};
+      results[name] = {true,
+                       one.value("signal", 0),
+                       one.value("step", 0),
+                       one.value("errno", 0),
+                       one.value("value", std::uint64_t{0}),
+                       one.value("more", false)};
     }
   } catch (const json::exception&) {
     throw refusal(path + " is no list of trials; give what `lockfast doctor --json` prints as \"trials\"");
@@ -56,7 +60,9 @@ trial_results read_trials(const std::string& path) {
 }
 
 int status_of(const std::vector<finding>& all) {
-  const auto any = [&](verdict is) { return std::any_of(all.begin(), all.end(), [=](const finding& one) { return one.is == is; }); };
+  const auto any = [&](verdict is) {
+    return std::any_of(all.begin(), all.end(), [=](const finding& one) { return one.is == is; });
+  };
   if (any(verdict::weak) || any(verdict::missing)) return found_something;
   return any(verdict::unknown) ? bad_request : all_well;
 }
@@ -69,7 +75,8 @@ std::string about(const machine& on) {
 void print_json(const machine& on, const trial_results& results, const std::vector<finding>& all) {
   json list = json::array();
   for (const finding& one : all) {
-    list.push_back({{"name", one.name}, {"verdict", name_of(one.is)}, {"saw", one.saw}, {"means", one.means}, {"mend", one.mend}});
+    list.push_back(
+        {{"name", one.name}, {"verdict", name_of(one.is)}, {"saw", one.saw}, {"means", one.means}, {"mend", one.mend}});
   }
   const json whole = {{"version", LOCKFAST_VERSION},
                       {"kernel", on.text("/proc/sys/kernel/osrelease").value_or("")},
@@ -98,16 +105,19 @@ void print_text(const machine& on, const std::vector<finding>& all) {
     std::string is = name_of(one.is), title = one.title;
     is.resize(verdict_width, ' ');
     title.resize(title_width, ' ');
-    std::cout << screen.painted(shade(one.is), is) << screen.painted(colour::bold, title) << screen.wrapped(one.saw, text_column)
-              << '\n';
+    std::cout << screen.painted(shade(one.is), is) << screen.painted(colour::bold, title)
+              << screen.wrapped(one.saw, text_column) << '\n';
     const std::string indent(text_column, ' ');
     std::cout << indent << screen.painted(colour::faint, screen.wrapped(one.means, text_column)) << '\n';
     // A line to copy is not broken.
     if (one.is != verdict::good && !one.mend.empty()) std::cout << indent << screen.painted(colour::cyan, one.mend) << '\n';
   }
-  const auto count = [&](verdict is) { return std::count_if(all.begin(), all.end(), [=](const finding& one) { return one.is == is; }); };
-  std::cout << '\n' << count(verdict::good) << " good, " << count(verdict::weak) << " weak, " << count(verdict::missing)
-            << " missing, " << count(verdict::unknown) << " not looked at\n";
+  const auto count = [&](verdict is) {
+    return std::count_if(all.begin(), all.end(), [=](const finding& one) { return one.is == is; });
+  };
+  std::cout << '\n'
+            << count(verdict::good) << " good, " << count(verdict::weak) << " weak, " << count(verdict::missing) << " missing, "
+            << count(verdict::unknown) << " not looked at\n";
 }
 
 int run(const request& wanted) {
@@ -128,8 +138,9 @@ command doctor_command(CLI::App& app) {
   CLI::App* const parsed = app.add_subcommand("doctor", "Say what this machine gives a secret, and what mends it");
   parsed->add_flag("--json", wanted->as_json, "Print it for a program to read");
   parsed->add_option("--root", wanted->root, "Read the files under DIR instead; try nothing")->type_name("DIR");
-  parsed->footer("Tries each thing in a child, and changes nothing. Exit status: 0 all is good; 1 something\n"
-                 "is weak or missing; 2 the rest is good, but something could not be looked at.");
+  parsed->footer(
+      "Tries each thing in a child, and changes nothing. Exit status: 0 all is good; 1 something\n"
+      "is weak or missing; 2 the rest is good, but something could not be looked at.");
   return {parsed, [wanted] { return run(*wanted); }};
 }
 

@@ -63,7 +63,7 @@ json as_json(const heist& done) {
     }
     attacks.push_back({{"name", each.of.name}, {"what", each.of.what}, {"worked", each.worked}, {"outcomes", outcomes}});
   }
-  return {{"version", LOCKFAST_VERSION}, {"kernel", kernel()},    {"root", geteuid() == 0},
+  return {{"version", LOCKFAST_VERSION}, {"kernel", kernel()},   {"root", geteuid() == 0},
           {"status", status_of(done)},   {"subjects", subjects}, {"attacks", attacks}};
 }
 
@@ -87,9 +87,10 @@ command heist_command(CLI::App& app) {
   CLI::App* const parsed = app.add_subcommand("heist", "Attack secrets in malloc, libsodium and Lockfast, and tell who held");
   parsed->add_flag("--json", wanted->as_json, "Print it for a program to read");
   parsed->add_option("--svg", wanted->svg, "Write a picture to FILE instead")->type_name("FILE");
-  parsed->footer("Each attack runs in a child, on secrets of its own. malloc is the control. LOCKFAST_OPTIONS\n"
-                 "counts (docs/options.md). Exit status: 0 Lockfast held all; 1 something of Lockfast's fell;\n"
-                 "2 nothing fell, but something was not tried.");
+  parsed->footer(
+      "Each attack runs in a child, on secrets of its own. malloc is the control. LOCKFAST_OPTIONS\n"
+      "counts (docs/options.md). Exit status: 0 Lockfast held all; 1 something of Lockfast's fell;\n"
+      "2 nothing fell, but something was not tried.");
   return {parsed, [wanted] { return run(*wanted); }};
 }
 

@@ -68,15 +68,12 @@ int run(int count, char** words) {
   app.get_formatter()->column_width(column_of_help);
   // The words after one are its own, whatever they are.
   app.require_subcommand(0, 1);
-  app.footer("Exit status: 0 all is well, 1 something is weak, 2 bad input or could not be done.\n"
-             "`lockfast COMMAND --help` tells more. Colours: on a terminal, unless NO_COLOR is set.");
+  app.footer(
+      "Exit status: 0 all is well, 1 something is weak, 2 bad input or could not be done.\n"
+      "`lockfast COMMAND --help` tells more. Colours: on a terminal, unless NO_COLOR is set.");
   const std::vector<command> commands = {
-      doctor_command(app),
-      heist_command(app),
-      map_command(app),
-      run_command(app, program),
-      vault_command(app, program),
-      complete_command(app, program),
+      doctor_command(app),       heist_command(app),          map_command(app),
+      run_command(app, program), vault_command(app, program), complete_command(app, program),
   };
 
   try {

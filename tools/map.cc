@@ -75,7 +75,8 @@ int run(const request& wanted) {
   const std::string text = wanted.demo ? demo_report() : text_of(wanted.report);
   const auto drawings = draw(read_reports(text));
   if (drawings.empty()) {
-    throw refusal(wanted.report + " has no map; write it with report_map=on, as by: lockfast run --report FILE report_map=on -- PROGRAM");
+    throw refusal(wanted.report +
+                  " has no map; write it with report_map=on, as by: lockfast run --report FILE report_map=on -- PROGRAM");
   }
   if (!wanted.svg.empty()) {
     write_file(wanted.svg, as_svg(drawings));
@@ -93,8 +94,9 @@ command map_command(CLI::App& app) {
   parsed->add_option("report", wanted->report, "A report with report_map=on (docs/report.md)")->type_name("REPORT");
   parsed->add_flag("--demo", wanted->demo, "Draw a small process of our own instead");
   parsed->add_option("--svg", wanted->svg, "Write a picture to FILE instead")->type_name("FILE");
-  parsed->footer("A report with a map: lockfast run --report FILE report_map=on -- PROGRAM\n"
-                 "It holds no secret, and addresses only if report_addresses=on asked for them.");
+  parsed->footer(
+      "A report with a map: lockfast run --report FILE report_map=on -- PROGRAM\n"
+      "It holds no secret, and addresses only if report_addresses=on asked for them.");
   return {parsed, [wanted] { return run(*wanted); }};
 }
 

@@ -64,7 +64,8 @@ void read_region(const json& line, process_report& into) {
 
 void read_slab(const json& line, process_report& into) {
   if (into.regions.empty()) return;
-  into.regions.back().slabs.push_back({number(line, "pages"), number(line, "capacity"), text_of(line, "backing"), states_of(line)});
+  into.regions.back().slabs.push_back(
+      {number(line, "pages"), number(line, "capacity"), text_of(line, "backing"), states_of(line)});
 }
 
 void read_line(const json& line, process_report& into) {
@@ -81,8 +82,8 @@ void read_line(const json& line, process_report& into) {
   }
   if (kind == "not_in_force") {
     const auto error = line.find("errno");
-    into.missing.push_back({text_of(line, "protection"), error != line.end() && error->is_number_integer() ? error->get<int>() : 0,
-                            number(line, "runs")});
+    into.missing.push_back({text_of(line, "protection"),
+                            error != line.end() && error->is_number_integer() ? error->get<int>() : 0, number(line, "runs")});
   }
 }
 
@@ -110,8 +111,8 @@ std::vector<process_report> read_reports(const std::string& text) {
     const std::size_t end = text.find('\n', at);
     if (end == std::string::npos) break;
     ++number_of_line;
-    const json line = json::parse(text.begin() + static_cast<std::ptrdiff_t>(at), text.begin() + static_cast<std::ptrdiff_t>(end),
-                                  nullptr, false);
+    const json line = json::parse(text.begin() + static_cast<std::ptrdiff_t>(at),
+                                  text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
     at = end + 1;
     if (!line.is_object()) {
       throw refusal("line " + std::to_string(number_of_line) + " is no JSON object; give a file that `report=` has written");

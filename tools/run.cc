@@ -45,8 +45,8 @@ std::string key_of(const std::string& option) { return option.substr(0, option.f
 // Beside the command: where it is installed, and where it is built.
 std::string drop_in() {
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  const std::string name = "liblockfast-sodium.so." + std::to_string(LOCKFAST_VERSION_MAJOR) + "." +
-                           std::to_string(LOCKFAST_VERSION_MINOR);
+  const std::string name =
+      "liblockfast-sodium.so." + std::to_string(LOCKFAST_VERSION_MAJOR) + "." + std::to_string(LOCKFAST_VERSION_MINOR);
   for (const char* const place : {LOCKFAST_LIBRARY_FOLDER, "..", "."}) {
     const fs::path candidate = (folder / place / name).lexically_normal();
     if (fs::exists(candidate)) return candidate;
@@ -148,7 +148,8 @@ void require_options(const std::vector<std::string>& options) {
     if (one.find('=') == std::string::npos) {
       throw refusal("'" + one + "' is no OPTION=VALUE; put -- before the program: lockfast run [OPTION=VALUE...] -- PROGRAM");
     }
-    if (one.find(',') != std::string::npos) throw refusal("'" + one + "' has a comma; give each OPTION=VALUE as a word of its own");
+    if (one.find(',') != std::string::npos)
+      throw refusal("'" + one + "' has a comma; give each OPTION=VALUE as a word of its own");
     if (key_of(one) == "report") throw refusal("a report goes to a file by --report FILE, not by report=");
   }
 }
@@ -156,7 +157,8 @@ void require_options(const std::vector<std::string>& options) {
 // The program's end, after it was told of. What is made for the run is gone on return.
 program_end run_and_tell(const request& wanted, const program_words& program) {
   require_options(wanted.options);
-  if (program.words.empty()) throw refusal("no program is given; write: lockfast run [OPTION=VALUE...] -- PROGRAM [ARGUMENT...]");
+  if (program.words.empty())
+    throw refusal("no program is given; write: lockfast run [OPTION=VALUE...] -- PROGRAM [ARGUMENT...]");
   const std::string library = drop_in();
   const report_file report(wanted.report);
   const std::string options = merged_options(wanted.options, report.path());
@@ -198,9 +200,10 @@ command run_command(CLI::App& app, const program_words& program) {
   parsed->add_option("--report", wanted->report, "Append the report to FILE (docs/report.md)")->type_name("FILE");
   parsed->add_option("options", wanted->options, "Options of Lockfast (docs/options.md), as lock=required")
       ->type_name("OPTION=VALUE");
-  parsed->footer("lockfast run [--report FILE] [OPTION=VALUE...] -- PROGRAM [ARGUMENT...]\n\n"
-                 "Preloads the drop-in for libsodium's secure memory. Signals and the exit status pass\n"
-                 "through; 126 and 127 as of a shell; 2 if the command itself was refused.");
+  parsed->footer(
+      "lockfast run [--report FILE] [OPTION=VALUE...] -- PROGRAM [ARGUMENT...]\n\n"
+      "Preloads the drop-in for libsodium's secure memory. Signals and the exit status pass\n"
+      "through; 126 and 127 as of a shell; 2 if the command itself was refused.");
   return {parsed, [wanted, &program] { return run(*wanted, program); }, true};
 }
 

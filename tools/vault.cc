@@ -64,8 +64,9 @@ void add_actions(CLI::App* vault, whole_request& into) {
   put->add_flag("--replace", into.replace, "In the place of the record of this name");
   put->add_flag("--line", into.one_line, "The secret is one line, without its end");
   descriptor(put, "--fd", into.fd, "Read the secret from descriptor N");
-  put->footer("The secret is typed twice at a terminal; otherwise it is all of the standard input, 1 MiB\n"
-              "at most. It is never an argument.");
+  put->footer(
+      "The secret is typed twice at a terminal; otherwise it is all of the standard input, 1 MiB\n"
+      "at most. It is never an argument.");
 
   CLI::App* const get = added(vault, into, "get NAME [OPTIONS]", "Write a secret to a pipe or a file", get_record);
   takes_name(get, into);
@@ -97,13 +98,15 @@ void add_actions(CLI::App* vault, whole_request& into) {
   run->add_option("records", into.names, "A record, and the variable or the descriptor that it goes to")
       ->required()
       ->type_name("NAME=WHERE");
-  run->footer("WHERE is a variable, or a descriptor's number: NAME=3 is a pipe that the program reads, as\n"
-              "/dev/fd/3 too. Prefer a descriptor: others see a variable in /proc/PID/environ.\n"
-              "The program takes the place of the command, so its signals and exit status are its own.");
+  run->footer(
+      "WHERE is a variable, or a descriptor's number: NAME=3 is a pipe that the program reads, as\n"
+      "/dev/fd/3 too. Prefer a descriptor: others see a variable in /proc/PID/environ.\n"
+      "The program takes the place of the command, so its signals and exit status are its own.");
 }
 
 int run(const whole_request& wanted, const CLI::App& vault, const program_words& program) {
-  const auto chosen = std::find_if(wanted.actions.begin(), wanted.actions.end(), [](const action& one) { return one.parsed->parsed(); });
+  const auto chosen =
+      std::find_if(wanted.actions.begin(), wanted.actions.end(), [](const action& one) { return one.parsed->parsed(); });
   if (chosen == wanted.actions.end()) throw refusal("nothing is asked for; commands: " + joined(command_names(vault)));
   if (chosen->run == nullptr) return run_with_records(wanted, program.words);
   if (program.given) throw refusal("takes no program: leave out '--' and what follows it");

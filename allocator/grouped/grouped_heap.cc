@@ -80,7 +80,7 @@ thread_cache& grouped_heap::cache_of_thread() {
 }
 
 std::size_t grouped_heap::take_batch(slot_ref* out, std::size_t most, std::size_t class_index, std::size_t arena,
-                                slab_bin::growth allowed, platform::error& refusal) {
+                                     slab_bin::growth allowed, platform::error& refusal) {
   std::size_t taken = lists_[arena][class_index].take(out, most, allowed, refusal);
   for (std::size_t other = 0; taken == 0 && other < arena_count; ++other) {
     platform::error nothing_free = 0;
@@ -90,7 +90,7 @@ std::size_t grouped_heap::take_batch(slot_ref* out, std::size_t most, std::size_
 }
 
 bool grouped_heap::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_bin::growth allowed,
-                        platform::error& refusal) {
+                             platform::error& refusal) {
   thread_cache& mine = cache_of_thread();
   cache_bin* const list = mine.ensure_list(class_index, depth_of(class_index));
   if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
@@ -117,7 +117,8 @@ bool grouped_heap::take_slot(slot_ref& out, std::size_t class_index, std::size_t
   return true;
 }
 
-allocated grouped_heap::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena, slab_bin::growth allowed) {
+allocated grouped_heap::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
+                                 slab_bin::growth allowed) {
   slot_ref got = {};
   platform::error refusal = 0;
   if (!take_slot(got, size_class::of(size + shift_room(alignment)), arena, allowed, refusal)) return {nullptr, refusal};
@@ -203,8 +204,7 @@ platform::error grouped_heap::describe(const slab& in, const void* secret, accou
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
   receipt.size = in.size(index);
   receipt.placement = LOCKFAST_GROUPED;
-  receipt.access =
-      static_cast<lockfast_access>(in.within == nullptr ? in.header(index).access() : in.within->current_access());
+  receipt.access = static_cast<lockfast_access>(in.within == nullptr ? in.header(index).access() : in.within->current_access());
   receipt.access_error = in.within != nullptr || in.access_in_force(index) ? 0 : EBUSY;
   receipt.lock_error = in.lock_error(index);
   if (receipt.access == LOCKFAST_NOACCESS && receipt.lock_error == 0 && !in.hidden()) {
@@ -223,11 +223,12 @@ platform::error grouped_heap::describe(const slab& in, const void* secret, accou
 std::size_t grouped_heap::audit() {
   std::size_t damaged = 0;
   for (auto& arena : lists_) {
-    for (slab_bin& list : arena) list.for_each([&](slab& one) {
-      one.open_pages();
-      damaged += one.damaged_count();
-      one.close_pages();
-    });
+    for (slab_bin& list : arena)
+      list.for_each([&](slab& one) {
+        one.open_pages();
+        damaged += one.damaged_count();
+        one.close_pages();
+      });
   }
   return damaged;
 }

@@ -43,7 +43,7 @@ class grouped_heap {
     platform::fork_policy fork = platform::fork_policy::absent;
     breach_signal signal = breach_signal::abort;
     bool lock_required = false;   // by the policy
-    bool thread_caches = false;          // whether threads may have them
+    bool thread_caches = false;   // whether threads may have them
     std::size_t cache_bytes = 0;  // of each size class, that a thread may keep
     // A secret lies at a multiple of the largest power of two that divides its size, up to this.
     std::size_t natural_alignment = slab::alignment;
@@ -86,7 +86,8 @@ class grouped_heap {
   // Opens a live secret of an arena's slab that was closed; what it was.
   static platform::access open(slab& in, std::size_t index);
   [[nodiscard]] static platform::error check(slab& in, const void* secret);  // EINVAL, EFAULT
-  [[nodiscard]] platform::error describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const;  // EINVAL
+  [[nodiscard]] platform::error describe(const slab& in, const void* secret, account by,
+                                         lockfast_receipt& receipt) const;  // EINVAL
 
   // How many live secrets of the arenas are damaged.
   [[nodiscard]] std::size_t audit();

@@ -66,7 +66,7 @@ class alignas(64) slab {
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
   relaxed<std::uint8_t> cache_index;  // of the thread's cache that freed slots may wait in: the family's, or no_family
-  relaxed<std::uint8_t> fast_index;  // the same where vacate_fast takes the slab's secrets; else no_family
+  relaxed<std::uint8_t> fast_index;   // the same where vacate_fast takes the slab's secrets; else no_family
 
  private:
   canary_key key_ = {};
@@ -240,11 +240,11 @@ class alignas(64) slab {
   [[nodiscard]] bool vacate_absent(std::size_t index);
 
   slab_region& home;
-  relaxed<slab_bin*> list = nullptr;         // whose it is; null while it is nobody's
-  slab* next = nullptr;                       // in its list's chain of slabs with free slots, or in its space's of closed ones
-  slab* previous = nullptr;                   // in its list's chain
-  slab* next_of_list = nullptr;               // in its list's chain of all slabs
-  compartment* within = nullptr;              // the compartment that it belongs to, or null
+  relaxed<slab_bin*> list = nullptr;  // whose it is; null while it is nobody's
+  slab* next = nullptr;               // in its list's chain of slabs with free slots, or in its space's of closed ones
+  slab* previous = nullptr;           // in its list's chain
+  slab* next_of_list = nullptr;       // in its list's chain of all slabs
+  compartment* within = nullptr;      // the compartment that it belongs to, or null
   // Live secrets that stayed with the parent of a fork, or that a crash wiped; then one more while a list holds the slab.
   std::atomic<std::size_t> absent_count = 0;
   breach_signal signal = breach_signal::abort;
@@ -278,7 +278,8 @@ class alignas(64) slab {
   }
   [[nodiscard]] std::size_t size_of(slot::header known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool intact(std::size_t index, slot::header known) const;
-  [[nodiscard]] platform::error open_hidden(const fork_exclusion::scope& held, std::byte* begin, std::size_t bytes, const opening& how);
+  [[nodiscard]] platform::error open_hidden(const fork_exclusion::scope& held, std::byte* begin, std::size_t bytes,
+                                            const opening& how);
   [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
   [[nodiscard]] platform::error close(std::byte* begin, std::size_t bytes) const;
   void take_pages();
@@ -307,10 +308,10 @@ class alignas(64) slab {
   platform::key protection_key_ = platform::default_key;
   std::uint16_t* free_ = nullptr;
   std::size_t free_count_ = 0;
-  std::size_t withheld_ = 0;       // behind the free ones
-  relaxed<std::uint64_t> unread_;  // a bit for each page that cannot be read,
+  std::size_t withheld_ = 0;          // behind the free ones
+  relaxed<std::uint64_t> unread_;     // a bit for each page that cannot be read,
   relaxed<std::uint64_t> unwritten_;  // or written
-  std::size_t record_count_ = 0;  // of slots_ and free_
+  std::size_t record_count_ = 0;      // of slots_ and free_
   enum class held_by : std::uint8_t { nobody, retire, wipe };
   std::atomic<held_by> pages_ = held_by::nobody;
   relaxed<bool> shown_;

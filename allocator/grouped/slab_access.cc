@@ -42,8 +42,8 @@ access slab::wanted_page_access(std::size_t page) const {
     widest = std::max(widest, known.access());
   }
   if (closed == 0) return access::read_write;
-  const auto waiting = std::count_if(free_, free_ + free_count_ + withheld_,
-                                     [=](std::size_t index) { return first <= index && index < end; });
+  const auto waiting =
+      std::count_if(free_, free_ + free_count_ + withheld_, [=](std::size_t index) { return first <= index && index < end; });
   return closed + static_cast<std::size_t>(waiting) == end - first ? widest : access::read_write;
 }
 

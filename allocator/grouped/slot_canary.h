@@ -24,7 +24,8 @@ class slot_canary {
 
   // tenant differs whenever the generation does.
   slot_canary(const canary_key& key, const std::byte* address, std::uint64_t tenant)
-      : front_(platform::wide_product(reinterpret_cast<std::uintptr_t>(address) ^ key.words[0], tenant ^ key.words[1]).folded()),
+      : front_(
+            platform::wide_product(reinterpret_cast<std::uintptr_t>(address) ^ key.words[0], tenant ^ key.words[1]).folded()),
         rear_(front_ ^ key.words[2]) {}
 
   // Writes one word over and over from begin to the secret, the other from the secret's end to end. Requires that begin, secret

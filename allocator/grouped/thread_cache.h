@@ -126,8 +126,8 @@ class alignas(64) thread_cache {
 
   random_choice random;
   slab_region* recent = &slab_region::none();  // where this thread last freed a secret; it may be empty by now
-  thread_cache* next = nullptr;                       // in the list of all records, which only grows
-  thread_cache* next_unused = nullptr;                // in the list of those without a thread
+  thread_cache* next = nullptr;                // in the list of all records, which only grows
+  thread_cache* next_unused = nullptr;         // in the list of those without a thread
 
   void forget_in_child();
   // For a signal handler, in any thread: has the thread cache begin without bins; how many frees those had counted.

@@ -347,7 +347,8 @@ void isolated_arena::close_absent() {
 void isolated_arena::add_to(struct lockfast_statistics& out) {
   const scoped_lock held(growth_mutex_);
   look(out);
-  for (const span_region* one = regions_.load(std::memory_order_acquire); lock_watch::sees_none() && one != nullptr; one = one->next) {
+  for (const span_region* one = regions_.load(std::memory_order_acquire); lock_watch::sees_none() && one != nullptr;
+       one = one->next) {
     for (span* at = one->begin(); at < one->end(); ++at) {
       if (at->run() != nullptr && !at->hidden() && at->lock_error() == 0) lock_watch::see_locked(at->run());
     }

@@ -191,12 +191,12 @@ class isolated_arena {
   std::size_t page_ = 0;  // bytes
   span_list lists_[small_pages];
   platform::mutex growth_mutex_;
-  span_region* current_[small_pages] = {};         // the region that serves each page count next
-  std::atomic<span_region*> regions_ = nullptr;    // every record, empty ones too
-  span_region* empty_[small_pages] = {};           // records of released regions, by their spans' page count
-  span_region* empty_large_ = nullptr;             // the same, of one span each
+  span_region* current_[small_pages] = {};        // the region that serves each page count next
+  std::atomic<span_region*> regions_ = nullptr;   // every record, empty ones too
+  span_region* empty_[small_pages] = {};          // records of released regions, by their spans' page count
+  span_region* empty_large_ = nullptr;            // the same, of one span each
   span_region* large_idle_[max_large_idle] = {};  // oldest first
-  span* kept_large_ = nullptr;                     // whose pages the system did not take back
+  span* kept_large_ = nullptr;                    // whose pages the system did not take back
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
   fork_copy copy_;

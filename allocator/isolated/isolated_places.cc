@@ -419,7 +419,8 @@ void isolated_arena::settle_counts_in_child(std::uint64_t live) {
     allocations += list.taken();
   }
   if (allocations > frees) other_frees_.fetch_add(static_cast<std::size_t>(allocations - frees), std::memory_order_relaxed);
-  if (frees > allocations) other_allocations_.fetch_add(static_cast<std::size_t>(frees - allocations), std::memory_order_relaxed);
+  if (frees > allocations)
+    other_allocations_.fetch_add(static_cast<std::size_t>(frees - allocations), std::memory_order_relaxed);
 }
 
 }  // namespace lockfast::internal

@@ -46,7 +46,8 @@ class fork_exclusion {
     return refusal;
   }
   // Of moved or wiped pages, hidden or not.
-  [[nodiscard]] static platform::error vacate(std::byte* address, std::size_t size, std::byte* blank, platform::fork_policy policy) {
+  [[nodiscard]] static platform::error vacate(std::byte* address, std::size_t size, std::byte* blank,
+                                              platform::fork_policy policy) {
     platform::reservation again;
     const auto refusal = platform::vacate(address, size, blank, policy, again);
     note(address, again);

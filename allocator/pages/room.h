@@ -16,9 +16,7 @@ namespace lockfast::internal {
 // The smallest request, in bytes, that is weighed: reading the files that tell takes some 0.4 ms, its pages several.
 inline constexpr std::size_t min_weighed = std::size_t{16} << 20;
 
-[[nodiscard]] inline bool has_room_for(std::size_t size) {
-  return size < min_weighed || size <= platform::memory_available();
-}
+[[nodiscard]] inline bool has_room_for(std::size_t size) { return size < min_weighed || size <= platform::memory_available(); }
 
 }  // namespace lockfast::internal
 

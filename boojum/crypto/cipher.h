@@ -31,14 +31,15 @@ void seal(key_view key, nonce_view nonce, std::span<const std::byte> associated,
 
 // Opens sealed into as many bytes at plain. False if it was not sealed with this key, nonce and associated bytes, or was changed
 // since.
-[[nodiscard]] bool open(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
-                        std::span<const std::byte, tag_size> tag, std::span<std::byte> plain);
+[[nodiscard]] bool open(key_view key, nonce_view nonce, std::span<const std::byte> associated,
+                        std::span<const std::byte> sealed, std::span<const std::byte, tag_size> tag,
+                        std::span<std::byte> plain);
 
 // The same with the tag as the last bytes of sealed.
 void seal(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> plain,
           std::span<std::byte> sealed);
-[[nodiscard]] bool open(key_view key, nonce_view nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
-                        std::span<std::byte> plain);
+[[nodiscard]] bool open(key_view key, nonce_view nonce, std::span<const std::byte> associated,
+                        std::span<const std::byte> sealed, std::span<std::byte> plain);
 
 // Overwrites the part of the stack that calls made by the caller have used, as far as it is likely to have been touched.
 void wipe_stack();

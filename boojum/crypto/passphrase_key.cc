@@ -36,7 +36,7 @@ namespace {
 
 constexpr std::string_view salt_label = "lockfast passphrase 1";
 constexpr std::string_view argon2id_label = "lockfast argon 1";  // 16 bytes, for HChaCha20
-constexpr std::size_t max_key = 1024;                        // bytes
+constexpr std::size_t max_key = 1024;                            // bytes
 
 // k_0: what the salt gives, so that k_last serves this salt alone.
 bool start_from(std::span<const std::byte> salt, std::span<std::byte, 64> out) {
@@ -132,7 +132,8 @@ std::unexpected<memory_error> refused_cost(std::size_t size, const char* ranges)
     return internal::refused_because(memory_error::limit_exceeded, nullptr, "a derived key has at most %llu bytes",
                                      static_cast<unsigned long long>(internal::max_key));
   }
-  return internal::refused_because(memory_error::limit_exceeded, nullptr, "the cost of the key is out of its range: %s", ranges);
+  return internal::refused_because(memory_error::limit_exceeded, nullptr, "the cost of the key is out of its range: %s",
+                                   ranges);
 }
 
 }  // namespace
@@ -161,7 +162,8 @@ result internal::passphrase_access::absorb(const passphrase& of, std::span<const
   }
 }
 
-key_or_refusal internal::passphrase_access::derive(const passphrase& from, std::span<const std::byte> salt, scrypt_cost cost, std::size_t size, use_kind kind) {
+key_or_refusal internal::passphrase_access::derive(const passphrase& from, std::span<const std::byte> salt, scrypt_cost cost,
+                                                   std::size_t size, use_kind kind) {
   return internal::noting([&]() -> key_or_refusal {
     if (cost.work < 1 || cost.work > 24 || cost.block < 1 || cost.block > 64 || cost.work >= 16 * cost.block ||
         cost.parallel < 1 || cost.parallel > 64 || size > internal::max_key) {
@@ -180,7 +182,8 @@ key_or_refusal internal::passphrase_access::derive(const passphrase& from, std::
   });
 }
 
-key_or_refusal internal::passphrase_access::derive_argon2id(const passphrase& from, std::span<const std::byte> salt, argon2id_cost cost, std::size_t size, use_kind kind) {
+key_or_refusal internal::passphrase_access::derive_argon2id(const passphrase& from, std::span<const std::byte> salt,
+                                                            argon2id_cost cost, std::size_t size, use_kind kind) {
   return internal::noting([&]() -> key_or_refusal {
     if (cost.lanes < 1 || cost.lanes > 64 || cost.passes < 1 || cost.passes > 64 || cost.memory < 8 * cost.lanes ||
         cost.memory > 1U << 24 || size > internal::max_key) {

@@ -102,7 +102,8 @@ void mix_through_memory(std::span<std::byte> bytes, unsigned cost, salsa_block* 
 }
 
 // PBKDF2 with one iteration (RFC 8018), under the key that hash has.
-void spread(hmac_sha256& hash, std::span<const std::byte> salt, std::span<std::byte> out, std::span<std::byte, hash_size> last) {
+void spread(hmac_sha256& hash, std::span<const std::byte> salt, std::span<std::byte> out,
+            std::span<std::byte, hash_size> last) {
   for (std::uint32_t number = 1; !out.empty(); ++number) {
     const std::array<std::byte, 4> counted = {static_cast<std::byte>(number >> 24), static_cast<std::byte>(number >> 16),
                                               static_cast<std::byte>(number >> 8), static_cast<std::byte>(number)};

@@ -18,8 +18,8 @@ namespace lockfast::internal {
 
 // Requires a password in locked memory, cost (log2 of N) of 1 to 24, block (r) and parallel (p) of 1 to 64. False where there is
 // no memory; then out is as it was.
-[[nodiscard]] bool scrypt(std::span<const std::byte> password, std::span<const std::byte> salt, unsigned cost, std::uint32_t block,
-                          std::uint32_t parallel, std::span<std::byte> out);
+[[nodiscard]] bool scrypt(std::span<const std::byte> password, std::span<const std::byte> salt, unsigned cost,
+                          std::uint32_t block, std::uint32_t parallel, std::span<std::byte> out);
 
 }  // namespace lockfast::internal
 

@@ -37,7 +37,8 @@ class file_share final : public share {
 
   [[nodiscard]] std::expected<std::span<const std::byte>, memory_error> open(purpose use, std::span<std::byte> room) override;
   void close() override;
-  [[nodiscard]] result prepare(std::span<const std::byte> next, refresh_target where, std::shared_ptr<resting_file>& file) override;
+  [[nodiscard]] result prepare(std::span<const std::byte> next, refresh_target where,
+                               std::shared_ptr<resting_file>& file) override;
   void abandon() override;
   void commit(std::span<const std::byte> next) override;
   [[nodiscard]] result settle() override;

@@ -13,7 +13,7 @@
 namespace lockfast::internal {
 namespace {
 
-constexpr unsigned max_decoys = 7;                     // one less than a power of two
+constexpr unsigned max_decoys = 7;                      // one less than a power of two
 constexpr std::size_t largest_with_decoys = 80 * 1024;  // bytes: every prekey
 
 // An isolated place, some random places away from the last one. A large one has a region of its own, whose pages take long to

@@ -35,8 +35,7 @@ std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fre
   return of(key_view(key.data(), key_size), lease);
 }
 
-std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::of(key_view key,
-                                                                                std::chrono::milliseconds lease) {
+std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::of(key_view key, std::chrono::milliseconds lease) {
   try {
     const split_secret::options wanted = {.remix = remix_policy::on_demand};
     auto split = split_secret::split(key, wanted);

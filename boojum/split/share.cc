@@ -6,7 +6,8 @@
 
 namespace lockfast::internal {
 
-std::expected<std::unique_ptr<share>, memory_error> share::make(share_place where, const std::shared_ptr<share_directory>& directory,
+std::expected<std::unique_ptr<share>, memory_error> share::make(share_place where,
+                                                                const std::shared_ptr<share_directory>& directory,
                                                                 unsigned index, std::span<const std::byte> bytes) {
   switch (where) {
     case share_place::ram: return ram_share::make(bytes);

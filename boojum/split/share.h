@@ -46,7 +46,8 @@ class share {
 
   // Makes sure that commit(next) cannot fail. A refusal has changed nothing. Requires an open share, opened for rewriting, and
   // a new file of the share's length for a share in a file that changes its address, which the share takes.
-  [[nodiscard]] virtual result prepare(std::span<const std::byte> next, refresh_target where, std::shared_ptr<resting_file>& file) = 0;
+  [[nodiscard]] virtual result prepare(std::span<const std::byte> next, refresh_target where,
+                                       std::shared_ptr<resting_file>& file) = 0;
   virtual void abandon() = 0;
   virtual void commit(std::span<const std::byte> next) = 0;
   // Overwrites what the share was before the commit; a refusal leaves some of that behind.

@@ -34,7 +34,7 @@ constexpr label mask_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 'm', 
 constexpr label mac_key_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 's', 'p', 'l', 'i', 't', ' ', '1'};
 constexpr label mac_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 't', 'a', 'g', ' ', ' ', ' ', '1'};
 
-constexpr std::size_t block_size = 16;         // of Poly1305
+constexpr std::size_t block_size = 16;        // of Poly1305
 constexpr std::size_t max_at_once = 1 << 30;  // libcrypto takes lengths as int
 constexpr std::size_t max_from_system = 64;   // bytes that the system's generator gives as fast as a cipher
 

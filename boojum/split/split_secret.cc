@@ -255,7 +255,8 @@ result split_secret::unmask(const work& in, std::span<const std::byte> masked, s
 }
 
 // Requires the masks of the present shares in the masks of in.
-result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, refresh_target where) {
+result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files,
+                           refresh_target where) {
   if (!in.draw_and_add()) return std::unexpected(memory_error::denied);
   add(in.masks(), shares.back());
   const auto next = [&](std::size_t which) {

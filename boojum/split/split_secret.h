@@ -74,7 +74,8 @@ class split_secret final : public refreshable {
   split_secret(const options& wanted, std::size_t size);
   [[nodiscard]] static made build(const options& wanted, std::size_t size, work& in);
   [[nodiscard]] result unmask(const work& in, std::span<const std::byte> masked, std::span<std::byte> out) const;
-  [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files, refresh_target where);
+  [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files,
+                             refresh_target where);
   [[nodiscard]] bool has_file() const;
 
   options options_;

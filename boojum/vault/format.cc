@@ -10,14 +10,15 @@
 
 namespace lockfast::internal {
 
-chunk_stream::chunk_stream(const chunk_place& place, const vault_file_header& header, const stored_header& stored, const char* path)
+chunk_stream::chunk_stream(const chunk_place& place, const vault_file_header& header, const stored_header& stored,
+                           const char* path)
     : place_(place),
       path_(path),
       header_(header),
       stored_(stored),
       offset_(stored.size()),
       plain_(header.chunk),
-      sealed_(new (std::nothrow) std::byte[header.chunk + tag_size]) {}
+      sealed_(new(std::nothrow) std::byte[header.chunk + tag_size]) {}
 
 // ---- Writing --------------------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,8 @@ class chunk_stream {
   static constexpr std::uint64_t last_chunk = std::uint64_t{1} << 63;
 
   // The path is for notes; it must outlive the stream.
-  chunk_stream(const chunk_place& place, const vault_file_header& header, const stored_header& stored, const char* path = nullptr);
+  chunk_stream(const chunk_place& place, const vault_file_header& header, const stored_header& stored,
+               const char* path = nullptr);
   chunk_stream(const chunk_stream&) = delete;
   chunk_stream& operator=(const chunk_stream&) = delete;
 

@@ -85,8 +85,8 @@ class key_ring {
   mutable std::mutex mutex_;
   snapshot ring_;
   bool is_sealed_ = false;
-  std::array<sealed_key, 2> sealed_;  // by epoch
-  std::chrono::steady_clock::time_point since_;   // of the oldest key
+  std::array<sealed_key, 2> sealed_;               // by epoch
+  std::chrono::steady_clock::time_point since_;    // of the oldest key
   std::chrono::steady_clock::time_point rotated_;  // when the latest rotation began
 };
 

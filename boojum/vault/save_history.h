@@ -22,7 +22,9 @@ class save_history {
   // Whether a file with this nonce is the latest that was loaded from a path, or saved there.
   [[nodiscard]] bool knows(const file_nonce& once) const {
     const std::scoped_lock held(mutex_);
-    return std::ranges::any_of(latest_, [&](const auto& of_path) { return std::ranges::find(of_path.second.nonces, once) != of_path.second.nonces.end(); });
+    return std::ranges::any_of(latest_, [&](const auto& of_path) {
+      return std::ranges::find(of_path.second.nonces, once) != of_path.second.nonces.end();
+    });
   }
 
   // A save to a path is about to be done, and may be done though it is refused.

@@ -123,7 +123,8 @@ std::optional<record_state> sealed_shard::locked_reader::find(tenancy which) con
   return record_state{found->size, found->version, found->epoch};
 }
 
-std::optional<record_state> sealed_shard::locked_reader::read(tenancy which, seal_head& head, std::span<std::byte> sealed) const {
+std::optional<record_state> sealed_shard::locked_reader::read(tenancy which, seal_head& head,
+                                                              std::span<std::byte> sealed) const {
   const entry* const found = at_.live(which);
   if (found == nullptr) return std::nullopt;
   const std::uint64_t offset = found->position * granule;

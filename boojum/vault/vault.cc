@@ -43,7 +43,8 @@ constexpr auto nothing = memory_error::wiped;
 }  // namespace
 
 vault::vault() : vault(options{}) {}
-vault::vault(const options& chosen) : vault(std::unique_ptr<internal::vault_state>(new(std::nothrow) internal::vault_state(chosen))) {}
+vault::vault(const options& chosen)
+    : vault(std::unique_ptr<internal::vault_state>(new(std::nothrow) internal::vault_state(chosen))) {}
 vault::vault(std::unique_ptr<internal::vault_state>&& state) {
   try {
     state_ = std::move(state);

@@ -130,7 +130,7 @@ std::expected<vault::id, memory_error> vault::derive(id from, const derivation& 
                                        max_size(how.function));
     }
     return derive_by(from, size,
-                  [&](std::span<const std::byte> key, std::span<std::byte> out) { return compute(how, key, out); });
+                     [&](std::span<const std::byte> key, std::span<std::byte> out) { return compute(how, key, out); });
   });
 }
 

@@ -20,7 +20,7 @@ using result = std::expected<void, memory_error>;
 class record_loader {
  public:
   record_loader(vault_state& into, vault_state::session& with, chunk_reader& from, const vault::watcher& watch,
-          const vault_file_header& header)
+                const vault_file_header& header)
       : into_(into), with_(with), from_(from), watch_(watch), format_(header.format), all_(header.records) {}
 
   result run() {

@@ -106,7 +106,8 @@ std::expected<void, memory_error> vault_state::session::open_read(const location
   };
   const auto key = keys_.of(found.epoch);
   if (!key) return changed_or(key.error());
-  if (internal::open(*key, head.once, binding_of(of_.identity_, id_of(where), found.version), bytes, head.tag, bytes)) return {};
+  if (internal::open(*key, head.once, binding_of(of_.identity_, id_of(where), found.version), bytes, head.tag, bytes))
+    return {};
   return changed_or(memory_error::damaged);
 }
 

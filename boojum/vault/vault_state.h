@@ -164,7 +164,7 @@ class vault_state {
 
   // Who has closed the gate changes these.
   struct rekey_progress {
-    location next = {0, {0, 0}};              // the first record that may be left under the old key; past the last shard: none
+    location next = {0, {0, 0}};  // the first record that may be left under the old key; past the last shard: none
     std::chrono::steady_clock::duration pause{0};  // after the latest refusal
   };
 

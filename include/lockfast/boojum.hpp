@@ -124,7 +124,7 @@ class LOCKFAST_API non_contiguous_memory {
     std::vector<share_place> shares = {share_place::ram, share_place::ram};  // 2 to 16
     // Bytes of each prekey: 32 to 65536. 0: 16384, or 2048 where less than 512 KiB may be locked.
     std::size_t prekey = 0;
-    std::string directory = {};                            // of the file shares, as in file_memory
+    std::string directory = {};                                        // of the file shares, as in file_memory
     lockfast::remix_policy remix = lockfast::remix_policy::on_unlock;  // when new shares are drawn
   };
 

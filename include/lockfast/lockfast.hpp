@@ -25,7 +25,8 @@
 
 // A program that uses one of these is told why it is not there.
 #if defined(LOCKFAST_WITHOUT_LIBCRYPTO)
-#define LOCKFAST_LEFT_OUT [[deprecated("this Lockfast was built without it, since libcrypto 3.0 (Debian: libssl-dev) was missing")]]
+#define LOCKFAST_LEFT_OUT \
+  [[deprecated("this Lockfast was built without it, since libcrypto 3.0 (Debian: libssl-dev) was missing")]]
 #else
 #define LOCKFAST_LEFT_OUT [[deprecated("needs C++23: -std=c++23 with GCC 12 or clang 19 or newer")]]
 #endif

@@ -9,8 +9,8 @@ namespace lockfast {
 // Why a function refused.
 enum class memory_error : unsigned char {
   zero_size,         // a secret of no bytes was asked for
-  denied,          // the system or the policy gave no memory, lock or access
-  limit_exceeded,            // over a limit of this library: a size, a count of shares
+  denied,            // the system or the policy gave no memory, lock or access
+  limit_exceeded,    // over a limit of this library: a size, a count of shares
   file_system,       // a file could not be created, read, written or synced
   damaged,           // what was stored is not what is there
   wiped,             // it was wiped, or moved away

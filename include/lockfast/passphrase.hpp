@@ -55,7 +55,7 @@ class LOCKFAST_API passphrase {
   struct options {
     // That long after the end of the latest use it expires. None: never; a hundred years at most, as lifetime.
     std::chrono::milliseconds idle_expiry{0};
-    std::size_t prekey = 0;                    // as in non_contiguous_memory
+    std::size_t prekey = 0;  // as in non_contiguous_memory
     // That long after it was taken or set it expires, however often it is used. None: never.
     std::chrono::milliseconds lifetime{0};
     // Called once when it expires, by the thread that notices: the refresher's, or one that asks or uses. It must not throw, nor use

@@ -299,7 +299,7 @@ class LOCKFAST_API vault {
     watcher watch = nullptr;                     // told how far it is
     std::optional<kdf> function = std::nullopt;  // without a value: as for the cost
     replaces over = replaces::own_file;          // what may be at the path
-    const file_hold* hold = nullptr;  // of the same path, if the caller has one
+    const file_hold* hold = nullptr;             // of the same path, if the caller has one
   };
   // What a load accepts.
   struct load_options {
@@ -380,11 +380,11 @@ class LOCKFAST_API vault {
 
   // What a file says of itself. Nothing has verified it: that takes the passphrase.
   struct file_description {
-    std::uint32_t format;    // the version of the format
-    kdf function;            // what makes its key
-    std::uint32_t cost;      // as in save_options
-    std::uint32_t block;     // scrypt's r, or the passes of Argon2id
-    std::uint32_t parallel;  // scrypt's p, or the lanes of Argon2id
+    std::uint32_t format;                // the version of the format
+    kdf function;                        // what makes its key
+    std::uint32_t cost;                  // as in save_options
+    std::uint32_t block;                 // scrypt's r, or the passes of Argon2id
+    std::uint32_t parallel;              // scrypt's p, or the lanes of Argon2id
     std::array<std::byte, 16> identity;  // of the vault
     std::uint64_t saves;                 // how often it was saved
     std::uint64_t records;               // how many it has

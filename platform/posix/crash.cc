@@ -66,9 +66,7 @@ struct sigaction earlier_leaving_action;
 using plain_handler = void (*)(int);
 void on_signal(int number, siginfo_t* information, void* context);
 
-bool is_ours(const struct sigaction& action) {
-  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_signal;
-}
+bool is_ours(const struct sigaction& action) { return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_signal; }
 bool is(const struct sigaction& action, plain_handler disposition) {
   return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == disposition;
 }
@@ -265,7 +263,8 @@ error on_fatal_signal(const crash_calls& chosen) {
   const errno_saver kept;
   calls = chosen;
   process = getpid();
-  if (const error refusal = try_random({reinterpret_cast<std::byte*>(&visit_mark), sizeof visit_mark}); refusal != 0) return refusal;
+  if (const error refusal = try_random({reinterpret_cast<std::byte*>(&visit_mark), sizeof visit_mark}); refusal != 0)
+    return refusal;
   for (std::size_t which = 0; which < fatal_count; ++which) {
     struct sigaction earlier;
     if (sigaction(fatal_signals[which], nullptr, &earlier) != 0) return errno;

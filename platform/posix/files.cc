@@ -69,7 +69,8 @@ error is_name_of(directory in, const char* name, const file& of) {
   const int folder = descriptor_of(in);
   if (folder < 0 || descriptor_of(of) < 0) return EBADF;
   if (fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) != 0) return errno;
-  return static_cast<std::uint64_t>(named.st_dev) == of.device && static_cast<std::uint64_t>(named.st_ino) == of.inode ? 0 : ENOENT;
+  return static_cast<std::uint64_t>(named.st_dev) == of.device && static_cast<std::uint64_t>(named.st_ino) == of.inode ? 0
+                                                                                                                       : ENOENT;
 }
 
 // Calls again what a signal interrupted.

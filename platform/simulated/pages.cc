@@ -102,7 +102,7 @@ std::size_t reserved_bytes(const host& in) {
   return pages * in.page;
 }
 
-std::size_t pages_that(const host& in, bool page_state::*are) {
+std::size_t pages_that(const host& in, bool page_state::* are) {
   std::size_t count = 0;
   for (const auto& [base, block] : in.blocks) {
     for (const page_state& page : block.pages) count += page.*are;

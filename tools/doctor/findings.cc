@@ -47,7 +47,8 @@ std::string sysctl(const std::string& setting) {
 bool filtered(const view& at) { return at.on.status("Seccomp").value_or("0") != "0"; }
 
 std::string allow_call(const view& at, const std::string& name) {
-  if (at.on.where() == home::container) return "docker run --security-opt seccomp=PROFILE, with " + name + " allowed in PROFILE";
+  if (at.on.where() == home::container)
+    return "docker run --security-opt seccomp=PROFILE, with " + name + " allowed in PROFILE";
   if (at.on.where() == home::unit) return "SystemCallFilter=" + name + "  in the [Service] part of the unit";
   return "allow " + name + " in the program's own filter";
 }
@@ -116,7 +117,8 @@ finding hidden(const view& at) {
   const std::string release = at.on.text("/proc/sys/kernel/osrelease").value_or("?");
   const bool refused = tried.signal != 0 || tried.error == EPERM || (tried.error == ENOSYS && filtered(at));
   if (tried.step > 2) {
-    return said(one, verdict::weak, "memfd_secret: " + failure(tried) + ": the budget of locks is used up", means, raise_limit(at));
+    return said(one, verdict::weak, "memfd_secret: " + failure(tried) + ": the budget of locks is used up", means,
+                raise_limit(at));
   }
   if (options.find("secretmem.enable=0") != std::string::npos || options.find("secretmem.enable=n") != std::string::npos) {
     return said(one, verdict::missing, "memfd_secret is switched off by secretmem.enable on the kernel's command line", means,
@@ -136,8 +138,9 @@ finding hidden(const view& at) {
     return said(one, verdict::missing, "memfd_secret is off by default in kernel " + release, means,
                 "add secretmem.enable=1 to GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub and boot");
   }
-  return said(one, verdict::missing, "kernel " + release + " is built without memfd_secret, or cannot take pages out of its map",
-              means, "take a kernel with CONFIG_SECRETMEM=y");
+  return said(one, verdict::missing,
+              "kernel " + release + " is built without memfd_secret, or cannot take pages out of its map", means,
+              "take a kernel with CONFIG_SECRETMEM=y");
 }
 
 finding guards(const view& at) {
@@ -154,7 +157,8 @@ finding keys(const view& at) {
   finding one{"protection_keys", "protection keys"};
   const trial tried = at.of("key");
   if (!tried.tried) return not_looked(one, "pkey_alloc was not tried there");
-  if (tried.worked()) return said(one, verdict::good, "a page of a closed key traps", "a compartment is open to one thread alone");
+  if (tried.worked())
+    return said(one, verdict::good, "a page of a closed key traps", "a compartment is open to one thread alone");
   return said(one, verdict::missing, "pkey_alloc: " + failure(tried),
               "an open compartment is open to every thread, and opening it costs a system call");
 }
@@ -163,7 +167,8 @@ finding seals(const view& at) {
   finding one{"mseal", "sealed maps"};
   const trial tried = at.of("seal");
   if (!tried.tried) return not_looked(one, "mseal was not tried there");
-  if (tried.worked()) return said(one, verdict::good, "a sealed page cannot be unmapped", "the allocator's records stay in place");
+  if (tried.worked())
+    return said(one, verdict::good, "a sealed page cannot be unmapped", "the allocator's records stay in place");
   return said(one, verdict::missing, "mseal: " + failure(tried),
               "code that is led astray can unmap or open the allocator's records",
               tried.error == ENOSYS ? "install a kernel of 6.10 or newer, 64-bit" : allow_call(at, "mseal"));
@@ -205,11 +210,13 @@ finding swap(const view& at) {
     list += (list.empty() ? "" : ", ") + device.name;
   }
   if (!plain.empty()) {
-    return said(one, verdict::weak, plain + ": not encrypted", "what is not locked, as the program's own copies, stays on the disk",
+    return said(one, verdict::weak, plain + ": not encrypted",
+                "what is not locked, as the program's own copies, stays on the disk",
                 "swapoff -a, or in /etc/crypttab: swap DEVICE /dev/urandom swap,cipher=aes-xts-plain64,size=512");
   }
   if (!unknown.empty()) return not_looked(one, "whether " + unknown + " is encrypted cannot be told from here");
-  if (!rest.empty()) return said(one, verdict::good, rest + ": encrypted, or in RAM", "what is swapped out cannot be read from a disk");
+  if (!rest.empty())
+    return said(one, verdict::good, rest + ": encrypted, or in RAM", "what is swapped out cannot be read from a disk");
   return said(one, verdict::good, "none", "nothing is swapped out");
 }
 
@@ -234,8 +241,8 @@ finding dumps(const view& at) {
   const bool handed_over = pattern->starts_with('|') || pattern->starts_with('@');
   const std::string saw = "pattern '" + *pattern + "', limit " + size_or_unlimited(limit->soft);
   if (tried.tried && !tried.worked()) {
-    return said(one, verdict::missing, saw + "; MADV_DONTDUMP: " + failure(tried), "a core dump holds every secret that is not hidden",
-                allow_call(at, "madvise"));
+    return said(one, verdict::missing, saw + "; MADV_DONTDUMP: " + failure(tried),
+                "a core dump holds every secret that is not hidden", allow_call(at, "madvise"));
   }
   if (!handed_over && limit->soft == 0) return said(one, verdict::good, saw, "no core is written");
   return said(one, verdict::weak, saw + (handed_over ? "; a handler gets a core whatever the limit is" : ""),
@@ -250,8 +257,9 @@ finding peers(const view& at) {
   const std::string saw = scope ? "kernel.yama.ptrace_scope is " + std::to_string(*scope) : "the kernel has no Yama";
   const bool open = tried.worked() ? tried.value == 1 : scope.value_or(0) == 0;
   if (!tried.worked() && !scope && at.on.status("Name") == std::nullopt) return not_looked(one, "nothing was tried there");
-  if (!open) return said(one, verdict::good, saw + "; a process of the same user could not read another's memory",
-                         "only root and a parent read a secret that is not hidden");
+  if (!open)
+    return said(one, verdict::good, saw + "; a process of the same user could not read another's memory",
+                "only root and a parent read a secret that is not hidden");
   return said(one, verdict::weak, saw + (tried.worked() ? "; a process of the same user read another's memory" : ""),
               "any process of this user reads secrets that are not hidden",
               scope ? sysctl("kernel.yama.ptrace_scope=1") : "boot with lsm=landlock,lockdown,yama,integrity,apparmor,bpf");
@@ -276,10 +284,13 @@ finding forks(const view& at) {
   finding one{"fork", "forks"};
   const trial tried = at.of("fork");
   if (!tried.tried) return not_looked(one, "MADV_WIPEONFORK was not tried there");
-  if (tried.worked()) return said(one, verdict::good, "a child finds zeros where it was asked for", "fork=wipe and fork=absent hold");
+  if (tried.worked())
+    return said(one, verdict::good, "a child finds zeros where it was asked for", "fork=wipe and fork=absent hold");
   return said(one, verdict::missing,
-              tried.step == 3 ? "MADV_WIPEONFORK says yes, and a child has the page: an emulator" : "MADV_WIPEONFORK: " + failure(tried),
-              "a forked child has copies of secrets", tried.step == 3 ? "run on a real Linux kernel" : allow_call(at, "madvise"));
+              tried.step == 3 ? "MADV_WIPEONFORK says yes, and a child has the page: an emulator"
+                              : "MADV_WIPEONFORK: " + failure(tried),
+              "a forked child has copies of secrets",
+              tried.step == 3 ? "run on a real Linux kernel" : allow_call(at, "madvise"));
 }
 
 finding container(const view& at) {
@@ -287,15 +298,18 @@ finding container(const view& at) {
   const std::uint64_t most = at.on.memory_limit();
   const auto limit = at.on.limit("Max locked memory");
   if (!at.on.text("/proc/self/cgroup")) return not_looked(one, "/proc/self/cgroup cannot be read");
-  const std::string place = at.on.where() == home::container ? "in a container" : at.on.where() == home::unit ? "in a systemd unit"
-                                                                                                             : "in no container";
-  const std::string saw = place + "; memory limit " + size_or_unlimited(most) + (filtered(at) ? "; a filter of system calls" : "");
+  const std::string place = at.on.where() == home::container ? "in a container"
+                            : at.on.where() == home::unit    ? "in a systemd unit"
+                                                             : "in no container";
+  const std::string saw =
+      place + "; memory limit " + size_or_unlimited(most) + (filtered(at) ? "; a filter of system calls" : "");
   constexpr std::uint64_t least = std::uint64_t{64} << 20;
   const std::uint64_t lockable = !limit || at.on.may_lock_without_limit().value_or(false) ? unlimited : limit->hard;
   if (most == unlimited || (most >= least && lockable != unlimited && lockable < most)) {
     return said(one, verdict::good, saw, "locked pages do not fill the memory");
   }
-  return said(one, verdict::weak, saw, "locked and hidden pages count as memory and cannot be given back: at the limit a process is killed",
+  return said(one, verdict::weak, saw,
+              "locked and hidden pages count as memory and cannot be given back: at the limit a process is killed",
               at.on.where() == home::unit ? "MemoryMax=  above LimitMEMLOCK=  in the [Service] part of the unit"
                                           : "docker run --memory above --ulimit memlock");
 }
@@ -305,8 +319,8 @@ finding container(const view& at) {
 std::vector<finding> examine(const machine& on, const trial_results& results) {
   const view at{on, results};
   std::vector<finding> all;
-  for (finding (*const look)(const view&) : {locks, lock_limit, hidden, guards, keys, seals, maps, overcommit, swap, hibernation,
-                                             dumps, peers, merging, forks, container}) {
+  for (finding (*const look)(const view&) : {locks, lock_limit, hidden, guards, keys, seals, maps, overcommit, swap,
+                                             hibernation, dumps, peers, merging, forks, container}) {
     all.push_back(look(at));
   }
   return all;

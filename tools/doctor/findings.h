@@ -13,7 +13,7 @@ namespace lockfast::tools {
 enum class verdict { good, weak, missing, unknown };
 
 struct finding {
-  std::string name = {};   // one word, for a program that reads
+  std::string name = {};  // one word, for a program that reads
   std::string title = {};
   verdict is = verdict::unknown;
   std::string saw = {};    // what was found

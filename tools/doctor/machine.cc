@@ -81,9 +81,8 @@ bool machine::encrypted(const std::string& folder) const {
   for (fs::directory_iterator at(root_ + folder + "/slaves", failed), end; !failed && at != end; at.increment(failed)) {
     below.push_back(at->path().filename());
   }
-  return !below.empty() && std::all_of(below.begin(), below.end(), [&](const std::string& name) {
-    return encrypted("/sys/class/block/" + name);
-  });
+  return !below.empty() && std::all_of(below.begin(), below.end(),
+                                       [&](const std::string& name) { return encrypted("/sys/class/block/" + name); });
 }
 
 std::optional<std::vector<swap_device>> machine::swaps() const {
@@ -169,8 +168,8 @@ std::uint64_t machine::memory_limit() const {
 std::uint64_t machine::memory_room() const {
   std::uint64_t room = unlimited;
   for (const std::string& folder : memory_groups(text("/proc/self/cgroup").value_or(""))) {
-    for (const auto& [limit, used] : {std::pair("/memory.max", "/memory.current"),
-                                      std::pair("/memory.limit_in_bytes", "/memory.usage_in_bytes")}) {
+    for (const auto& [limit, used] :
+         {std::pair("/memory.max", "/memory.current"), std::pair("/memory.limit_in_bytes", "/memory.usage_in_bytes")}) {
       const std::uint64_t most = number(folder + limit).value_or(unlimited);
       const std::uint64_t now = number(folder + used).value_or(0);
       if (most < version_1_without_limit) room = std::min(room, most > now ? most - now : 0);
@@ -178,7 +177,8 @@ std::uint64_t machine::memory_room() const {
   }
   std::istringstream lines(text("/proc/meminfo").value_or(""));
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("MemAvailable:")) room = std::min<std::uint64_t>(room, std::strtoull(line.c_str() + 13, nullptr, 10) * 1024);
+    if (line.starts_with("MemAvailable:"))
+      room = std::min<std::uint64_t>(room, std::strtoull(line.c_str() + 13, nullptr, 10) * 1024);
   }
   return room;
 }

@@ -96,9 +96,7 @@ trial in_child(const std::function<void(attempt&)>& body) {
   return result;
 }
 
-void* fresh_page() {
-  return mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
+void* fresh_page() { return mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
 
 // Whether the kernel can read a byte there on our behalf: no signal where it cannot.
 bool readable(const void* address) {

@@ -56,7 +56,8 @@ lockfast_receipt receipt_of(const void* secret) {
 // Ours. What the options leave open, LOCKFAST_OPTIONS says.
 class isolated_memory : public memory {
  public:
-  explicit isolated_memory(lockfast_hidden hidden, lockfast_rest_policy rest = LOCKFAST_REST_DEFAULT) : hidden_(hidden), rest_(rest) {
+  explicit isolated_memory(lockfast_hidden hidden, lockfast_rest_policy rest = LOCKFAST_REST_DEFAULT)
+      : hidden_(hidden), rest_(rest) {
     lockfast_options options{};
     options.hidden = hidden;
     options.rest = rest;
@@ -69,7 +70,8 @@ class isolated_memory : public memory {
   }
   std::string backing(const void* block) override {
     const lockfast_receipt got = receipt_of(block);
-    if (hidden_ == LOCKFAST_HIDDEN_ON && got.backing != LOCKFAST_HIDDEN) refuse("no hidden memory (memfd_secret)", got.hide_error);
+    if (hidden_ == LOCKFAST_HIDDEN_ON && got.backing != LOCKFAST_HIDDEN)
+      refuse("no hidden memory (memfd_secret)", got.hide_error);
     if (rest_ == LOCKFAST_REST_SEAL && got.rest != LOCKFAST_SEALED) refuse("it was not sealed", got.rest_error);
     if (got.rest == LOCKFAST_SEALED) return "at rest";
     return got.backing == LOCKFAST_HIDDEN ? "hidden" : got.backing == LOCKFAST_LOCKED ? "locked" : "unlocked";

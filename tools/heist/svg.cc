@@ -12,7 +12,8 @@ constexpr std::size_t margin = 24, title = 400, column = 128, line = 44, gap = 4
 std::string number(std::size_t of) { return std::to_string(of); }
 
 std::string text(const char* kind, std::size_t x, std::size_t y, const std::string& words) {
-  return std::string("<text class=\"") + kind + "\" x=\"" + number(x) + "\" y=\"" + number(y) + "\">" + xml_text(words) + "</text>\n";
+  return std::string("<text class=\"") + kind + "\" x=\"" + number(x) + "\" y=\"" + number(y) + "\">" + xml_text(words) +
+         "</text>\n";
 }
 
 std::string class_of(const outcome& one, const subject& against) {
@@ -38,9 +39,10 @@ std::string band(const heist& done, std::size_t first) {
 std::string cell(std::size_t x, std::size_t y, const outcome& one, const subject& against) {
   constexpr std::size_t fits = 22;
   const bool tried = one.is != result::not_tried;
-  std::string made = "<g class=\"" + class_of(one, against) + "\"><title>" + xml_text(name_of(one.is) + (": " + one.how)) + "</title>";
-  made += "<rect x=\"" + number(x) + "\" y=\"" + number(y) + "\" width=\"" + number(column - gap) + "\" height=\"" + number(line - gap) +
-          "\" rx=\"5\"/>\n";
+  std::string made =
+      "<g class=\"" + class_of(one, against) + "\"><title>" + xml_text(name_of(one.is) + (": " + one.how)) + "</title>";
+  made += "<rect x=\"" + number(x) + "\" y=\"" + number(y) + "\" width=\"" + number(column - gap) + "\" height=\"" +
+          number(line - gap) + "\" rx=\"5\"/>\n";
   const std::size_t middle = x + (column - gap) / 2;
   made += text("word", middle, y + (tried && one.how.size() <= fits ? 17 : 25), name_of(one.is));
   if (tried && one.how.size() <= fits) made += text("how", middle, y + 32, one.how);
@@ -89,7 +91,9 @@ std::string as_svg(const heist& done, const std::string& caption) {
     }
     y += line;
   }
-  made += text("caption", margin, y + margin, "malloc is the control: where it holds, the attack itself failed. What Lockfast does not hold stands in bright red.");
+  made += text(
+      "caption", margin, y + margin,
+      "malloc is the control: where it holds, the attack itself failed. What Lockfast does not hold stands in bright red.");
   return made + "</svg>\n";
 }
 

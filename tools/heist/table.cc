@@ -57,7 +57,8 @@ class table {
       std::string text_of_row = screen_.painted(each.worked ? colour::bold : colour::faint, padded(each.of.title, title_width));
       for (std::size_t at = 0; at < each.outcomes.size(); ++at) {
         const subject& against = done_.subjects[at];
-        text_of_row += screen_.painted(shade(each.outcomes[at].is, against.ours), padded(word(each.outcomes[at].is), column_width(against)));
+        text_of_row += screen_.painted(shade(each.outcomes[at].is, against.ours),
+                                       padded(word(each.outcomes[at].is), column_width(against)));
       }
       line(text_of_row + (with_words ? screen_.painted(colour::faint, each.of.what) : ""));
     }
@@ -113,10 +114,11 @@ class table {
     text_ += '\n';
     for (std::size_t at = 0; at < done_.subjects.size(); ++at) {
       const auto count = [&](result is) {
-        return std::to_string(std::count_if(done_.rows.begin(), done_.rows.end(), [&](const row& one) { return one.outcomes[at].is == is; }));
+        return std::to_string(
+            std::count_if(done_.rows.begin(), done_.rows.end(), [&](const row& one) { return one.outcomes[at].is == is; }));
       };
-      text_ += padded(full_name(done_.subjects[at]), title_width + 3) + count(result::held) + " held, " + count(result::fell) + " fell, " +
-               count(result::not_tried) + " not tried\n";
+      text_ += padded(full_name(done_.subjects[at]), title_width + 3) + count(result::held) + " held, " + count(result::fell) +
+               " fell, " + count(result::not_tried) + " not tried\n";
     }
   }
 

@@ -144,7 +144,8 @@ std::vector<attack> attacks_from_within() {
       {"before", "byte in front", "one of the 8 bytes before it is changed", changed_before},
       {"over_read", "over-read", "a read runs past its end, to the next secret (Heartbleed)", read_past_end},
       {"read_after_free", "read after free", "it is read after it was freed", read_after_free},
-      {"write_after_free", "write after free", "it is written after it was freed, and its place is used again", written_after_free},
+      {"write_after_free", "write after free", "it is written after it was freed, and its place is used again",
+       written_after_free},
       {"double_free", "double free", "it is freed twice", freed_twice},
   };
 }

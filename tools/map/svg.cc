@@ -17,8 +17,8 @@ class picture {
  public:
   void text(const std::string& kind, const std::string& words) {
     y_ += line;
-    body_ += "<text class=\"" + kind + "\" x=\"" + std::to_string(margin) + "\" y=\"" + std::to_string(y_) + "\">" + xml_text(words) +
-             "</text>\n";
+    body_ += "<text class=\"" + kind + "\" x=\"" + std::to_string(margin) + "\" y=\"" + std::to_string(y_) + "\">" +
+             xml_text(words) + "</text>\n";
     y_ += line / 3;
   }
 
@@ -54,8 +54,9 @@ class picture {
 
   std::string whole() const {
     const std::string size = "0 0 " + std::to_string(width) + " " + std::to_string(y_);
-    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"" + size + "\" role=\"img\" aria-label=\"Map of Lockfast's pools\">\n" +
-           style + "<rect class=\"ground\" width=\"100%\" height=\"100%\"/>\n" + body_ + "</svg>\n";
+    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"" + size +
+           "\" role=\"img\" aria-label=\"Map of Lockfast's pools\">\n" + style +
+           "<rect class=\"ground\" width=\"100%\" height=\"100%\"/>\n" + body_ + "</svg>\n";
   }
 
  private:
@@ -81,20 +82,21 @@ class picture {
     y_ += cell + 4;
   }
   void bar() {
-    body_ += "<rect class=\"bar\" x=\"" + std::to_string(x_) + "\" y=\"" + std::to_string(y_) + "\" width=\"" + std::to_string(guard) +
-             "\" height=\"" + std::to_string(cell) + "\"/>\n";
+    body_ += "<rect class=\"bar\" x=\"" + std::to_string(x_) + "\" y=\"" + std::to_string(y_) + "\" width=\"" +
+             std::to_string(guard) + "\" height=\"" + std::to_string(cell) + "\"/>\n";
     x_ += guard + 1;
   }
   void square(const state_look& look) {
     room(cell + guard + 2);
-    body_ += "<rect class=\"" + class_of(look) + "\" x=\"" + std::to_string(x_) + "\" y=\"" + std::to_string(y_) + "\" width=\"" +
-             std::to_string(cell - 2) + "\" height=\"" + std::to_string(cell) + "\"/>\n";
+    body_ += "<rect class=\"" + class_of(look) + "\" x=\"" + std::to_string(x_) + "\" y=\"" + std::to_string(y_) +
+             "\" width=\"" + std::to_string(cell - 2) + "\" height=\"" + std::to_string(cell) + "\"/>\n";
     x_ += cell - 1;
   }
   void note(const std::string& words) {
     constexpr std::size_t of_a_letter = 8, gap = 6;
     room(gap + words.size() * of_a_letter);
-    body_ += "<text x=\"" + std::to_string(x_ + gap) + "\" y=\"" + std::to_string(y_ + cell - 3) + "\">" + xml_text(words) + "</text>\n";
+    body_ += "<text x=\"" + std::to_string(x_ + gap) + "\" y=\"" + std::to_string(y_ + cell - 3) + "\">" + xml_text(words) +
+             "</text>\n";
     x_ += 2 * gap + words.size() * of_a_letter;
   }
 

@@ -135,7 +135,8 @@ std::optional<std::string> found_on_path(const std::string& command) {
   for (std::string folder; std::getline(folders, folder, ':');) {
     const std::string candidate = (folder.empty() ? "." : folder) + "/" + command;
     struct stat status;
-    if (stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode) && access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode) && access(candidate.c_str(), X_OK) == 0)
+      return candidate;
   }
   return std::nullopt;
 }
@@ -146,7 +147,8 @@ std::optional<std::string> why_not_loadable(const program_file& program) {
            "LOCKFAST_OPTIONS there; link it with liblockfast-sodium";
   }
   if (program.kind != file_kind::elf) return std::nullopt;
-  if (!program.same_machine) return "it is built for another processor or word size; preload a liblockfast-sodium that is built for it";
+  if (!program.same_machine)
+    return "it is built for another processor or word size; preload a liblockfast-sodium that is built for it";
   if (program.statically_linked) {
     return "it is statically linked: nothing can be preloaded; link it with Lockfast (docs/sodium.md, Static linking)";
   }

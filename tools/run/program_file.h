@@ -13,13 +13,13 @@ enum class file_kind { elf, script, other };
 struct program_file {
   std::string path;
   file_kind kind = file_kind::other;
-  std::string interpreter;  // of a script: the program that its first line names; of an ELF file: its dynamic linker
-  bool same_machine = true;       // processor and word size are those of this command
+  std::string interpreter;   // of a script: the program that its first line names; of an ELF file: its dynamic linker
+  bool same_machine = true;  // processor and word size are those of this command
   bool statically_linked = false;
-  bool gains_rights = false;      // set-uid or set-gid to somebody else, or file capabilities
-  bool has_symbols = false;       // not stripped
-  bool own_libsodium = false;     // a function sodium_malloc of its own
-  bool calls_libsodium = false;   // asks the dynamic linker for sodium_malloc or sodium_allocarray
+  bool gains_rights = false;        // set-uid or set-gid to somebody else, or file capabilities
+  bool has_symbols = false;         // not stripped
+  bool own_libsodium = false;       // a function sodium_malloc of its own
+  bool calls_libsodium = false;     // asks the dynamic linker for sodium_malloc or sodium_allocarray
   std::vector<std::string> needed;  // libraries
 };
 

@@ -52,9 +52,9 @@ void print_served(printer& out, const process_report& report) {
                        " freed, " + std::to_string(report.total("refusals")) + " refused");
   out.row("most at once", std::to_string(report.total("max_live_isolated")) + " isolated, " +
                               std::to_string(report.total("max_live_grouped")) + " grouped");
-  out.row("page runs", std::to_string(report.hidden) + " hidden, " + std::to_string(report.locked) + " locked, " +
-                           std::to_string(report.unlocked) + " unlocked; " + size_text(report.total("bytes_locked")) +
-                           " locked at its end",
+  out.row("page runs",
+          std::to_string(report.hidden) + " hidden, " + std::to_string(report.locked) + " locked, " +
+              std::to_string(report.unlocked) + " unlocked; " + size_text(report.total("bytes_locked")) + " locked at its end",
           report.unlocked > 0 ? colour::yellow : colour::plain);
   for (const not_in_force& one : report.missing) {
     const bool asked_for = one.error != ECANCELED;
@@ -102,7 +102,8 @@ void print_others(printer& out, const std::vector<process_report>& reports, cons
     ++processes;
     calls += one.total("allocations");
     unlocked += one.unlocked;
-    for (const std::string& line : one.breaches) out.row("breach", "process " + std::to_string(one.process) + ": " + line, colour::red);
+    for (const std::string& line : one.breaches)
+      out.row("breach", "process " + std::to_string(one.process) + ": " + line, colour::red);
   }
   if (processes == 0) return;
   out.row("other processes", std::to_string(processes) + ": " + count(calls, "secret") + " allocated, " +
@@ -114,7 +115,8 @@ void print_others(printer& out, const std::vector<process_report>& reports, cons
 void summarize(const std::vector<process_report>& reports, const program_run& run) {
   printer out;
   const auto process = static_cast<std::uint64_t>(run.end.process);
-  const auto own = std::find_if(reports.begin(), reports.end(), [&](const process_report& one) { return one.process == process; });
+  const auto own =
+      std::find_if(reports.begin(), reports.end(), [&](const process_report& one) { return one.process == process; });
   const std::string who = run.name + " (process " + std::to_string(process) + ")";
   if (own == reports.end()) {
     out.heading(colour::yellow, who + " was not served, or could not say so");

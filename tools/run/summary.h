@@ -13,8 +13,8 @@
 namespace lockfast::tools {
 
 struct program_run {
-  std::string name;                   // as it was called
-  std::optional<program_file> file;   // of a script, its interpreter's
+  std::string name;                     // as it was called
+  std::optional<program_file> file;     // of a script, its interpreter's
   std::optional<std::string> obstacle;  // why the drop-in could not be loaded
   program_end end;
 };

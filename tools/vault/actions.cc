@@ -109,21 +109,22 @@ int list_records(const vault_request& wanted) {
   // is in the vector's memory.
   vector<string> lines;
   need(records.for_each_described([&](const vault::description& each) {
-         if (each.name.empty()) return;
-         string line;
-         append_shown(line, each.name);
-         if (wanted.sizes) {
-           line += '\t';
-           line += std::to_string(records.size_of(each.which).value_or(0));
-         }
-         line += '\n';
-         lines.push_back(std::move(line));
-       }),
+    if (each.name.empty()) return;
+    string line;
+    append_shown(line, each.name);
+    if (wanted.sizes) {
+      line += '\t';
+      line += std::to_string(records.size_of(each.which).value_or(0));
+    }
+    line += '\n';
+    lines.push_back(std::move(line));
+  }),
        file.path());
   std::ranges::sort(lines);
   for (const string& line : lines) write_whole(STDOUT_FILENO, std::as_bytes(std::span(line.data(), line.size())));
   if (lines.size() < records.size()) {
-    std::cerr << "lockfast vault list: " << records.size() - lines.size() << " more records have no name; the program that made them"
+    std::cerr << "lockfast vault list: " << records.size() - lines.size()
+              << " more records have no name; the program that made them"
               << " knows their ids\n";
   }
   return all_well;

@@ -60,8 +60,8 @@ hand_over parsed(const std::string& word) {
 // "VARIABLE=secret" with the 0 at its end, in locked memory.
 buffer<std::byte> environment_entry(const hand_over& one, std::span<const std::byte> secret) {
   if (std::ranges::find(secret, std::byte{0}) != secret.end()) {
-    throw refusal("the record '" + shown(one.name) + "' has a byte 0, which no variable can hold; hand it over as a descriptor: " +
-                  shown(one.name) + "=3");
+    throw refusal("the record '" + shown(one.name) +
+                  "' has a byte 0, which no variable can hold; hand it over as a descriptor: " + shown(one.name) + "=3");
   }
   auto entry = buffer<std::byte>::filled(one.variable.size() + 1 + secret.size() + 1, [&](std::span<std::byte> out) {
     const auto name = std::as_bytes(std::span(one.variable));
@@ -108,7 +108,8 @@ void require_different(const std::vector<hand_over>& all) {
 }  // namespace
 
 int run_with_records(const vault_request& wanted, const std::vector<std::string>& words) {
-  if (words.empty()) throw refusal("no program is given; write: lockfast vault FILE run NAME=VARIABLE... -- PROGRAM [ARGUMENT...]");
+  if (words.empty())
+    throw refusal("no program is given; write: lockfast vault FILE run NAME=VARIABLE... -- PROGRAM [ARGUMENT...]");
   std::vector<hand_over> all;
   for (const std::string& word : wanted.names) all.push_back(parsed(word));
   require_different(all);

@@ -170,7 +170,8 @@ buffer<std::byte> pinentry::ask_twice(const dialog& shown) {
   auto secret = typed(std::move(first));
   if (was_repeated) return secret;
   describe({.description = "Again: " + shown.description, .error = ""});
-  if (typed(command("GETPIN")) != secret) throw refusal("the two passphrases differ; nothing was changed, type the same one twice");
+  if (typed(command("GETPIN")) != secret)
+    throw refusal("the two passphrases differ; nothing was changed, type the same one twice");
   return secret;
 }
 
@@ -236,7 +237,8 @@ pinentry::answer pinentry::hear() {
 }
 
 void pinentry::fail(const std::string& what) const {
-  throw refusal("pinentry " + shown(program_) + " did not ask: " + what + "; name another by --pinentry, or give --passphrase-fd N");
+  throw refusal("pinentry " + shown(program_) + " did not ask: " + what +
+                "; name another by --pinentry, or give --passphrase-fd N");
 }
 
 }  // namespace lockfast::tools

@@ -71,13 +71,15 @@ std::string progress_bar::line(double seconds) const {
     return std::string(text).substr(0, width_ - 1);
   }
   const std::uint64_t shown = std::min(done, all);
-  std::snprintf(text, sizeof text, " %3.0f %%  %llu of %llu records", 100.0 * static_cast<double>(shown) / static_cast<double>(all),
-                static_cast<unsigned long long>(shown), static_cast<unsigned long long>(all));
+  std::snprintf(text, sizeof text, " %3.0f %%  %llu of %llu records",
+                100.0 * static_cast<double>(shown) / static_cast<double>(all), static_cast<unsigned long long>(shown),
+                static_cast<unsigned long long>(all));
   std::string whole = what_;
   const std::size_t taken = whole.size() + std::string_view(text).size() + 4;
   if (width_ > taken + 5) {
     const std::size_t cells = std::min<std::size_t>(width_ - taken, 40);
-    const auto full = static_cast<std::size_t>(static_cast<double>(cells) * static_cast<double>(shown) / static_cast<double>(all));
+    const auto full =
+        static_cast<std::size_t>(static_cast<double>(cells) * static_cast<double>(shown) / static_cast<double>(all));
     whole += " [" + std::string(full, '#') + std::string(cells - full, '.') + "]";
   }
   return (whole + text).substr(0, width_ - 1);

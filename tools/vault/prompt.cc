@@ -30,7 +30,7 @@ class restored_on_signal {
   restored_on_signal() : opened_(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)) {
     if (opened_ < 0 || tcgetattr(opened_, &terminal_mode) != 0) return;
     terminal_descriptor = opened_;
-    struct sigaction ours {};
+    struct sigaction ours{};
     ours.sa_handler = restore_and_end;
     ours.sa_flags = static_cast<int>(SA_RESETHAND);
     sigfillset(&ours.sa_mask);
@@ -43,14 +43,15 @@ class restored_on_signal {
   restored_on_signal(const restored_on_signal&) = delete;
   restored_on_signal& operator=(const restored_on_signal&) = delete;
   ~restored_on_signal() {
-    for (std::size_t at = 0; is_set_ && at < std::size(ending_signals); ++at) sigaction(ending_signals[at], &before_[at], nullptr);
+    for (std::size_t at = 0; is_set_ && at < std::size(ending_signals); ++at)
+      sigaction(ending_signals[at], &before_[at], nullptr);
     if (opened_ >= 0) close(opened_);
   }
 
  private:
   int opened_;
   bool is_set_ = false;
-  struct sigaction before_[std::size(ending_signals)] {};
+  struct sigaction before_[std::size(ending_signals)]{};
 };
 
 }  // namespace

@@ -10,16 +10,16 @@ namespace lockfast::tools {
 
 struct vault_request {
   std::string file;
-  std::vector<std::string> names;         // of records; for `run` NAME=VARIABLE or NAME=DESCRIPTOR
-  std::optional<int> passphrase_fd;       // a line of it is the passphrase
-  std::optional<int> new_passphrase_fd;   // the same for the one that `rekey` sets
-  std::string pinentry;                   // the program, if one is asked for
-  std::optional<int> fd;                  // where `put` reads the secret, or `get` writes it
-  std::optional<unsigned> cost;           // as in vault::save_options
-  bool one_line = false;                  // `put`: a line is the secret, without its end
-  bool replace = false;                   // `put`: in the place of the record of this name
-  bool show = false;                      // `get`: on a terminal too
-  bool sizes = false;                     // `list`
+  std::vector<std::string> names;        // of records; for `run` NAME=VARIABLE or NAME=DESCRIPTOR
+  std::optional<int> passphrase_fd;      // a line of it is the passphrase
+  std::optional<int> new_passphrase_fd;  // the same for the one that `rekey` sets
+  std::string pinentry;                  // the program, if one is asked for
+  std::optional<int> fd;                 // where `put` reads the secret, or `get` writes it
+  std::optional<unsigned> cost;          // as in vault::save_options
+  bool one_line = false;                 // `put`: a line is the secret, without its end
+  bool replace = false;                  // `put`: in the place of the record of this name
+  bool show = false;                     // `get`: on a terminal too
+  bool sizes = false;                    // `list`
 };
 
 // The actions, one for each word after FILE. Each returns the exit status and throws refusal.

@@ -23,7 +23,8 @@ void vault_file::ask() {
 }
 
 void vault_file::make(std::optional<unsigned> cost) {
-  if (access(path_.c_str(), F_OK) == 0) throw refusal(shown(path_) + " is there already; name another file, or remove it first");
+  if (access(path_.c_str(), F_OK) == 0)
+    throw refusal(shown(path_) + " is there already; name another file, or remove it first");
   phrase_ = source_.fresh(source_.descriptor());
   cost_ = cost;
   vault empty;

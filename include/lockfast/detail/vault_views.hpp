@@ -62,7 +62,7 @@ class vault::view {
     if (block_.use_count() == 1) held_.end_before_release();
   }
 
-  lock_use use_;                // ends last
+  lock_use use_;                         // ends last
   std::shared_ptr<detail::cell> block_;  // outlives the hold
   hold held_;
 };
@@ -96,7 +96,7 @@ class vault::views {
   };
   views() = default;
 
-  lock_use use_;                         // ends last
+  lock_use use_;                                  // ends last
   std::unique_ptr<std::byte, free_wiped> block_;  // isolated, read-only
   std::unique_ptr<std::span<const std::byte>[]> each_;
   std::size_t count_ = 0;
