@@ -123,6 +123,7 @@ bool scrypt(std::span<const std::byte> password, std::span<const std::byte> salt
             std::uint32_t parallel, std::span<std::byte> out) {
   const std::size_t lane = 128 * std::size_t{block};
   const std::uint64_t memory_size = std::uint64_t{lane} << cost;
+  // The second limit counts where pointers have 32 bits. NOLINTNEXTLINE(misc-redundant-expression)
   if (memory_size > max_memory || memory_size > SIZE_MAX / 2) return false;
   const std::size_t memory_blocks = static_cast<std::size_t>(memory_size) / salsa_size;
   const std::unique_ptr<salsa_block[]> memory(new (std::nothrow) salsa_block[memory_blocks]);

@@ -52,7 +52,7 @@ std::expected<resting_key::opened, memory_error> resting_key::open() const {
   if (opened there = latest_->key.lock(); there != nullptr && now - latest_->opened_at < max_opened) return there;
   latest_->leased = nullptr;
   try {
-    const auto made = std::make_shared<opened_key>();
+    auto made = std::make_shared<opened_key>();
     if (made->refused()) return std::unexpected(memory_error::denied);
     if (auto joined = split_->join_into(made->bytes_.bytes()); !joined) return std::unexpected(joined.error());
     latest_->key = made;

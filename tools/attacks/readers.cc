@@ -77,6 +77,7 @@ void each_map(pid_t process, Each each) {
   while (std::fgets(line, sizeof line, maps) != nullptr) {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
+    // The kernel wrote the line. NOLINTNEXTLINE(cert-err34-c)
     if (std::sscanf(line, "%lx-%lx", &begin, &end) == 2) each(begin, end);
   }
   std::fclose(maps);
