@@ -121,7 +121,9 @@ def write(made, nodes, references):
     """Adds the blocks of a document to a page. A table becomes a list: its first column names, the second one tells."""
     for node in nodes:
         if node.tag == "paragraph":
-            made.paragraph(inline(node, references))
+            text = inline(node, references)
+            if text.strip():  # a picture has none
+                made.paragraph(text)
         elif node.tag == "heading":
             made.subheading(inline(node, references))
         elif node.tag == "code_block":
