@@ -136,9 +136,10 @@ memory_dump::memory_dump(pid_t process) {
   each_map(process, [&](std::uintptr_t begin, std::uintptr_t end) {
     if (end - begin > largest) return;
     std::vector<unsigned char> map(end - begin);
-    // In pieces: one page that cannot be read must not hide the others.
-    for (std::size_t at = 0; at < map.size(); at += page_size()) {
-      (void)!pread(memory.number(), map.data() + at, page_size(), static_cast<off_t>(begin + at));
+    // A page that cannot be read ends a read, and must not hide those after it.
+    for (std::size_t at = 0; at < map.size();) {
+      const ssize_t size = pread(memory.number(), map.data() + at, map.size() - at, static_cast<off_t>(begin + at));
+      at += size > 0 ? static_cast<std::size_t>(size) : page_size();
     }
     maps_.push_back(std::move(map));
   });
