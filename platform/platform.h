@@ -66,9 +66,9 @@ void release(std::byte* address, std::size_t size);
 enum class hold : unsigned char { none, some, all, unknown };
 [[nodiscard]] hold lock_held(const std::byte* address, std::size_t size);
 
-// Locks again, whatever their access, pages whose lock something else took off; quick where they are locked still. Where the
-// system moved their contents out of RAM meanwhile, they are locked from the next touch on. A refusal changes nothing; 0 where it
-// refuses and holds them all the same.
+// Locks pages whatever their access: whose lock something else took off, or that were never opened; quick where they are locked
+// still. What is not in RAM then is locked from the next touch on. A refusal changes nothing; 0 where the system refuses and holds
+// them all the same.
 [[nodiscard]] error renew_lock(std::byte* address, std::size_t size);
 
 // Gives the frames of unlocked pages back: zeros when they are touched again.

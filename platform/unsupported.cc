@@ -4,6 +4,7 @@
 // What asks is answered; nobody calls the rest after such an answer, and it refuses.
 #include <cerrno>
 
+#include "platform/one_look.h"
 #include "platform/platform.h"
 
 namespace lockfast::platform {
@@ -36,5 +37,9 @@ error renew_lock(std::byte*, std::size_t) { return ENOTSUP; }
 hold lock_held(const std::byte*, std::size_t) { return hold::unknown; }
 error foreign_refusal(const std::byte*, std::size_t) { return 0; }
 foreign_pages state_of_foreign(const std::byte*) { return {page_size(), false, false, 0}; }
+
+// No call is one that a sandbox kills for.
+one_look::one_look() = default;
+one_look::~one_look() = default;
 
 }  // namespace lockfast::platform

@@ -51,10 +51,13 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true, span_list::tally::taken_back};
   // No place is warm: time to ask.
   lock_watch::look();
-  if (list.refill_ready()) {
-    if (span* const spare = list.take_ready(); spare != nullptr) return {spare, true, span_list::tally::taken_back};
+  // Spare places may be without the lock that they had: pool::renew_locks() gives those back.
+  if (!lock_watch::lost()) {
+    if (list.refill_ready()) {
+      if (span* const spare = list.take_ready(); spare != nullptr) return {spare, true, span_list::tally::taken_back};
+    }
+    if (span* const spare = list.take_spare(); spare != nullptr) return {spare, true};
   }
-  if (span* const spare = list.take_spare(); spare != nullptr) return {spare, true};
   if (span* const kept = list.take_kept(); kept != nullptr) return {kept, true};
   if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
   return {grow(page_count, refusal), false};
@@ -117,7 +120,7 @@ std::size_t isolated_arena::max_used() const {
 
 platform::error isolated_arena::open(place taken, const span::tenancy& wanted, span::lock_wanted lock) {
   span& at = *taken.at;
-  if (!taken.idle) return open_listed(at, wanted, lock);
+  if (!taken.idle) return open_fresh(at, wanted, lock);
   if (const auto refusal = at.reopen(); refusal != 0) return refusal;
   if (!policy_.trap_freed && !at.untouched()) end_process(breach::write_after_free, policy_.signal);
   at.lock_if_unlocked();

@@ -126,6 +126,12 @@ class isolated_arena {
   void keep_idle(span& freed, span_list::tally as);
   // Keeps a span that found no place among the ready ones, where the idle_budget allows it; gives its pages back where it does not.
   void keep_or_retire(span_list& list, span& surplus);
+  // Opens a fresh place for a secret and, in the same look at what a sandbox allows, some more for the next ones: the more secrets of
+  // this page count live, the more, as far as the idle_budget allows it. A refusal of those is none.
+  [[nodiscard]] platform::error open_fresh(span& at, const span::tenancy& wanted, span::lock_wanted lock);
+  void open_ahead(const span& opened);
+  // A place of the regions that are there, busy with the caller; null if all are in use.
+  [[nodiscard]] span* take_place_without_pages(std::size_t page_count);
   // Gives back pages of spare spans that nobody needed for a while.
   void retire_unneeded(span_list& list);
   // Frees a closed secret that the system does not open any more, as in a sandbox without mprotect: its canaries can't be read.

@@ -182,24 +182,6 @@ void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
   for (std::size_t index = 0; index < surplus_count; ++index) retire(*surplus[index]->begin());
 }
 
-void isolated_arena::keep_or_retire(span_list& list, span& surplus) {
-  // A run without its lock, or without the cover that others have, is no gain to the next secret.
-  const bool is_kept = surplus.run() != nullptr && surplus.lock_error() == 0 && idle_budget::take(surplus.home.place_pages());
-  if (is_kept) {
-    list.put_spare(surplus);
-  } else {
-    retire(surplus);
-  }
-}
-
-void isolated_arena::retire_unneeded(span_list& list) {
-  for (std::size_t left = list.surplus_of_an_age(); left != 0; --left) {
-    span* const spare = list.take_spare();
-    if (spare == nullptr) return;
-    retire(*spare);
-  }
-}
-
 std::size_t isolated_arena::retire(span& idle) {
   if (policy_.rest != nullptr && idle.run() != nullptr) policy_.rest->set_short(false);
   if (!policy_.trap_freed && idle.run() != nullptr && !idle.untouched()) {
@@ -251,47 +233,6 @@ void isolated_arena::release_vacant_regions() {
     one->next_empty = empty_[index];
     empty_[index] = one;
   }
-}
-
-std::size_t isolated_arena::trim(trimming why) {
-  const bool holds = why == trimming::shortage && policy_.quarantine_holds;
-  std::size_t bytes = 0;
-  // What was kept before may go now; what is not, comes back to its list.
-  const auto retire_kept = [&](auto take) {
-    span* all = nullptr;
-    for (span* one = take(); one != nullptr; one = take()) {
-      one->set_next(all);
-      all = one;
-    }
-    while (all != nullptr) {
-      span& one = *all;
-      all = one.next();
-      bytes += retire(one);
-    }
-  };
-  for (span_list& list : lists_) {
-    retire_kept([&] { return list.take_kept(); });
-    const auto when = holds ? span_list::quarantine::holds : span_list::quarantine::yields;
-    const auto take_idle = [&] { return list.take_any_idle(when); };
-    for (span* idle = take_idle(); idle != nullptr; idle = take_idle()) bytes += retire(*idle);
-  }
-  retire_kept([&] { return take_kept_large(); });
-  for (;;) {
-    span_region* kept = nullptr;
-    {
-      const scoped_lock held(growth_mutex_);
-      // The last to be freed is in quarantine.
-      if (large_idle_count_ <= (holds ? 1 : 0)) break;
-      kept = large_idle_[0];
-      --large_idle_count_;
-      for (std::size_t later = 0; later < large_idle_count_; ++later) large_idle_[later] = large_idle_[later + 1];
-      large_idle_pages_ -= kept->begin()->run_size() / platform::page_size();
-      kept->begin()->set(span::state::busy);
-    }
-    bytes += retire(*kept->begin());
-  }
-  release_vacant_regions();
-  return bytes;
 }
 
 // ---- Fork -------------------------------------------------------------------------------------------------------------------

@@ -47,6 +47,37 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   return 0;
 }
 
+platform::error span::open_ahead(std::size_t page, platform::error hide_error, bool traps) {
+  const std::size_t bytes = home.place_pages() * page;
+  std::byte* const begin = home.end_of(*this) - bytes;
+  const fork_exclusion::scope held;
+  access opened = access::read_write;
+  if (hide_error == 0) {
+    if (const auto refusal = fork_exclusion::hide(held, begin, bytes, home.policy()); refusal != 0) return refusal;
+  } else if (traps) {
+    // Locked as they are: the tenant's first byte brings each page into RAM.
+    if (const auto refusal = platform::renew_lock(begin, bytes); refusal != 0) return refusal;
+    opened = access::none;
+  } else {
+    if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
+    if (const auto refusal = platform::lock(begin, bytes); refusal != 0) {
+      (void)platform::protect(begin, bytes, access::none);
+      platform::discard(begin, bytes);
+      return refusal;
+    }
+  }
+  if (hide_error != 0) lock_watch::see_locked(begin);
+  run_ = begin;
+  run_size_ = bytes;
+  // The last tenant, whose bytes untouched() verifies, may have lived in a region that had this record before.
+  if (address_ < begin || address_ > begin + bytes) address_ = nullptr;
+  lock_error_ = 0;
+  hide_error_ = static_cast<std::int16_t>(hide_error);
+  access_ = opened;
+  openings::count(0, home.dump_error(), hide_error, home.fork_error());
+  return traps ? protect(access::none) : 0;
+}
+
 platform::error span::lock_error_now() const {
   if (lock_error_ != 0 || hidden() || run_ == nullptr) return lock_error_;
   const auto held = platform::lock_held(run_, run_size_);

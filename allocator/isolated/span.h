@@ -122,6 +122,10 @@ class alignas(64) span {
   enum class lock_wanted : std::uint8_t { always, if_possible };
   [[nodiscard]] platform::error open(const tenancy& wanted, lock_wanted lock, platform::error hide_error);
 
+  // Takes all pages of the place for a tenant that is to come, hidden where hide_error is 0, else locked: an idle run, inaccessible
+  // where it is to trap. Requires a region without markers.
+  [[nodiscard]] platform::error open_ahead(std::size_t page, platform::error hide_error, bool traps);
+
   // Makes an idle run accessible for writing again.
   [[nodiscard]] platform::error reopen();
   // Asks again for the lock that an open, idle run was refused, if it was.

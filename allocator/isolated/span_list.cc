@@ -64,6 +64,22 @@ span* span_list::take_spare() {
   return &taken;
 }
 
+std::size_t span_list::count_ahead() {
+  const scoped_lock held(mutex_);
+  if (openings_without_ahead_ != 0) {
+    --openings_without_ahead_;
+    return 0;
+  }
+  const std::uint64_t given = taken_ + grown_;
+  const std::uint64_t used = given > frees_ ? given - frees_ : 0;
+  return std::min(static_cast<std::size_t>(used / 8), max_ahead);
+}
+
+void span_list::pause_ahead() {
+  const scoped_lock held(mutex_);
+  openings_without_ahead_ = openings_after_refusal;
+}
+
 bool span_list::refill_ready() {
   const scoped_lock held(mutex_);
   while (spare_ != nullptr && ready_count_ < ready_limit_) ready_[ready_count_++] = &leave_spares();

@@ -65,6 +65,9 @@ class alignas(64) span_list {
   void put_spare(span& surplus);
   // One of those, else null; busy with the caller.
   [[nodiscard]] span* take_spare();
+  // How many places are to be opened ahead: an eighth of those in use, a bounded number; none for a while after one was refused.
+  [[nodiscard]] std::size_t count_ahead();
+  void pause_ahead();
   // Every so many frees the list is due for a look at how many of its spare spans nobody needed since the look before.
   [[nodiscard]] bool due() const { return spare_count_ != 0 && frees_ % frees_of_an_age == 0; }
   // Half of those, a bounded number: they are to be retired.
@@ -96,6 +99,8 @@ class alignas(64) span_list {
  private:
   static constexpr std::size_t frees_of_an_age = 4096;
   static constexpr std::size_t max_retired_of_an_age = 128;
+  static constexpr std::size_t max_ahead = 16;
+  static constexpr std::uint32_t openings_after_refusal = 256;
 
   [[nodiscard]] span& leave_quarantine();
   // The next spare span, taken out of the list and of the budget. Requires that there is one.
@@ -120,6 +125,7 @@ class alignas(64) span_list {
   span* spare_ = nullptr;
   relaxed<std::size_t> spare_count_;
   std::size_t min_spare_count_ = 0;  // since the last look
+  std::uint32_t openings_without_ahead_ = 0;
   random_choice random_;
   span* quarantined_[max_quarantined] = {};
   span* ready_[max_ready] = {};

@@ -18,6 +18,8 @@
 #include "platform/errno_saver.h"
 #include "platform/linux/calls.h"
 #include "platform/linux/proc_file.h"
+#include "platform/one_look.h"
+#include "platform/thread_local.h"
 
 namespace lockfast::platform {
 namespace {
@@ -35,6 +37,15 @@ constexpr call_set set_of(risky_call call) { return call_set{1} << static_cast<u
 constinit std::atomic<int> first_filters = not_known;
 constinit std::atomic<call_set> fatal_calls = 0;
 constinit std::atomic<int> latest_filters = not_known;
+
+// What this thread's one_look has seen.
+struct seen_by_look {
+  bool wanted;
+  bool seen;
+  call_set fatal;
+  error refusal;
+};
+LOCKFAST_OF_THREAD seen_by_look latest_look = {};
 
 // ---- The look -------------------------------------------------------------------------------------------------------------
 
@@ -184,10 +195,17 @@ fatal fatal_now() {
 }  // namespace
 
 error forbidden(risky_call call) {
-  const errno_saver kept;
-  const fatal now = fatal_now();
-  return (now.calls & set_of(call)) == 0 ? 0 : now.refusal;
+  seen_by_look& look = of_thread(latest_look);
+  if (!look.seen) {
+    const errno_saver kept;
+    const fatal now = fatal_now();
+    look = {look.wanted, look.wanted, now.calls, now.refusal};
+  }
+  return (look.fatal & set_of(call)) == 0 ? 0 : look.refusal;
 }
+
+one_look::one_look() { of_thread(latest_look) = {true, false, 0, 0}; }
+one_look::~one_look() { of_thread(latest_look) = {}; }
 
 bool survived(risky_call call) { return (fatal_calls.load(std::memory_order_relaxed) & set_of(call)) == 0; }
 

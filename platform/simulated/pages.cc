@@ -13,6 +13,7 @@
 #include <set>
 #include <vector>
 
+#include "platform/one_look.h"
 #include "platform/platform.h"
 
 namespace lockfast {
@@ -216,6 +217,9 @@ error lock(std::byte* address, std::size_t size) {
   });
   return 0;
 }
+
+one_look::one_look() = default;
+one_look::~one_look() = default;
 
 error closed_lock_error() { return the_host().closing_unlocks ? ENOTSUP : 0; }
 

@@ -117,6 +117,21 @@ TEST_CASE("every system call of every type is in the table of docs/platforms.md,
   }
 }
 
+TEST_CASE("where many secrets live, a fresh one costs no look at the filters of its own") {
+  constexpr std::size_t many = 400;
+  for (const char* const options : {"hidden=off", "hidden=auto", "hidden=off,freed=recycle"}) {
+    CAPTURE(options);
+    const traced_calls seen = calls_of([&] {
+      prove(set_variable("LOCKFAST_OPTIONS", options), "the options");
+      for (std::size_t count = 0; count < many; ++count) prove(lockfast_malloc_isolated(32) != nullptr, "a secret");
+    });
+    REQUIRE(seen.complete);
+    const auto looks = seen.counts.find(SYS_openat);
+    REQUIRE(looks != seen.counts.end());
+    CHECK(looks->second < many / 4);
+  }
+}
+
 TEST_CASE("a kernel without names for maps is asked for one once") {
   if (kernel_names_maps()) return;
   constexpr std::size_t many = 400;  // more than rest idle: the pages of the others go back, and their address space is settled

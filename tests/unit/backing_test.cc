@@ -265,7 +265,10 @@ TEST_CASE("markers are used from an eighth of the maps on, and before that none"
     promised(simulated::bytes_marked() == 0, "no markers while there are maps enough");
     held more(false, 100, 2 * of_the_maps);
     promised(simulated::bytes_marked() != 0, "markers from then on");
-    const std::size_t unmarked = simulated::count(simulated::call::lock);
+    // Between markers a place takes its lock and is unmarked; elsewhere some are locked ahead, while they are inaccessible.
+    using simulated::call;
+    const std::size_t unmarked =
+        simulated::count(call::lock) + simulated::count(call::renew_lock) - simulated::count(call::unmark);
     promised(unmarked >= of_the_maps / 2 && unmarked <= of_the_maps, "an eighth of the maps at most without");
     first.free_all();
     more.free_all();
