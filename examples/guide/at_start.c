@@ -10,8 +10,9 @@ int main(void) {
   struct lockfast_receipt receipt;
   void *probe = lockfast_malloc_isolated(32);
   if (probe == NULL) {
-    printf("no secret can be held: %s\n", strerror(errno));
-    if (errno == ENOMEM) puts("raise the lock limit: ulimit -l, LimitMEMLOCK=, docker --ulimit memlock=");
+    char why[512];
+    lockfast_explain(errno, why, sizeof why);
+    printf("no secret can be held: %s\n", why);
     return 1;
   }
   if (lockfast_describe(probe, &receipt) != 0) return 1;
