@@ -77,11 +77,14 @@ def test_fish_completes_commands_and_options():
         print("  fish is not there: left out")
         return
     script = os.path.join(root, "tools/completions/lockfast.fish")
-    for line, expected in (("lockfast do", "doctor"), ("lockfast doctor --js", "--json")):
+    lines = [("lockfast do", "doctor"), ("lockfast doctor --js", "--json"), ("lockfast run -- cksu", "cksum")]
+    if "vault" in commands:
+        lines += [("lockfast vault FILE verif", "verify"), ("lockfast vault FILE run a=B -- cksu", "cksum")]
+    for line, expected in lines:
         ended = subprocess.run(["fish", "--no-config", "-c", f"source '{script}'; complete -C '{line}'"], stdout=subprocess.PIPE,
                                text=True, timeout=60, cwd=root,
                                env=dict(os.environ, PATH=os.path.dirname(command) + ":" + os.environ["PATH"]))
-        assert [one.split("\t")[0] for one in ended.stdout.splitlines()] == [expected], ended
+        assert [one.split("\t")[0] for one in ended.stdout.splitlines()] == [expected], (line, ended)
 
 
 run_tests(globals())
