@@ -160,9 +160,20 @@ def test_verify_says_what_it_found():
             changed.write(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
         ended = vault(file, "verify")
         assert ended.returncode == 1 and "load a copy" in ended.stderr and ended.stderr.count("\n") == 1, ended
-    with open(file, "wb") as changed:
-        changed.write(b"no vault at all")
-    assert vault(file, "verify").returncode == 1
+    for text in (b"no vault at all", b""):
+        with open(file, "wb") as changed:
+            changed.write(text)
+        ended = vault(file, "verify")
+        assert ended.returncode == 1 and "name another file" in ended.stderr, ended
+
+
+def test_a_file_that_asks_for_too_much_or_is_newer_is_not_loaded():
+    file = new_file()
+    whole = content(file)
+    for at, value, text in ((8, 9, "use a newer version"), (16, 24, "asks for 2^24 KiB")):
+        with open(file, "wb") as changed:
+            changed.write(whole[:at] + bytes([value]) + whole[at + 1:])
+        assert text in refused(file, "list")
 
 
 def shell(file, script, *records, **more):

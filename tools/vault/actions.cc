@@ -5,7 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
+#include <functional>
 #include <iostream>
+#include <new>
+#include <optional>
+#include <string_view>
 
 #include "tools/command.h"
 #include "tools/terminal.h"
@@ -54,6 +59,51 @@ buffer<std::byte> asked_for_secret(const vault_request& wanted, vault_file& file
   }
   if (is_typed) return ask_twice("Secret of " + shown(wanted.names[0]));
   return read_secret(wanted.fd.value_or(STDIN_FILENO), wanted.one_line);
+}
+
+// A name of the file, which is sealed there and in locked memory here. A string would keep a short one in itself, on the stack.
+using line = vector<char>;
+
+line line_of(const vault& records, const vault::description& of, bool with_size) {
+  line text;
+  append_shown(text, of.name);
+  if (with_size) {
+    for (const char each : '\t' + std::to_string(records.size_of(of.which).value_or(0))) text.push_back(each);
+  }
+  text.push_back('\n');
+  return text;
+}
+
+void for_each_name(const vault& records, const std::string& file, const std::function<void(const vault::description&)>& look) {
+  need(records.for_each_described([&](const vault::description& each) {
+    if (!each.name.empty()) look(each);
+  }),
+       file);
+}
+
+// Nothing where they take more memory than may be locked.
+std::optional<vector<line>> sorted_lines(const vault& records, bool with_sizes, const std::string& file) {
+  std::optional<vector<line>> lines(std::in_place);
+  for_each_name(records, file, [&](const vault::description& each) {
+    if (!lines) return;
+    try {
+      lines->push_back(line_of(records, each, with_sizes));
+    } catch (const std::bad_alloc&) {
+      lines.reset();
+    }
+  });
+  if (lines) std::ranges::sort(*lines, {}, [](const line& each) { return std::string_view(each.data(), each.size()); });
+  return lines;
+}
+
+// The failure, if there is one: no exception goes through the library.
+std::exception_ptr written(const line& text) {
+  try {
+    write_whole(STDOUT_FILENO, std::as_bytes(std::span(text)));
+    return nullptr;
+  } catch (const refusal&) {
+    return std::current_exception();
+  }
 }
 
 }  // namespace
@@ -105,26 +155,21 @@ int list_records(const vault_request& wanted) {
   vault_file file(wanted);
   file.open();
   const vault& records = file.records();
-  // Names are sealed in the file, so here they are in locked memory. Short text would lie in the string object itself, which
-  // is in the vector's memory.
-  vector<string> lines;
-  need(records.for_each_described([&](const vault::description& each) {
-    if (each.name.empty()) return;
-    string line;
-    append_shown(line, each.name);
-    if (wanted.sizes) {
-      line += '\t';
-      line += std::to_string(records.size_of(each.which).value_or(0));
-    }
-    line += '\n';
-    lines.push_back(std::move(line));
-  }),
-       file.path());
-  std::ranges::sort(lines);
-  for (const string& line : lines) write_whole(STDOUT_FILENO, std::as_bytes(std::span(line.data(), line.size())));
-  if (lines.size() < records.size()) {
-    std::cerr << "lockfast vault list: " << records.size() - lines.size()
-              << " more records have no name; the program that made them"
+  std::size_t count = 0;
+  if (const auto lines = sorted_lines(records, wanted.sizes, file.path())) {
+    for (const line& each : *lines) write_whole(STDOUT_FILENO, std::as_bytes(std::span(each)));
+    count = lines->size();
+  } else {
+    std::cerr << "lockfast vault list: not sorted, since the names take more than may be locked; pipe it to sort\n";
+    std::exception_ptr failure;
+    for_each_name(records, file.path(), [&](const vault::description& each) {
+      if (failure == nullptr) failure = written(line_of(records, each, wanted.sizes));
+      ++count;
+    });
+    if (failure != nullptr) std::rethrow_exception(failure);
+  }
+  if (count < records.size()) {
+    std::cerr << "lockfast vault list: " << records.size() - count << " more records have no name; the program that made them"
               << " knows their ids\n";
   }
   return all_well;

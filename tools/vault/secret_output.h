@@ -12,16 +12,16 @@ namespace lockfast::tools {
 std::size_t control_at_start(std::string_view text);
 
 // Appends text, with \xNN in place of each control character.
-template <class String>
-void append_shown(String& to, std::string_view text) {
+template <class Text>
+void append_shown(Text& to, std::string_view text) {
   constexpr char digits[] = "0123456789abcdef";
   while (!text.empty()) {
     const std::size_t control = control_at_start(text);
     for (std::size_t at = 0; at < control; ++at) {
       const auto byte = static_cast<unsigned char>(text[at]);
-      for (const char each : {'\\', 'x', digits[byte >> 4], digits[byte & 15]}) to += each;
+      for (const char each : {'\\', 'x', digits[byte >> 4], digits[byte & 15]}) to.push_back(each);
     }
-    if (control == 0) to += text.front();
+    if (control == 0) to.push_back(text.front());
     text.remove_prefix(control == 0 ? 1 : control);
   }
 }

@@ -12,6 +12,11 @@
 #include "tools/vault/progress_bar.h"
 
 namespace lockfast::tools {
+namespace {
+
+constexpr std::uint32_t max_cost = 20;  // that of vault::load_options
+
+}  // namespace
 
 vault_file::vault_file(const vault_request& wanted) : path_(wanted.file), source_(wanted) {
   // No process of the same user reads our memory. A program that we become is not bound by it.
@@ -44,7 +49,12 @@ void vault_file::open() { need(try_open(), path_); }
 std::expected<void, memory_error> vault_file::try_open() {
   if (records_) return {};
   // Before anybody types.
-  if (const auto said = vault::inspect(path_); !said) return std::unexpected(said.error());
+  const auto said = vault::inspect(path_);
+  if (!said) return std::unexpected(said.error());
+  if (said->cost > max_cost) {
+    throw refusal(shown(path_) + " asks for 2^" + std::to_string(said->cost) + " KiB of memory, 2^" + std::to_string(max_cost) +
+                  " at most are given; this command did not make it, restore a copy");
+  }
   constexpr int tries = 3;
   ask();
   for (int at = 1;; ++at) {
