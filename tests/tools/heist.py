@@ -69,12 +69,13 @@ def test_a_breach_is_told_in_the_librarys_own_words():
 
 
 def test_a_child_that_may_inherit_has_a_copy_and_memory_that_is_not_hidden_is_read():
-    whole = carried_out("fork=inherit,hidden=off")
+    whole = carried_out("fork=inherit,hidden=off,native_placement=isolated")
     for who in there:
         if who != "sealed":
             assert "fork" in fallen(whole, who) and "fork" not in fallen(here, who), who
     assert whole["subjects"]["grouped"]["backing"] == "locked"
     assert fallen(whole, "grouped") >= {name for name in by_reading if whole["attacks"][name]["worked"]}
+    assert "over_read" in fallen(whole, "grouped")  # grouped, whatever the environment's placement
     assert not fallen(whole, "sealed") and whole["status"] == 1
 
 

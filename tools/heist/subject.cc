@@ -61,6 +61,7 @@ class isolated_memory : public memory {
     lockfast_options options{};
     options.hidden = hidden;
     options.rest = rest;
+    options.native_placement = LOCKFAST_PLACEMENT_GROUPED;  // of lockfast_malloc
     if (lockfast_configure(&options) != 0) refuse("lockfast_configure", errno);
   }
   void* allocate(std::size_t size) override { return lockfast_malloc_isolated(size); }
