@@ -146,6 +146,7 @@ bool is_hidden(const void* address) {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
     unsigned long begin = 0, end = 0;
+    // The kernel wrote the line. NOLINTNEXTLINE(cert-err34-c)
     if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) != 2) continue;
     if (begin <= address_of(address) && address_of(address) < end) return line.find("/secretmem") != std::string::npos;
   }
