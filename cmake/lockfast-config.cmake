@@ -1,13 +1,14 @@
-# The package lockfast: find_package(lockfast [COMPONENTS core sodium boojum boojum_static]).
+# The package lockfast: find_package(lockfast [COMPONENTS core sodium secure_heaps boojum boojum_static]).
 #
 #   core           lockfast::lockfast; lockfast::cxx, which is that and C++20
 #   sodium         lockfast::sodium, lockfast::sodium_standalone, and where there are ELF linkers lockfast::sodium_wrap
+#   secure_heaps   lockfast::openssl, lockfast::gcrypt; of Linux
 #   boojum         lockfast::boojum, which C++23 uses; left out of a package that was built without libcrypto
 #   boojum_static  lockfast::boojum_static; needs OpenSSL's development files
 #
-# Each of core and sodium has a static twin, with _static after its name. Without components: all that this machine can link.
+# Each of core, sodium and secure_heaps has a static twin, with _static after its name. Without components: all that this machine can link.
 include(CMakeFindDependencyMacro)
-set(lockfast_known core sodium boojum boojum_static)
+set(lockfast_known core sodium secure_heaps boojum boojum_static)
 foreach(component ${lockfast_FIND_COMPONENTS})
   if(NOT component IN_LIST lockfast_known)
     set(lockfast_FOUND FALSE)
@@ -20,6 +21,9 @@ endforeach()
 include(${CMAKE_CURRENT_LIST_DIR}/lockfast-targets.cmake)
 set(lockfast_core_FOUND TRUE)
 set(lockfast_sodium_FOUND TRUE)
+if(TARGET lockfast::openssl)
+  set(lockfast_secure_heaps_FOUND TRUE)
+endif()
 
 if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/lockfast-boojum-targets.cmake)
   include(${CMAKE_CURRENT_LIST_DIR}/lockfast-boojum-targets.cmake)
@@ -38,6 +42,6 @@ foreach(component ${lockfast_FIND_COMPONENTS})
   if(lockfast_FIND_REQUIRED_${component} AND NOT lockfast_${component}_FOUND)
     set(lockfast_FOUND FALSE)
     set(lockfast_NOT_FOUND_MESSAGE
-        "the component ${component} is not there: lockfast was built without libcrypto, or OpenSSL's development files are missing here")
+        "the component ${component} is not there: lockfast was built without libcrypto or for another system than Linux, or OpenSSL's development files are missing here")
   endif()
 endforeach()

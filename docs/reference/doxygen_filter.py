@@ -13,7 +13,7 @@ def read(path):
 
 path = sys.argv[1]
 folder = os.path.dirname(os.path.abspath(path)).removesuffix("/detail")
-functions = c_headers.functions_of([read(os.path.join(folder, name)) for name in ("lockfast.h", "sodium.h")])
+functions = c_headers.functions_of([read(os.path.join(folder, name)) for name in ("lockfast.h", "sodium.h", "gcrypt.h")])
 sys.stdout.reconfigure(encoding="utf-8")
 if path.endswith(".h"):
     print(c_headers.marked(read(path), functions))

@@ -13,7 +13,8 @@ import roff
 
 source, folder, date, version, cmark = sys.argv[1:6]
 DOCUMENTS = {"options.md": r"\fBlockfast_options\fP(7)", "command.md": r"\fBlockfast\fP(1)"}
-LIBRARIES = {"lockfast.h": ("Lockfast", "lockfast"), "sodium.h": ("Lockfast's drop-in for libsodium", "lockfast-sodium")}
+LIBRARIES = {"lockfast.h": ("Lockfast", "lockfast"), "sodium.h": ("Lockfast's drop-in for libsodium", "lockfast-sodium"),
+             "gcrypt.h": ("Lockfast's drop-in for libgcrypt", "lockfast-gcrypt")}
 ABOUT = {"lockfast.1": "the command of Lockfast, memory for secrets", "lockfast_options.7": "the policy of Lockfast: LOCKFAST_OPTIONS",
          "lockfast.7": "memory for secrets"}
 
@@ -195,13 +196,15 @@ def write_overview(heading, pages):
 def write_headers():
     heading, pages = sections_of("lockfast.h")
     shared = header_comments.promises(header_comments.heading(heading)[1])
-    below = header_comments.heading(sections_of("sodium.h")[0])[1]
-    drop_in = sections_of("sodium.h")[1]
-    pages += drop_in
+    below = {}
+    for header in ("sodium.h", "gcrypt.h"):
+        about, drop_in = sections_of(header)
+        below |= {id(one): header_comments.heading(about)[1] for one in drop_in}
+        pages += drop_in
     known = {name: one.names()[0] for one in pages for name in one.names()}
     os.makedirs(os.path.join(folder, "man3"), exist_ok=True)
     for one in pages:
-        write_functions(one, below if one in drop_in else [], shared, [each.names()[0] for each in pages], known)
+        write_functions(one, below.get(id(one), []), shared, [each.names()[0] for each in pages], known)
     write_overview(heading, pages)
 
 

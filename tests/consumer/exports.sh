@@ -1,6 +1,6 @@
 # exports.sh - checks that a shared library exports what the headers declare, unversioned and no more, and needs libc alone.
 #
-#   exports.sh LIBRARY HEADERS native|drop_in|standalone BY_NAME      BY_NAME: 1 where the drop-in has a dlsym, else 0
+#   exports.sh LIBRARY HEADERS native|drop_in|standalone|gcrypt|openssl BY_NAME      BY_NAME: 1 where the drop-in has a dlsym, else 0
 set -euo pipefail
 export LC_ALL=C
 library=$1 headers=$2 kind=$3 by_name=$4
@@ -19,6 +19,9 @@ expected() {
       if ((by_name)); then echo dlsym; fi
       ;;
     standalone) declared sodium.h sodium ;;
+    gcrypt) declared gcrypt.h lockfast ;;
+    # OpenSSL's headers declare them.
+    openssl) printf 'CRYPTO_secure_%s\n' actual_size allocated clear_free free malloc malloc_done malloc_init malloc_initialized used zalloc ;;
   esac
 }
 

@@ -1,0 +1,67 @@
+// gcrypt.cc - libgcrypt's allocation functions (gcry_set_allocation_handler, 1.10): secure memory is secrets, the rest malloc's.
+#include <lockfast/gcrypt.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+
+#include "compat/plain_or_secret.h"
+
+namespace drop_in = lockfast::drop_in;
+
+extern "C" {
+
+// libgcrypt's own, where the program has it.
+__attribute__((weak)) void gcry_set_allocation_handler(void* (*allocate)(std::size_t), void* (*allocate_secure)(std::size_t),
+                                                       int (*is_secure)(const void*), void* (*reallocate)(void*, std::size_t),
+                                                       void (*release)(void*));
+__attribute__((weak)) unsigned int gcry_control(int command, ...);
+}
+
+namespace {
+
+// gcrypt.h has them in an enum.
+constexpr int any_initialization = 40;
+constexpr int fips_mode = 55;
+
+int is_secure(const void* block) { return drop_in::is_secret(block) ? 1 : 0; }
+
+void* reallocate(void* block, std::size_t size) {
+  return drop_in::is_secret(block) ? lockfast::internal::pool::drop_in().reallocate(block, size) : std::realloc(block, size);
+}
+
+void release(void* block) {
+  if (drop_in::is_secret(block)) {
+    drop_in::free_secret(block);
+  } else {
+    std::free(block);
+  }
+}
+
+int refused(int error) {
+  errno = error;
+  return -1;
+}
+
+constinit bool installed = false;
+
+int install() {
+  if (installed) return 0;
+  if (gcry_set_allocation_handler == nullptr || gcry_control == nullptr) return refused(ENOSYS);
+  if (gcry_control(any_initialization, 0) != 0) return refused(EBUSY);
+  gcry_set_allocation_handler(std::malloc, drop_in::allocate_secret, is_secure, reallocate, release);
+  if (gcry_control(fips_mode, 0) != 0) return refused(ENOTSUP);
+  installed = true;
+  return 0;
+}
+
+// Before main, and with it before the program's first call: where libgcrypt is a library that this one is loaded before or after.
+[[gnu::constructor, gnu::used]] void install_when_loaded() {
+  const int kept = errno;
+  (void)install();
+  errno = kept;
+}
+
+}  // namespace
+
+extern "C" int lockfast_gcrypt_install(void) { return install(); }

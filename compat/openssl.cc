@@ -1,0 +1,76 @@
+// openssl.cc - OpenSSL's secure heap (OPENSSL_secure_malloc(3), 3.0), by the names that libcrypto itself calls it by.
+//
+// libcrypto calls these through its table of symbols, so a library before it serves its own keys and numbers too. The heap is there
+// from the start and grows: what OpenSSL keeps in the plain heap until CRYPTO_secure_malloc_init, or once its arena is full, is a
+// secret here as well.
+#include <atomic>
+#include <cstddef>
+
+#include "allocator/base/bytes.h"
+#include "compat/plain_or_secret.h"
+
+namespace drop_in = lockfast::drop_in;
+
+extern "C" {
+
+// libcrypto's, where the program has it; a block that is no secret came from there.
+__attribute__((weak)) void CRYPTO_free(void* block, const char* file, int line);
+__attribute__((weak)) void CRYPTO_clear_free(void* block, std::size_t size, const char* file, int line);
+
+LOCKFAST_API int CRYPTO_secure_malloc_init(std::size_t size, std::size_t min_size);
+LOCKFAST_API int CRYPTO_secure_malloc_initialized();
+LOCKFAST_API int CRYPTO_secure_malloc_done();
+LOCKFAST_API void* CRYPTO_secure_malloc(std::size_t size, const char* file, int line);
+LOCKFAST_API void* CRYPTO_secure_zalloc(std::size_t size, const char* file, int line);
+LOCKFAST_API void CRYPTO_secure_free(void* block, const char* file, int line);
+LOCKFAST_API void CRYPTO_secure_clear_free(void* block, std::size_t size, const char* file, int line);
+LOCKFAST_API int CRYPTO_secure_allocated(const void* block);
+LOCKFAST_API std::size_t CRYPTO_secure_used();
+LOCKFAST_API std::size_t CRYPTO_secure_actual_size(void* block);
+}
+
+namespace {
+
+// What CRYPTO_secure_used says: bytes that were asked for and not freed yet.
+constinit std::atomic<std::size_t> used = 0;
+
+}  // namespace
+
+extern "C" {
+
+// Sizes bound an arena, which there is none of: refused are those that OpenSSL refuses, no powers of two.
+int CRYPTO_secure_malloc_init(std::size_t size, std::size_t min_size) {
+  const auto is_power = [](std::size_t number) { return number != 0 && (number & (number - 1)) == 0; };
+  return is_power(size) && (min_size == 0 || is_power(min_size)) ? 1 : 0;
+}
+int CRYPTO_secure_malloc_initialized() { return 1; }
+// OpenSSL's answer: whether nothing was left.
+int CRYPTO_secure_malloc_done() { return used.load(std::memory_order_relaxed) == 0 ? 1 : 0; }
+
+void* CRYPTO_secure_malloc(std::size_t size, const char* /*file*/, int /*line*/) {
+  void* const secret = drop_in::allocate_secret(size);
+  if (secret != nullptr) used.fetch_add(size, std::memory_order_relaxed);
+  return secret;
+}
+void* CRYPTO_secure_zalloc(std::size_t size, const char* file, int line) { return CRYPTO_secure_malloc(size, file, line); }
+
+void CRYPTO_secure_free(void* block, const char* file, int line) {
+  if (block == nullptr) return;
+  if (!drop_in::is_secret(block)) {
+    if (CRYPTO_free != nullptr) CRYPTO_free(block, file, line);
+    return;
+  }
+  const std::size_t size = drop_in::size_of_secret(block);
+  drop_in::free_secret(block);
+  used.fetch_sub(size, std::memory_order_relaxed);
+}
+void CRYPTO_secure_clear_free(void* block, std::size_t size, const char* file, int line) {
+  // A secret is wiped as a whole in any case.
+  if (block == nullptr || drop_in::is_secret(block)) return CRYPTO_secure_free(block, file, line);
+  if (CRYPTO_clear_free != nullptr) CRYPTO_clear_free(block, size, file, line);
+}
+
+int CRYPTO_secure_allocated(const void* block) { return drop_in::is_secret(block) ? 1 : 0; }
+std::size_t CRYPTO_secure_used() { return used.load(std::memory_order_relaxed); }
+std::size_t CRYPTO_secure_actual_size(void* block) { return drop_in::size_of_secret(block); }
+}
