@@ -52,14 +52,14 @@ compartment& of_handle(lockfast_compartment* handle, breach when_stale) {
 
 extern "C" {
 
-void* lockfast_malloc(size_t size) { return pool::allocate<native_family>(size, 0); }
+void* lockfast_malloc(size_t size) { return pool::allocate<native_family>(size); }
 
 void* lockfast_malloc_isolated(size_t size) { return pool::native().allocate_isolated(size, 1, 0); }
 
 void* lockfast_calloc(size_t count, size_t size) {
   std::size_t product = 0;
   if (__builtin_mul_overflow(count, size, &product)) return pool::native().refuse(ENOMEM);
-  return pool::allocate<native_family>(product, 0);
+  return pool::allocate<native_family>(product);
 }
 
 void* lockfast_aligned_alloc(size_t alignment, size_t size) {

@@ -206,10 +206,12 @@ allocated pool::make(std::size_t size, std::size_t alignment, int value) {
       [&](slab_bin::growth allowed) { return grouped_.allocate(size, alignment, value, arena_of_thread(), allowed); });
 }
 
-void* pool::allocate_slow(std::size_t size, int value) {
-  std::byte* const made = grouped_heap::allocate_cached(grouped_.family(), size, value);
-  return made != nullptr ? made : allocate_anywhere(size, 1, value);
+template <std::uint8_t family>
+void* pool::allocate_slow(std::size_t size) {
+  std::byte* const made = grouped_heap::allocate_cached(family, size);
+  return made != nullptr ? made : of<family>().allocate_anywhere(size, 1, 0);
 }
+template void* pool::allocate_slow<native_family>(std::size_t size);
 
 void* pool::allocate_anywhere(std::size_t size, std::size_t alignment, int value) {
   if (const auto refusal = ensure_started(); refusal != 0) return refuse(refusal);
@@ -223,12 +225,22 @@ void* pool::allocate_isolated(std::size_t size, std::size_t alignment, int value
 
 void* pool::allocate_for_drop_in(std::size_t size, int value) {
   if (const auto refusal = drop_in_.ensure_started(); refusal != 0) return drop_in_.refuse(refusal);
-  return drop_in_.groups_at_once_ ? allocate<drop_in_family>(size, value) : drop_in_.allocate_as_chosen(size, value);
+  return drop_in_.groups_at_once_ ? drop_in_.allocate_grouped(size, value) : drop_in_.allocate_as_chosen(size, value);
+}
+
+void* pool::allocate_grouped(std::size_t size, int value) {
+  slot_ref ready;
+  std::byte* const made = grouped_heap::take_ready(drop_in_family, size, ready)
+                              ? ready.in->occupy_fast(ready.index, size)
+                              : grouped_heap::allocate_cached(drop_in_family, size);
+  if (made == nullptr) return allocate_anywhere(size, 1, value);
+  fill(made, value, size);
+  return made;
 }
 
 void* pool::allocate_as_chosen(std::size_t size, int value) {
   const bool group = options_.placement == LOCKFAST_PLACEMENT_GROUPED;
-  void* const made = group ? allocate<drop_in_family>(size, value) : allocate_isolated(size, 1, value);
+  void* const made = group ? allocate_grouped(size, value) : allocate_isolated(size, 1, value);
   notice(made);
   return made;
 }
@@ -253,8 +265,15 @@ span& pool::require_span(region& in, const void* secret) const {
 
 pool& pool::pool_of(const slab& one) { return *every_[one.family]; }
 
+template <std::uint8_t family>
 void pool::deallocate_slow(void* secret) {
-  if (grouped_heap::deallocate_cached(grouped_.family(), static_cast<std::byte*>(secret)) || secret == nullptr) return;
+  if (secret == nullptr || grouped_heap::deallocate_cached(family, static_cast<std::byte*>(secret))) return;
+  of<family>().deallocate_anywhere(secret);
+}
+template void pool::deallocate_slow<native_family>(void* secret);
+template void pool::deallocate_slow<drop_in_family>(void* secret);
+
+void pool::deallocate_anywhere(void* secret) {
   region& in = require_region(secret);
   if (in.holds() == region::kind::slabs) {
     slab* const at = slab_at(in, secret);

@@ -29,6 +29,7 @@
 #include "allocator/ledger.h"
 #include "allocator/options.h"
 #include "allocator/pages/region.h"
+#include "allocator/grouped/fast_path.h"
 #include "allocator/grouped/slab_region.h"
 
 namespace lockfast::internal {
@@ -52,18 +53,22 @@ class pool {
   // The field that the last configure() refused, or null.
   [[nodiscard]] static const char* refused_option();
 
-  // A secret in whichever placement suits it, each of its bytes value; null, with errno, when it is refused. errno is left alone
-  // otherwise.
+  // A secret of zeros in whichever placement suits it; null, with errno, when it is refused. errno is left alone otherwise.
   template <std::uint8_t family>
-  [[nodiscard]] static void* allocate(std::size_t size, int value) {
-    std::byte* const made = grouped_heap::allocate_fast(family, size, value);
-    return made != nullptr ? made : of<family>().allocate_slow(size, value);
+  [[nodiscard]] static void* allocate(std::size_t size) {
+    slot_ref ready;
+    if (!grouped_heap::take_ready(family, size, ready)) [[unlikely]]
+      return allocate_slow<family>(size);
+    return ready.in->occupy_fast(ready.index, size);
   }
-  [[nodiscard]] void* allocate_slow(std::size_t size, int value);
+  template <std::uint8_t family>
+  [[nodiscard]] static void* allocate_slow(std::size_t size);
+  // The same, each of its bytes value.
   [[nodiscard]] void* allocate_anywhere(std::size_t size, std::size_t alignment, int value);
   // The same, in the placement that the drop-in's policy says.
   [[nodiscard]] static void* allocate_for_drop_in(std::size_t size, int value);
   [[nodiscard]] void* allocate_as_chosen(std::size_t size, int value);
+  [[nodiscard]] void* allocate_grouped(std::size_t size, int value);
   // The same, in pages of its own.
   [[nodiscard]] void* allocate_isolated(std::size_t size, std::size_t alignment, int value);
   // Counts a request that was refused before it came to the pages; null, with errno.
@@ -73,9 +78,11 @@ class pool {
 
   template <std::uint8_t family>
   static void deallocate(void* secret) {
-    if (!grouped_heap::deallocate_fast(family, static_cast<std::byte*>(secret))) of<family>().deallocate_slow(secret);
+    if (!grouped_heap::deallocate_fast(family, static_cast<std::byte*>(secret))) deallocate_slow<family>(secret);
   }
-  void deallocate_slow(void* secret);
+  template <std::uint8_t family>
+  static void deallocate_slow(void* secret);
+  void deallocate_anywhere(void* secret);
   [[nodiscard]] void* reallocate(void* secret, std::size_t size);
   [[nodiscard]] platform::error protect(void* secret, platform::access to);
   [[nodiscard]] platform::error change_access(void* secret, platform::access to);

@@ -25,22 +25,29 @@ inline block block_at(const std::byte* address) {
 }
 inline void put_block(std::byte* address, block written) { std::memcpy(address, &written, sizeof written); }
 
-// Whether for_blocks() takes a size: that of most keys.
-inline bool blocks_cover(std::size_t size) { return size >= 16 && size <= 128; }
-// Calls act(offset) for two, four or eight blocks, which may overlap, that cover size bytes.
-template <class Act>
-inline void for_blocks(std::size_t size, Act act) {
-  act(0);
-  act(size - 16);
+// Calls act(address) for two, four, eight or more blocks, which may overlap, that cover size bytes, up to end. Requires 16 bytes or more.
+template <class Byte, class Act>
+inline void for_blocks(Byte* begin, Byte* end, std::size_t size, Act act) {
+  act(begin);
+  act(end - 16);
   if (size <= 32) return;
-  act(16);
-  act(size - 32);
+  act(begin + 16);
+  act(end - 32);
   if (size <= 64) return;
-  act(32);
-  act(48);
-  act(size - 64);
-  act(size - 48);
+  act(begin + 32);
+  act(begin + 48);
+  act(end - 64);
+  act(end - 48);
+  for (Byte* const last = end - 64; (begin += 64) < last;) {
+    act(begin);
+    act(begin + 16);
+    act(begin + 32);
+    act(begin + 48);
+  }
 }
+
+// Whether few blocks cover a size, that of most keys.
+inline bool blocks_cover(std::size_t size) { return size >= 16 && size <= 128; }
 
 // Writes size bytes of one value, without a call where blocks_cover() them.
 inline void fill(void* address, int value, std::size_t size) {
@@ -50,7 +57,7 @@ inline void fill(void* address, int value, std::size_t size) {
   }
   auto* const bytes = static_cast<std::byte*>(address);
   const block written = block{} + 0x0101010101010101U * static_cast<unsigned char>(value);
-  for_blocks(size, [&](std::size_t at) { put_block(bytes + at, written); });
+  for_blocks(bytes, bytes + size, size, [&](std::byte* at) { put_block(at, written); });
 }
 
 // Writes zeros; the empty statement behind it claims to read them, so that no compiler removes the stores.
@@ -77,7 +84,7 @@ inline bool all_zero(const std::byte* address, std::size_t size) {
   }
   if (!blocks_cover(size)) return platform::all_zero(address, size);
   block seen = {};
-  for_blocks(size, [&](std::size_t at) { seen |= block_at(address + at); });
+  for_blocks(address, address + size, size, [&](const std::byte* at) { seen |= block_at(at); });
   return is_zero(seen);
 }
 

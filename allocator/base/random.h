@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "platform/platform.h"
@@ -37,12 +38,13 @@ class random_choice {
     const std::size_t choice = choices_[left_] + (std::size_t{choices_[left_ + 1]} << 8);
     return (choice * bound) >> 16;
   }
-  // The same below a bound of at most 256, from half as many random bits; requires prepared(). The bias is below bound / 256.
-  [[nodiscard]] std::size_t below_few(std::size_t bound) { return (choices_[--left_] * bound) >> 8; }
-  // Whether a choice needs no more than reading it; prepare() makes it so.
-  [[nodiscard]] bool prepared() const { return left_ != 0; }
-  void prepare() {
-    if (!prepared()) refill();
+  // Random bits for several choices below small powers of two.
+  [[nodiscard]] std::uint64_t word() {
+    std::uint64_t bits;
+    if (left_ < sizeof bits) refill();
+    left_ -= sizeof bits;
+    std::memcpy(&bits, choices_ + left_, sizeof bits);
+    return bits;
   }
 
   // Forgets its state: the next choice is seeded anew. For a forked child, which would repeat its parent's choices.

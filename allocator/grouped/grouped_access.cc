@@ -18,7 +18,7 @@ platform::access grouped_heap::open(slab& in, std::size_t index) {
 platform::error grouped_heap::protect(slab& in, const void* secret, platform::access to) {
   const std::size_t index = claim(in, secret);
   // A slot that this thread has at hand would hold its page open.
-  if (to != platform::access::read_write) drain(platform::of_thread(thread_caches)[family_]->list(in.class_index), rest::ends);
+  if (to != platform::access::read_write) drain(platform::of_thread(thread_caches)[family_]->bin(in.bin_index), rest::ends);
   slab_bin* const list = in.list;
   return list->protect({&in, index}, to);
 }

@@ -8,6 +8,7 @@
 #include "allocator/compartment/compartment.h"
 #include "allocator/base/metadata.h"
 #include "allocator/base/scoped_lock.h"
+#include "allocator/grouped/fast_path.h"
 #include "allocator/pages/lock_watch.h"
 #include "platform/thread_local.h"
 
@@ -92,29 +93,38 @@ std::size_t grouped_heap::take_batch(slot_ref* out, std::size_t most, std::size_
 bool grouped_heap::take_slot(slot_ref& out, std::size_t class_index, std::size_t arena, slab_bin::growth allowed,
                              platform::error& refusal) {
   thread_cache& mine = cache_of_thread();
-  cache_bin* const list = mine.ensure_list(class_index, depth_of(class_index));
-  if (list == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
-  if (!list->any_chosen()) {
-    if (!list->any_ready()) {
-      slot_ref batch[cache_bin::max_depth / 2];
-      const std::size_t taken = take_batch(batch, list->depth() / 2, class_index, arena, allowed, refusal);
-      // What rests here would end its quarantine.
-      if (taken == 0 && policy_.quarantine_holds) return false;
-      for (std::size_t at = 0; at < taken; ++at) list->add_ready(batch[at]);
-      if (list->is_empty()) return false;
-    }
-    mine.random.prepare();
-    list->choose(mine.random);
-    if (!list->any_chosen()) {
-      // A shortage, or a batch so small that it leaves no other slot, ends quarantine.
-      out = list->take_oldest();
+  cache_bin* const bin = mine.ensure_bin(family_, class_index, depth_of(class_index));
+  if (bin == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
+  std::size_t taken = 0;
+  const auto take_more = [&] {
+    slot_ref batch[cache_bin::max_wanted(cache_bin::max_depth)];
+    bin->note_asked();
+    taken = take_batch(batch, bin->wanted(), class_index, arena, allowed, refusal);
+    bin->add(batch, taken);
+  };
+  if (bin->wants_more()) take_more();
+  if (bin->take(out)) return true;
+  if (!bin->make_ready(mine.random)) {
+    take_more();
+    if (!bin->make_ready(mine.random)) {
+      // A shortage, or a batch so small that it leaves no other slot, ends the rest of what was freed here, or not.
+      if (bin->empty() || (taken == 0 && policy_.quarantine_holds && !bin->any_rested())) return false;
+      out = bin->take_at_shortage(mine.random);
       return true;
     }
   }
-  out = list->chosen();
-  mine.random.prepare();
-  list->choose(mine.random);
-  return true;
+  return bin->take(out);
+}
+
+std::byte* grouped_heap::allocate_cached(std::uint8_t family, std::size_t size) {
+  if (size > size_class::max_capacity) return nullptr;
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
+  cache_bin& bin = mine.bin(slab::bin_of(family, size_class::of(size)));
+  slot_ref taken;
+  if (!bin.take(taken)) {
+    if (&bin == &no_cache_bin || !bin.make_ready(mine.random) || bin.wants_more() || !bin.take(taken)) return nullptr;
+  }
+  return size <= slab::max_fast ? taken.in->occupy_fast(taken.index, size) : taken.in->occupy(taken.index, size, 0, 0);
 }
 
 allocated grouped_heap::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
@@ -126,10 +136,37 @@ allocated grouped_heap::allocate(std::size_t size, std::size_t alignment, int va
   return {got.in->occupy(got.index, size, (0 - place) & (alignment - 1), value), 0};
 }
 
+bool grouped_heap::deallocate_cached(std::uint8_t family, std::byte* secret) {
+  thread_cache& mine = *platform::of_thread(thread_caches)[family];
+  slab* const in = &mine.slab_near(secret);
+  const bool lacked_room = !mine.bin(in->bin_index).has_room();
+  std::size_t index = 0;
+  if (make_room(mine, *in)) {
+    if (lacked_room && deallocate_fast(family, secret)) return true;
+    if (in->vacate(secret, index)) {
+      mine.bin(in->bin_index).rest({in, index});
+      return true;
+    }
+  }
+  region* const holder = region::holding(secret);
+  if (holder == nullptr || holder->holds() != region::kind::slabs || &mine == &no_thread_cache) return false;
+  slab* const found = static_cast<slab_region*>(holder)->at(secret);
+  if (found == nullptr || found == in) return false;
+  mine.note_near(secret, *found);
+  if (!make_room(mine, *found) || !found->vacate(secret, index)) return false;
+  mine.bin(found->bin_index).rest({found, index});
+  return true;
+}
+
+bool grouped_heap::make_room(thread_cache& mine, const slab& in) {
+  cache_bin& bin = mine.bin(in.bin_index);
+  return bin.has_room() || (&bin != &no_cache_bin && bin.make_room());
+}
+
 void grouped_heap::deallocate(slab& in, const std::byte* secret) {
   const std::size_t index = claim(in, secret);
   if (in.within == nullptr && in.absent_count == 0) (void)open(in, index);
-  if (in.cache_index == no_family) {
+  if (in.bin_index == slab::no_bin) {
     deallocate_uncached(in, index);
     return;
   }
@@ -159,23 +196,25 @@ void grouped_heap::give_back(const slot_ref* freed, std::size_t count) {
 }
 
 void grouped_heap::keep(slot_ref freed) {
-  cache_bin* const list = cache_of_thread().ensure_list(freed.in->class_index, depth_of(freed.in->class_index));
-  if (list == nullptr) {
+  const std::uint8_t class_index = freed.in->class_index;
+  cache_bin* const bin = cache_of_thread().ensure_bin(family_, class_index, depth_of(class_index));
+  if (bin == nullptr) {
     count_frees(1);
     give_back(&freed, 1);
     return;
   }
-  if (!list->has_room()) {
-    slot_ref surplus[cache_bin::max_depth / 2];
+  if (!bin->has_room() && !bin->make_room()) {
+    slot_ref surplus[cache_bin::max_depth / 4];
     std::size_t count = 0;
-    while (count < list->depth() / 2) surplus[count++] = list->take_oldest();
+    while (count < bin->surplus()) surplus[count++] = bin->take_oldest();
     give_back(surplus, count);
+    (void)bin->make_room();
   }
-  list->rest(freed);
+  bin->rest(freed);
 }
 
 void grouped_heap::drain(cache_bin& drained, rest of_resting) {
-  const auto any = [&] { return of_resting == rest::ends ? !drained.is_empty() : drained.any_ready(); };
+  const auto any = [&] { return of_resting == rest::ends ? !drained.empty() : drained.any_rested(); };
   while (any()) {
     slot_ref given[cache_bin::max_depth / 4];
     std::size_t count = 0;
@@ -185,7 +224,7 @@ void grouped_heap::drain(cache_bin& drained, rest of_resting) {
 }
 
 void grouped_heap::drain(thread_cache& drained, rest of_resting) {
-  for (std::size_t index = 0; index < size_class::count; ++index) drain(drained.list(index), of_resting);
+  for (std::size_t index = 0; index < slab::no_bin; ++index) drain(drained.bin(index), of_resting);
 }
 
 void grouped_heap::drain_at_exit() {
@@ -332,7 +371,7 @@ void grouped_heap::forget_absent(const compartment& within) {
 bool grouped_heap::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
   bool done = true;
-  for (thread_cache* one = closes ? caches_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_lists());
+  for (thread_cache* one = closes ? caches_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_bins());
   space_.for_each([&](slab& one) {
     if (one.opened_bytes() == 0 || one.absent_count != 0 || !one.begin_wipe()) return;
     if (one.within == nullptr) {

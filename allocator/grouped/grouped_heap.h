@@ -14,7 +14,6 @@
 #include <lockfast/lockfast.h>
 
 #include <atomic>
-#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -61,22 +60,22 @@ class grouped_heap {
     return alignment <= max_alignment && size <= size_class::max_capacity - shift_room(alignment);
   }
 
-  // A secret of size bytes, each of them value, from what this thread has ready in a family; null when there is nothing, or when
-  // size is not one that slab::occupy_fast takes.
-  [[nodiscard]] static std::byte* allocate_fast(std::uint8_t family, std::size_t size, int value);
-  // The same for every size.
-  [[nodiscard]] static std::byte* allocate_cached(std::uint8_t family, std::size_t size, int value);
-  // The same, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth that allows
-  // more pages to be opened. Requires takes().
+  // A free slot for size bytes of what this thread has ready in a family; false when none is ready, or for more than slab::max_fast
+  // (fast_path.h).
+  [[nodiscard]] static bool take_ready(std::uint8_t family, std::size_t size, slot_ref& out);
+  // A secret of any size, of zeros, from what this thread can make ready; null when there is nothing.
+  [[nodiscard]] static std::byte* allocate_cached(std::uint8_t family, std::size_t size);
+  // The same, each byte value, at a multiple of alignment, from wherever it can be had: from the arena by preference, with a growth
+  // that allows more pages to be opened. Requires takes().
   [[nodiscard]] allocated allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
                                    slab_bin::growth allowed);
 
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
   void deallocate(slab& in, const std::byte* secret);  // breach
   // Frees one of a family's into this thread's cache; false, and nothing, when that has no room, the address is no live
-  // secret's in sound canaries, or its size is not one that slab::vacate_fast takes.
+  // secret's in sound canaries, or its slot is larger than slab::max_fast (fast_path.h).
   [[nodiscard]] static bool deallocate_fast(std::uint8_t family, std::byte* secret);
-  // The same for every size, of a secret that was not moved to its alignment.
+  // The same for every size, of a secret that was not moved to its alignment, and makes room.
   [[nodiscard]] static bool deallocate_cached(std::uint8_t family, std::byte* secret);
   // Where in its slab a live secret is, else a breach: of a double free, or of an interior pointer.
   [[nodiscard]] static std::size_t claim(const slab& in, const void* secret);
@@ -140,11 +139,8 @@ class grouped_heap {
   // This thread's cache; no_thread_cache when it can have none.
   [[nodiscard]] thread_cache& cache_of_thread();
   void place_copies_in_child();
-  // Frees a secret of a slab that names this family's thread caches, by one of a slab's ways.
-  template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*vacate)(std::byte*, std::size_t&)>
-  [[nodiscard]] static bool deallocate_by(std::uint8_t family, std::byte* secret);
-  // The slab that the address lies in, or one without slots; null when it is in no region of slabs.
-  [[nodiscard]] static slab* slab_near(thread_cache& mine, const std::byte* secret);
+  // Whether a thread cache has, or now makes, room for a slab's freed slot.
+  [[nodiscard]] static bool make_room(thread_cache& mine, const slab& in);
   static void give_back(const slot_ref* freed, std::size_t count);
   // Gives a thread cache's slots back to their lists, those that rest too, or not.
   enum class rest : std::uint8_t { ends, stays };
@@ -161,63 +157,6 @@ class grouped_heap {
   fork_copy copy_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the thread_caches count
 };
-
-// ---- What a warm pair of allocation and release runs through ----
-
-inline std::byte* grouped_heap::allocate_fast(std::uint8_t family, std::size_t size, int value) {
-  // A size that is not a multiple of 16 has a large quotient here, as 0 has.
-  const std::size_t class_index = std::rotr(size - slab::alignment, std::countr_zero(slab::alignment));
-  if (class_index >= slab::max_fast / slab::alignment) return nullptr;
-  thread_cache& mine = *platform::of_thread(thread_caches)[family];
-  cache_bin& list = mine.list(class_index);
-  if (!list.any_chosen()) return nullptr;
-  const slot_ref chosen = list.chosen();
-  std::byte* const made = chosen.in->occupy_fast(chosen.index, size, value);
-  if (made != nullptr) list.choose(mine.random);
-  return made;
-}
-
-inline slab* grouped_heap::slab_near(thread_cache& mine, const std::byte* secret) {
-  if (!mine.recent->begins_unit_of(secret)) {
-    region* const in = region_map::at(secret);
-    if (in == nullptr || in->holds() != region::kind::slabs || &mine == &no_thread_cache) return nullptr;
-    mine.recent = static_cast<slab_region*>(in);
-  }
-  return &mine.recent->near(secret);
-}
-
-template <relaxed<std::uint8_t> slab::* cache_index, bool (slab::*vacate)(std::byte*, std::size_t&)>
-bool grouped_heap::deallocate_by(std::uint8_t family, std::byte* secret) {
-  thread_cache& mine = *platform::of_thread(thread_caches)[family];
-  slab* const in = slab_near(mine, secret);
-  if (in == nullptr || in->*cache_index != family) return false;
-  cache_bin& list = mine.list(in->class_index);
-  if (!list.has_room()) return false;
-  std::size_t index;
-  if (!(in->*vacate)(secret, index)) return false;
-  list.rest({in, index});
-  return true;
-}
-
-inline bool grouped_heap::deallocate_fast(std::uint8_t family, std::byte* secret) {
-  return deallocate_by<&slab::fast_index, &slab::vacate_fast>(family, secret);
-}
-
-// The next best: any size.
-
-inline std::byte* grouped_heap::allocate_cached(std::uint8_t family, std::size_t size, int value) {
-  if (size > size_class::max_capacity) return nullptr;
-  thread_cache& mine = *platform::of_thread(thread_caches)[family];
-  cache_bin& list = mine.list(size_class::of(size));
-  if (!list.any_chosen()) return nullptr;
-  const slot_ref taken = list.chosen();
-  list.choose(mine.random);
-  return taken.in->occupy(taken.index, size, 0, value);
-}
-
-inline bool grouped_heap::deallocate_cached(std::uint8_t family, std::byte* secret) {
-  return deallocate_by<&slab::cache_index, &slab::vacate>(family, secret);
-}
 
 inline std::size_t grouped_heap::claim(const slab& in, const void* secret) {
   const std::size_t index = in.index_of(secret);

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "allocator/base/metadata.h"
+#include "allocator/grouped/fast_path.h"
 
 namespace lockfast::internal {
 namespace {
@@ -112,32 +113,36 @@ std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, 
   return secret;
 }
 
-bool slab::vacate(std::byte* secret, std::size_t& index) {
-  const std::size_t count = slot_count();
-  const auto [number, past] = quotient_of_place(secret);
-  if (number >= count || past >= reciprocal_) return false;
-  index = static_cast<std::size_t>(number);
-  slot& left = slots_[index];
-  const slot::header known = left.read();
+std::byte* slab::occupy_unusual(std::byte* place, std::size_t size) { return occupy(index_of(place), size, 0, 0); }
+
+std::byte* slab::occupy_in_part(slot& entered, slot::header before, std::byte* secret, std::size_t size) {
+  const slot::header live = before.next_live(capacity_ - size);
+  enter(entered, live.in(slot::state::entering));
+  slot_canary(key_, secret, live.tenant()).surround(secret - margin, secret, size, secret + capacity_ + margin);
+  entered.write(live);
+  return secret;
+}
+
+bool slab::vacate_in_part(slot& left, slot::header known, std::byte* secret) {
   if (!known.is_live() || !known.is_plain()) return false;
-  std::byte* const end_of_room = secret + capacity_;
+  std::byte* const end = secret + capacity_ + margin;
   const slot_canary beside(key_, secret, known.tenant());
-  const bool sound = known.is_live_and_full()
-                         ? beside.flanks(secret - margin, end_of_room)
-                         : beside.surrounds(secret - margin, secret, capacity_ - known.slack(), end_of_room + margin);
-  if (!sound) return false;
-  left.write(known.in(slot::state::free));
-  std::atomic_thread_fence(std::memory_order_release);  // as in vacate_fast
-  slot_canary::wipe(secret - margin, end_of_room);
-  wipe(secret, capacity_);
+  if (!beside.surrounds(secret - margin, secret, capacity_ - known.slack(), end)) return false;
+  leave(left, known.freed());
+  wipe(secret - margin, slot_size());
   return true;
+}
+
+bool slab::vacate(std::byte* secret, std::size_t& index) {
+  if (!begins_slot(secret)) return false;
+  index = index_of(secret);
+  return vacate_in_part(slots_[index], header(index), secret);
 }
 
 void slab::vacate(std::size_t index) {
   const slot::header known = header(index);
   if (!intact(index, known)) end(breach::broken_canary);
-  slots_[index].write(known.in(slot::state::free));
-  std::atomic_thread_fence(std::memory_order_release);  // as in vacate_fast
+  leave(slots_[index], known.freed());
   wipe(place(index) - margin, slot_size());
 }
 

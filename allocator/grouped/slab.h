@@ -34,7 +34,9 @@
 #include "allocator/base/bytes.h"
 #include "allocator/base/canary.h"
 #include "allocator/pages/fork_exclusion.h"
+#include "allocator/base/family.h"
 #include "allocator/base/relaxed.h"
+#include "allocator/grouped/size_class.h"
 #include "allocator/grouped/slot.h"
 #include "allocator/grouped/slot_canary.h"
 #include "platform/platform.h"
@@ -53,6 +55,13 @@ struct slot_ref {
 };
 
 class alignas(64) slab {
+ public:
+  // The number of a thread cache's bin for a family's slots of a class; one past all of them that is always empty, without room.
+  [[nodiscard]] static constexpr std::uint8_t bin_of(std::size_t family, std::size_t class_index) {
+    return static_cast<std::uint8_t>(family * size_class::count + class_index);
+  }
+  static constexpr std::uint8_t no_bin = family_count * size_class::count;
+
  private:
   // What a warm pair reads, first: one cache line and a half.
   std::byte* begin_ = nullptr;  // of the first slot
@@ -65,8 +74,8 @@ class alignas(64) slab {
  public:
   std::uint8_t class_index = 0;
   std::uint8_t family = 0;
-  relaxed<std::uint8_t> cache_index;  // of the thread's cache that freed slots may wait in: the family's, or no_family
-  relaxed<std::uint8_t> fast_index;   // the same where vacate_fast takes the slab's secrets; else no_family
+  relaxed<std::uint8_t> bin_index = no_bin;       // of the bin in thread caches that freed slots may wait in, or no_bin
+  relaxed<std::uint8_t> fast_bin_index = no_bin;  // the same if vacate_fast takes the slab's secrets, otherwise no_bin
 
  private:
   canary_key key_ = {};
@@ -78,9 +87,8 @@ class alignas(64) slab {
   // Every secret's address is a multiple of this, at least.
   static constexpr std::size_t alignment = 16;
 
-  explicit slab(slab_region& holder) : home(holder) {}
-  // One without slots, for good.
-  constexpr slab(slab_region& holder, std::uint8_t cache) : cache_index(cache), fast_index(cache), home(holder) {}
+  // One without slots until cut().
+  constexpr explicit slab(slab_region& holder) : home(holder) {}
 
   // ---- Slots, by their number ----
 
@@ -97,6 +105,11 @@ class alignas(64) slab {
   [[nodiscard]] bool holds(std::size_t index, const void* address) const {
     return index < slot_count() && header(index).is_live() && secret(index) == address;
   }
+  // Whether the address is the place of a slot.
+  [[nodiscard]] bool begins_slot(const std::byte* address) const {
+    const auto [number, past] = quotient_of_place(address);
+    return number < slot_count() && past < reciprocal_;
+  }
   // Whether it held one that was freed.
   [[nodiscard]] bool held(std::size_t index, const void* address) const {
     return index < slot_count() && header(index).is_free() && secret(index) == address;
@@ -104,17 +117,16 @@ class alignas(64) slab {
 
   // Makes a free slot the secret of size bytes, each of them value, `shift` bytes (a multiple of alignment) behind its place.
   // A slot that is not free is the trace of a double free, one that is not zero of a write after free: breaches.
-  std::byte* occupy(std::size_t index, std::size_t size, std::size_t shift, int value);
-  // The same without a shift, for a size that is the slot's capacity and no more than max_fast: what most keys are.
-  static constexpr std::size_t max_fast = 32;
-  // Null, and nothing, where that would be a breach.
-  [[nodiscard]] std::byte* occupy_fast(std::size_t index, std::size_t size, int value);
+  [[gnu::returns_nonnull]] std::byte* occupy(std::size_t index, std::size_t size, std::size_t shift, int value);
+  // The same without a shift, of zeros, for a capacity of at most max_fast (fast_path.h).
+  static constexpr std::size_t max_fast = 1024;
+  [[nodiscard]] std::byte* occupy_fast(std::size_t index, std::size_t size);
   // Verifies a live secret's canaries, a breach when they are broken, and wipes the whole slot: it is free.
   void vacate(std::size_t index);
   // The same for the address of a secret without a shift, and which slot it was; false, and nothing, when none begins there that
   // is whole.
   [[nodiscard]] bool vacate(std::byte* secret, std::size_t& index);
-  // The same, where the capacity is at most max_fast, for a secret that fills its slot.
+  // The same for a capacity of at most max_fast (fast_path.h).
   [[nodiscard]] bool vacate_fast(std::byte* secret, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool intact(std::size_t index) const;
@@ -250,6 +262,21 @@ class alignas(64) slab {
   breach_signal signal = breach_signal::abort;
 
  private:
+  // Whether a slot is zero, canaries and all; requires a capacity of at most max_fast.
+  [[nodiscard]] static bool blank(const std::byte* secret, std::size_t capacity);
+  // occupy_fast() of a slot that is not blank: occupy() finds the breach, or what else it is.
+  [[nodiscard, gnu::noinline]] std::byte* occupy_unusual(std::byte* place, std::size_t size);
+  // occupy_fast() of a secret that does not fill its slot, which was verified to be blank.
+  [[nodiscard, gnu::noinline]] std::byte* occupy_in_part(slot& entered, slot::header before, std::byte* secret,
+                                                         std::size_t size);
+  // vacate() of such a secret, or of any other; false, with nothing changed, if it is not live, not plain, or damaged.
+  [[nodiscard]] bool vacate_in_part(slot& left, slot::header known, std::byte* secret);
+  // Frees a slot. Whoever reads the state, then the bytes, then the state again (intact_or_freed) must not see the bytes change
+  // before it: they are wiped behind this.
+  static void leave(slot& left, slot::header freed) {
+    left.write(freed);
+    std::atomic_thread_fence(std::memory_order_release);
+  }
   // Whoever wipes in a signal handler is to find the canaries' bytes after the state that tells it to leave them.
   static void enter(slot& entered, slot::header entering) {
     entered.write(entering);
@@ -319,56 +346,9 @@ class alignas(64) slab {
   inline static std::atomic<std::size_t> closings_ = 0;
 };
 
-// ---- What a warm pair of allocation and release runs through ----
-
 inline std::size_t slab::index_of(const void* address) const {
   const std::uint64_t index = quotient_of(reinterpret_cast<std::uintptr_t>(address)).index;
   return static_cast<std::size_t>(std::min(index, std::uint64_t{~std::size_t{0}}));
-}
-
-// The two quick ones: 16 bytes are one block, 32 two, the first and the last, neither of which crosses a cache line.
-
-inline std::byte* slab::occupy_fast(std::size_t index, std::size_t size, int value) {
-  slot& entered = slots_[index];
-  const slot::header before = entered.read();
-  std::byte* const secret = place(index);
-  std::byte* const end = secret + size;
-  std::uint64_t seen = slot_canary::words_beside(secret - margin, end);
-  for (const std::byte* const at : {secret, end - 16}) seen |= word_at(at) | word_at(at + 8);
-  if (!before.is_free() || seen != 0) [[unlikely]]
-    return nullptr;
-  const slot::header known = before.next();
-  enter(entered, known.blank_in(slot::state::entering));
-  slot_canary(key_, secret, known.tenant_of_blank()).flank(secret - margin, end);
-  const block written = block{} + 0x0101010101010101U * static_cast<unsigned char>(value);
-  put_block(secret, written);
-  put_block(end - 16, written);
-  entered.write(known.blank_in(slot::state::live));
-  return secret;
-}
-
-inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
-  const std::size_t count = slot_count();
-  const auto [number, past] = quotient_of_place(secret);
-  if (number >= count || past >= reciprocal_) [[unlikely]]
-    return false;
-  index = static_cast<std::size_t>(number);
-  slot& left = slots_[index];
-  const slot::header vacated = left.read().vacated();
-  const std::size_t size = capacity_;
-  std::byte* const end = secret + size;
-  // By a pointer that was freed before a caller may come to a slab that has been cut for other sizes since.
-  if (!vacated.is_blank() || size > max_fast ||
-      !slot_canary(key_, secret, vacated.tenant_of_blank()).flanks(secret - margin, end)) [[unlikely]]
-    return false;
-  left.write(vacated);
-  // Whoever reads the state, then the bytes, then the state again (intact_or_freed) must not see the bytes change before it.
-  std::atomic_thread_fence(std::memory_order_release);
-  slot_canary::wipe(secret - margin, end);
-  put_block(secret, block{});
-  put_block(end - 16, block{});
-  __asm__ volatile("" : : "r"(secret) : "memory");
-  return true;
 }
 
 }  // namespace lockfast::internal

@@ -39,9 +39,9 @@ platform::error slab_bin::open_new(const slab::opening& how, std::size_t capacit
   fresh->family = settings_.family;
   fresh->signal = settings_.signal;
   fresh->within = settings_.within;
-  const std::uint8_t front = settings_.within == nullptr ? settings_.family : no_family;
-  fresh->cache_index = front;
-  fresh->fast_index = capacity <= slab::max_fast ? front : no_family;
+  const std::uint8_t bin = settings_.within == nullptr ? slab::bin_of(settings_.family, settings_.class_index) : slab::no_bin;
+  fresh->bin_index = bin;
+  fresh->fast_bin_index = capacity <= slab::max_fast ? bin : slab::no_bin;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;
@@ -187,8 +187,8 @@ std::size_t slab_bin::trim() {
 
 void slab_bin::withdraw(slab& unserving) {
   if (unserving.free_count() != 0) unlink(unserving);
-  unserving.cache_index = no_family;
-  unserving.fast_index = no_family;
+  unserving.bin_index = slab::no_bin;
+  unserving.fast_bin_index = slab::no_bin;
   if (growing_ == &unserving) growing_ = nullptr;
 }
 
@@ -244,8 +244,8 @@ void slab_bin::reset_in_child() {
 void slab_bin::occupy_in_child(slab& settled) {
   enlist(settled);
   if (!serves(settled)) {
-    settled.cache_index = no_family;
-    settled.fast_index = no_family;
+    settled.bin_index = slab::no_bin;
+    settled.fast_bin_index = slab::no_bin;
     return;
   }
   if (settled.free_count() != 0) link(settled);

@@ -100,8 +100,8 @@ std::size_t slab::leave_absent() {
   withheld_ = 0;
   unread_ = 0;
   unwritten_ = 0;
-  cache_index = no_family;
-  fast_index = no_family;
+  bin_index = no_bin;
+  fast_bin_index = no_bin;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::header known = header(index);
     if (known.is_free()) continue;

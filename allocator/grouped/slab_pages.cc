@@ -171,8 +171,8 @@ bool slab::give_back() {
 
 bool slab::leave_closed() {
   // Nothing is freed into a thread cache from now on.
-  cache_index = no_family;
-  fast_index = no_family;
+  bin_index = no_bin;
+  fast_bin_index = no_bin;
   std::size_t live = 0;
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::header known = header(index);

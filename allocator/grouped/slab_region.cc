@@ -9,13 +9,8 @@
 
 namespace lockfast::internal {
 
-namespace {
-
-constinit slab slab_of_none(slab_region::none(), no_family);
-
-}  // namespace
-
-constinit slab_region slab_region::none_(slab_of_none);
+constinit slab slab_region::slab_of_none_(slab_region::none_);
+constinit slab_region slab_region::none_(slab_region::slab_of_none_);
 
 slab_region* slab_region::make(std::size_t max_slabs) {
   std::byte* const record = metadata::take(sizeof(slab_region));

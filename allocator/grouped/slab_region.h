@@ -21,8 +21,9 @@ namespace lockfast::internal {
 
 class slab_region : public region {
  public:
-  // An empty record of one slab without slots.
+  // An empty record, and its one slab, which is without slots.
   [[nodiscard]] static constexpr slab_region& none() { return none_; }
+  [[nodiscard]] static constexpr slab& slab_of_none() { return slab_of_none_; }
   // How many records of slabs a region of a whole unit needs: one for each place size in it, since near() may come to any of
   // them; one where the place is single.
   [[nodiscard]] static std::size_t records_for_unit(std::size_t place_size, std::size_t place_count) {
@@ -51,16 +52,6 @@ class slab_region : public region {
     return place < used_.load(std::memory_order_acquire) ? slabs_ + place : nullptr;
   }
 
-  // Whether the address lies in the region's first unit; false while it is empty.
-  [[nodiscard]] bool begins_unit_of(const void* address) const {
-    return base() == reinterpret_cast<const std::byte*>(reinterpret_cast<std::uintptr_t>(address) & ~(region_unit - 1));
-  }
-  // The same as at() for any address in the units of a region that the map has by itself, quickly: one that is nobody's comes to
-  // a slab without slots.
-  [[nodiscard]] slab& near(const void* address) const {
-    return slabs_[(reinterpret_cast<std::uintptr_t>(address) & (region_unit - 1)) >> place_shift_];
-  }
-
   [[nodiscard]] std::byte* run_of(const slab& one) const;
   [[nodiscard]] std::size_t run_size() const;
   [[nodiscard]] platform::fork_policy policy() const { return policy_; }
@@ -83,6 +74,7 @@ class slab_region : public region {
   static constexpr unsigned whole_unit = sizeof(std::size_t) * CHAR_BIT - 1;
 
   static slab_region none_;
+  static slab slab_of_none_;
 
   unsigned place_shift_ = 0;
   platform::fork_policy policy_ = platform::fork_policy::absent;

@@ -32,15 +32,22 @@ class slot {
     [[nodiscard]] bool is_live() const { return current_state() == state::live; }
     // Live, and its secret fills the slot, and can be read and written.
     [[nodiscard]] bool is_live_and_full() const { return vacated().is_blank(); }
-    // What one becomes when freed of which that is so. Nothing else becomes blank: free and full.
+    // What one becomes when freed of which that is so. Nothing else becomes blank: free and full, without a shift.
     [[nodiscard]] header vacated() const { return header(bits_ - static_cast<std::uint64_t>(state::live)); }
     [[nodiscard]] bool is_blank() const { return static_cast<std::uint32_t>(bits_) == 0; }
-    // tenant() of what is blank.
-    [[nodiscard]] std::uint64_t tenant_of_blank() const { return bits_; }
-    // What is blank, in another state.
-    [[nodiscard]] header blank_in(state entered) const { return header(bits_ + static_cast<std::uint64_t>(entered)); }
-    // Of the tenant, for its canaries: the generation, in its place.
-    [[nodiscard]] std::uint64_t tenant() const { return bits_ >> generation_at << generation_at; }
+    // What any other one becomes when freed: blank, where the secret lies at the slot's place.
+    [[nodiscard]] header freed() const { return header(bits_ & (generation_mask | shift_mask)); }
+    // What a blank one becomes: at first, and then live with a new tenant, full or of a size.
+    [[nodiscard]] header blank_entering() const { return header(bits_ + static_cast<std::uint64_t>(state::entering)); }
+    [[nodiscard]] header next_live() const {
+      return header(bits_ + (generation_step | static_cast<std::uint64_t>(state::live)));
+    }
+    [[nodiscard]] header next_live(std::size_t slack) const {
+      return header(next_live().bits_ + (std::uint64_t{slack} << slack_at));
+    }
+    // Of the tenant, for its canaries: the generation, in its place; all there is in the word if it is live and full.
+    [[nodiscard]] std::uint64_t tenant() const { return (bits_ & generation_mask) | static_cast<std::uint64_t>(state::live); }
+    [[nodiscard]] std::uint64_t tenant_of_live_and_full() const { return bits_; }
     // What was asked for it, and whether that is read_write and the secret lies at the slot's place.
     [[nodiscard]] platform::access access() const {
       return static_cast<platform::access>(open_access - (static_cast<unsigned>(bits_ >> access_at) & 3));
@@ -77,6 +84,9 @@ class slot {
     static constexpr unsigned generation_at = 32;
     static constexpr std::uint64_t state_mask = 3;
     static constexpr std::uint64_t slack_mask = std::uint64_t{0xfffff} << slack_at;
+    static constexpr std::uint64_t generation_step = std::uint64_t{1} << generation_at;
+    static constexpr std::uint64_t shift_mask = std::uint64_t{0xff} << shift_at;
+    static constexpr std::uint64_t generation_mask = ~std::uint64_t{0} << generation_at;
     static constexpr std::uint64_t access_mask = std::uint64_t{3} << access_at;
     // In the word it is 0, so that what most slots are is blank.
     static constexpr unsigned open_access = static_cast<unsigned>(platform::access::read_write);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/grouped/fast_path.h"
 #include "allocator/grouped/size_class.h"
 #include "allocator/grouped/slab.h"
 #include "allocator/grouped/slab_region.h"
@@ -45,9 +46,11 @@ TEST_CASE("a slot's word keeps state, size and place apart, and a new tenant beg
 
 TEST_CASE("a slot becomes blank by a free only when its live secret fills it") {
   const slot::header blank = slot::header(0).next().next();
-  CHECK(blank.tenant_of_blank() == blank.tenant());
+  CHECK(blank.blank_entering() == blank.in(slot::state::entering));
+  CHECK(blank.next_live() == blank.next().in(slot::state::live));
+  CHECK(blank.next_live(7) == blank.next(0, 7).in(slot::state::live));
+  CHECK(blank.next_live().tenant_of_live_and_full() == blank.next_live().tenant());
   for (const slot::state each : states) {
-    CHECK(blank.blank_in(each) == blank.in(each));
     CHECK(blank.in(each).is_live_and_full() == (each == slot::state::live));
     CHECK_FALSE(blank.next(16, 0).in(each).is_live_and_full());
     CHECK_FALSE(blank.next(0, 1).in(each).is_live_and_full());
@@ -55,6 +58,16 @@ TEST_CASE("a slot becomes blank by a free only when its live secret fills it") {
     CHECK(slot::header(0).in(each).is_live_and_full() == (each == slot::state::live));
   }
   CHECK(blank.in(slot::state::live).vacated() == blank);
+}
+
+TEST_CASE("a freed slot keeps its generation and its shift, and nothing else") {
+  const slot::header live = slot::header(0).next(48, 5).with_access(platform::access::none).in(slot::state::live);
+  CHECK(live.freed().is_free());
+  CHECK(live.freed().shift() == 48);
+  CHECK(live.freed().slack() == 0);
+  CHECK(live.freed().access() == platform::access::read_write);
+  CHECK(live.freed().tenant() == live.tenant());
+  CHECK(slot::header(0).next(0, 5).in(slot::state::live).freed().is_blank());
 }
 
 TEST_CASE("the slot of an address is found for every slot size, and none before the first") {
@@ -80,34 +93,50 @@ TEST_CASE("the slot of an address is found for every slot size, and none before 
   }
 }
 
-TEST_CASE("a slab of larger slots does not free a secret by the path of the smallest") {
-  const std::size_t run_size = 4 * platform::page_size();
+TEST_CASE("slots of every size class are filled, in part too, wiped in every byte, and found blank again") {
+  const std::size_t run_size = 16 * platform::page_size();
   std::byte* const run = platform::reserve(run_size, platform::page_size(), platform::fork_policy::absent).address;
   REQUIRE(run != nullptr);
   slab one(slab_region::none());
-  REQUIRE(one.cut(run, run_size, 128));
-  REQUIRE(one.open_more({slab::opening::lock::if_possible, ECANCELED, platform::default_key}) == 0);
-  const std::size_t index = one.take_free(0);
-  std::byte* const secret = one.occupy(index, 128, 0, 'x');
-  std::size_t found = 0;
-  CHECK_FALSE(one.vacate_fast(secret, found));
-  CHECK(std::all_of(secret, secret + 128, [](std::byte each) { return each == std::byte{'x'}; }));
-  REQUIRE(one.vacate(secret, found));
-  CHECK(found == index);
-  CHECK(std::all_of(secret - slab::margin, secret + 128 + slab::margin, [](std::byte each) { return each == std::byte{0}; }));
-  one.put_free(index);
-  CHECK(one.retire());
+  for (std::size_t which = 0; which < size_class::count && size_class::capacity(which) <= slab::max_fast; ++which) {
+    const std::size_t capacity = size_class::capacity(which);
+    CAPTURE(capacity);
+    REQUIRE(one.cut(run, run_size, capacity));
+    REQUIRE(one.open_more({slab::opening::lock::if_possible, ECANCELED, platform::default_key}) == 0);
+    const std::size_t index = one.take_free(0);
+    for (const std::size_t size : {capacity, capacity - 1, capacity - 15, capacity}) {
+      std::byte* const secret = one.occupy_fast(index, size);
+      REQUIRE(secret == one.place(index));
+      REQUIRE(one.holds(index, secret));
+      CHECK(one.size(index) == size);
+      CHECK(std::all_of(secret, secret + size, [](std::byte each) { return each == std::byte{0}; }));
+      CHECK(one.intact(index));
+      for (std::byte* const beside : {secret - 1, secret + size}) {
+        *beside ^= std::byte{1};
+        std::size_t found = 0;
+        CHECK_FALSE(one.vacate(secret, found));
+        if (size == capacity) CHECK_FALSE(one.vacate_fast(secret, found));
+        *beside ^= std::byte{1};
+      }
+      std::fill_n(secret, size, std::byte{0xff});
+      std::size_t found = 0;
+      REQUIRE((size == capacity ? one.vacate_fast(secret, found) : one.vacate(secret, found)));
+      CHECK(found == index);
+      CHECK(one.header(index).is_blank());
+      CHECK(std::all_of(secret - slab::margin, secret + capacity + slab::margin,
+                        [](std::byte each) { return each == std::byte{0}; }));
+    }
+    one.put_free(index);
+    REQUIRE(one.retire());
+  }
   platform::release(run, run_size);
 }
 
-TEST_CASE("a region of nobody's has no secret anywhere in it") {
-  slab_region& none = slab_region::none();
-  CHECK(none.empty());
+TEST_CASE("a slab of nobody's has no secret anywhere") {
+  const slab& none = slab_region::slab_of_none();
   for (const std::uintptr_t at : {std::uintptr_t{0}, std::uintptr_t{16}, std::uintptr_t{region_unit - 16}}) {
     auto* const address = reinterpret_cast<std::byte*>(at);
-    REQUIRE(none.begins_unit_of(address));
-    const slab& in = none.near(address);
-    CHECK_FALSE(in.holds(in.index_of(address), address));
+    CHECK_FALSE(none.begins_slot(address));
+    CHECK_FALSE(none.holds(none.index_of(address), address));
   }
-  CHECK_FALSE(none.begins_unit_of(reinterpret_cast<std::byte*>(std::uintptr_t{region_unit})));
 }
