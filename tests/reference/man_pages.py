@@ -14,7 +14,7 @@ faults = []
 pages = {os.path.basename(path): open(path, encoding="ascii").read() for path in glob.glob(os.path.join(folder, "man?", "*"))}
 
 declared = set()
-for name in ("lockfast.h", "sodium.h"):
+for name in ("lockfast.h", "sodium.h", "gcrypt.h"):
     with open(os.path.join(headers, name), encoding="utf-8") as file:
         declared |= set(re.findall(r"^LOCKFAST_API [^;(]*?\b([a-z_0-9]+)\(", file.read(), re.M))
 assert len(declared) > 30, declared
