@@ -84,6 +84,14 @@ function(lockfast_public_headers target)
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/expected.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string.hpp)
 endfunction()
 
+# lockfast_install(target export runtime development): installs a library and its headers in two components: what programs
+# need to run, and what they need to be built.
+function(lockfast_install target export runtime development)
+  install(TARGETS ${target} EXPORT ${export} RUNTIME COMPONENT ${runtime}
+          LIBRARY COMPONENT ${runtime} NAMELINK_COMPONENT ${development} ARCHIVE COMPONENT ${development}
+          FILE_SET HEADERS COMPONENT ${development})
+endfunction()
+
 # lockfast_library(name EXPORT_NAME export OBJECTS ...): a shared and a static library of the same objects, installed and
 # exported as lockfast::export and lockfast::export_static. Linked as C, so that a C++ run-time library cannot slip in.
 function(lockfast_library name)
@@ -99,7 +107,7 @@ function(lockfast_library name)
     if(name STREQUAL "lockfast-gcrypt")
       target_sources(${target} PUBLIC FILE_SET HEADERS FILES ${PROJECT_SOURCE_DIR}/include/lockfast/gcrypt.h)
     endif()
-    install(TARGETS ${target} EXPORT lockfast FILE_SET HEADERS)
+    lockfast_install(${target} lockfast runtime development)
   endforeach()
   set_target_properties(${name}_shared PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME} VERSION ${PROJECT_VERSION}
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
@@ -160,12 +168,12 @@ function(lockfast_sodium_wrap_library)
   add_library(lockfast::sodium_wrap ALIAS lockfast-sodium-wrap_shared)
   add_library(lockfast::sodium_wrap_static ALIAS lockfast-sodium-wrap_static)
   install(TARGETS lockfast-sodium-wrap_shared EXPORT lockfast)
-  install(TARGETS lockfast-sodium-wrap_static EXPORT lockfast FILE_SET HEADERS)
+  lockfast_install(lockfast-sodium-wrap_static lockfast runtime development)
 
   list(JOIN lines "\n" text)
   file(WRITE ${CMAKE_BINARY_DIR}/sodium.wrap "${text}\n")
-  install(PROGRAMS ${PROJECT_SOURCE_DIR}/compat/lockfast-served DESTINATION ${CMAKE_INSTALL_BINDIR})
-  install(FILES ${CMAKE_BINARY_DIR}/sodium.wrap DESTINATION ${CMAKE_INSTALL_LIBDIR}/lockfast)
+  install(PROGRAMS ${PROJECT_SOURCE_DIR}/compat/lockfast-served DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
+  install(FILES ${CMAKE_BINARY_DIR}/sodium.wrap DESTINATION ${CMAKE_INSTALL_LIBDIR}/lockfast COMPONENT development)
 endfunction()
 
 # lockfast_boojum_library(): lockfast::boojum and lockfast::boojum_static, on liblockfast of the same kind and on libcrypto.
@@ -183,8 +191,8 @@ function(lockfast_boojum_library)
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${ARGN})
   endforeach()
   # The static one needs OpenSSL's development files of whoever links it, the shared one does not: two exports.
-  install(TARGETS lockfast-boojum_shared EXPORT lockfast-boojum FILE_SET HEADERS)
-  install(TARGETS lockfast-boojum_static EXPORT lockfast-boojum-static FILE_SET HEADERS)
+  lockfast_install(lockfast-boojum_shared lockfast-boojum boojum_runtime boojum_development)
+  lockfast_install(lockfast-boojum_static lockfast-boojum-static boojum_runtime boojum_development)
   set_target_properties(lockfast-boojum_shared PROPERTIES EXPORT_NAME boojum VERSION ${PROJECT_VERSION}
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(lockfast-boojum_static PROPERTIES EXPORT_NAME boojum_static)

@@ -56,21 +56,6 @@ if [[ -f $($CC -print-file-name=libsodium.a) ]]; then
   "$prefix/bin/lockfast-served" "$scratch/beside_archive"
 fi
 
-if command -v pkg-config >/dev/null; then
-  # After the installation was moved.
-  mv "$prefix" "$prefix.moved"
-  prefix=$prefix.moved
-  export PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
-  read -ra flags < <(pkg-config --cflags --libs lockfast)
-  $CC -std=c99 "$folder/c/native.c" "${flags[@]}" -Wl,-rpath,"$prefix/$libdir" -o "$scratch/by_pkg_config"
-  "$scratch/by_pkg_config"
-  if [[ -f $prefix/$libdir/pkgconfig/lockfast-boojum.pc ]]; then
-    read -ra flags < <(pkg-config --cflags --libs lockfast-boojum)
-    $CXX "$folder/cxx/boojum.cc" "${flags[@]}" -Wl,-rpath,"$prefix/$libdir" -o "$scratch/boojum_by_pkg_config"
-    "$scratch/boojum_by_pkg_config"
-  fi
-fi
-
 for file in share/doc/lockfast/LICENSE share/doc/lockfast/docs/design.md; do
   [[ -f $prefix/$file ]] || fail "$file is not installed"
 done

@@ -1,0 +1,15 @@
+# What CPack runs when the packages are there: writes their control files as Debian's policy has them. CPack 3.25 lets a library's
+# postinst call ldconfig, beside the trigger that does, and does not know the field Multi-Arch.
+foreach(package ${CPACK_PACKAGE_FILES})
+  set(root ${CPACK_TEMPORARY_DIRECTORY}/repacked)
+  file(REMOVE_RECURSE ${root})
+  execute_process(COMMAND dpkg-deb --raw-extract ${package} ${root} COMMAND_ERROR_IS_FATAL ANY)
+  file(REMOVE ${root}/DEBIAN/postinst ${root}/DEBIAN/postrm)
+  file(READ ${root}/DEBIAN/control control)
+  string(STRIP "${control}" control)
+  if(package MATCHES "/liblockfast[^/]*$")
+    string(APPEND control "\nMulti-Arch: same")
+  endif()
+  file(WRITE ${root}/DEBIAN/control "${control}\n")
+  execute_process(COMMAND dpkg-deb --root-owner-group --build ${root} ${package} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+endforeach()
