@@ -79,6 +79,10 @@ if(TARGET lockfast-boojum_shared)
                       DESCRIPTION "Split secrets, files, passphrases and vaults for C++23")
 endif()
 
+# The documents' folder is named for the project at the top.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()
+endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT licence)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development
