@@ -212,6 +212,7 @@ void* pool::allocate_slow(std::size_t size) {
   return made != nullptr ? made : of<family>().allocate_anywhere(size, 1, 0);
 }
 template void* pool::allocate_slow<native_family>(std::size_t size);
+template void* pool::allocate_slow<drop_in_family>(std::size_t size);
 
 void* pool::allocate_anywhere(std::size_t size, std::size_t alignment, int value) {
   if (const auto refusal = ensure_started(); refusal != 0) return refuse(refusal);

@@ -14,7 +14,7 @@
 namespace lockfast::drop_in {
 
 // Null with errno when it is refused.
-inline void* allocate_secret(std::size_t size) { return internal::pool::allocate<internal::drop_in_family>(size, 0); }
+inline void* allocate_secret(std::size_t size) { return internal::pool::allocate<internal::drop_in_family>(size); }
 inline void free_secret(void* secret) { internal::pool::deallocate<internal::drop_in_family>(secret); }
 // Whether the address lies in or beside a secret of this library.
 inline bool is_secret(const void* address) { return internal::pool::owns(address); }
