@@ -57,13 +57,13 @@ class cache_bin {
 
   // Makes slots ready that have rested; false if none has, beside those of the pool. Requires that none is ready.
   [[nodiscard]] bool make_ready(random_choice& random);
-  // How many slots to add.
-  [[nodiscard]] std::size_t wanted() const { return max_wanted(depth_) - held(); }
+  // How many slots to add: at most max_wanted(); none where a full pool and what rests are as many.
+  [[nodiscard]] std::size_t wanted() const { return held() < max_wanted(depth_) ? max_wanted(depth_) - held() : 0; }
   [[nodiscard]] static constexpr std::size_t max_wanted(std::size_t depth) { return depth - depth / 4; }
   // Whether so few are ready or can be made so that every few allocations would come here, and that was not asked since a depth of
   // frees: more may not be had. note_asked() says that it is asked now.
   [[nodiscard]] bool wants_more() const {
-    return ready_count() + rested_in_ring() < depth_ / 4 && frees() - asked_at_ >= depth_;
+    return ready_count() + rested_in_ring() < depth_ / 4 && frees() - asked_at_ >= depth_ && wanted() != 0;
   }
   void note_asked() { asked_at_ = frees(); }
   // Adds slots that have rested elsewhere, wanted() at most.

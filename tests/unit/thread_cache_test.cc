@@ -17,15 +17,15 @@ using namespace lockfast::internal;
 
 namespace {
 
-constexpr std::size_t depths[] = {4, 5, 6, 7, 15, 16, 60, 95, 128};
-
 slot_ref numbered(std::size_t index) { return {&slab_region::slab_of_none(), index}; }
 
 // A bin beside a plain account of it.
 struct model {
-  explicit model(std::size_t depth) : tested(depth) {}
+  explicit model(std::size_t depth_of_bin) : depth(depth_of_bin), tested(depth_of_bin) {}
 
   void add() {
+    tested.note_asked();
+    REQUIRE(tested.wanted() <= cache_bin::max_wanted(depth));
     std::vector<slot_ref> batch;
     while (batch.size() < tested.wanted()) batch.push_back(numbered(made++));
     tested.add(batch.data(), batch.size());
@@ -52,6 +52,7 @@ struct model {
   // How many frees of others there were since a slot's own; many for one that was never freed here.
   std::size_t frees_to_rest(std::size_t index) { return freed_at.contains(index) ? frees - freed_at[index] : made + frees; }
 
+  std::size_t depth;
   cache_bin tested;
   std::mt19937 random{7};
   random_choice chance;
@@ -65,6 +66,7 @@ struct model {
 // What an allocation does.
 std::size_t served(model& with) {
   slot_ref out;
+  if (with.tested.wants_more()) with.add();
   if (!with.take(out)) {
     if (!with.tested.make_ready(with.chance)) {
       with.add();
@@ -83,10 +85,10 @@ std::size_t served(model& with) {
 }  // namespace
 
 TEST_CASE("a bin gives out each slot once, never more than its depth rest in it, and a freed one rests a quarter of the depth") {
-  for (const std::size_t depth : depths) {
+  for (std::size_t depth = cache_bin::min_depth; depth <= cache_bin::max_depth; ++depth) {
     CAPTURE(depth);
     model one(depth);
-    for (int round = 0; round < 20000; ++round) {
+    for (int round = 0; round < 8000; ++round) {
       // Waves: mostly allocations, then mostly frees.
       const bool allocates = one.live.empty() || one.random() % 8 < (round / 500 % 2 == 0 ? 5U : 3U);
       if (allocates) {
