@@ -75,6 +75,8 @@ inline bool slab::blank(const std::byte* secret, std::size_t capacity) {
 inline bool grouped_heap::deallocate_fast(std::uint8_t family, std::byte* secret) {
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   slab& in = mine.slab_near(secret);
+  if (!in.owns(secret)) [[unlikely]]
+    return false;
   cache_bin& bin = mine.bin(in.fast_bin_index);
   if (!bin.has_room()) [[unlikely]]
     return false;

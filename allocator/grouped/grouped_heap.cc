@@ -141,7 +141,7 @@ bool grouped_heap::deallocate_cached(std::uint8_t family, std::byte* secret) {
   slab* const in = &mine.slab_near(secret);
   const bool lacked_room = !mine.bin(in->bin_index).has_room();
   std::size_t index = 0;
-  if (make_room(mine, *in)) {
+  if (in->owns(secret) && make_room(mine, *in)) {
     if (lacked_room && deallocate_fast(family, secret)) return true;
     if (in->vacate(secret, index)) {
       mine.bin(in->bin_index).rest({in, index});

@@ -53,6 +53,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::
   }
   // A fork may have come in the middle of its retirement.
   slot_count_.store(0, std::memory_order_relaxed);
+  owned_.store(0, std::memory_order_release);
   free_count_ = 0;
   withheld_ = 0;
   unread_ = 0;
@@ -67,6 +68,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::
   begin_ = run + before_first;
   reciprocal_ = most == 1 ? 0 : ~std::uint64_t{0} / stride + 1;
   key_ = canary_key::make();
+  owned_.store(run_size, std::memory_order_release);
   pages_.store(held_by::nobody, std::memory_order_release);
   return true;
 }

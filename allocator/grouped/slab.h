@@ -70,6 +70,9 @@ class alignas(64) slab {
   std::size_t stride_ = 0;
   std::size_t capacity_ = 0;
   std::atomic<std::size_t> slot_count_ = 0;  // written last: whoever sees a slot counted may read what is known of it
+  relaxed<std::byte*> run_ = nullptr;
+  std::atomic<std::size_t> owned_ =
+      0;  // bytes of the run, 0 from when it is given back until the slab is cut again: see owns()
 
  public:
   std::uint8_t class_index = 0;
@@ -89,6 +92,13 @@ class alignas(64) slab {
 
   // One without slots until cut().
   constexpr explicit slab(slab_region& holder) : home(holder) {}
+
+  // Whether the address lies in this slab's run. Of a live secret's address this may be asked of any slab, also of one that another
+  // thread is cutting anew; only of the one that owns it anything else.
+  [[nodiscard]] bool owns(const std::byte* address) const {
+    const std::size_t size = owned_.load(std::memory_order_acquire);
+    return static_cast<std::size_t>(address - run_) < size;
+  }
 
   // ---- Slots, by their number ----
 
@@ -326,7 +336,6 @@ class alignas(64) slab {
   [[nodiscard]] pages pages_of(std::size_t index) const;
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
 
-  std::byte* run_ = nullptr;
   std::size_t run_size_ = 0;
   relaxed<std::size_t> opened_;
   relaxed<std::size_t> locked_;

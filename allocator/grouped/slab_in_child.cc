@@ -113,7 +113,10 @@ std::size_t slab::leave_absent() {
   locked_ = 0;
   lock_refusal_ = 0;
   absent_count = live;
-  if (live == 0) slot_count_.store(0, std::memory_order_release);
+  if (live == 0) {
+    slot_count_.store(0, std::memory_order_release);
+    owned_.store(0, std::memory_order_release);
+  }
   return live;
 }
 
@@ -131,7 +134,10 @@ bool slab::forget_closed_in_child(platform::fork_policy policy) {
     opened_ = 0;
     locked_ = 0;
     pages_.store(held_by::nobody, std::memory_order_relaxed);
-    if (absent_count == 0) slot_count_.store(0, std::memory_order_release);
+    if (absent_count == 0) {
+      slot_count_.store(0, std::memory_order_release);
+      owned_.store(0, std::memory_order_release);
+    }
   }
   return absent_count != 0;
 }
@@ -140,6 +146,7 @@ bool slab::vacate_absent(std::size_t index) {
   slots_[index].write(header(index).in(slot::state::free));
   if (--absent_count != 0) return false;
   slot_count_.store(0, std::memory_order_release);
+  owned_.store(0, std::memory_order_release);
   return true;
 }
 

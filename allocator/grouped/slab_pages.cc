@@ -160,6 +160,7 @@ bool slab::give_back() {
     platform::discard(run_, opened_);
   }
   slot_count_.store(0, std::memory_order_release);
+  owned_.store(0, std::memory_order_release);
   free_count_ = 0;
   opened_ = 0;
   locked_ = 0;
