@@ -71,8 +71,7 @@ class alignas(64) slab {
   std::size_t capacity_ = 0;
   std::atomic<std::size_t> slot_count_ = 0;  // written last: whoever sees a slot counted may read what is known of it
   relaxed<std::byte*> run_ = nullptr;
-  std::atomic<std::size_t> owned_ =
-      0;  // bytes of the run, 0 from when it is given back until the slab is cut again: see owns()
+  std::atomic<std::size_t> owned_ = 0;  // size of the run in bytes; 0 while the slab has none. See owns().
 
  public:
   std::uint8_t class_index = 0;
@@ -93,8 +92,8 @@ class alignas(64) slab {
   // One without slots until cut().
   constexpr explicit slab(slab_region& holder) : home(holder) {}
 
-  // Whether the address lies in this slab's run. Of a live secret's address this may be asked of any slab, also of one that another
-  // thread is cutting anew; only of the one that owns it anything else.
+  // Whether the address lies in this slab's run. Any thread may call this on any slab with a live secret's address, while another
+  // thread cuts that slab. Only if it returns true may the thread read other fields: a slab with a live secret is not cut.
   [[nodiscard]] bool owns(const std::byte* address) const {
     const std::size_t size = owned_.load(std::memory_order_acquire);
     return static_cast<std::size_t>(address - run_) < size;
@@ -281,13 +280,14 @@ class alignas(64) slab {
                                                          std::size_t size);
   // vacate() of such a secret, or of any other; false, with nothing changed, if it is not live, not plain, or damaged.
   [[nodiscard]] bool vacate_in_part(slot& left, slot::header known, std::byte* secret);
-  // Frees a slot. Whoever reads the state, then the bytes, then the state again (intact_or_freed) must not see the bytes change
-  // before it: they are wiped behind this.
+  // Marks a slot as free; the caller wipes it afterwards. intact_or_freed reads the state, then the bytes, then the state again: it
+  // must not see wiped bytes between two states that say "live".
   static void leave(slot& left, slot::header freed) {
     left.write(freed);
     std::atomic_thread_fence(std::memory_order_release);
   }
-  // Whoever wipes in a signal handler is to find the canaries' bytes after the state that tells it to leave them.
+  // Marks a slot as being occupied; the caller writes the canaries afterwards. A signal handler that wipes must not see canaries while
+  // the state still says "free".
   static void enter(slot& entered, slot::header entering) {
     entered.write(entering);
     std::atomic_thread_fence(std::memory_order_release);

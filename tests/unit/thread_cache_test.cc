@@ -135,7 +135,7 @@ TEST_CASE("what a bin gives out next is drawn from a pool: it is not the order o
   CHECK(*distances.begin() > cache_bin::max_depth / 4);
 }
 
-TEST_CASE("a bin that a forked child forgets is empty, counts on, and serves anew") {
+TEST_CASE("in a forked child a bin is empty, keeps its count of frees, and can be filled again") {
   model one(60);
   for (int pair = 0; pair < 100; ++pair) {
     (void)served(one);

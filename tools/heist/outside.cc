@@ -47,7 +47,7 @@ struct victim {
   _exit(0);
 }
 
-// Starts a victim. Whoever starts it may trace it, as a debugger does, unless the system forbids that to all.
+// Starts a victim. A parent may trace its child as a debugger does, unless the system forbids all tracing.
 victim victim_of(stage& on, const subject& whose, secret is = secret::live) {
   int out[2], life[2];
   if (pipe(out) != 0 || pipe(life) != 0) on.not_tried("no pipe could be made");
@@ -158,7 +158,7 @@ outcome swapped(const subject& whose) {
   return attempt([&](stage& on) {
     if (whose.at_rest) {
       if (memory_dump(victim_of(on, whose).process).holds(secret_bytes)) on.fell("it is plain somewhere");
-      on.held("it is plain nowhere");
+      on.held("it is sealed");
     }
     const auto from = whose.take_up();
     const void* const block = new_secret(*from, whose);

@@ -119,7 +119,7 @@ void inspect(subject& one) {
 
 void* new_secret(memory& from, const subject& of) {
   void* const block = from.allocate(secret_size);
-  if (block == nullptr) refuse("no secret was had", errno);
+  if (block == nullptr) refuse("the allocation was refused", errno);
   auto* const bytes = static_cast<unsigned char*>(block);
   secret_bytes.write(bytes);
   secret_bytes.write(bytes + attacks::mark_size);

@@ -111,7 +111,7 @@ std::expected<void, memory_error> vault_file::save(vault& records, const std::op
                       {.cost = cost_, .watch = bar.watcher(), .hold = held ? &*held : nullptr});
 }
 
-// Waits for whoever has it. Without locks in the file system two that save are told of each other by `outdated`.
+// Waits until no other command holds the file. On a file system without locks, the second of two that save is refused: `outdated`.
 std::optional<vault::file_hold> vault_file::hold() const {
   using clock = std::chrono::steady_clock;
   constexpr auto pause = std::chrono::milliseconds(20);
