@@ -72,12 +72,6 @@ void isolated_arena::count_grown(std::size_t page_count) {
   }
 }
 
-std::size_t isolated_arena::max_used() const {
-  std::size_t most = max_large_used_.load(std::memory_order_relaxed);
-  for (const span_list& list : lists_) most += static_cast<std::size_t>(list.max_used());
-  return most;
-}
-
 [[gnu::flatten]] span* isolated_arena::place_secret(std::size_t size, std::size_t alignment, int value, busy_with what) {
   const std::size_t page_count = pages_for(size, alignment, page_);
   const bool exact = alignment <= page_;
@@ -344,96 +338,6 @@ bool isolated_arena::show_absent(span& at, const void* address) {
 void isolated_arena::close_absent() {
   for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     for (span* at = one->begin(); at < one->end(); ++at) at->close_absent();
-  }
-}
-
-void isolated_arena::add_to(struct lockfast_statistics& out) {
-  const scoped_lock held(growth_mutex_);
-  look(out);
-  for (const span_region* one = regions_.load(std::memory_order_acquire); lock_watch::sees_none() && one != nullptr;
-       one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) {
-      if (at->run() != nullptr && !at->hidden() && at->lock_error() == 0) lock_watch::see_locked(at->run());
-    }
-  }
-}
-
-void isolated_arena::look(struct lockfast_statistics& out) const {
-  std::uint64_t frees = other_frees_.load(std::memory_order_relaxed);
-  std::uint64_t allocations = other_allocations_.load(std::memory_order_relaxed);
-  for (const span_list& list : lists_) {
-    frees += list.frees();
-    allocations += list.taken();
-  }
-  std::size_t live = 0;
-  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (!one->empty()) out.bytes_reserved += one->size();
-    // Between markers the whole map is locked, and counts against the limit.
-    const bool all_locked = !one->empty() && one->marked();
-    if (all_locked) out.bytes_locked += one->size();
-    for (span* at = one->begin(); at < one->end(); ++at) {
-      const span::state seen = at->current_state();
-      if (!all_locked && at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
-      if (seen == span::state::idle) out.bytes_idle += at->run_size();
-      const bool counts =
-          seen == span::state::live || seen == span::state::absent || (seen == span::state::busy && at->has_tenant());
-      if (!counts) continue;
-      ++live;
-      out.bytes_live += at->size();
-      out.live_unlocked += at->tenant_lock_error() != 0;
-      if (at->sealed()) {
-        ++out.live_sealed;
-        out.bytes_sealed += at->size();
-        out.live_hidden += policy_.rest->key.hide_error() == 0 && at->tenant_lock_error() == 0;
-      } else {
-        out.live_hidden += at->hidden();
-      }
-    }
-  }
-  out.live += live;
-  out.live_isolated += live;
-  out.frees += frees;
-  out.allocations += allocations;
-}
-
-namespace {
-
-std::string_view state_of(const span& one) {
-  switch (one.current_state()) {
-    case span::state::fresh: return "unused";
-    case span::state::idle: return "resting";
-    case span::state::absent: return "absent";
-    case span::state::busy:
-      if (!one.has_tenant()) return "busy";
-      [[fallthrough]];
-    case span::state::live:
-      if (one.sealed()) return "sealed";
-      return one.hidden() ? "hidden" : one.lock_error() == 0 ? "locked" : "unlocked";
-  }
-  __builtin_unreachable();
-}
-
-}  // namespace
-
-void isolated_arena::draw(json_lines& out, std::string_view family, region::addresses shown) const {
-  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (one->empty()) continue;
-    const std::size_t guards = one->place_count() + 1;
-    out.begin("region");
-    out.text("family", family);
-    out.text("kind", "isolated");
-    if (shown == region::addresses::shown) out.address("address", one->base());
-    out.number("pages", one->size() / page_);
-    out.number("guards", guards);
-    out.text("guarded_by", one->marked() ? "markers" : "maps");
-    out.number("places", one->place_count());
-    out.number("place_pages", one->place_pages());
-    out.begin_runs("states");
-    std::size_t used = 0;
-    for (const span* at = one->begin(); at < one->end(); ++at, ++used) out.run(state_of(*at));
-    for (; used < one->place_count(); ++used) out.run("unused");
-    out.end_runs();
-    out.end();
   }
 }
 

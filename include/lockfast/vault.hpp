@@ -40,14 +40,12 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace lockfast {
@@ -84,6 +82,10 @@ class LOCKFAST_API vault {
   class owner;
   // Several opened records; one block holds them all.
   class views;
+  // Keeps other programs from saving to a path, for as long as it lives.
+  class file_hold;
+  // What a saved vault is sealed under. It must outlive the call that takes it.
+  class key_source;
   // What a function that uses several records is given: each record's bytes, in the order of the ids.
   using spans = std::span<const std::span<const std::byte>>;
 
@@ -288,9 +290,6 @@ class LOCKFAST_API vault {
     any_file,  // whatever the file is
   };
 
-  // Keeps other programs from saving to a path, for as long as it lives.
-  class file_hold;
-
   // What a save costs, watches and replaces.
   struct save_options {
     // log2 of the memory that the key takes, in KiB: 10 to 20. Without a value: that of the file that was loaded or saved last,
@@ -311,23 +310,6 @@ class LOCKFAST_API vault {
     watcher watch = nullptr;  // told how far it is
     // Without a value: a vault that was loaded under a passphrase which expires locks with it, and others do not lock.
     std::optional<lock_options> lock = std::nullopt;
-  };
-
-  // What a saved vault is sealed under: a passphrase, or key material of 16 bytes or more that nobody can guess, of a KMS, a TPM or
-  // another vault. It must outlive the call.
-  class key_source {
-   public:
-    // Requires that the passphrase, or the buffer, outlives the call.
-    key_source(const passphrase& phrase) : phrase_(&phrase) {}
-    key_source(const buffer<std::byte>& key) : key_(&key) {}
-    // Null if it is a key.
-    [[nodiscard]] const passphrase* phrase() const { return phrase_; }
-    // Null if it is a passphrase.
-    [[nodiscard]] const buffer<std::byte>* key() const { return key_; }
-
-   private:
-    const passphrase* phrase_ = nullptr;
-    const buffer<std::byte>* key_ = nullptr;
   };
 
   // Writes all records to a file of mode 0600, sealed under the passphrase (docs/vault.md), which takes the place of what was
@@ -413,11 +395,6 @@ class LOCKFAST_API vault {
 
 }  // namespace LOCKFAST_STANDARD_LIBRARY
 }  // namespace lockfast
-
-template <>
-struct std::hash<lockfast::vault::id> {
-  std::size_t operator()(lockfast::vault::id one) const noexcept { return std::hash<std::uint64_t>()(one.value()); }
-};
 
 #include <lockfast/detail/vault_handles.hpp>
 #include <lockfast/detail/vault_views.hpp>

@@ -1,4 +1,5 @@
-// vault_handles.hpp - what names something of a vault or of its file: the hold of a file, an owner of a record, the range of all ids.
+// vault_handles.hpp - what names something of a vault or of its file: the hold of a file, its key, an owner of a record, the range of all
+// ids, the hash of an id.
 // Included by vault.hpp.
 //
 // Threads: each belongs to one thread at a time.
@@ -6,6 +7,9 @@
 #define LOCKFAST_DETAIL_VAULT_HANDLES_HPP
 
 #include <lockfast/vault.hpp>
+
+#include <iterator>
+#include <utility>
 
 namespace lockfast {
 inline namespace LOCKFAST_STANDARD_LIBRARY {
@@ -31,6 +35,23 @@ class LOCKFAST_API vault::file_hold {
   explicit file_hold(std::unique_ptr<internal::name_hold>&& held);
 
   std::unique_ptr<internal::name_hold> held_;
+};
+
+// What a saved vault is sealed under: a passphrase, or key material of 16 bytes or more that nobody can guess, of a KMS, a TPM or
+// another vault.
+class vault::key_source {
+ public:
+  // Requires that the passphrase, or the buffer, outlives the call.
+  key_source(const passphrase& phrase) : phrase_(&phrase) {}
+  key_source(const buffer<std::byte>& key) : key_(&key) {}
+  // Null if it is a key.
+  [[nodiscard]] const passphrase* phrase() const { return phrase_; }
+  // Null if it is a passphrase.
+  [[nodiscard]] const buffer<std::byte>* key() const { return key_; }
+
+ private:
+  const passphrase* phrase_ = nullptr;
+  const buffer<std::byte>* key_ = nullptr;
 };
 
 // Erases its record when it goes.
@@ -114,5 +135,10 @@ class LOCKFAST_API vault::id_range {
 
 }  // namespace LOCKFAST_STANDARD_LIBRARY
 }  // namespace lockfast
+
+template <>
+struct std::hash<lockfast::vault::id> {
+  std::size_t operator()(lockfast::vault::id one) const noexcept { return std::hash<std::uint64_t>()(one.value()); }
+};
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <lockfast/vault.hpp>
 
+#include <utility>
+
 namespace lockfast {
 inline namespace LOCKFAST_STANDARD_LIBRARY {
 
