@@ -21,8 +21,17 @@ __attribute__((weak)) unsigned int gcry_control(int command, ...);
 namespace {
 
 // gcrypt.h has them in an enum.
-constexpr int any_initialization = 40;
+constexpr int initialization_finished = 39;
 constexpr int fips_mode = 55;
+
+void* refuse(int error) {
+  errno = error;
+  return nullptr;
+}
+
+// As libgcrypt's own: no block of size 0.
+void* allocate(std::size_t size) { return size != 0 ? std::malloc(size) : refuse(EINVAL); }
+void* allocate_secure(std::size_t size) { return size != 0 ? drop_in::allocate_secret(size) : refuse(EINVAL); }
 
 int is_secure(const void* block) { return drop_in::is_secret(block) ? 1 : 0; }
 
@@ -48,18 +57,11 @@ constinit bool installed = false;
 int install() {
   if (installed) return 0;
   if (gcry_set_allocation_handler == nullptr || gcry_control == nullptr) return refused(ENOSYS);
-  if (gcry_control(any_initialization, 0) != 0) return refused(EBUSY);
-  gcry_set_allocation_handler(std::malloc, drop_in::allocate_secret, is_secure, reallocate, release);
+  if (gcry_control(initialization_finished, 0) != 0) return refused(EBUSY);
+  gcry_set_allocation_handler(allocate, allocate_secure, is_secure, reallocate, release);
   if (gcry_control(fips_mode, 0) != 0) return refused(ENOTSUP);
   installed = true;
   return 0;
-}
-
-// Before main, and with it before the program's first call: where libgcrypt is a library that this one is loaded before or after.
-[[gnu::constructor, gnu::used]] void install_when_loaded() {
-  const int kept = errno;
-  (void)install();
-  errno = kept;
 }
 
 }  // namespace

@@ -25,6 +25,11 @@ inline std::size_t size_of_secret(const void* secret) {
   return internal::pool::describe(secret, internal::account::records, receipt) == 0 ? receipt.size : 0;
 }
 
+inline bool is_locked(const void* secret) {
+  lockfast_receipt receipt;
+  return internal::pool::describe(secret, internal::account::system, receipt) == 0 && receipt.lock_error == 0;
+}
+
 }  // namespace lockfast::drop_in
 
 #endif

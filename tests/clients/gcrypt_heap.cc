@@ -10,7 +10,14 @@ int main(int argc, char** argv) {
   constexpr std::size_t size = 1024;
   if (argc != 2) return 2;
   if (!become_user(std::size_t{1} << 20)) return fail("no ordinary user under the limit");
+  // What has to come first is not spoilt by the drop-in: nothing of libgcrypt has begun yet, and the generator is chosen.
+  if (gcry_control(GCRYCTL_ANY_INITIALIZATION_P, 0) != 0) return fail("libgcrypt was in use before the program's first call");
+  gcry_control(GCRYCTL_SET_PREFERRED_RNG_TYPE, GCRY_RNG_TYPE_SYSTEM);
   if (gcry_check_version(nullptr) == nullptr) return fail("libgcrypt");
+  int generator = 0;
+  gcry_control(GCRYCTL_GET_CURRENT_RNG_TYPE, &generator);
+  if (generator != GCRY_RNG_TYPE_SYSTEM) return fail("another generator than the program chose");
+  if (gcry_malloc_secure(0) != nullptr) return fail("a block of no bytes");
   gcry_control(GCRYCTL_INIT_SECMEM, 16384, 0);
   // Without this, what is beyond the pool is refused.
   gcry_control(GCRYCTL_AUTO_EXPAND_SECMEM, 65536, 0);

@@ -5,7 +5,26 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 #include "clients/heap_client.h"
+
+namespace {
+
+// What libcrypto's plain heap is told to free last, and whether it was wiped by then.
+void* watched = nullptr;
+bool was_wiped = false;
+
+void* plain_malloc(std::size_t size, const char*, int) { return std::malloc(size); }
+void* plain_realloc(void* block, std::size_t size, const char*, int) { return std::realloc(block, size); }
+void plain_free(void* block, const char*, int) {
+  if (block != nullptr && block == watched) {
+    was_wiped = std::all_of(static_cast<char*>(block), static_cast<char*>(block) + 64, [](char byte) { return byte == 0; });
+  }
+  std::free(block);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   constexpr std::size_t count = 200;
@@ -13,7 +32,15 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const bool ours = std::string_view(argv[1]) == "held";
   if (!become_user(std::size_t{1} << 20)) return fail("no ordinary user under the limit");
+  if (CRYPTO_set_mem_functions(plain_malloc, plain_realloc, plain_free) != 1) return fail("the plain heap");
   if (CRYPTO_secure_malloc_init(65536, 16) != 1 || CRYPTO_secure_malloc_initialized() != 1) return fail("the secure heap");
+
+  if (CRYPTO_secure_malloc_init(65536, 16) != 0) return fail("a second start was not refused");
+
+  watched = OPENSSL_malloc(64);
+  std::memset(watched, 'x', 64);
+  OPENSSL_secure_clear_free(watched, 64);
+  if (!was_wiped) return fail("a plain block was freed without a wipe");
 
   void* blocks[count];
   std::size_t secure = 0;
