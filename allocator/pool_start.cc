@@ -28,8 +28,8 @@ constexpr lockfast_options native_defaults = {.lock = LOCKFAST_LOCK_REQUIRED,
                                               .rest = LOCKFAST_REST_AUTO,
                                               .report_map = LOCKFAST_REPORT_MAP_OFF,
                                               .report_addresses = LOCKFAST_REPORT_ADDRESSES_OFF,
-                                              .idle = LOCKFAST_IDLE_AUTO,
                                               .report = nullptr,
+                                              .idle = LOCKFAST_IDLE_AUTO,
                                               .reserved = {}};
 constexpr lockfast_options drop_in_defaults = [] {
   lockfast_options options = native_defaults;

@@ -82,7 +82,7 @@ LOCKFAST_API LOCKFAST_NODISCARD void *lockfast_realloc(void *secret, size_t size
  * pointer that is not a live secret's own, and a broken canary, ends the process. */
 LOCKFAST_API void lockfast_free(void *secret);
 
-/* Returns the size that was asked for, in bytes; 0 for NULL and for a pointer that is no live secret's. */
+/* Returns the size that was asked for, in bytes; 0 if secret is NULL or does not point to a live secret. */
 LOCKFAST_API size_t lockfast_size(const void *secret);
 
 /* ---- Change access, and verify --------------------------------------------------------------------------------------- */
@@ -96,13 +96,13 @@ enum lockfast_access {
 
 /* Sets who can touch an isolated secret: nobody, readers, all. Verifies its canary on the way; a broken one ends the
  * process. On a secret of a compartment it is lockfast_compartment_protect. Refusals: EINVAL - no such access; ENOTSUP - a
- * grouped secret of no compartment; ENOMEM - a secret that a fork left absent; else the system's errno. A refusal leaves the
- * access as it was. */
+ * grouped secret of no compartment; ENOMEM - a secret that a fork left absent; otherwise the system's errno. A refusal leaves
+ * the access as it was. */
 LOCKFAST_API int lockfast_protect(void *secret, enum lockfast_access access);
 
 /* Verifies one secret's canaries now, and the zeros in front of an isolated one. A secret without access is opened for reading
- * for the length of the call. Refusals: EFAULT - they are damaged; EINVAL - no live secret's pointer; else the system's errno,
- * if it does not open the secret. */
+ * for the length of the call. Refusals: EFAULT - they are damaged; EINVAL - secret does not point to a live secret; otherwise the
+ * system's errno, if it does not open the secret. */
 LOCKFAST_API int lockfast_check(const void *secret);
 
 /* Verifies every live secret as lockfast_check does; returns how many are damaged. */
@@ -145,13 +145,13 @@ LOCKFAST_API int lockfast_compartment_protect(struct lockfast_compartment *compa
  * is claimed. Claims are a set: claiming twice changes nothing. What the program locked itself before the first claim stays
  * locked after the last one, and stays out of core dumps if the program asked for that as well. A refusal changes nothing.
  * Refusals: ENOMEM - over RLIMIT_MEMLOCK, not mapped, or past the end of the address space; EPERM - a limit of 0;
- * ENOTSUP - memory that the system does not hold in RAM, although it takes a lock of it (on Linux MAP_DROPPABLE, hugetlb and
- * maps of devices); else the system's errno. */
+ * ENOTSUP - memory that the system does not hold in RAM although it accepts a lock of it (on Linux MAP_DROPPABLE, hugetlb and
+ * maps of devices); otherwise the system's errno. */
 LOCKFAST_API int lockfast_mlock(void *address, size_t length);
 
 /* Wipes length bytes at address, claimed or not, and gives up the claim on them; a page whose last claimed byte this was is
- * unlocked. Refusals: ENOMEM - past the end of the address space, or no memory, and nothing is changed; else the system's
- * errno for a page that it does not unlock, and the bytes are wiped and given up all the same. */
+ * unlocked. Refusals: ENOMEM - past the end of the address space, or no memory, and nothing is changed; otherwise the
+ * system's errno for a page that it does not unlock, and the bytes are wiped and given up all the same. */
 LOCKFAST_API int lockfast_munlock(void *address, size_t length);
 
 /* Writes length zero bytes at address, which no compiler removes. */
@@ -201,7 +201,7 @@ struct lockfast_receipt {
   enum lockfast_rest rest; /* where it is now */
 };
 
-/* Fills the receipt of a secret. Refusals: EINVAL - no live secret's pointer. */
+/* Fills the receipt of a secret. Refusals: EINVAL - secret does not point to a live secret, or receipt is NULL. */
 LOCKFAST_API int lockfast_describe(const void *secret, struct lockfast_receipt *receipt);
 
 /* Counts of the whole process, and the limits that the system sets. */
@@ -219,10 +219,10 @@ struct lockfast_statistics {
   size_t map_limit;      /* maps that it may have; SIZE_MAX = unlimited */
   size_t live_sealed;    /* secrets that are sealed now */
   size_t bytes_sealed;   /* the sum of their sizes */
-  size_t bytes_idle;     /* pages of freed isolated secrets that are kept for the next ones */
   uint64_t allocations;  /* since the start of the process; allocations - frees == live */
   uint64_t frees;        /* since the start of the process */
   uint64_t refusals;     /* since the start of the process */
+  size_t bytes_idle;     /* in pages that no secret has and that are kept, locked or hidden, for the next isolated secrets */
 };
 
 /* Fills out with the counts of this moment. Other threads' calls may be in some of them only. */
@@ -234,9 +234,10 @@ LOCKFAST_API void lockfast_get_statistics(struct lockfast_statistics *out);
  * report written. Refusals: the errno of write(2). */
 LOCKFAST_API int lockfast_report(int fd);
 
-/* Writes what the errno of a refusal means in this process as it is now, and what to do: a line without an end, cut at size
- * bytes, the 0 behind it among them; text may be NULL if size is 0. Returns the length of the whole text without the 0. Asks the system
- * what is left, so it is best called at once. No allocation. */
+/* Writes a line of text, without a newline, that says what the errno of a refusal means in this process now, and what to do. At
+ * most size bytes are written, the terminating 0 included; a longer text is cut. text may be NULL if size is 0. Returns the length
+ * of the whole text without the 0. The text has figures of this moment, so call this at once after the refusal. Allocates no
+ * memory. */
 LOCKFAST_API size_t lockfast_explain(int error, char *text, size_t size);
 
 /* ---- Options --------------------------------------------------------------------------------------------------------- */
@@ -282,7 +283,6 @@ enum lockfast_drop_in_placement {
   LOCKFAST_PLACEMENT_GROUPED   /* slots, up to 16 KiB: the native default */
 };
 
-
 /* What a fatal signal and a normal exit do. */
 enum lockfast_crash {
   LOCKFAST_CRASH_DEFAULT,
@@ -322,11 +322,11 @@ enum lockfast_rest_policy {
   LOCKFAST_REST_KEEP  /* it keeps its pages */
 };
 
-/* How many pages of freed isolated secrets stay locked or hidden for the next ones. */
+/* How many pages are kept, locked or hidden, for the next isolated secrets. */
 enum lockfast_idle {
   LOCKFAST_IDLE_DEFAULT,
-  LOCKFAST_IDLE_AUTO, /* a program that frees many isolated secrets at once finds their pages when it makes as many: the default */
-  LOCKFAST_IDLE_FEW   /* a few places of each size are kept */
+  LOCKFAST_IDLE_AUTO, /* those of many freed secrets are kept, and some are opened ahead of the secrets that need them: the default */
+  LOCKFAST_IDLE_FEW   /* those of a few freed secrets of each size are kept; none are opened ahead */
 };
 
 /* Whether reports have a map of the pools. */
@@ -358,11 +358,11 @@ struct lockfast_options {
   enum lockfast_rest_policy rest;                   /* when closed secrets are sealed; auto */
   enum lockfast_report_map report_map;              /* whether reports have a map; off */
   enum lockfast_report_addresses report_addresses;  /* whether reports have addresses; off */
-  enum lockfast_idle idle;                          /* how many freed isolated secrets' pages stay locked or hidden; auto */
   /* Where a report is written when the process exits and at a breach: "stderr", the number of a descriptor, or the path of a file
    * to append to; of fewer than 1024 bytes. NULL: what LOCKFAST_OPTIONS says, otherwise no report. The string is copied. */
   const char *report;
-  int reserved[8]; /* must be 0 */
+  enum lockfast_idle idle; /* how many pages are kept for the next isolated secrets; auto */
+  int reserved[7];         /* must be 0 */
 };
 
 /* Sets the policy, before the first use. What it leaves at 0 comes from the environment variable LOCKFAST_OPTIONS

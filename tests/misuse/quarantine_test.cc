@@ -113,9 +113,14 @@ TEST_CASE("configure refuses what it does not know: values outside their enums, 
     asked.environment = static_cast<lockfast_environment>(3);
     promised(lockfast_configure(&asked) == -1 && errno == EINVAL, "EINVAL");
     asked = {};
-    asked.reserved[7] = 1;
+    asked.idle = static_cast<lockfast_idle>(3);
     promised(lockfast_configure(&asked) == -1 && errno == EINVAL, "EINVAL");
     asked = {};
+    for (int& reserved : asked.reserved) {
+      reserved = 1;
+      promised(lockfast_configure(&asked) == -1 && errno == EINVAL, "EINVAL");
+      reserved = 0;
+    }
     promised(lockfast_configure(&asked) == 0, "nothing asked for");
   }));
 }
