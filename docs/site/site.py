@@ -21,7 +21,7 @@ MENU = [("Start", ["README.md", "docs/guide.md", "docs/install.md", "docs/faq.md
         ("Use", ["docs/cpp.md", "docs/options.md", "docs/command.md", "docs/limits.md", "docs/diagnostics.md", "docs/report.md",
                  "docs/your_program.md", "docs/platforms.md"]),
         ("Come from elsewhere", ["docs/sodium.md", "docs/migration.md", "docs/peers.md"]),
-        ("Types", ["docs/boojum.md", "docs/vault.md", "docs/rest.md"]),
+        ("Types", ["docs/boojum.md", "docs/vault.md", "docs/python.md", "docs/rest.md"]),
         ("Look inside", ["docs/threat_model.md", "docs/design.md", "docs/glossary.md", "docs/benchmarks.md",
                          "docs/decisions/README.md", "findings/README.md"]),
         ("Develop", ["CONTRIBUTING.md", "SECURITY.md", "docs/testing.md", "docs/porting.md", "CHANGELOG.md"])]

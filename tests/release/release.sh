@@ -16,7 +16,7 @@ fail() {
 # A repository of what the script reads.
 ready=$scratch/ready
 mkdir "$ready"
-(cd "$source" && tar -c CMakeLists.txt CHANGELOG.md README.md SECURITY.md docs/install.md include/lockfast/lockfast.h packaging \
+(cd "$source" && tar -c CMakeLists.txt CHANGELOG.md README.md SECURITY.md docs/install.md include/lockfast/lockfast.h packaging bindings \
   scripts/release tests/consumer/c/CMakeLists.txt tests/consumer/cxx/CMakeLists.txt) | tar -x -C "$ready"
 commit() {
   git -C "$1" add -A
@@ -54,6 +54,8 @@ refused 'lockfast.h does not say' "$version" 'sed -i "s/VERSION \".*\"/VERSION \
 refused 'the three numbers' "$version" 'sed -i "s/VERSION_PATCH .*/VERSION_PATCH 9/" include/lockfast/lockfast.h'
 refused 'vcpkg.json does not say' "$version" 'sed -i "s/\"version\": .*/\"version\": \"9.9.9\",/" packaging/vcpkg/vcpkg.json'
 refused 'conanfile.py does not say' "$version" 'sed -i "s/version = .*/version = \"9.9.9\"/" packaging/conan/conanfile.py'
+refused 'lockfast.py does not say' "$version" 'sed -i "s/^__version__ = .*/__version__ = \"9.9.9\"/" bindings/python/lockfast.py'
+refused 'lockfast.py does not say' "$version" 'sed -i "s/liblockfast.so.[0-9.]*/liblockfast.so.9.9/" bindings/python/lockfast.py'
 refused 'install.md does not say' "$version" 'sed -i "s/find_package(lockfast [0-9.]*/find_package(lockfast 9.9/" docs/install.md'
 refused 'the newest section' "$version" "sed -i '/^## \[$version\]/d' CHANGELOG.md"
 refused 'the newest section' "$version" 'sed -i "s/^## \[Unreleased\]/&\n\n## [9.9.9] - 2026-01-02/" CHANGELOG.md'
