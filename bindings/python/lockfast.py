@@ -56,7 +56,7 @@ _OPTIONS = {
 
 
 class _Options(ctypes.Structure):
-    _fields_ = [*((name, c_int) for name in _OPTIONS), ("report", c_char_p), ("reserved", c_int * 8)]
+    _fields_ = [*((name, c_int) for name in _OPTIONS if name != "idle"), ("report", c_char_p), ("idle", c_int), ("reserved", c_int * 7)]
 
 
 class _Receipt(ctypes.Structure):
@@ -67,8 +67,8 @@ class _Receipt(ctypes.Structure):
 class _Statistics(ctypes.Structure):
     _fields_ = [*((name, c_size_t) for name in (
         "live", "live_isolated", "live_grouped", "live_hidden", "live_unlocked", "bytes_live", "bytes_locked", "bytes_reserved",
-        "lock_limit", "maps_used", "map_limit", "live_sealed", "bytes_sealed", "bytes_idle")),
-        *((name, c_uint64) for name in ("allocations", "frees", "refusals"))]
+        "lock_limit", "maps_used", "map_limit", "live_sealed", "bytes_sealed")),
+        *((name, c_uint64) for name in ("allocations", "frees", "refusals")), ("bytes_idle", c_size_t)]
 
 
 def _load():
