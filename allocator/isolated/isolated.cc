@@ -266,8 +266,6 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, acco
 }
 
 platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, std::size_t size, std::byte*& moved) {
-  const busy_scope mine(&at);
-  claim(secret, at, mine);
   const access before = at.current_access();
   platform::error refusal = before == access::none ? at.protect(access::read) : 0;
   if (refusal == 0) {
@@ -283,15 +281,24 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
     }
     if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
   }
-  at.set(span::state::live);
   return refusal;
 }
 
 allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::size_t size) {
   if (at.current_state() == span::state::absent && at.address() == secret) return {nullptr, ENOMEM};
-  if (at.sealed() && at.address() == secret) return reallocate_sealed(secret, at, size);
   std::byte* moved = nullptr;
-  if (const auto refusal = copy_to_new(secret, at, size, moved); refusal != 0) return {nullptr, refusal};
+  platform::error refusal = 0;
+  bool is_sealed = false;
+  {
+    const busy_scope mine(&at);
+    claim(secret, at, mine);
+    // Asked while nobody else can seal it: another thread does so to a closed secret at any moment, at a shortage or a trim.
+    is_sealed = at.sealed();
+    if (!is_sealed) refusal = copy_to_new(secret, at, size, moved);
+    at.set(span::state::live);
+  }
+  if (is_sealed) return reallocate_sealed(secret, at, size);
+  if (refusal != 0) return {nullptr, refusal};
   deallocate(secret, at);
   return {moved, 0};
 }

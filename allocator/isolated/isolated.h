@@ -151,7 +151,8 @@ class isolated_arena {
                                             span_region*& empties);
   [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties);
   void claim(const std::byte* secret, span& at, const busy_scope& mine) const;
-  // Copies a secret to a new place, of a size and at the same access; moved is that place when it is not refused.
+  // Copies a claimed secret that is not sealed to a new place, of a size and at the same access; moved is that place when it is not
+  // refused.
   [[nodiscard]] platform::error copy_to_new(const std::byte* secret, span& at, std::size_t size, std::byte*& moved);
   // Locks a span that was opened, where closing it took the lock off; closes it again when the policy does not allow it unlocked.
   [[nodiscard]] platform::error lock_after_closing(span& at) const;

@@ -1,0 +1,75 @@
+// rest_threads_test.cc - secrets at rest while another thread, or a child, does something that concerns them all: wipes, trims, seals.
+#include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "misuse/forked.h"
+#include "support/child.h"
+#include "support/patience.h"
+#include "support/unlocked_memory.h"
+
+namespace {
+
+constexpr std::size_t size = 64;
+
+void check_clean(const ending& end) {
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  if (!end.skipped()) CHECK(end.clean());
+}
+
+void options(const std::string& text) { prove(set_variable("LOCKFAST_OPTIONS", text.c_str()), "the variable"); }
+
+unsigned char* secret_of(int value) {
+  auto* const made = static_cast<unsigned char*>(lockfast_malloc_isolated(size));
+  prove(made != nullptr, "a secret");
+  std::memset(made, value, size);
+  return made;
+}
+
+bool all_are(const unsigned char* secret, int value) {
+  return std::all_of(secret, secret + size, [=](unsigned char each) { return each == value; });
+}
+
+bool can_lock() {
+  void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return page != MAP_FAILED && mlock(page, 4096) == 0;
+}
+
+constexpr const char* backings[] = {"", ",hidden=off"};
+
+}  // namespace
+
+TEST_CASE("a closed secret is moved whole by a realloc while another thread seals closed secrets") {
+  for (const char* const backing : backings) {
+    CAPTURE(backing);
+    check_clean(in_child([&] {
+      alarm(patience(120));
+      options(std::string("rest=auto") + backing);
+      std::atomic<bool> stop = false;
+      std::thread sealer([&] {
+        while (!stop) (void)lockfast_trim();
+      });
+      unsigned char* secret = secret_of('s');
+      prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
+      for (int round = 0; round < 20000; ++round) {
+        auto* const moved = static_cast<unsigned char*>(lockfast_realloc(secret, size));
+        if (moved != nullptr) secret = moved;
+      }
+      stop = true;
+      sealer.join();
+      prove(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "opened");
+      promised(all_are(secret, 's'), "whole");
+    }));
+  }
+}
