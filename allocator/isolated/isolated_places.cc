@@ -184,9 +184,9 @@ void isolated_arena::keep_large_idle(span& freed, span_list::tally as) {
 
 std::size_t isolated_arena::retire(span& idle) {
   if (policy_.rest != nullptr && idle.run() != nullptr) policy_.rest->set_short(false);
-  if (!policy_.trap_freed && idle.run() != nullptr && !idle.untouched()) {
-    end_process(breach::write_after_free, policy_.signal);
-  }
+  // The run of a secret that was freed while it was sealed is inaccessible: nothing was written to it.
+  const bool can_be_verified = !policy_.trap_freed && idle.run() != nullptr && idle.current_access() != access::none;
+  if (can_be_verified && !idle.untouched()) end_process(breach::write_after_free, policy_.signal);
   const std::size_t bytes = idle.run_size();
   const bool given_back = idle.run() == nullptr || idle.retire();
   if (!is_large(idle.home)) {

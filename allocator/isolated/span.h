@@ -13,7 +13,7 @@
 //   3. state: fresh --> busy <--> live, busy <--> idle --> fresh, and absent --> busy. Who sets busy owns the span until it
 //      sets another state: that is the span's mutex, and what finds a double free.
 //   4. An idle run is inaccessible and zero in every byte under freed=trap; under freed=recycle it is writable, and zero in
-//      every byte that its tenants and their canaries had.
+//      every byte that its tenants and their canaries had; but inaccessible still where the last one was freed while it was sealed.
 //   5. A sealed secret is in its record alone: it has no pages, or inaccessible ones that are wiped and held in RAM.
 //
 // Threads: state and the queries are for all; the rest belongs to whoever set busy, or holds the mutex of the span's list.

@@ -73,3 +73,28 @@ TEST_CASE("a closed secret is moved whole by a realloc while another thread seal
     }));
   }
 }
+
+TEST_CASE("a secret that is freed while it is sealed leaves a place that serves again or goes back") {
+  for (const char* const freed : {"freed=trap", "freed=recycle"}) {
+    for (const char* const backing : backings) {
+      CAPTURE(freed);
+      CAPTURE(backing);
+      check_clean(in_child([&] {
+        options(std::string("rest=seal,") + freed + backing);
+        for (int round = 0; round < 2; ++round) {
+          // More than rest in quarantine.
+          std::vector<unsigned char*> secrets(100);
+          for (unsigned char*& each : secrets) {
+            each = secret_of('s');
+            prove(lockfast_protect(each, LOCKFAST_NOACCESS) == 0, "closed");
+          }
+          for (unsigned char* const each : secrets) lockfast_free(each);
+        }
+        (void)lockfast_trim();
+        struct lockfast_statistics now;
+        lockfast_get_statistics(&now);
+        promised(now.live == 0 && now.bytes_idle == 0, "all went back");
+      }));
+    }
+  }
+}
