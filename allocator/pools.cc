@@ -131,10 +131,11 @@ void pool::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
 
 bool pool::wipe_on_crash(platform::after_wipe leaves) {
   bool done = true;
-  // What is sealed is gone with its key.
-  for (pool* const one : every_) one->sealer_.key.wipe();
+  // What is sealed is gone with its key, and nothing is sealed until the rest is wiped.
+  for (pool* const one : every_) one->sealer_.key.begin_wipe();
   for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
   for (pool* const one : every_) done &= one->grouped_.wipe_on_signal(leaves);
+  for (pool* const one : every_) one->sealer_.key.end_wipe();
   if (leaves == platform::after_wipe::closed) crash_survived_ = true;
   return done;
 }

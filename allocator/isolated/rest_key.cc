@@ -22,7 +22,7 @@ struct rest_key::epoch {
 struct rest_key::table {
   static constexpr std::uint32_t max_epochs = 80;  // wipes, and forks below one another
 
-  std::uint32_t count;
+  std::atomic<std::uint32_t> count;
   epoch epochs[max_epochs];
 };
 
@@ -61,6 +61,7 @@ void rest_key::prepare(platform::fork_policy policy, platform::error hide_error)
 platform::error rest_key::found(const founding& /*held*/, const founder& by, const bond& to, sealed_record& record) {
   static_assert(offsetof(table, epochs) + sizeof(epoch) <= founding_size);
   if (reserved_ != nullptr) return EBUSY;
+  const std::uint32_t wipes = wipes_.load(std::memory_order_seq_cst);
   const std::size_t page_size = platform::page_size();
   const auto made = platform::reserve(3 * page_size, page_size, by.policy);
   if (made.address == nullptr) return made.refusal;
@@ -105,12 +106,19 @@ platform::error rest_key::found(const founding& /*held*/, const founder& by, con
   needs_key_.store(false, std::memory_order_relaxed);
   table_.store(reinterpret_cast<table*>(place), std::memory_order_release);
   refusal_.store(0, std::memory_order_release);
+  // The secret is in the record alone by now: it goes with the key.
+  if (wiped_since(wipes)) wipe_keys();
   return 0;
 }
 
-std::size_t rest_key::bytes_locked() const {
-  return refusal() == 0 && lock_refusal_.load(std::memory_order_relaxed) == 0 ? platform::page_size() : 0;
+platform::error rest_key::lock_error() const {
+  if (table_.load(std::memory_order_acquire) == nullptr) return 0;
+  // A child whose page could not be locked again.
+  const auto refused = refusal();
+  return refused != 0 ? refused : lock_refusal_.load(std::memory_order_relaxed);
 }
+
+std::size_t rest_key::bytes_locked() const { return refusal() == 0 && lock_error() == 0 ? platform::page_size() : 0; }
 
 std::size_t rest_key::bytes_reserved() const { return refusal() == 0 ? 3 * platform::page_size() : 0; }
 
@@ -125,10 +133,12 @@ platform::error rest_key::draw_key() {
   const scoped_lock held(mutex_);
   if (!needs_key_.load(std::memory_order_acquire)) return 0;
   table& all = keys();
-  const auto refused = all.count == table::max_epochs ? EAGAIN : draw(all.epochs[all.count]);
+  const std::uint32_t next = all.count.load(std::memory_order_seq_cst);
+  const auto refused = next == table::max_epochs ? EAGAIN : draw(all.epochs[next]);
   draw_refusal_.store(refused, std::memory_order_relaxed);
   if (refused != 0) return refused;
-  current_.store(all.count++, std::memory_order_release);
+  current_.store(next, std::memory_order_release);
+  all.count.store(next + 1, std::memory_order_seq_cst);
   needs_key_.store(false, std::memory_order_release);
   return 0;
 }
@@ -184,14 +194,13 @@ class rest_key::use_scope {
 
 platform::error rest_key::seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
   const use_scope inside(*this);
+  const std::uint32_t wipes = wipes_.load(std::memory_order_seq_cst);
   if (const auto refused = refusal(); refused != 0) return refused;
   if (size > aead::max_size) return EFBIG;
   if (const auto refused = next_number(record.number); refused != 0) return refused;
-  const auto index = static_cast<std::uint32_t>(record.number >> number_bits);
-  seal_under(keys().epochs[index], to, plain, size, record);
-  // A wipe in the middle of this leaves zeros for the key, which everybody knows.
-  if (index < wiped_below_.load(std::memory_order_seq_cst)) internal::wipe(record.bytes(), size);
-  return 0;
+  seal_under(keys().epochs[record.number >> number_bits], to, plain, size, record);
+  // Else the secret would outlive the wipe in its record. Under zeros for a key, too, which everybody knows.
+  return wiped_since(wipes) ? EAGAIN : 0;
 }
 
 rest_key::outcome rest_key::use(const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) const {
@@ -199,7 +208,7 @@ rest_key::outcome rest_key::use(const bond& to, const sealed_record& record, std
   if (known == nullptr) return outcome::damaged;
   const std::uint64_t index = record.number >> number_bits;
   if (index < wiped_below_.load(std::memory_order_acquire)) return outcome::wiped;
-  if (index >= known->count || index >= table::max_epochs) return outcome::damaged;
+  if (index >= known->count.load(std::memory_order_relaxed) || index >= table::max_epochs) return outcome::damaged;
   if (open_under(known->epochs[index], to, record, plain, size)) return outcome::opened;
   return index < wiped_below_.load(std::memory_order_seq_cst) ? outcome::wiped : outcome::damaged;
 }
@@ -215,7 +224,9 @@ rest_key::outcome rest_key::verify(const bond& to, const sealed_record& record, 
 }
 
 // What is sealed under a key from before this is gone with the key; that is written down first, for who reads the key meanwhile.
-void rest_key::wipe() {
+void rest_key::begin_wipe() {
+  wiping_.fetch_add(1, std::memory_order_seq_cst);
+  wipes_.fetch_add(1, std::memory_order_seq_cst);
   copy_.wipe_on_signal();
   wipe_missed_.store(true, std::memory_order_seq_cst);
   if (!try_use()) return;
@@ -224,10 +235,16 @@ void rest_key::wipe() {
   end_use();
 }
 
+// Also in a child that has no lock for the page, and so seals nothing more. A key that is being drawn is left alone: under half of one
+// all would be sealed that follows.
 void rest_key::wipe_keys() {
-  if (refusal() != 0) return;
-  wiped_below_.store(keys().count, std::memory_order_seq_cst);
-  internal::wipe(keys().epochs, sizeof keys().epochs);
+  table* const all = table_.load(std::memory_order_acquire);
+  if (all == nullptr) return;
+  const std::uint32_t count = all->count.load(std::memory_order_seq_cst);
+  std::uint32_t below = wiped_below_.load(std::memory_order_seq_cst);
+  while (below < count && !wiped_below_.compare_exchange_weak(below, count, std::memory_order_seq_cst)) {
+  }
+  internal::wipe(all->epochs, count * sizeof *all->epochs);
   needs_key_.store(true, std::memory_order_seq_cst);
 }
 
@@ -265,6 +282,7 @@ void rest_key::forget_page() {
   refusal_.store(not_prepared, std::memory_order_release);
   reserved_ = nullptr;
   table_.store(nullptr, std::memory_order_relaxed);
+  lock_refusal_.store(0, std::memory_order_relaxed);
   forget_keys();
 }
 
@@ -277,7 +295,9 @@ void rest_key::forget_keys() {
 // ---- Fork -------------------------------------------------------------------------------------------------------------------
 
 void rest_key::copy_for_child() {
-  if (refusal() != 0 || hide_error_ != 0 || policy_ != platform::fork_policy::inherit || keys().count == 0) return;
+  if (refusal() != 0 || hide_error_ != 0 || policy_ != platform::fork_policy::inherit ||
+      keys().count.load(std::memory_order_relaxed) == 0)
+    return;
   copy_.begin(1, platform::page_size());
   (void)copy_.add(this, page(), platform::page_size(), 0);
 }
@@ -286,6 +306,8 @@ bool rest_key::settle_in_child() {
   mutex_.reset_in_child();
   users_.store(0, std::memory_order_relaxed);
   wipe_missed_.store(false, std::memory_order_relaxed);
+  wiping_.store(0, std::memory_order_relaxed);
+  lock_refusal_.store(0, std::memory_order_relaxed);
   if (reserved_ == nullptr) return true;
   const std::size_t page_size = platform::page_size();
   needs_key_.store(true, std::memory_order_relaxed);

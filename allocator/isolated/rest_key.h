@@ -3,7 +3,8 @@
 //    | guard page | how many keys | key, start of nonces | key, start of nonces | ... | guard page |
 //
 // A forked child that inherits has its parent's keys, to open what the parent sealed, and seals under one of its own. Wiping
-// destroys all keys; what is sealed from then on has a new one.
+// destroys all keys; what is sealed from then on has a new one. While everything is wiped nothing is sealed: a secret that went from
+// its pages into a record in between would be wiped in neither.
 //
 // A nonce is 16 random bytes that were drawn with its key, and the number of the record: which key, and how many records were
 // sealed under it before. So none repeats: numbers do not in a process, and two processes have two keys.
@@ -13,7 +14,7 @@
 //   2. The page is locked or hidden before a key is drawn.
 //   3. The page stays while a record exists.
 //
-// Threads: everything, from any thread; the functions for a fork once, alone. wipe() is async-signal-safe.
+// Threads: everything, from any thread; the functions for a fork once, alone. begin_wipe() and end_wipe() are async-signal-safe.
 #ifndef LOCKFAST_ALLOCATOR_ISOLATED_REST_KEY_H
 #define LOCKFAST_ALLOCATOR_ISOLATED_REST_KEY_H
 
@@ -52,6 +53,8 @@ class rest_key {
   }
   // Why the page is not hidden, or 0.
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
+  // Why the page is not held in RAM, or 0: whoever has its contents can open what is sealed.
+  [[nodiscard]] platform::error lock_error() const;
   // How many bytes the page takes of what may be locked.
   [[nodiscard]] std::size_t bytes_locked() const;
   // And of address space, guard pages included.
@@ -80,8 +83,8 @@ class rest_key {
   };
   [[nodiscard]] platform::error found(const founding& held, const founder& by, const bond& to, sealed_record& record);
 
-  // Seals size bytes. Refusals: that of refusal(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used;
-  // the system's errno when it gives no random bytes for a key.
+  // Seals size bytes. Refusals: that of refusal(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used, and
+  // when everything is wiped meanwhile; the system's errno when it gives no random bytes for a key.
   [[nodiscard]] platform::error seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record);
 
   enum class outcome : std::uint8_t {
@@ -93,8 +96,9 @@ class rest_key {
   // The same verdict, without opening.
   [[nodiscard]] outcome verify(const bond& to, const sealed_record& record, std::size_t size) const;
 
-  // Destroys every key.
-  void wipe();
+  // Destroys every key. Between the two nothing is sealed: what was about to be stays where it is, to be wiped there.
+  void begin_wipe();
+  void end_wipe() { wiping_.fetch_sub(1, std::memory_order_seq_cst); }
 
   // Gives the wiped page back, after which the next prepare() or found() takes one: how many bytes came back. unused is asked once
   // nothing more can be sealed, and says whether no record is left. 0 where one is, where one is being sealed, or where the system
@@ -137,6 +141,10 @@ class rest_key {
   void end_use() { users_.fetch_sub(1, std::memory_order_acq_rel); }
   class use_scope;
 
+  // Whether everything is wiped now, or was since the count of wipes was asked for.
+  [[nodiscard]] bool wiped_since(std::uint32_t wipes) {
+    return wiping_.load(std::memory_order_seq_cst) != 0 || wipes_.fetch_add(0, std::memory_order_seq_cst) != wipes;
+  }
   [[nodiscard]] platform::error release_page();
   void forget_page();
   void forget_keys();
@@ -154,6 +162,8 @@ class rest_key {
   std::atomic<std::uint64_t> sealed_count_ = 0;
   std::atomic<std::uint32_t> wiped_below_ = 0;  // the keys before this one were wiped
   std::atomic<std::uint32_t> current_ = 0;
+  std::atomic<std::uint32_t> wipes_ = 0;   // begun, ever
+  std::atomic<std::uint32_t> wiping_ = 0;  // how many are under way
   std::atomic<std::uint32_t> users_ = 0;
   std::atomic<bool> wipe_missed_ = false;  // asked for while the page was being given back
   fork_copy copy_;

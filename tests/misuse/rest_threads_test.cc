@@ -50,6 +50,44 @@ constexpr const char* backings[] = {"", ",hidden=off"};
 
 }  // namespace
 
+TEST_CASE("no secret outlives lockfast_wipe_all because another thread was closing it") {
+  for (const char* const backing : backings) {
+    CAPTURE(backing);
+    check_clean(in_child([&] {
+      alarm(patience(120));
+      options(std::string("rest=seal") + backing);
+      for (int round = 0; round < 30; ++round) {
+        std::vector<unsigned char*> secrets(100);
+        for (unsigned char*& each : secrets) each = secret_of('s');
+        std::atomic<bool> begun = false;
+        std::thread closer([&] {
+          begun = true;
+          // The other way round than they are wiped.
+          for (std::size_t left = secrets.size(); left-- > 0;) {
+            promised(lockfast_protect(secrets[left], LOCKFAST_NOACCESS) == 0, "closed");
+          }
+        });
+        while (!begun) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::microseconds(round * 60));
+        lockfast_wipe_all();
+        closer.join();
+        for (unsigned char* const each : secrets) {
+          prove(lockfast_protect(each, LOCKFAST_READONLY) == 0, "opened");
+          promised(all_are(each, 0), "zeros");
+          lockfast_free(each);
+        }
+        // What is closed from then on is sealed, and whole.
+        unsigned char* const next = secret_of('n');
+        prove(lockfast_protect(next, LOCKFAST_NOACCESS) == 0, "closed");
+        prove(lockfast_protect(next, LOCKFAST_READONLY) == 0, "opened");
+        promised(all_are(next, 'n'), "whole");
+        lockfast_free(next);
+        (void)lockfast_trim();
+      }
+    }));
+  }
+}
+
 TEST_CASE("a closed secret is moved whole by a realloc while another thread seals closed secrets") {
   for (const char* const backing : backings) {
     CAPTURE(backing);
