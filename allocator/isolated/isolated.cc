@@ -250,7 +250,9 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, acco
     receipt.placement = LOCKFAST_ISOLATED;
     // What is sealed is as well kept as its key.
     const platform::error hide_error = at.sealed() ? policy_.rest->key.hide_error() : at.hide_error();
-    const platform::error lock_error_now = by == account::system && !at.sealed() ? at.lock_error_now() : 0;
+    const platform::error lock_error_now = at.sealed()             ? policy_.rest->key.lock_error()
+                                           : by == account::system ? at.lock_error_now()
+                                                                   : 0;
     receipt.lock_error = lock_error_now != 0 ? lock_error_now : at.tenant_lock_error();
     receipt.backing = receipt.lock_error != 0 ? LOCKFAST_UNLOCKED : hide_error == 0 ? LOCKFAST_HIDDEN : LOCKFAST_LOCKED;
     receipt.access = static_cast<lockfast_access>(at.current_access());

@@ -48,11 +48,12 @@ void isolated_arena::look(struct lockfast_statistics& out) const {
       if (!counts) continue;
       ++live;
       out.bytes_live += at->size();
-      out.live_unlocked += at->tenant_lock_error() != 0;
+      const bool is_unlocked = at->tenant_lock_error() != 0 || (at->sealed() && policy_.rest->key.lock_error() != 0);
+      out.live_unlocked += is_unlocked;
       if (at->sealed()) {
         ++out.live_sealed;
         out.bytes_sealed += at->size();
-        out.live_hidden += policy_.rest->key.hide_error() == 0 && at->tenant_lock_error() == 0;
+        out.live_hidden += policy_.rest->key.hide_error() == 0 && !is_unlocked;
       } else {
         out.live_hidden += at->hidden();
       }

@@ -136,3 +136,32 @@ TEST_CASE("a secret that is freed while it is sealed leaves a place that serves 
     }
   }
 }
+
+TEST_CASE("where a child cannot lock the key of sealed secrets, their receipts say so, and wiping everything destroys the key") {
+  for (const char* const backing : backings) {
+    CAPTURE(backing);
+    check_clean(in_child([&] {
+      prove(become_user(std::size_t{256} << 10), "an ordinary user under the limit");
+      options(std::string("fork=inherit,lock=preferred,rest=seal") + backing);
+      unsigned char* const secret = secret_of('s');
+      prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
+      const rlimit none = {0, 0};
+      prove(setrlimit(RLIMIT_MEMLOCK, &none) == 0, "no locks from now on");
+      forked([&] {
+        if (can_lock()) return;  // under an emulator
+        lockfast_receipt receipt = {};
+        promised(lockfast_describe(secret, &receipt) == 0 && receipt.rest == LOCKFAST_SEALED, "sealed");
+        promised((receipt.backing == LOCKFAST_UNLOCKED) == (receipt.lock_error != 0), "a receipt of one mind");
+        if (*backing != '\0') promised(receipt.backing == LOCKFAST_UNLOCKED, "as well kept as its key");
+        struct lockfast_statistics now;
+        lockfast_get_statistics(&now);
+        promised(now.live_unlocked == (receipt.lock_error != 0 ? 1U : 0U), "the statistics agree");
+        lockfast_wipe_all();
+        prove(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "opened");
+        promised(all_are(secret, 0), "zeros");
+      });
+      prove(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "the parent's opened");
+      promised(all_are(secret, 's'), "the parent's is whole");
+    }));
+  }
+}
