@@ -173,14 +173,21 @@ std::size_t slab_bin::trim() {
   const scoped_lock held(mutex_);
   drop_closed();
   std::size_t bytes = 0;
-  for (slab* one = first_; one != nullptr;) {
-    slab* const empty = one;
-    one = one->next;
-    const std::size_t opened = empty->opened_bytes();
-    if (!empty->all_free() || !empty->retire()) continue;
-    bytes += opened;
-    unlink(*empty);
-    give_up(*empty);
+  // Those that serve no more as well: the system may take their pages back by now.
+  for (slab* one = all_; one != nullptr;) {
+    slab& empty = *one;
+    one = one->next_of_list;
+    if (!empty.all_free()) continue;
+    const bool linked = serves(empty);
+    const std::size_t opened = empty.opened_bytes();
+    if (empty.retire()) {
+      bytes += opened;
+      if (linked) unlink(empty);
+      give_up(empty);
+    } else if (linked && !serves(empty)) {
+      // Unlocked, and then neither closed nor locked again.
+      withdraw(empty);
+    }
   }
   return bytes;
 }

@@ -86,6 +86,24 @@ TEST_CASE("what lives when a sandbox is entered is freed there, whichever call i
   }
 }
 
+TEST_CASE("under lock=required no secret lives in pages that lost their lock when they could not be given back") {
+  check_clean(in_child([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "hidden=off"), "the options");
+    std::array<void*, 2> secrets = {lockfast_malloc(32), lockfast_malloc_isolated(32)};
+    for (void* const each : secrets) lockfast_free(each);
+    const std::array<long, 3> calls = {SYS_mprotect, SYS_mlock, SYS_mlock2};
+    prove(filter_calls(calls, verdict::refuse(EPERM), verdict::allow()), "the filter");
+    for (int round = 0; round < 2; ++round) {
+      (void)lockfast_trim();
+      promised(lockfast_malloc(32) == nullptr && errno == ENOMEM, "grouped: refused");
+      promised(lockfast_malloc_isolated(32) == nullptr && errno == ENOMEM, "isolated: refused");
+    }
+    struct lockfast_statistics counts;
+    lockfast_get_statistics(&counts);
+    promised(counts.live == 0 && counts.bytes_locked == 0, "nothing is locked");
+  }));
+}
+
 TEST_CASE(
     "a closed hidden secret that cannot be opened any more is freed: the kernel wipes it, and a second free is a breach") {
   const ending end = in_child([] {
