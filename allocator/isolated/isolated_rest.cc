@@ -5,6 +5,7 @@
 
 #include "allocator/pages/fork_gate.h"
 #include "allocator/isolated/isolated.h"
+#include "platform/one_look.h"
 
 namespace lockfast::internal {
 
@@ -145,6 +146,7 @@ platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& w
   sealer& rest = *policy_.rest;
   if (rest.refusal() != 0) return ENOMEM;
   for (bool made_room = false;;) {
+    const platform::one_look scope;
     span* donor = rest.closed.take(wanted.run_size);
     // Smaller ones do not help a run that no limit allows.
     if (donor == nullptr && !made_room && wanted.run_size <= platform::lock_limit())

@@ -40,7 +40,8 @@ void live(const std::filesystem::path& directory) {
   live_over_a_fork();
 }
 
-constexpr const char* policies[] = {"fork=absent", "fork=inherit", "fork=wipe", "hidden=off", "hidden=off,freed=recycle"};
+constexpr const char* policies[] = {"fork=absent", "fork=inherit", "fork=wipe", "hidden=off", "hidden=off,freed=recycle",
+                                    "rest=seal"};
 
 struct named_call {
   const char* name;
@@ -119,6 +120,16 @@ TEST_CASE("a filter that kills for one call ends nothing, whichever call it is")
     check_clean(in_child([&] {
       prove(filter_calls({&one.number, 1}, verdict::kill(), verdict::allow()), "the filter");
       live(own.path());
+    }));
+    check_clean(in_child([&] {
+      live_in_c();
+      prove(filter_calls({&one.number, 1}, verdict::kill(), verdict::allow()), "the filter, of a program that lives already");
+      live_in_c();
+    }));
+    check_clean(in_child([&] {
+      take_on("rest=seal,hidden=off");
+      prove(filter_calls({&one.number, 1}, verdict::kill(), verdict::allow()), "the filter");
+      live_in_c();
     }));
   }
 }

@@ -46,6 +46,21 @@ void live_without_drawing() {
   use(aligned, 100);
   lockfast_free(aligned);
 
+  // As many closed secrets as are sealed, moved to other pages, and opened again in those.
+  std::array<void*, 100> closed = {};
+  for (void*& each : closed) {
+    each = lockfast_malloc_isolated(64);
+    use(each, 64);
+    promised(lockfast_protect(each, LOCKFAST_NOACCESS) == 0, "closed");
+  }
+  (void)lockfast_trim();
+  for (void* const each : closed) {
+    promised(lockfast_protect(each, LOCKFAST_READONLY) == 0, "opened");
+    promised(static_cast<char*>(each)[63] == 'x', "whole");
+    promised(lockfast_protect(each, LOCKFAST_NOACCESS) == 0, "closed again");
+  }
+  for (void* const each : closed) lockfast_free(each);
+
   lockfast_compartment* const within = lockfast_compartment_create();
   promised(within != nullptr, "a compartment");
   for (const std::size_t size : {std::size_t{32}, std::size_t{40000}}) {
