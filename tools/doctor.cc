@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -121,6 +122,7 @@ void print_text(const machine& on, const std::vector<finding>& all) {
 }
 
 int run(const request& wanted) {
+  signal(SIGCHLD, SIG_DFL);  // ignored, it would take away how a trial ended
   if (!wanted.root.empty() && access((wanted.root + "/proc").c_str(), R_OK) != 0) {
     throw refusal(wanted.root + " has no folder proc; give a folder with the files of /proc and /sys");
   }

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -68,6 +69,7 @@ json as_json(const heist& done) {
 }
 
 int run(const request& wanted) {
+  signal(SIGCHLD, SIG_DFL);  // ignored, it would take away how an attempt ended
   const heist done = carry_out();
   if (!wanted.svg.empty()) write_file(wanted.svg, as_svg(done, about()));
   if (wanted.as_json) {

@@ -160,4 +160,11 @@ if client:
         assert "\x1b[" not in served("--", client, "serve").stderr
 
 
+def test_ends_of_children_that_are_ignored_stay_so_for_the_program():
+    ended = lockfast("run", "--", "grep", "SigIgn", "/proc/self/status",
+                     preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    ignored = int(ended.stdout.split()[1], 16)
+    assert ended.returncode == 0 and ignored >> (signal.SIGCHLD - 1) & 1, ended
+
+
 run_tests(globals())

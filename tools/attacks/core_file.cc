@@ -40,13 +40,15 @@ core_file core_of(const std::function<void()>& body) {
   std::error_code fault;
   std::string directory = (std::filesystem::temp_directory_path(fault) / "lockfast-core-XXXXXX").string();
   if (fault || mkdtemp(directory.data()) == nullptr) return {};
-  std::filesystem::permissions(directory, std::filesystem::perms::all, fault);  // for a body that changes its user
+  // For a body that changes its user; nobody else can read what lies in it, or list it.
+  if (geteuid() == 0) std::filesystem::permissions(directory, std::filesystem::perms(01733), fault);
   const pid_t child = fork();
   if (child == 0) die_in(directory, body);
   core_file core;
   int state = 0;
   if (child > 0 && waitpid(child, &state, 0) == child && WIFSIGNALED(state)) core.signal = WTERMSIG(state);
   for (const auto& file : std::filesystem::directory_iterator(directory, fault)) {
+    if (!file.is_regular_file() || file.is_symlink()) continue;
     std::ifstream stream(file.path(), std::ios::binary);
     core.bytes.assign(std::istreambuf_iterator<char>(stream), {});
   }

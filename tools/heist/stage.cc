@@ -52,6 +52,10 @@ class shared_room {
   }
 }
 
+// What ends a process that touches what it must not, or that an allocator catches. Any other signal came from elsewhere: from a user, or
+// from a kernel short of memory.
+bool is_trap(int signal) { return signal == SIGSEGV || signal == SIGBUS || signal == SIGABRT || signal == SIGILL; }
+
 std::string first_line(int from) {
   std::array<char, 256> text;
   const ssize_t size = read(from, text.data(), text.size());
@@ -102,16 +106,21 @@ outcome attempt(const std::function<void(stage&)>& body) {
   const pid_t child = fork();
   if (child == 0) enact(body, on, line[1]);
   int status = 0;
-  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  // A stopped child would never come to its alarm.
+  while (child > 0 && (waitpid(child, &status, WUNTRACED) < 0 ? errno == EINTR : WIFSTOPPED(status))) {
+    if (WIFSTOPPED(status)) (void)kill(child, SIGKILL);
   }
   outcome ended{on.is_, on.how_, first_line(line[0])};
   close(line[0]);
   close(line[1]);
   if (child < 0) return {result::not_tried, "no process could be started", ""};
   if (on.over_) return ended;
-  ended.is = on.begun_ && WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM ? result::held : result::not_tried;
+  ended.is = on.begun_ && WIFSIGNALED(status) && is_trap(WTERMSIG(status)) ? result::held : result::not_tried;
   if (ended.is == result::not_tried) {
-    ended.how = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "it took too long" : "it could not be set up";
+    const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    ended.how = signal == SIGALRM          ? "it took too long"
+                : on.begun_ && signal != 0 ? "it was ended by signal " + std::to_string(signal)
+                                           : "it could not be set up";
     if (!ended.said.empty()) ended.how += ": " + ended.said;
   }
   return ended;

@@ -16,11 +16,12 @@ namespace lockfast::tools {
 namespace {
 
 [[noreturn]] void become(const std::vector<std::string>& words, const std::vector<environment_change>& changes,
-                         const sigset_t& mask, int failure) {
+                         const sigset_t& mask, void (*on_child)(int), int failure) {
   for (const auto& [name, value] : changes) setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
+  signal(SIGCHLD, on_child);
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   execvp(arguments[0], arguments.data());
   const int error = errno;
@@ -57,8 +58,8 @@ bool has_ended(program_end& end) {
 program_end supervise(const std::vector<std::string>& words, const std::vector<environment_change>& changes) {
   int failure[2];
   if (pipe2(failure, O_CLOEXEC) != 0) throw refusal("no pipe could be made; close descriptors and try again");
-  // Inherited as ignored, it would take the program's status away.
-  signal(SIGCHLD, SIG_DFL);
+  // Inherited as ignored, it would take the program's status away. The program inherits it as it was.
+  const auto on_child = signal(SIGCHLD, SIG_DFL);
   const sigset_t caught = passed_on();
   sigset_t before;
   pthread_sigmask(SIG_BLOCK, &caught, &before);
@@ -66,7 +67,7 @@ program_end supervise(const std::vector<std::string>& words, const std::vector<e
   program_end end;
   end.process = fork();
   if (end.process < 0) throw refusal("no process could be started; the limit on processes is reached (ulimit -u)");
-  if (end.process == 0) become(words, changes, before, failure[1]);
+  if (end.process == 0) become(words, changes, before, on_child, failure[1]);
   close(failure[1]);
   if (read(failure[0], &end.start_error, sizeof end.start_error) != sizeof end.start_error) end.start_error = 0;
   close(failure[0]);
