@@ -21,6 +21,7 @@
 
 #include "tools/command.h"
 #include "tools/complete.h"
+#include "tools/shown.h"
 
 namespace lockfast::tools {
 namespace {
@@ -47,7 +48,12 @@ int refuse(const std::string& who, const std::string& what) {
 std::string explained(const CLI::ParseError& fault, const CLI::App& part) {
   std::string text = fault.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
+  text = shown(text);
   const bool extra = dynamic_cast<const CLI::ExtrasError*>(&fault) != nullptr;
+  // It may be the secret, which no log is to have from us as well.
+  const bool too_many = extra || dynamic_cast<const CLI::ArgumentMismatch*>(&fault) != nullptr;
+  if (too_many && part.get_name() == "put")
+    return "it takes one name, and never the secret as an argument; type it, or pipe it in";
   if (extra && !command_names(part).empty()) return text + "; commands: " + joined(command_names(part));
   if (extra) return text + "; options: " + joined(option_names(part));
   return text + "; see '" + full_name(part) + " --help'";

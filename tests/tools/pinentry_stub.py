@@ -5,10 +5,14 @@
    !CODE            is an error of this number
    empty            is one of no bytes
    wait             is none: it makes a file, and waits until its input ends
+   =TEXT            is the passphrase as it is, in one D line
+   ?lines, ?line, ?remarks   are more than anybody types
    (nothing left)   ends without an answer
-"repeat" as the first line: SETREPEAT is known. What was said goes to PINENTRY_LOG."""
+"repeat" as the first line: SETREPEAT is known. What was said goes to PINENTRY_LOG, after the process's number and its descriptors.
+PINENTRY_KIND: silent, deaf and busy ones do not greet, do not answer, and do not look whether their input has ended."""
 import os
 import sys
+import time
 
 with open(os.environ["PINENTRY_ANSWERS"]) as file:
     answers = file.read().splitlines()
@@ -23,8 +27,18 @@ def say(line):
     sys.stdout.flush()
 
 
-say("OK Pleased to meet you")
+kind = os.environ.get("PINENTRY_KIND", "")
 with open(os.environ["PINENTRY_LOG"], "a") as log:
+    with os.scandir("/proc/self/fd") as found:
+        own = {log.fileno(), *(int(each.name) for each in found if "/proc/" in os.readlink(each.path))}
+        opened = sorted(int(each) for each in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{each}"))
+    log.write(f"# {os.getpid()}\n# {' '.join(str(each) for each in opened if each not in own)}\n")
+    log.flush()
+    if kind == "silent":
+        time.sleep(60)
+    say("OK Pleased to meet you")
+    if kind == "deaf":
+        time.sleep(60)
     for line in sys.stdin:
         log.write(line)
         log.flush()
@@ -52,9 +66,21 @@ with open(os.environ["PINENTRY_LOG"], "a") as log:
             if answer == "wait":
                 with open(os.environ["PINENTRY_ANSWERS"] + ".waits", "w") as file:
                     file.write(str(os.getpid()))
+                if kind == "busy":
+                    time.sleep(60)
                 sys.stdin.read()
                 sys.exit(0)
             if answer == "empty":
+                say("OK")
+                continue
+            if answer.startswith("?"):
+                many = {"?lines": ["D " + "x" * 900] * 5, "?line": ["D " + "x" * 5000], "?remarks": ["# a remark"] * 2000}
+                for line in many[answer]:
+                    say(line)
+                say("OK")
+                continue
+            if answer.startswith("="):
+                say("D " + answer[1:])
                 say("OK")
                 continue
             half = len(answer) // 2

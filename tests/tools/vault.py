@@ -1,8 +1,10 @@
 """`lockfast vault`: its actions, from scripts."""
 import os
+import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from suite import command, lockfast, run_tests, scratch
@@ -151,7 +153,21 @@ def test_a_re_keyed_file_opens_under_the_new_passphrase_alone():
     assert b"scrypt with 2 MiB" in done(file, "verify", phrase="another one")
 
 
+def test_without_a_terminal_somebody_must_say_the_new_passphrase():
+    file = new_file()
+    line = refused(file, "rekey", env=dict(os.environ, PATH=scratch), start_new_session=True)
+    assert "no terminal to ask for the new passphrase; give it by --new-passphrase-fd N" in line, line
+
+
+def test_what_may_be_a_secret_is_not_repeated():
+    line = refused(new_file(), "put", "db", "s3cret")
+    assert "s3cret" not in line and "never the secret as an argument" in line, line
+    ended = lockfast("a\x1b[2Jb")
+    assert ended.returncode == 2 and "\x1b" not in ended.stderr and "a\\x1b[2Jb" in ended.stderr, ended
+
+
 def test_verify_says_what_it_found():
+    assert b"whole, 1 record, saved 2 times" in done(new_file(a=b"1"), "verify")
     file = new_file(a=b"1", b=b"2")
     assert done(file, "verify") == f"{file}: whole, 2 records, saved 3 times, format 2, scrypt with 1 MiB\n".encode()
     whole = content(file)
@@ -200,6 +216,24 @@ def test_the_program_has_nothing_else_of_ours():
     assert vault(file, "run", "key=3", program=signals).stdout == subprocess.run(signals, stdout=subprocess.PIPE).stdout
 
 
+def test_the_program_does_not_get_the_passphrase():
+    file, phrase = new_file(key=b"1"), os.path.join(tempfile.mkdtemp(dir=scratch), "phrase")
+    with open(phrase, "w") as written:
+        written.write(PHRASE + "\n")
+    for descriptor in ("0", "5"):
+        ended = subprocess.run(["sh", "-c", f"exec '{command}' vault '{file}' run key=3 --passphrase-fd {descriptor} "
+                                f"{descriptor}<'{phrase}' -- sh -c 'cat /proc/self/fd/{descriptor}; cat <&3'"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+        assert ended.stdout == b"1", ended
+
+
+def test_few_descriptors_are_enough():
+    few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+    file = new_file(key=b"1")
+    assert shell(file, "cat <&3", "key=3", preexec_fn=few).stdout == b"1"
+    assert "ulimit -n" in refused(file, "run", "key=40", program=["true"], preexec_fn=few)
+
+
 def test_what_cannot_be_handed_over_is_refused():
     file = new_file(binary=b"a\0b", large=b"x" * 200000)
     assert "binary=3" in refused(file, "run", "binary=KEY", program=["true"])
@@ -238,6 +272,21 @@ def test_a_secret_that_nobody_reads_is_told_of():
                                stderr=subprocess.PIPE, text=True, pass_fds=[read_end], timeout=60)
         os.close(read_end)
     assert ended.returncode == 2 and "could not be written" in ended.stderr, ended
+
+
+def test_a_pipe_that_does_not_wait_gets_all_of_it():
+    secret = os.urandom(300000)
+    file = new_file(key=secret)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    phrase = pipe_with(PHRASE)
+    get = subprocess.Popen([command, "vault", file, "get", "key", "--passphrase-fd", str(phrase)], stdout=write_end, pass_fds=[phrase])
+    os.close(phrase)
+    os.close(write_end)
+    time.sleep(0.5)
+    with open(read_end, "rb") as pipe:
+        assert pipe.read() == secret
+    assert get.wait(timeout=60) == 0
 
 
 def test_another_user_of_the_library_is_waited_for():

@@ -90,6 +90,25 @@ def test_a_name_that_two_put_at_once_is_of_one():
     assert done(file, "get", "key") == (b"one" if both[0].returncode == 0 else b"two")
 
 
+def test_of_two_that_make_a_file_one_is_told():
+    file = os.path.join(tempfile.mkdtemp(dir=scratch), "keys.vault")
+    both = [started(file, "new", "--cost", "15", secret=b"", stderr=subprocess.PIPE) for _ in range(2)]
+    said = [new.communicate(timeout=60)[1] for new in both]
+    assert sorted(new.returncode for new in both) == [0, 2], said
+    line = said[0] + said[1]
+    assert b"was made by another program" in line or b"is there already" in line, said
+
+
+def test_a_file_of_another_user_stays_theirs():
+    if os.geteuid() != 0:
+        print("  not root: left out")
+        return
+    file = new_file()
+    os.chown(file, 65534, 65534)
+    done(file, "put", "a", secret=b"1")
+    assert (os.stat(file).st_uid, os.stat(file).st_mode & 0o777) == (65534, 0o600)
+
+
 def test_a_file_that_may_not_grow_stays_as_it_was():
     file = new_file(a=b"1" * 1000)
     before = content(file)

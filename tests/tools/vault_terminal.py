@@ -1,17 +1,12 @@
-"""`lockfast vault` at a pseudo-terminal, and with a pinentry: what is asked, what is shown, what is put back."""
+"""`lockfast vault` at a pseudo-terminal: what is asked, what is shown, what is put back."""
 import os
-import shutil
 import signal
-import subprocess
 import tempfile
+import termios
 import time
 
 from suite import command, run_tests, scratch
-from vault_suite import CHEAP, PHRASE, Terminal, content, done, new_file, pipe_with, plain, refused
-
-here = os.path.dirname(os.path.abspath(__file__))
-stub = os.path.join(here, "pinentry_stub.py")
-
+from vault_suite import CHEAP, PHRASE, Terminal, content, done, new_file, pipe_with, plain
 
 def at(file, *words, **more):
     return Terminal("vault", file, *words, **more)
@@ -38,7 +33,8 @@ def test_a_file_is_made_filled_and_read():
 
 
 def test_the_terminal_gets_a_secret_only_when_asked():
-    file = new_file(text="wörd".encode(), ends=b"with a line end\n", escape=b"a\x1b[2Jb", c1="a\u009b2Jb".encode())
+    file = new_file(text="wörd".encode(), ends=b"with a line end\n", escape=b"a\x1b[2Jb", c1="a\u009b2Jb".encode(),
+                    byte=b"a\x9b2Jb", long=b"a\xc1\x9bb", cut="wö".encode()[:-1])
     said, status = at(file, "get", "text").wait()
     assert status == 2 and "give --show" in said and "wörd" not in said, said
 
@@ -49,7 +45,7 @@ def test_the_terminal_gets_a_secret_only_when_asked():
         return plain(said.partition(": ")[2]), status
     assert shown("text") == ("\nwörd\n", 0)
     assert shown("ends") == ("\nwith a line end\n", 0)
-    for name in ("escape", "c1"):
+    for name in ("escape", "c1", "byte", "long", "cut"):
         said, status = shown(name)
         assert status == 2 and "a terminal would obey" in said, said
     # Another descriptor may be the terminal as well.
@@ -110,11 +106,8 @@ def test_the_terminal_is_put_back():
         said = plain(shell.wait()[0])
         assert "cancelled" in said and said.endswith("status 2\nisig\nicanon\necho\n"), said
     # Whatever ends it.
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-        listed = at(file, "list")
-        listed.expect("Passphrase")
-        while listed.echoes():
-            time.sleep(0.01)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1):
+        listed = at_prompt(file)
         slave = os.open(f"/proc/{listed.pid}/fd/0", os.O_RDWR | os.O_NOCTTY)  # keeps the terminal
         os.kill(listed.pid, number)
         status = os.waitpid(listed.pid, 0)[1]
@@ -122,6 +115,47 @@ def test_the_terminal_is_put_back():
         assert listed.echoes(), number
         os.close(slave)
         os.close(listed.master)
+
+
+def at_prompt(file):
+    """A command that waits for the passphrase, and shows nothing."""
+    listed = at(file, "list")
+    listed.expect("Passphrase")
+    while listed.echoes():
+        time.sleep(0.01)
+    return listed
+
+
+def test_a_stop_shows_nothing_afterwards():
+    file = new_file(a=b"1")
+    for number in (signal.SIGTSTP, signal.SIGSTOP):
+        listed = at_prompt(file)
+        os.kill(listed.pid, number)
+        until, state = time.monotonic() + 10, (0, 0)
+        while state[0] == 0:
+            assert time.monotonic() < until, f"signal {number} did not stop it"
+            state = os.waitpid(listed.pid, os.WUNTRACED | os.WNOHANG)
+        assert os.WIFSTOPPED(state[1])
+        # The shell finds its terminal as it was, unless nothing could be done about it; then it makes it so itself.
+        assert listed.echoes() == (number == signal.SIGTSTP)
+        mode = termios.tcgetattr(listed.master)
+        mode[3] |= termios.ECHO | termios.ICANON
+        termios.tcsetattr(listed.master, termios.TCSANOW, mode)
+        os.kill(listed.pid, signal.SIGCONT)
+        listed.answer("", PHRASE)
+        said, status = listed.wait()
+        assert status == 0 and plain(said).endswith("\na\n") and PHRASE not in said, (number, said)
+
+
+def test_no_secret_is_read_from_a_terminal_that_shows_it():
+    file = new_file(a=b"1")
+    for words, option in ((["list", "--passphrase-fd", "0"], "--passphrase-fd"), (["put", "b", "--fd", "0"], "--fd"),
+                          (["rekey", "--new-passphrase-fd", "0"], "--new-passphrase-fd")):
+        asked = at(file, *words)
+        if option == "--new-passphrase-fd":
+            asked.answer("Passphrase", PHRASE)
+        said, status = asked.wait()
+        assert status == 2 and f"descriptor 0 of {option} is a terminal" in said, said
 
 
 def test_somebody_who_types_holds_nobody_up():
@@ -180,103 +214,6 @@ def test_long_work_shows_how_far_it_is():
     listed = at(file, "list")
     listed.answer("Passphrase", PHRASE)
     assert "\x1b" not in listed.wait()[0]
-
-
-def with_pinentry(*answers, program=stub, words=("list",), file=None, **more):
-    """The command with a pinentry and no terminal; and what the pinentry was told."""
-    folder = tempfile.mkdtemp(dir=scratch)
-    environment = dict(os.environ, PINENTRY_ANSWERS=os.path.join(folder, "answers"), PINENTRY_LOG=os.path.join(folder, "log"),
-                       **more)
-    with open(environment["PINENTRY_ANSWERS"], "w") as opened:
-        opened.write("\n".join(answers))
-    chosen = [] if program is None else ["--pinentry", program]
-    ended = subprocess.run([command, "vault", file, *words, *chosen], env=environment, stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, start_new_session=True)
-    said = ""
-    if os.path.exists(environment["PINENTRY_LOG"]):
-        with open(environment["PINENTRY_LOG"]) as opened:
-            said = opened.read()
-    return ended, said
-
-
-def test_a_pinentry_asks():
-    file = new_file(a=b"1")
-    ended, said = with_pinentry(PHRASE, file=file)
-    assert ended.returncode == 0 and ended.stdout == "a\n" and ended.stderr == "", (ended, said)
-    assert f"SETDESC Passphrase of {file}\n" in said and "GETPIN" in said, said
-    # As a person at the terminal: three tries.
-    ended, said = with_pinentry("no", "no", PHRASE, file=file)
-    assert ended.returncode == 0 and "SETERROR That passphrase is wrong\n" in said, (ended, said)
-    assert "the passphrase is wrong" in with_pinentry("no", "no", "no", file=file)[0].stderr
-
-
-def test_what_a_pinentry_gives_is_decoded():
-    phrase = "100%41\\n%25 %"
-    file = os.path.join(tempfile.mkdtemp(dir=scratch), "with % and space")
-    for first in ([], ["repeat"]):
-        answers = [*first, phrase] if first else [phrase, phrase]
-        ended, said = with_pinentry(*answers, file=file, words=["new", "--cost", CHEAP])
-        assert ended.returncode == 0, (ended, said)
-        assert "SETDESC New passphrase of " + file.replace("%", "%25") + "\n" in said, said
-        assert said.count("GETPIN") == (1 if first else 2), said
-        # The line end in it is one of the passphrase's: a raw pipe would end there.
-        ended, said = with_pinentry(phrase, file=file)
-        assert ended.returncode == 0, (ended, said)
-        assert "wrong" in refused(file, "list", phrase="100%41")
-        os.remove(file)
-    ended, said = with_pinentry("one", "two", file=file, words=["new", "--cost", CHEAP])
-    assert ended.returncode == 2 and "differ" in ended.stderr and not os.path.exists(file), ended
-
-
-def test_a_pinentry_that_does_not_answer_is_told_of():
-    file = new_file()
-    for answers, text in ((["!83886179"], "cancelled"), (["!83886278"], "cancelled"), (["!83918950"], "it refused"),
-                          ([], "without an answer"), (["empty"], "at least one character")):
-        ended, said = with_pinentry(*answers, file=file)
-        assert ended.returncode == 2 and text in ended.stderr and ended.stderr.count("\n") == 1, (ended, said)
-    for program, text in (("/nowhere/pinentry", "cannot be started"), ("/bin/true", "did not ask")):
-        ended, _ = with_pinentry(file=file, program=program)
-        assert ended.returncode == 2 and text in ended.stderr and ended.stderr.count("\n") == 1, ended
-
-
-def test_without_a_terminal_a_pinentry_is_found():
-    file = new_file(a=b"1")
-    folder = tempfile.mkdtemp(dir=scratch)
-    os.symlink(stub, os.path.join(folder, "pinentry"))
-    ended, _ = with_pinentry(PHRASE, file=file, program=None, PATH=folder + ":" + os.environ["PATH"])
-    assert ended.stdout == "a\n", ended
-    ended, _ = with_pinentry(file=file, program=None, PATH=scratch)
-    assert ended.returncode == 2 and "--passphrase-fd N" in ended.stderr, ended
-
-
-def test_a_pinentry_of_debian_asks():
-    tty, curses = shutil.which("pinentry-tty"), shutil.which("pinentry-curses")
-    if tty is None:
-        print("  pinentry-tty is not there: left out")
-    else:
-        file = os.path.join(tempfile.mkdtemp(dir=scratch), "keys.vault")
-        made = at(file, "new", "--cost", CHEAP, "--pinentry", tty)
-        made.answer("Passphrase:", PHRASE)
-        made.answer("Again:", PHRASE)
-        said, status = made.wait()
-        assert status == 0, said
-        assert done(file, "list") == b""
-        listed = at(file, "list", "--pinentry", tty)
-        listed.expect(file)
-        listed.answer("Passphrase:", "no")
-        listed.expect("That passphrase is wrong")
-        listed.answer("Passphrase:", PHRASE)
-        assert listed.wait()[1] == 0
-    if curses is None:
-        print("  pinentry-curses is not there: left out")
-        return
-    file = new_file(a=b"1")
-    listed = at(file, "list", "--pinentry", curses)
-    listed.expect("Passphrase")
-    time.sleep(0.5)
-    listed.type(PHRASE + "\r")
-    said, status = listed.wait()
-    assert status == 0 and plain(said).rstrip().endswith("a"), said
 
 
 run_tests(globals())

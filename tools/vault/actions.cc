@@ -50,6 +50,7 @@ buffer<std::byte> read_secret(int descriptor, bool one_line) {
 buffer<std::byte> asked_for_secret(const vault_request& wanted, vault_file& file) {
   const bool is_typed = !wanted.fd && isatty(STDIN_FILENO) != 0;
   if (wanted.fd) require_inherited(*wanted.fd, "--fd");
+  if (wanted.fd) require_no_terminal(*wanted.fd, "--fd");
   // So that a wrong passphrase, or a name that is taken, is told of before the secret is typed.
   if (is_typed || file.asks_somebody()) {
     file.open();
@@ -144,7 +145,8 @@ int get_record(const vault_request& wanted) {
   file.open();
   const auto secret = need(file.records().open(file.id_of(wanted.names[0])), file.path());
   if (is_terminal && !is_plain_text(secret.span())) {
-    throw refusal("the secret has bytes that a terminal would obey; send it to a pipe, a file or --fd N");
+    throw refusal(
+        "the secret is no plain text, and a terminal would obey some of its bytes; send it to a pipe, a file or --fd N");
   }
   write_whole(to, secret.span());
   if (is_terminal && *(secret.end() - 1) != std::byte{'\n'}) write_whole(to, std::as_bytes(std::span("\n", 1)));
@@ -216,9 +218,10 @@ int verify_vault(const vault_request& wanted) {
   if (const auto opened = file.try_open(); !opened) return damaged(opened.error());
   const bool is_scrypt = said->function == vault::kdf::scrypt;
   const std::uint64_t memory = is_scrypt ? (128ULL << said->cost) * said->block : 1024ULL << said->cost;
-  std::cout << shown(file.path()) << ": whole, " << file.records().size() << " records, saved " << file.records().saves()
-            << " times, format " << said->format << ", " << (is_scrypt ? "scrypt" : "Argon2id") << " with " << size_text(memory)
-            << '\n';
+  const auto counted = [](std::uint64_t count, const char* of) { return std::to_string(count) + of + (count == 1 ? "" : "s"); };
+  std::cout << shown(file.path()) << ": whole, " << counted(file.records().size(), " record") << ", saved "
+            << counted(file.records().saves(), " time") << ", format " << said->format << ", "
+            << (is_scrypt ? "scrypt" : "Argon2id") << " with " << size_text(memory) << '\n';
   return all_well;
 }
 

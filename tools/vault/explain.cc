@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "tools/command.h"
-#include "tools/vault/secret_output.h"
 
 namespace lockfast::tools {
 namespace {
@@ -31,12 +30,6 @@ bool says_what_to_do(std::string_view sentence) {
 }
 
 }  // namespace
-
-std::string shown(const std::string& text) {
-  std::string safe;
-  append_shown(safe, text);
-  return safe;
-}
 
 std::string explained(memory_error reason, const std::string& file) {
   const error_detail detail = last_error();

@@ -9,10 +9,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace lockfast::tools {
+#include "tools/shown.h"
 
-// A text of the user's or of a file, with its control characters escaped: no terminal obeys it.
-std::string shown(const std::string& text);
+namespace lockfast::tools {
 
 // The line. Requires that the call which refused was this thread's last one of the library.
 std::string explained(memory_error reason, const std::string& file);

@@ -72,15 +72,15 @@ buffer<std::byte> environment_entry(const hand_over& one, std::span<const std::b
   return need(std::move(entry), one.name);
 }
 
-// A pipe that has the secret, and then its end. Its descriptor is beyond all that are handed over.
-int filled_pipe(const hand_over& one, std::span<const std::byte> secret) {
+// A pipe that has the secret, and then its end. Its descriptor is `least` or higher.
+int filled_pipe(const hand_over& one, std::span<const std::byte> secret, int least) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw refusal("no pipe could be made; close descriptors and try again");
   constexpr std::size_t usual_room = 65536;
   if (secret.size() > usual_room) fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(secret.size()));
   const ssize_t done = write(ends[1], secret.data(), secret.size());
   close(ends[1]);
-  const int from = fcntl(ends[0], F_DUPFD_CLOEXEC, max_descriptor + 1);
+  const int from = fcntl(ends[0], F_DUPFD_CLOEXEC, least);
   close(ends[0]);
   if (done != static_cast<ssize_t>(secret.size())) {
     throw refusal("the record '" + shown(one.name) + "' does not fit into a pipe (/proc/sys/fs/pipe-max-size); use: get --fd");
@@ -105,6 +105,19 @@ void require_different(const std::vector<hand_over>& all) {
   }
 }
 
+// The passphrase's descriptor is not the program's. Of a standard stream the rest is, but a file could be read again from its start.
+void withhold(int descriptor) {
+  if (descriptor > STDERR_FILENO) {
+    close(descriptor);
+    return;
+  }
+  if (lseek(descriptor, 0, SEEK_CUR) < 0) return;  // a pipe: what was read is gone
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing < 0 || dup2(nothing, descriptor) < 0)
+    throw refusal("/dev/null cannot be opened, so that the program could read the passphrase");
+  close(nothing);
+}
+
 }  // namespace
 
 int run_with_records(const vault_request& wanted, const std::vector<std::string>& words) {
@@ -116,16 +129,17 @@ int run_with_records(const vault_request& wanted, const std::vector<std::string>
 
   vault_file file(wanted);
   file.open();
-  // Not the program's.
-  if (wanted.passphrase_fd && *wanted.passphrase_fd > STDERR_FILENO) close(*wanted.passphrase_fd);
+  if (wanted.passphrase_fd) withhold(*wanted.passphrase_fd);
   std::vector<buffer<std::byte>> entries;
   std::vector<int> pipes;
+  // No pipe is in the way of one that is handed over.
+  const int beyond = std::ranges::max(all, {}, &hand_over::descriptor).descriptor + 1;
   for (const hand_over& one : all) {
     const auto secret = need(file.records().open(file.id_of(one.name)), file.path());
     if (one.descriptor < 0) {
       entries.push_back(environment_entry(one, secret.span()));
     } else {
-      pipes.push_back(filled_pipe(one, secret.span()));
+      pipes.push_back(filled_pipe(one, secret.span(), std::max(beyond, STDERR_FILENO + 1)));
     }
   }
   std::vector<buffer<std::byte>::read_view> opened;
@@ -142,7 +156,10 @@ int run_with_records(const vault_request& wanted, const std::vector<std::string>
   arguments.push_back(nullptr);
   auto pipe = pipes.begin();
   for (const hand_over& one : all) {
-    if (one.descriptor >= 0) dup2(*pipe++, one.descriptor);
+    if (one.descriptor >= 0 && dup2(*pipe++, one.descriptor) < 0) {
+      throw refusal("descriptor " + std::to_string(one.descriptor) +
+                    " cannot be had; raise the limit on descriptors (ulimit -n)");
+    }
   }
   execvpe(arguments[0], arguments.data(), environment.data());
   const int error = errno;

@@ -31,11 +31,15 @@ passphrase read_line(int descriptor, const std::string& file) {
 passphrase_source::passphrase_source(const vault_request& wanted)
     : file_(wanted.file), descriptor_(wanted.passphrase_fd), pinentry_(wanted.pinentry) {
   if (descriptor_) require_inherited(*descriptor_, "--passphrase-fd");
-  if (descriptor_ || !pinentry_.empty() || has_terminal()) return;
+  if (descriptor_) require_no_terminal(*descriptor_, "--passphrase-fd");
+  if (!descriptor_) find_asker("the passphrase", "--passphrase-fd");
+}
+
+// Somebody has to be there who can be asked.
+void passphrase_source::find_asker(const std::string& what, const std::string& option) {
+  if (!pinentry_.empty() || has_terminal()) return;
   const auto found = found_on_path("pinentry");
-  if (!found) {
-    throw refusal("there is no terminal to ask for the passphrase; give it by --passphrase-fd N, or install a pinentry");
-  }
+  if (!found) throw refusal("there is no terminal to ask for " + what + "; give it by " + option + " N, or install a pinentry");
   pinentry_ = *found;
 }
 
@@ -46,8 +50,13 @@ passphrase passphrase_source::present(bool was_wrong) const {
   return taken(pinentry(pinentry_).ask({.description = prompt, .error = was_wrong ? "That passphrase is wrong" : ""}), file_);
 }
 
-passphrase passphrase_source::fresh(std::optional<int> descriptor) const {
-  if (descriptor) return read_line(*descriptor, file_);
+passphrase passphrase_source::fresh(std::optional<int> descriptor) {
+  if (descriptor) {
+    require_inherited(*descriptor, "--new-passphrase-fd");
+    require_no_terminal(*descriptor, "--new-passphrase-fd");
+    return read_line(*descriptor, file_);
+  }
+  find_asker("the new passphrase", "--new-passphrase-fd");
   const std::string prompt = "New passphrase of " + shown(file_);
   if (pinentry_.empty()) return taken(ask_twice(prompt), file_);
   return taken(pinentry(pinentry_).ask_twice({.description = prompt, .error = ""}), file_);

@@ -24,9 +24,11 @@ class passphrase_source {
   // The passphrase that the file has.
   [[nodiscard]] passphrase present(bool was_wrong) const;
   // One that the file will have. descriptor: where a line of it is, in place of asking.
-  [[nodiscard]] passphrase fresh(std::optional<int> descriptor) const;
+  [[nodiscard]] passphrase fresh(std::optional<int> descriptor);
 
  private:
+  void find_asker(const std::string& what, const std::string& option);
+
   std::string file_;
   std::optional<int> descriptor_;
   std::string pinentry_;  // empty: the terminal

@@ -1,30 +1,24 @@
 #include "tools/vault/pinentry.h"
 
-#include <fcntl.h>
 #include <lockfast/secret_input.hpp>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <clocale>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
 #include "tools/command.h"
 #include "tools/vault/explain.h"
-
-extern char** environ;
+#include "tools/vault/prompt.h"
 
 namespace lockfast::tools {
 namespace {
 
 constexpr int patience_ms = 5000;
-constexpr std::size_t max_line = 4096;  // of an answer; the protocol has 1000
+constexpr std::size_t max_line = 4096;  // bytes; the protocol has 1000
+constexpr int max_lines = 1000;         // of an answer
 // Codes of libgpg-error, without the part that names the source.
 constexpr unsigned code_mask = 0xffff;
 constexpr unsigned cancelled = 99, fully_cancelled = 198;
@@ -100,37 +94,13 @@ std::string terminal_name() {
 
 }  // namespace
 
-pinentry::pinentry(const std::string& program) : program_(program) {
-  int to[2], from[2];
-  if (pipe2(to, O_CLOEXEC) != 0) throw refusal("no pipe could be made; close descriptors and try again");
-  if (pipe2(from, O_CLOEXEC) != 0) {
-    close(to[0]);
-    close(to[1]);
-    throw refusal("no pipe could be made; close descriptors and try again");
-  }
-  to_ = to[1];
-  from_ = from[0];
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
-  char* const words[] = {program_.data(), nullptr};
-  const int refused = posix_spawnp(&process_, words[0], &actions, nullptr, words, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  close(to[0]);
-  close(from[1]);
-  if (refused != 0) {
-    process_ = 0;
-    close(to_);
-    close(from_);
-    throw refusal("pinentry " + shown(program_) + " cannot be started (" + std::strerror(refused) +
+pinentry::pinentry(const std::string& program) : program_(program), beside_(program), terminal_(beside_.process()) {
+  if (const int error = beside_.start_error(); error != 0) {
+    throw refusal("pinentry " + shown(program_) + " cannot be started (" + std::strerror(error) +
                   "); name one that is installed, pinentry-tty say");
   }
-  // A pinentry that ended must not end us.
-  pipe_signal_ = signal(SIGPIPE, SIG_IGN);
   // What waits for us in turn speaks another protocol.
-  pollfd greeting{from_, POLLIN, 0};
-  if (poll(&greeting, 1, patience_ms) == 0) fail("it does not greet");
+  if (!beside_.answers_within(patience_ms)) fail("it does not greet");
   if (!hear().is_ok) fail("it does not greet as the protocol wants");
   option("ttyname", terminal_name());
   option("ttytype", variable("TERM"));
@@ -140,37 +110,24 @@ pinentry::pinentry(const std::string& program) : program_(program) {
 }
 
 pinentry::~pinentry() {
-  if (to_ >= 0) close(to_);
-  if (from_ >= 0) close(from_);
-  // It ends when its input does. What does not is ended: it may still have the terminal.
-  constexpr int tries = 100;
-  for (int at = 0; process_ > 0 && at < tries; ++at) {
-    const pid_t ended = waitpid(process_, nullptr, WNOHANG);
-    if (ended != 0) break;
-    if (at == tries - 1) {
-      kill(process_, SIGTERM);
-      waitpid(process_, nullptr, 0);
-      break;
-    }
-    usleep(10000);
-  }
-  signal(SIGPIPE, pipe_signal_);
+  // What was ended may have had the terminal.
+  if (!beside_.end()) terminal_.put_back();
 }
 
 buffer<std::byte> pinentry::ask(const dialog& shown) {
   describe(shown);
-  return typed(command("GETPIN"));
+  return typed(typed_answer());
 }
 
 buffer<std::byte> pinentry::ask_twice(const dialog& shown) {
   describe(shown);
   const bool repeats = command("SETREPEAT Again:").is_ok;
-  answer first = command("GETPIN");
+  answer first = typed_answer();
   const bool was_repeated = repeats && first.was_repeated;
   auto secret = typed(std::move(first));
   if (was_repeated) return secret;
   describe({.description = "Again: " + shown.description, .error = ""});
-  if (typed(command("GETPIN")) != secret)
+  if (typed(typed_answer()) != secret)
     throw refusal("the two passphrases differ; nothing was changed, type the same one twice");
   return secret;
 }
@@ -196,28 +153,29 @@ buffer<std::byte> pinentry::typed(answer&& given) const {
 }
 
 pinentry::answer pinentry::command(const std::string& line) {
-  say(line + "\n");
+  if (!beside_.say(line + "\n")) fail("it ended too early");
+  if (!beside_.answers_within(patience_ms)) fail("it does not answer");
   return hear();
 }
 
-void pinentry::say(const std::string& line) {
-  std::size_t at = 0;
-  while (at < line.size()) {
-    const ssize_t done = write(to_, line.data() + at, line.size() - at);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) fail("it ended too early");
-    at += static_cast<std::size_t>(done);
-  }
+// Somebody types as long as that takes.
+pinentry::answer pinentry::typed_answer() {
+  if (!beside_.say("GETPIN\n")) fail("it ended too early");
+  return hear();
 }
 
 pinentry::answer pinentry::hear() {
   answer given;
-  for (;;) {
-    const auto line = secret_input::read(from_, {.until = '\n', .max = max_line});
+  for (int lines = 0; lines < max_lines; ++lines) {
+    const auto line = secret_input::read(beside_.output(), {.until = '\n', .max = max_line});
+    if (!line && line.error() == memory_error::limit_exceeded)
+      fail("a line has more than " + std::to_string(max_line) + " bytes");
     if (!line) fail("it ended without an answer");
     const auto view = line->read();
     const std::span<const std::byte> bytes = view.span();
     if (begins(bytes, "D ") && bytes.size() > 2) {
+      if ((given.data ? given.data->size() : 0) + bytes.size() - 2 > max_typed)
+        fail("more than " + std::to_string(max_typed) + " bytes were typed");
       given.data = joined(given.data, bytes.subspan(2));
     } else if (begins(bytes, "S PIN_REPEATED")) {
       given.was_repeated = true;
@@ -231,9 +189,10 @@ pinentry::answer pinentry::hear() {
       given.text.erase(0, given.text.find_first_not_of(' '));
       return given;
     } else if (begins(bytes, "INQUIRE")) {
-      say("CAN\n");
+      (void)beside_.say("CAN\n");
     }
   }
+  fail("it says much, and no answer");
 }
 
 void pinentry::fail(const std::string& what) const {

@@ -10,10 +10,12 @@
 #define TOOLS_VAULT_PINENTRY_H
 
 #include <lockfast/secret.hpp>
-#include <sys/types.h>
 
 #include <optional>
 #include <string>
+
+#include "tools/vault/coprocess.h"
+#include "tools/vault/kept_terminal.h"
 
 namespace lockfast::tools {
 
@@ -43,18 +45,17 @@ class pinentry {
     std::optional<buffer<std::byte>> data;  // all D lines, decoded
   };
 
-  void say(const std::string& line);
   answer hear();
   answer command(const std::string& line);
+  answer typed_answer();
   void option(const std::string& name, const std::string& value);
   void describe(const dialog& shown);
   buffer<std::byte> typed(answer&& given) const;
   [[noreturn]] void fail(const std::string& what) const;
 
   std::string program_;
-  pid_t process_ = 0;
-  int to_ = -1, from_ = -1;
-  void (*pipe_signal_)(int) = nullptr;
+  coprocess beside_;
+  kept_terminal terminal_;
 };
 
 }  // namespace lockfast::tools

@@ -32,8 +32,10 @@ void vault_file::make(std::optional<unsigned> cost) {
     throw refusal(shown(path_) + " is there already; name another file, or remove it first");
   phrase_ = source_.fresh(source_.descriptor());
   cost_ = cost;
+  // Of two that make it at once, the second waits, and is told.
+  const auto held = hold();
   vault empty;
-  const auto saved = save(empty, std::nullopt);
+  const auto saved = save(empty, held);
   if (!saved && saved.error() == memory_error::outdated) {
     throw refusal(shown(path_) + " was made by another program meanwhile; open that one, or name another file");
   }
