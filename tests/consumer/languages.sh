@@ -32,11 +32,12 @@ runs() {
   tried=$((tried + 1))
 }
 
-# told SOURCE TEXT COMPILER...: it does not compile, and the first error has the text.
+# told SOURCE TEXT COMPILER...: it does not compile; the first error has the text, and the next one ends it.
 told() {
   local said
-  if said=$("${@:3}" "-I$include" -Wfatal-errors -fsyntax-only "$1" 2>&1); then fail "$1 with ${*:3} compiles"; fi
+  if said=$("${@:3}" "-I$include" -fsyntax-only "$1" 2>&1); then fail "$1 with ${*:3} compiles"; fi
   grep -m1 'error:' <<<"$said" | grep -qF "$2" || fail "$1 with ${*:3}: the first error is not: $2"
+  (($(grep -c 'error:' <<<"$said") == 2)) || fail "$1 with ${*:3}: $(grep -c 'error:' <<<"$said") errors, of which two would do"
   tried=$((tried + 1))
 }
 

@@ -10,6 +10,7 @@
 
 #if !defined(__cpp_lib_expected)
 #error "Lockfast's memories, passphrase and vault need C++23: -std=c++23 with GCC 12 or clang 19 or newer."
+#include <lockfast/see_the_error_above>  // which there is not: a compiler goes on after #error, and ends here
 #endif
 
 #define LOCKFAST_JOINED_NAME(name, number) name##number
