@@ -12,6 +12,15 @@ if(NOT PROJECT_IS_TOP_LEVEL OR CMAKE_CROSSCOMPILING OR NOT CMAKE_SYSTEM_NAME STR
   return()
 endif()
 
+# The preset asks for the packages: what they are made with is looked for before the build, not after it.
+if(LOCKFAST_DEBIAN)
+  find_program(LOCKFAST_SHLIBDEPS dpkg-shlibdeps)
+  find_program(LOCKFAST_FILE file)
+  if(NOT LOCKFAST_SHLIBDEPS OR NOT LOCKFAST_FILE)
+    message(FATAL_ERROR "Debian packages are made with dpkg-shlibdeps and file: apt install dpkg-dev file")
+  endif()
+endif()
+
 # What is not released yet sorts before the release.
 set(version ${PROJECT_VERSION})
 file(STRINGS ${PROJECT_SOURCE_DIR}/CHANGELOG.md released REGEX "^## \\[${PROJECT_VERSION}\\]")
