@@ -10,6 +10,14 @@ function(lockfast_objects name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
                         VISIBILITY_INLINES_HIDDEN ON CXX_EXTENSIONS OFF)
   lockfast_warnings(${name})
+  lockfast_precompile(${name} <algorithm> <array> <atomic> <bit> <concepts> <cstring> <limits> <mutex> <new> <span> <utility>)
+endfunction()
+
+# lockfast_precompile(name HEADER ...): where LOCKFAST_PRECOMPILED asks for it.
+function(lockfast_precompile name)
+  if(LOCKFAST_PRECOMPILED)
+    target_precompile_headers(${name} PRIVATE ${ARGN})
+  endif()
 endfunction()
 
 function(lockfast_warnings name)

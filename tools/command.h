@@ -7,9 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "tools/parser.h"
 
 namespace lockfast::tools {
 
@@ -22,13 +20,10 @@ enum exit_status {
 
 // A sub-command: its options are parsed into what `run` owns. `run` returns the exit status.
 struct command {
-  CLI::App* parsed;
+  command_part parsed;
   std::function<int()> run;
   bool takes_program = false;  // after "--"
 };
-
-// Where the help's second column begins, so that its lines fit 80 columns.
-constexpr int column_of_help = 26;
 
 // What stands after the first "--" of the command line: a program and its arguments. `given` without words: "--" is last.
 struct program_words {
@@ -43,11 +38,11 @@ class refusal : public std::runtime_error {
 };
 
 // The sub-commands, one file each.
-command doctor_command(CLI::App& app);
-command heist_command(CLI::App& app);
-command map_command(CLI::App& app);
-command run_command(CLI::App& app, const program_words& program);
-command vault_command(CLI::App& app, const program_words& program);
+command doctor_command(const command_part& whole);
+command heist_command(const command_part& whole);
+command map_command(const command_part& whole);
+command run_command(const command_part& whole, const program_words& program);
+command vault_command(const command_part& whole, const program_words& program);
 
 }  // namespace lockfast::tools
 

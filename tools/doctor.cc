@@ -4,7 +4,6 @@
 #include <lockfast/lockfast.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -135,12 +134,12 @@ int run(const request& wanted) {
 
 }  // namespace
 
-command doctor_command(CLI::App& app) {
+command doctor_command(const command_part& whole) {
   const auto wanted = std::make_shared<request>();
-  CLI::App* const parsed = app.add_subcommand("doctor", "Say what this machine gives a secret, and what mends it");
-  parsed->add_flag("--json", wanted->as_json, "Print it for a program to read");
-  parsed->add_option("--root", wanted->root, "Read the files under DIR instead; try nothing")->type_name("DIR");
-  parsed->footer(
+  const command_part parsed = whole.add_part("doctor", "Say what this machine gives a secret, and what mends it");
+  parsed.add_flag("--json", wanted->as_json, "Print it for a program to read");
+  parsed.add("--root", wanted->root, "Read the files under DIR instead; try nothing").type("DIR");
+  parsed.footer(
       "Tries each thing in a child, and changes nothing. Exit status: 0 all is good; 1 something\n"
       "is weak or missing; 2 the rest is good, but something could not be looked at.");
   return {parsed, [wanted] { return run(*wanted); }};

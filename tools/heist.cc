@@ -6,7 +6,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <iostream>
@@ -84,12 +83,12 @@ int run(const request& wanted) {
 
 }  // namespace
 
-command heist_command(CLI::App& app) {
+command heist_command(const command_part& whole) {
   const auto wanted = std::make_shared<request>();
-  CLI::App* const parsed = app.add_subcommand("heist", "Attack secrets in malloc, libsodium and Lockfast, and tell who held");
-  parsed->add_flag("--json", wanted->as_json, "Print it for a program to read");
-  parsed->add_option("--svg", wanted->svg, "Write a picture to FILE instead")->type_name("FILE");
-  parsed->footer(
+  const command_part parsed = whole.add_part("heist", "Attack secrets in malloc, libsodium and Lockfast, and tell who held");
+  parsed.add_flag("--json", wanted->as_json, "Print it for a program to read");
+  parsed.add("--svg", wanted->svg, "Write a picture to FILE instead").type("FILE");
+  parsed.footer(
       "Each attack runs in a child, on secrets of its own. malloc is the control. LOCKFAST_OPTIONS\n"
       "counts (docs/options.md). Exit status: 0 Lockfast held all; 1 something of Lockfast's fell;\n"
       "2 nothing fell, but something was not tried.");

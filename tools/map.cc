@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -88,13 +87,13 @@ int run(const request& wanted) {
 
 }  // namespace
 
-command map_command(CLI::App& app) {
+command map_command(const command_part& whole) {
   const auto wanted = std::make_shared<request>();
-  CLI::App* const parsed = app.add_subcommand("map", "Draw where a program's secrets lie, from its report");
-  parsed->add_option("report", wanted->report, "A report with report_map=on (docs/report.md)")->type_name("REPORT");
-  parsed->add_flag("--demo", wanted->demo, "Draw a small process of our own instead");
-  parsed->add_option("--svg", wanted->svg, "Write a picture to FILE instead")->type_name("FILE");
-  parsed->footer(
+  const command_part parsed = whole.add_part("map", "Draw where a program's secrets lie, from its report");
+  parsed.add("report", wanted->report, "A report with report_map=on (docs/report.md)").type("REPORT");
+  parsed.add_flag("--demo", wanted->demo, "Draw a small process of our own instead");
+  parsed.add("--svg", wanted->svg, "Write a picture to FILE instead").type("FILE");
+  parsed.footer(
       "A report with a map: lockfast run --report FILE report_map=on -- PROGRAM\n"
       "It holds no secret, and addresses only if report_addresses=on asked for them.");
   return {parsed, [wanted] { return run(*wanted); }};

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -194,13 +193,12 @@ int run(const request& wanted, const program_words& program) {
 
 }  // namespace
 
-command run_command(CLI::App& app, const program_words& program) {
+command run_command(const command_part& whole, const program_words& program) {
   const auto wanted = std::make_shared<request>();
-  CLI::App* const parsed = app.add_subcommand("run", "Run a program on Lockfast, and say what it got");
-  parsed->add_option("--report", wanted->report, "Append the report to FILE (docs/report.md)")->type_name("FILE");
-  parsed->add_option("options", wanted->options, "Options of Lockfast (docs/options.md), as lock=required")
-      ->type_name("OPTION=VALUE");
-  parsed->footer(
+  const command_part parsed = whole.add_part("run", "Run a program on Lockfast, and say what it got");
+  parsed.add("--report", wanted->report, "Append the report to FILE (docs/report.md)").type("FILE");
+  parsed.add("options", wanted->options, "Options of Lockfast (docs/options.md), as lock=required").type("OPTION=VALUE");
+  parsed.footer(
       "lockfast run [--report FILE] [OPTION=VALUE...] -- PROGRAM [ARGUMENT...]\n\n"
       "Preloads the drop-in for libsodium's secure memory. Signals and the exit status pass\n"
       "through; 126 and 127 as of a shell; 2 if the command itself was refused.");

@@ -1,14 +1,12 @@
 // absent.cc - `lockfast vault` where the command was built without libcrypto.
-#include <CLI/CLI.hpp>
-
 #include "tools/command.h"
 
 namespace lockfast::tools {
 
-command vault_command(CLI::App& app, const program_words&) {
-  CLI::App* const parsed = app.add_subcommand("vault", "Not in this build: libcrypto was not there");
-  parsed->group("");
-  parsed->allow_extras();
+command vault_command(const command_part& whole, const program_words&) {
+  const command_part parsed = whole.add_part("vault", "Not in this build: libcrypto was not there");
+  parsed.hide();
+  parsed.allow_any_words();
   return {parsed, []() -> int { throw refusal("not in this build; install libssl-dev 3.0 or newer, and build it again"); },
           true};
 }
