@@ -87,6 +87,8 @@ def hidden(error=38, step=1, sig=0, **files):
 def test_why_memory_cannot_be_hidden():
     assert "older than 5.14" in hidden(**{"proc/sys/kernel/osrelease": "5.10.0-30-amd64"})["saw"]
     assert "secretmem.enable=1" in hidden(**{"proc/sys/kernel/osrelease": "6.1.0-31-amd64"})["mend"]
+    for release in ("", "custom", "6", "6.", "6.x", "99999999999999999999.1"):
+        assert "is no version" in hidden(**{"proc/sys/kernel/osrelease": release})["saw"]
     assert "switched off" in hidden(**{"proc/cmdline": "quiet secretmem.enable=0"})["saw"]
     assert "a filter" in hidden(error=1)["saw"]
     assert "killed by Bad system call" in hidden(error=0, step=0, sig=31)["saw"]

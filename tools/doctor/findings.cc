@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <charconv>
 #include <cstring>
+#include <optional>
+#include <string_view>
 
 #include "tools/terminal.h"
 
@@ -104,6 +106,20 @@ finding lock_limit(const view& at) {
   return said(one, verdict::weak, saw, "few secrets are open at once; more rest sealed while they are closed", raise_limit(at));
 }
 
+struct version {
+  int major, minor;
+};
+
+// The numbers that a kernel's release begins with: 6.5 of "6.5.0-rc1+"; none where it begins otherwise.
+std::optional<version> version_of(std::string_view release) {
+  version found = {};
+  const char* const end = release.data() + release.size();
+  const auto [point, first] = std::from_chars(release.data(), end, found.major);
+  if (first != std::errc() || point == end || *point != '.') return std::nullopt;
+  const auto [rest, second] = std::from_chars(point + 1, end, found.minor);
+  return second == std::errc() ? std::optional(found) : std::nullopt;
+}
+
 finding hidden(const view& at) {
   finding one{"hidden", "hidden memory"};
   const trial tried = at.of("hidden");
@@ -128,8 +144,13 @@ finding hidden(const view& at) {
     return said(one, verdict::missing, "memfd_secret: " + failure(tried) + ": a filter refuses it", means,
                 allow_call(at, "memfd_secret"));
   }
-  int major = 0, minor = 0;
-  std::sscanf(release.c_str(), "%d.%d", &major, &minor);
+  const auto number = version_of(release);
+  if (!number) {
+    return said(one, verdict::missing,
+                "memfd_secret: " + failure(tried) + "; the kernel's release, " + release + ", is no version", means,
+                "install a kernel of 6.5 or newer");
+  }
+  const auto [major, minor] = *number;
   if (major < 5 || (major == 5 && minor < 14)) {
     return said(one, verdict::missing, "kernel " + release + " is older than 5.14, which has memfd_secret", means,
                 "install a kernel of 6.5 or newer");
