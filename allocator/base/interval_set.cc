@@ -79,6 +79,12 @@ interval_set::interval* interval_set::merge(interval* below, interval* above) {
   return above;
 }
 
+// The end of the last interval of a tree, which may be empty, or `end` where that is behind it.
+std::uintptr_t interval_set::end_with(const interval* tree, std::uintptr_t end) {
+  while (tree != nullptr && tree->right != nullptr) tree = tree->right;
+  return tree != nullptr && tree->end > end ? tree->end : end;
+}
+
 // Makes [begin, end) one interval with all that it overlaps or touches. Requires one node in reserve.
 void interval_set::add(std::uintptr_t begin, std::uintptr_t end) {
   const interval* const first = first_ending_after(begin - 1);
@@ -89,9 +95,7 @@ void interval_set::add(std::uintptr_t begin, std::uintptr_t end) {
   interval* touched = nullptr;
   interval* above = nullptr;
   split(rest, end + 1, touched, above);
-  const interval* last = touched;
-  while (last != nullptr && last->right != nullptr) last = last->right;
-  if (last != nullptr && last->end > end) end = last->end;
+  end = end_with(touched, end);
   give_nodes(touched);
   root_ = merge(merge(below, take_node(begin, end)), above);
 }
@@ -107,9 +111,7 @@ void interval_set::remove(std::uintptr_t begin, std::uintptr_t end) {
   interval* touched = nullptr;
   interval* above = nullptr;
   split(rest, end, touched, above);
-  const interval* last = touched;
-  while (last->right != nullptr) last = last->right;
-  const std::uintptr_t back = last->end > end ? last->end : end;
+  const std::uintptr_t back = end_with(touched, end);
   give_nodes(touched);
   if (front < begin) below = merge(below, take_node(front, begin));
   if (back > end) above = merge(take_node(end, back), above);

@@ -47,6 +47,7 @@ class interval_set {
   void give_nodes(interval* tree);
   static void split(interval* tree, std::uintptr_t at, interval*& below, interval*& above);
   [[nodiscard]] static interval* merge(interval* below, interval* above);
+  [[nodiscard]] static std::uintptr_t end_with(const interval* tree, std::uintptr_t end);
 
   random_choice random_;
   interval* root_ = nullptr;
