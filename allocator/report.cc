@@ -14,6 +14,7 @@ namespace lockfast::internal {
 namespace {
 
 constexpr int standard_error = 2;
+constexpr char at_exit[] = "exit";
 
 // What settle() took from the options; the destination is empty where no report is wanted.
 constinit char destination[report::max_destination] = {};
@@ -88,6 +89,18 @@ void write_policy(json_lines& out, const pool& of, std::string_view family) {
   out.end();
 }
 
+// Who looks for the reason why nobody called: a module may have an allocator within.
+void write_loaded(json_lines& out) {
+  platform::for_each_loaded(
+      [](void* to, const char* path) {
+        json_lines& lines = *static_cast<json_lines*>(to);
+        lines.begin("loaded");
+        lines.text("path", path);
+        lines.end();
+      },
+      &out);
+}
+
 void write_totals(json_lines& out) {
   struct lockfast_statistics now;
   const pool::peaks most = pool::look(now);
@@ -116,7 +129,7 @@ void write_openings(json_lines& out) {
 }
 
 // Kept out of line: its buffer is on the stack only while it writes.
-[[gnu::noinline]] platform::error write_lines(int descriptor, std::string_view why, std::string_view breach_line) {
+[[gnu::noinline]] platform::error write_lines(int descriptor, std::string_view why, std::string_view breach_line = {}) {
   json_lines out(descriptor);
   write_machine(out, why);
   if (!breach_line.empty()) {
@@ -128,6 +141,7 @@ void write_openings(json_lines& out) {
   write_policy(out, pool::drop_in(), "drop-in");
   write_totals(out);
   write_openings(out);
+  if (why == at_exit && pool::drop_in().options() == nullptr) write_loaded(out);
   if (draws_map) pool::draw(out, shows_addresses ? region::addresses::shown : region::addresses::left_out);
   return out.refusal();
 }
@@ -157,7 +171,7 @@ void report::settle(const lockfast_options& options) {
   settled = true;
 }
 
-platform::error report::write(int descriptor) { return write_lines(descriptor, "call", {}); }
+platform::error report::write(int descriptor) { return write_lines(descriptor, "call"); }
 
 void report::write_to_destination(const char* why, std::span<const char> breach_line) {
   if (*destination == 0) return;
@@ -174,7 +188,7 @@ void report::write_to_destination(const char* why, std::span<const char> breach_
 
 void report::write_at_exit() {
   if (!settled) pool::settle_report();
-  write_to_destination("exit", {});
+  write_to_destination(at_exit, {});
 }
 
 // A breach within the report, or in another thread meanwhile, writes no second one.

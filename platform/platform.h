@@ -226,6 +226,9 @@ void write_line(std::span<const char> line);
 [[nodiscard]] int open_for_append(const char* path);
 void close_output(int descriptor);
 [[nodiscard]] std::size_t process_id();
+// Calls look with the path of each library and module that is loaded, where the system tells them without a system call. Not
+// async-signal-safe: it takes the dynamic linker's lock.
+void for_each_loaded(void (*look)(void* with, const char* path), void* with);
 
 // ---- The end ------------------------------------------------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ void read_line(const json& line, process_report& into) {
   const std::string kind = text_of(line, "line");
   if (kind == "policy") read_policy(line, into);
   if (kind == "totals") read_totals(line, into);
+  if (kind == "loaded") into.loaded.push_back(text_of(line, "path"));
   if (kind == "breach") into.breaches.push_back(text_of(line, "message"));
   if (kind == "region") read_region(line, into);
   if (kind == "slab") read_slab(line, into);

@@ -44,6 +44,7 @@ struct process_report {
   std::uint64_t hidden = 0, locked = 0, unlocked = 0;  // page runs opened
   std::vector<not_in_force> missing;
   std::vector<std::string> breaches;
+  std::vector<std::string> loaded;  // libraries and modules, where nobody called the drop-in
   std::vector<region_drawing> regions;
 
   std::uint64_t total(const std::string& name) const;

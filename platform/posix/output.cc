@@ -2,7 +2,11 @@
 //
 // Not cancellation points: a thread that ended in one would not end a call of the allocator.
 #include <fcntl.h>
+#if __has_include(<link.h>)
+#include <link.h>
+#endif
 #include <pthread.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,5 +56,24 @@ void close_output(int descriptor) {
 }
 
 std::size_t process_id() { return static_cast<std::size_t>(getpid()); }
+
+void for_each_loaded(void (*look)(void* with, const char* path), void* with) {
+#if __has_include(<link.h>)
+  struct looker {
+    void (*look)(void* with, const char* path);
+    void* with;
+  } one{look, with};
+  const auto each = [](dl_phdr_info* loaded, std::size_t, void* to) {
+    const auto& looks = *static_cast<const looker*>(to);
+    // The program itself and what the kernel maps have no path.
+    if (loaded->dlpi_name != nullptr && strchr(loaded->dlpi_name, '/') != nullptr) looks.look(looks.with, loaded->dlpi_name);
+    return 0;
+  };
+  (void)dl_iterate_phdr(each, &one);
+#else
+  (void)look;
+  (void)with;
+#endif
+}
 
 }  // namespace lockfast::platform

@@ -29,6 +29,8 @@ void close_output(int descriptor) {
   (void)_close(descriptor);
 }
 
+void for_each_loaded(void (*)(void*, const char*), void*) {}
+
 std::size_t process_id() { return static_cast<std::size_t>(_getpid()); }
 
 }  // namespace lockfast::platform

@@ -35,6 +35,8 @@ def test_the_exit_status_passes_through():
 def test_a_program_that_never_called_is_told_from_one_that_was_not_there():
     said(lockfast("run", "--", subject("plain")), "never called Lockfast", "neither it nor a library")
     said(lockfast("run", "--", subject("own_libsodium")), "never called Lockfast", "its own copy of libsodium")
+    module = subject("own_libsodium_module")
+    said(lockfast("run", "--", subject("loader"), module), "never called Lockfast", module, "its own copy of libsodium")
     ended = lockfast("run", "--", subject("static"))
     assert ended.returncode == 5
     said(ended, "was not served", "statically linked")

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <iostream>
 
+#include "tools/shown.h"
 #include "tools/terminal.h"
 
 namespace lockfast::tools {
@@ -69,11 +70,26 @@ bool was_called(const process_report& report) {
   return report.native_used || report.drop_in_used || report.total("allocations") > 0;
 }
 
+// A library or module that has a sodium_malloc within, which is neither libsodium nor Lockfast; empty if there is none.
+std::string module_with_libsodium(const std::vector<std::string>& loaded) {
+  for (const std::string& path : loaded) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (name.starts_with("libsodium.so") || name.starts_with("liblockfast")) continue;
+    if (const auto file = look_at(path); file && file->own_libsodium) return path;
+  }
+  return {};
+}
+
 // Lockfast was there, and nobody asked it for memory.
-std::string why_not_called(const program_run& run) {
+std::string why_not_called(const program_run& run, const std::vector<std::string>& loaded) {
   if (!run.file) return "its file cannot be read, so that nothing more is known";
   if (run.file->own_libsodium) {
     return "it has its own copy of libsodium within: link it with Lockfast (docs/sodium.md, Static linking)";
+  }
+  if (const std::string module = module_with_libsodium(loaded); !module.empty()) {
+    return "it loaded " + shown(module) +
+           ", which has its own copy of libsodium within: build that with the system's libsodium, or link "
+           "it with Lockfast (docs/sodium.md, Static linking)";
   }
   if (run.file->calls_libsodium) return "it is linked to sodium_malloc, but did not call it this time";
   const auto& needed = run.file->needed;
@@ -123,7 +139,7 @@ void summarize(const std::vector<process_report>& reports, const program_run& ru
     out.row("why", why_not_there(run));
   } else if (!was_called(*own)) {
     out.heading(colour::yellow, who + " never called Lockfast");
-    out.row("why", why_not_called(run));
+    out.row("why", why_not_called(run, own->loaded));
   } else {
     out.heading(colour::bold, who + " ran on Lockfast " + own->version);
     print_served(out, *own);
