@@ -29,7 +29,7 @@ within() {
   shift
   for folder in "$@"; do
     local above
-    above=$(printf '%s\n' "$@" | sed "1,/^$folder\$/d" | paste -sd '|')
+    above=$(printf '%s\n' "$@" | sed "0,/^$folder\$/d" | paste -sd '|')
     if [ "$layer/$folder" = allocator/grouped ]; then above=$(sed 's/|*compartment//' <<<"$above"); fi
     if [ -n "$above" ]; then forbid "$layer/$folder" "$layer/($above)/" "$layer/$folder stands below these:"; fi
     forbid "$layer/$folder" "$layer/[^/\">]*[\">]" "$layer/$folder stands below the files of $layer/ itself:"

@@ -15,12 +15,9 @@
 namespace lockfast::internal {
 namespace {
 
-struct open_directories {
-  std::mutex mutex;
-  std::map<std::string, std::weak_ptr<share_directory>> by_path;
-};
+using open_directories = std::map<std::string, std::weak_ptr<share_directory>>;
 
-// Never destroyed: secrets of static storage may open a directory when the process ends.
+// Requires directories_mutex(). Never destroyed: secrets of static storage may open a directory when the process ends.
 open_directories& known() {
   alignas(open_directories) static std::byte room[sizeof(open_directories)];
   static auto* const one = new (room) open_directories;
@@ -59,8 +56,6 @@ platform::error remove_left_over(platform::directory in, const char* name) {
   return refusal;
 }
 
-std::mutex& share_directory::held_over_fork() { return known().mutex; }
-
 std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::open(const std::string& path) {
   std::array<char, platform::path_capacity> by_default{};
   if (path.empty()) {
@@ -71,9 +66,8 @@ std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::o
   const std::string wanted = path.empty() ? std::string(by_default.data()) : path;
 
   (void)fork_generation();  // registers the handlers that hold the mutex over a fork
-  open_directories& all = known();
-  const std::scoped_lock held(all.mutex);
-  std::weak_ptr<share_directory>& slot = all.by_path[wanted];
+  const std::scoped_lock held(directories_mutex());
+  std::weak_ptr<share_directory>& slot = known()[wanted];
   std::shared_ptr<share_directory> made(new share_directory);
   made->path_ = wanted;
   if (const auto refusal = platform::open_ours(wanted.c_str(), platform::missing::create, made->opened_); refusal != 0) {

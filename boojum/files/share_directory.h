@@ -12,7 +12,6 @@
 
 #include <expected>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "platform/files.h"
@@ -40,10 +39,6 @@ class share_directory {
   [[nodiscard]] platform::directory opened() const { return opened_; }
   // As it was asked for.
   [[nodiscard]] const std::string& path() const { return path_; }
-
-  // Held while a directory is opened and cleaned. A fork takes it before the mutex of the rounds (boojum/memory/refresher.h), so that no
-  // child finds it held by a thread that the child does not have.
-  [[nodiscard]] static std::mutex& held_over_fork();
 
  private:
   share_directory() = default;

@@ -12,7 +12,6 @@
 
 #include "boojum/memory/fork.h"
 #include "boojum/memory/scratch.h"
-#include "boojum/files/share_directory.h"
 #include "platform/platform.h"
 #include "platform/thread.h"
 
@@ -130,7 +129,7 @@ std::expected<void, memory_error> start_thread(record& in) {
 
 void before_fork() {
   record& in = the_record();
-  internal::share_directory::held_over_fork().lock();
+  internal::directories_mutex().lock();
   in.mutex.lock();
   for (const auto& each : in.all) {
     if (auto there = each.lock()) in.held_by_fork.push_back(std::move(there));
@@ -153,7 +152,7 @@ void release_all(record& in) {
   }
   const auto held = std::exchange(in.held_by_fork, std::move(empty));
   in.mutex.unlock();
-  internal::share_directory::held_over_fork().unlock();
+  internal::directories_mutex().unlock();
 }
 
 void in_parent() { release_all(the_record()); }
@@ -188,6 +187,13 @@ namespace internal {
 unsigned fork_generation() {
   watch_forks();
   return forks.load(std::memory_order_relaxed);
+}
+
+// Never destroyed: secrets of static storage may open a directory when the process ends.
+std::mutex& directories_mutex() {
+  alignas(std::mutex) static std::byte room[sizeof(std::mutex)];
+  static auto* const one = new (room) std::mutex;
+  return *one;
 }
 
 std::expected<void, memory_error> join_refresher(const std::shared_ptr<refreshable>& one) {

@@ -12,7 +12,7 @@
 
 #include "boojum/places.h"
 #include "boojum/rest_probe.h"
-#include "boojum/files/share_directory.h"
+#include "boojum/memory/fork.h"
 #include "support/child.h"
 
 using namespace lockfast;
@@ -147,7 +147,7 @@ const scenario opening("fork while a directory is opened", [] {
   prove(file_memory::create(*buffer<std::byte>::random(8), {.directory = files.path(), .prekey = 32}).has_value(), "a file");
   internal::signal_once busy;
   std::thread other([&] {
-    const std::scoped_lock held(internal::share_directory::held_over_fork());
+    const std::scoped_lock held(internal::directories_mutex());
     busy.give();
     std::this_thread::sleep_for(50ms);
   });
