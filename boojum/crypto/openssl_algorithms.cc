@@ -19,26 +19,27 @@ namespace {
 std::atomic<const openssl_algorithms*> fetched = nullptr;
 std::atomic<EVP_KDF*> fetched_argon2id = nullptr;
 
-void free_all(openssl_algorithms* of) {
-  EVP_MAC_free(of->poly1305);
-  EVP_MD_free(of->blake2b);
-  EVP_CIPHER_free(of->chacha20);
-  OSSL_LIB_CTX_free(of->context);
-  delete of;
+void free_all(const openssl_algorithms& all) {
+  EVP_MAC_free(all.poly1305);
+  EVP_MD_free(all.blake2b);
+  EVP_CIPHER_free(all.chacha20);
+  OSSL_LIB_CTX_free(all.context);
 }
 
 // Our own context reads no openssl.cnf: which provider serves it is said here.
 openssl_algorithms* fetch_all() {
-  auto* const made = new (std::nothrow) openssl_algorithms{};
-  if (made == nullptr) return nullptr;
-  made->context = OSSL_LIB_CTX_new();
-  if (made->context != nullptr && OSSL_PROVIDER_load(made->context, "default") != nullptr) {
-    made->chacha20 = EVP_CIPHER_fetch(made->context, "ChaCha20", nullptr);
-    made->blake2b = EVP_MD_fetch(made->context, "BLAKE2B-512", nullptr);
-    made->poly1305 = EVP_MAC_fetch(made->context, "POLY1305", nullptr);
+  openssl_algorithms all;
+  all.context = OSSL_LIB_CTX_new();
+  if (all.context != nullptr && OSSL_PROVIDER_load(all.context, "default") != nullptr) {
+    all.chacha20 = EVP_CIPHER_fetch(all.context, "ChaCha20", nullptr);
+    all.blake2b = EVP_MD_fetch(all.context, "BLAKE2B-512", nullptr);
+    all.poly1305 = EVP_MAC_fetch(all.context, "POLY1305", nullptr);
   }
-  if (made->chacha20 != nullptr && made->blake2b != nullptr && made->poly1305 != nullptr) return made;
-  free_all(made);
+  if (all.chacha20 != nullptr && all.blake2b != nullptr && all.poly1305 != nullptr) {
+    auto* const made = new (std::nothrow) openssl_algorithms(all);
+    if (made != nullptr) return made;
+  }
+  free_all(all);
   return nullptr;
 }
 
@@ -80,7 +81,8 @@ const openssl_algorithms* algorithms() {
   openssl_algorithms* const mine = fetch_all();
   if (mine == nullptr) return nullptr;
   if (!fetched.compare_exchange_strong(known, mine, std::memory_order_acq_rel)) {
-    free_all(mine);
+    free_all(*mine);
+    delete mine;
     return known;
   }
   return mine;

@@ -19,10 +19,10 @@
 namespace lockfast::internal {
 
 struct openssl_algorithms {
-  OSSL_LIB_CTX* context;
-  EVP_CIPHER* chacha20;
-  EVP_MD* blake2b;
-  EVP_MAC* poly1305;
+  OSSL_LIB_CTX* context = nullptr;
+  EVP_CIPHER* chacha20 = nullptr;
+  EVP_MD* blake2b = nullptr;
+  EVP_MAC* poly1305 = nullptr;
 };
 
 // Null when libcrypto has no memory, lacks one of them, or has been cleaned up before the first call.

@@ -27,11 +27,9 @@ class secret_file {
     refusal_ = forbidden(risky_call::memfd_secret);
     if (refusal_ != 0) return;
     descriptor_ = static_cast<int>(syscall(call_memfd_secret, O_CLOEXEC));
-    if (descriptor_ < 0) {
-      refusal_ = errno;
-    } else if (size > size_limit()) {
+    if (descriptor_ >= 0 && size > size_limit()) {
       refusal_ = EFBIG;  // and SIGXFSZ otherwise
-    } else if (size != 0 && ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
+    } else if (descriptor_ < 0 || (size != 0 && ftruncate(descriptor_, static_cast<off_t>(size)) != 0)) {
       refusal_ = errno;
     }
   }

@@ -82,7 +82,8 @@ class map_reader {
       } else if (character >= 'a' && character <= 'f') {
         value = value * 16 + static_cast<uintptr_t>(character - 'a' + 10);
       } else {
-        return at != begin && line_[at++] == end;
+        if (at == begin) return false;
+        return line_[at++] == end;
       }
     }
   }

@@ -226,7 +226,8 @@ void answer(int number, siginfo_t& information, void* context, const sigset_t& b
   if (wipes) {
     begin_wipe();
     sound = calls.wipe(goes_on ? after_wipe::closed : after_wipe::as_before);
-    if (has_flag(earlier, static_cast<unsigned>(SA_RESETHAND)) && has_handler(earlier)) {
+    constexpr unsigned once = SA_RESETHAND;
+    if (has_flag(earlier, once) && has_handler(earlier)) {
       earlier_actions[which] = {};
       earlier_actions[which].sa_handler = SIG_DFL;
     }

@@ -27,7 +27,7 @@ error move_beyond_standard(int& descriptor) {
 
 template <class Opened>
 error identify(int descriptor, Opened& out) {
-  if (const error refusal = move_beyond_standard(descriptor); refusal != 0) return refusal;
+  if (const error refusal = move_beyond_standard(descriptor); descriptor < 0) return refusal;
   struct stat found = {};
   if (fstat(descriptor, &found) != 0) {
     const error refusal = errno;

@@ -84,9 +84,10 @@ void counted(host& in, call which) { ++in.counts[static_cast<std::size_t>(which)
 // Counts a call that may refuse, and says whether this one does.
 bool refuses(host& in, call which) {
   counted(in, which);
-  if (in.until_refusal == 0 || --in.until_refusal != 0) return false;
-  in.refused = true;
-  return true;
+  if (in.until_refusal == 0) return false;
+  --in.until_refusal;
+  if (in.until_refusal == 0) in.refused = true;
+  return in.until_refusal == 0;
 }
 
 std::size_t locked_bytes(const host& in) {
