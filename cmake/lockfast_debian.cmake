@@ -5,7 +5,7 @@
 #   boojum_runtime       liblockfast-boojum0.1   the C++ types; libcrypto and the C++ run-time library
 #   development          liblockfast-dev         headers and archives of the first, pkg-config, CMake, documents
 #   boojum_development   liblockfast-boojum-dev  the same of the second
-#   tools                lockfast                the command, lockfast-served
+#   tools                lockfast                the command, lockfast-served; the first two
 #
 # A program depends on the two libraries by their shlibs files: any patch release from the one that it was built with.
 if(NOT PROJECT_IS_TOP_LEVEL OR CMAKE_CROSSCOMPILING OR NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
@@ -88,11 +88,18 @@ debian_package(development liblockfast-dev SECTION libdevel DEPENDS "liblockfast
                SUMMARY "allocator for secrets: headers, static libraries, documents"
                DESCRIPTION "What C and C++ programs need to be built on Lockfast, with pkg-config, CMake or
 by hand, and all of its documents.")
-debian_package(tools lockfast SECTION utils DEPENDS "liblockfast${abi} ${same}" SUGGESTS "binutils"
-               SUMMARY "runs programs on an allocator for secrets, and says what they got"
-               DESCRIPTION "The command lockfast runs a program of libsodium's on Lockfast, draws the
+# Without the command there is no package. Its vaults are liblockfast-boojum's; dpkg-shlibdeps passes over libraries of this build.
+if(TARGET lockfast_command)
+  set(needed "liblockfast${abi} ${same}")
+  if(TARGET lockfast-boojum_shared)
+    string(APPEND needed ", liblockfast-boojum${abi} ${same}")
+  endif()
+  debian_package(tools lockfast SECTION utils DEPENDS "${needed}" SUGGESTS "binutils"
+                 SUMMARY "runs programs on an allocator for secrets, and says what they got"
+                 DESCRIPTION "The command lockfast runs a program of libsodium's on Lockfast, draws the
 memory that its secrets were in, and tells which protections this machine
 gives a secret. lockfast-served tells how a program was linked.")
+endif()
 if(TARGET lockfast-boojum_shared)
   debian_package(boojum_runtime liblockfast-boojum${abi} SECTION libs DEPENDS "liblockfast${abi} ${same}" LIBRARIES liblockfast-boojum
                  SUMMARY "split secrets and vaults for C++: shared library"
