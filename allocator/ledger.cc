@@ -133,7 +133,6 @@ platform::error ledger::disclaim(void* address, std::size_t length) {
 }
 
 void ledger::after_fork_in_child() {
-  for (interval_set* const one : {&claims_, &locked_before_, &concealed_before_}) one->reseed();
   // A lock is not inherited, the program's own no more than ours; advice against dumps is.
   locked_before_.clear();
   std::uintptr_t from = 0;

@@ -32,11 +32,19 @@ void interval_set::clear() {
   root_ = nullptr;
 }
 
+// A number that follows no order of the claims: the finalizer of MurmurHash3 (Appleby 2011), which maps no two to one.
+std::uint32_t interval_set::next_rank() {
+  std::uint32_t mixed = ++ranks_;
+  mixed = (mixed ^ mixed >> 16) * 0x85ebca6b;
+  mixed = (mixed ^ mixed >> 13) * 0xc2b2ae35;
+  return mixed ^ mixed >> 16;
+}
+
 interval_set::interval* interval_set::take_node(std::uintptr_t begin, std::uintptr_t end) {
   interval* const node = free_;
   free_ = node->right;
   --free_count_;
-  *node = {begin, end, static_cast<std::uint32_t>(random_.below(65536) << 16 | random_.below(65536)), nullptr, nullptr};
+  *node = {begin, end, next_rank(), nullptr, nullptr};
   return node;
 }
 

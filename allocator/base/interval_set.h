@@ -1,6 +1,7 @@
 // interval_set.h - a set of addresses, kept as disjoint intervals that do not touch.
 //
-// A treap (Seidel and Aragon 1996) of out-of-line nodes, so that a change costs the logarithm of the number of intervals.
+// A treap (Seidel and Aragon 1996) of out-of-line nodes, so that a change costs the logarithm of the number of intervals. Its ranks are
+// those of a fixed sequence: a claim of memory needs no random bytes, which the system may refuse.
 //
 // Invariant: intervals are not empty, do not overlap and do not touch.
 //
@@ -10,8 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-
-#include "allocator/base/random.h"
 
 namespace lockfast::internal {
 
@@ -38,10 +37,9 @@ class interval_set {
 
   // Empties the set.
   void clear();
-  // In a forked child: ranks are drawn by a seed of its own.
-  void reseed() { random_.reseed(); }
 
  private:
+  [[nodiscard]] std::uint32_t next_rank();
   [[nodiscard]] interval* take_node(std::uintptr_t begin, std::uintptr_t end);
   void give_node(interval* node);
   void give_nodes(interval* tree);
@@ -49,7 +47,7 @@ class interval_set {
   [[nodiscard]] static interval* merge(interval* below, interval* above);
   [[nodiscard]] static std::uintptr_t end_with(const interval* tree, std::uintptr_t end);
 
-  random_choice random_;
+  std::uint32_t ranks_ = 0;  // given out
   interval* root_ = nullptr;
   interval* free_ = nullptr;
   std::size_t free_count_ = 0;

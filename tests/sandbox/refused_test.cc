@@ -168,6 +168,15 @@ TEST_CASE("without a generator an allocator does not start, and says so by an er
   }));
 }
 
+TEST_CASE("a claim of memory needs no random bytes, whatever was called before it") {
+  check_clean(in_child([] {
+    prove(has_no_generator(), "the filter");
+    std::array<char, 10000> own = {};
+    promised(lockfast_mlock(own.data(), 5000) == 0 && lockfast_mlock(own.data() + 9000, 1000) == 0, "claims");
+    promised(lockfast_munlock(own.data() + 100, 100) == 0 && lockfast_munlock(own.data(), own.size()) == 0, "given up");
+  }));
+}
+
 TEST_CASE("a process that loses its generator goes on: new regions, threads and children") {
   check_clean(in_child([] {
     lockfast_free(lockfast_malloc(16));  // a start

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "allocator/base/bytes.h"
+#include "allocator/base/random.h"
 #include "allocator/isolated/isolated.h"
 #include "platform/simulated/simulated.h"
 
@@ -23,6 +24,8 @@ inline isolated_arena& make_arena(const isolated_arena::policy& chosen) {
   static isolated_arena* previous = nullptr;
   if (previous != nullptr) previous->trim();
   simulated::reset();
+  // As a pool does before it starts its arenas.
+  if (keep_seed() != 0) std::abort();
   previous = new isolated_arena;
   previous->start(chosen);
   return *previous;
