@@ -132,14 +132,14 @@ figures cipher_figures() {
   };
   const auto seal_all = [&]() {
     for (sealed& each : all) {
-      each.once = fresh_nonce();
+      each.once = *fresh_nonce();
       seal(opened, each.once, associated, plain.bytes(), each.bytes);
     }
   };
   const auto open_all = [&]() {
     for (const sealed& each : all) check(open(opened, each.once, associated, each.bytes, plain.bytes()));
   };
-  const nonce once = fresh_nonce();
+  const nonce once = *fresh_nonce();
   const auto seal_chunks = [&]() {
     for (std::size_t done = 0; done < stored_size; done += chunk_size) {
       seal(opened, once, associated, chunk.bytes(), sealed_chunk);

@@ -175,7 +175,7 @@ class cipher_records final : public records {
 
   internal::key_view key() const { return internal::key_view(key_.data(), internal::key_size); }
   void seal(sealed& into) const {
-    into.once = internal::fresh_nonce();
+    into.once = *internal::fresh_nonce();
     into.bytes.resize(size_ + internal::tag_size);
     internal::seal(key(), into.once, associated_, plain_.bytes(), into.bytes);
   }

@@ -24,9 +24,9 @@ void mix(std::byte* into, std::uint64_t number) {
 
 }  // namespace
 
-nonce fresh_nonce() {
+std::expected<nonce, int> fresh_nonce() {
   nonce made;
-  platform::random(made);
+  if (const int refusal = platform::try_random(made); refusal != 0) return std::unexpected(refusal);
   mix(made.data(), ticks<std::chrono::system_clock>());
   mix(made.data() + sizeof(std::uint64_t), ticks<std::chrono::steady_clock>());
   return made;

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <expected>
 
 #include "boojum/crypto/cipher.h"
 
@@ -18,7 +19,8 @@ namespace lockfast::internal {
 
 using nonce = std::array<std::byte, nonce_size>;
 
-[[nodiscard]] nonce fresh_nonce();
+// Refuses with the system's errno where that gives no random bytes.
+[[nodiscard]] std::expected<nonce, int> fresh_nonce();
 
 }  // namespace lockfast::internal
 

@@ -13,7 +13,7 @@
 
 #include "boojum/crypto/cipher.h"
 #include "boojum/memory/error_note.h"
-#include "boojum/crypto/nonce.h"
+#include "boojum/crypto/drawn.h"
 #include "boojum/memory/catch_bad_alloc.h"
 #include "boojum/files/resting_file.h"
 #include "boojum/memory/scratch.h"
@@ -71,7 +71,7 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
   if (plain->size() > max_secret) return std::unexpected(memory_error::limit_exceeded);
   auto directory = share_directory::open(wanted.directory);
   if (!directory) return std::unexpected(directory.error());
-  auto key = buffer<std::byte>::random(key_size);
+  auto key = buffer<std::byte>::filled(key_size, [](std::span<std::byte> out) { return draw_bytes(out); });
   if (!key) return std::unexpected(key.error());
   auto file = resting_file::create(*directory, overhead + plain->size());
   if (!file) return std::unexpected(file.error());
@@ -79,7 +79,9 @@ sealed_file::made sealed_file::seal(const buffer<std::byte>& secret, const optio
   const scratch sealed(plain->size() + tag_size);
   if (sealed.refused()) return std::unexpected(memory_error::denied);
 
-  const nonce once = fresh_nonce();
+  const auto drawn = draw_nonce();
+  if (!drawn) return std::unexpected(drawn.error());
+  const nonce& once = *drawn;
   header about;
   about.size = plain->size();
   {

@@ -6,8 +6,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <span>
 
 #include "boojum/memory/error_note.h"
+#include "platform/platform.h"
 
 namespace lockfast::internal {
 namespace {
@@ -66,7 +68,7 @@ std::string digits_of(std::uint64_t number) {
 // Where nobody can hold a file, each saver has a name of its own.
 error create_under_random_name(directory in, std::string& name, platform::file& out) {
   std::uint64_t number = 0;
-  lockfast_random(&number, sizeof number);
+  if (const error refusal = platform::try_random(std::as_writable_bytes(std::span(&number, 1))); refusal != 0) return refusal;
   name.append(1, '-').append(digits_of(number));
   return platform::create_unheld(in, name.c_str(), out);
 }

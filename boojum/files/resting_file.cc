@@ -11,6 +11,7 @@
 
 #include "boojum/memory/error_note.h"
 #include "boojum/memory/fork.h"
+#include "platform/platform.h"
 
 namespace lockfast::internal {
 namespace {
@@ -34,7 +35,8 @@ platform::error resting_file::open() {
   platform::error taken = 0;
   for (int attempt = 0; attempt < max_names; ++attempt) {
     std::array<std::uint64_t, 2> random{};
-    lockfast_random(random.data(), sizeof random);
+    taken = platform::try_random(std::as_writable_bytes(std::span(random)));
+    if (taken != 0) break;
     std::snprintf(name_.data(), name_.size(), "%s%016llx%016llx", share_prefix, static_cast<unsigned long long>(random[0]),
                   static_cast<unsigned long long>(random[1]));
     taken = platform::create_named(directory_->opened(), name_.data(), opened_);

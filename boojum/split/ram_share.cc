@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "boojum/crypto/drawn.h"
 #include "boojum/memory/lock_budget.h"
 
 namespace lockfast::internal {
@@ -20,10 +21,10 @@ constexpr std::size_t largest_with_decoys = 80 * 1024;  // bytes: every prekey
 // come by: how far it is from the others is left to their places. So it is where locks are scarce: the decoys would take them from
 // other secrets.
 std::byte* place_for(std::size_t size) {
-  unsigned char chance = 0;
-  lockfast_random(&chance, sizeof chance);
+  std::byte chance{};
+  if (!draw_bytes({&chance, 1})) chance = std::byte{0};
   std::array<void*, max_decoys> decoys{};
-  const unsigned count = size > largest_with_decoys || locks_are_scarce() ? 0 : chance & max_decoys;
+  const unsigned count = size > largest_with_decoys || locks_are_scarce() ? 0 : std::to_integer<unsigned>(chance) & max_decoys;
   // A decoy that is refused brings the share no nearer to any other.
   for (unsigned each = 0; each < count; ++each) decoys[each] = lockfast_malloc_isolated(size);
   auto* const placed = static_cast<std::byte*>(lockfast_malloc_isolated(size));

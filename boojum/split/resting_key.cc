@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "boojum/crypto/drawn.h"
+
 namespace lockfast::internal {
 
 resting_key::resting_key(std::shared_ptr<split_secret>&& split, std::chrono::milliseconds lease)
@@ -31,7 +33,7 @@ void resting_key::latest::lapse() {
 std::expected<std::shared_ptr<const resting_key>, memory_error> resting_key::fresh(std::chrono::milliseconds lease) {
   const scratch key(key_size);
   if (key.refused()) return std::unexpected(memory_error::denied);
-  lockfast_random(key.data(), key_size);
+  if (auto drawn = draw_bytes(key.bytes()); !drawn) return std::unexpected(drawn.error());
   return of(key_view(key.data(), key_size), lease);
 }
 

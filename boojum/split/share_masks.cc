@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "boojum/crypto/cipher.h"
+#include "boojum/crypto/drawn.h"
 #include "boojum/crypto/openssl_algorithms.h"
 
 namespace lockfast::internal {
@@ -79,17 +80,14 @@ void add(std::span<std::byte> target, std::span<const std::byte> source) {
   for (; at < target.size(); ++at) target[at] ^= source[at];
 }
 
-bool draw(std::span<std::byte> out, mixing_room room) {
-  if (out.size() <= max_from_system) {
-    lockfast_random(out.data(), out.size());
-    return true;
-  }
+drawing draw(std::span<std::byte> out, mixing_room room) {
+  if (out.size() <= max_from_system) return draw_bytes(out) ? drawing::done : drawing::no_random;
   const error_mark mark;
-  lockfast_random(room.key.data(), room.key.size());
+  if (!draw_bytes(room.key)) return drawing::no_random;
   lockfast_wipe(out.data(), out.size());
   const bool drawn = add_stream(room.key, out);
   lockfast_wipe(room.key.data(), room.key.size());
-  return drawn;
+  return drawn ? drawing::done : drawing::no_cipher;
 }
 
 bool add_mask(std::span<const std::byte> prekey, unsigned index, std::span<std::byte> target, mixing_room room) {

@@ -37,8 +37,9 @@ struct mixing_room {
 // Whether libcrypto has the algorithms.
 [[nodiscard]] bool can_mix();
 
-// Fills out with random bytes: the system's, or ChaCha20 under a key of the system's where there are many.
-[[nodiscard]] bool draw(std::span<std::byte> out, mixing_room room);
+// Fills out with random bytes: the system's, or ChaCha20 under a key of the system's where there are many. no_random is noted.
+enum class drawing : unsigned char { done, no_random, no_cipher };
+[[nodiscard]] drawing draw(std::span<std::byte> out, mixing_room room);
 
 // Adds, by exclusive or, the mask of the prekey with this index to target, which is as long as M.
 [[nodiscard]] bool add_mask(std::span<const std::byte> prekey, unsigned index, std::span<std::byte> target, mixing_room room);

@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "boojum/crypto/cipher.h"
+#include "boojum/crypto/drawn.h"
+#include "boojum/memory/error_note.h"
 #include "boojum/split/file_share.h"
 #include "boojum/memory/lock_budget.h"
 #include "boojum/memory/catch_bad_alloc.h"
@@ -54,9 +56,14 @@ class split_secret::work {
   [[nodiscard]] std::span<std::byte> prekey(std::size_t which) const { return prekeys().subspan(which * prekey_, prekey_); }
   [[nodiscard]] std::span<std::byte> files() const { return all_.bytes().last(files_); }
 
+  // Whether new prekeys were wanted, and the system gave no random bytes for them.
+  [[nodiscard]] bool lacks_random() const { return lacks_random_; }
+
   // Draws new prekeys and adds their masks.
-  [[nodiscard]] bool draw_and_add() const {
-    if (!draw(prekeys(), room())) return false;
+  [[nodiscard]] bool draw_and_add() {
+    const drawing drawn = draw(prekeys(), room());
+    lacks_random_ = drawn == drawing::no_random;
+    if (drawn != drawing::done) return false;
     for (std::size_t which = 0; which * prekey_ < prekeys_; ++which) {
       if (!add_mask(prekey(which), static_cast<unsigned>(which), masks(), room())) return false;
     }
@@ -79,6 +86,7 @@ class split_secret::work {
   std::size_t prekeys_;
   std::size_t files_;
   scratch all_;
+  bool lacks_random_ = false;
 };
 
 // The shares of a secret while they can be read; closed again at the end.
@@ -198,7 +206,7 @@ split_secret::made split_secret::split(std::span<const std::byte> secret, const 
   if (in.refused()) return std::unexpected(memory_error::denied);
   const std::span<std::byte> whole = in.masks();
   const auto key = whole.first<mac_key_size>();
-  lockfast_random(key.data(), key.size());
+  if (auto drawn = draw_bytes(key); !drawn) return std::unexpected(drawn.error());
   std::memcpy(whole.data() + key.size(), secret.data(), secret.size());
   if (!tag_of(key, secret, whole.last<mac_size>(), in.room()) || !in.draw_and_add()) {
     return std::unexpected(can_mix() ? memory_error::denied : memory_error::unsupported);
@@ -221,7 +229,11 @@ std::expected<buffer<std::byte>, memory_error> split_secret::join() {
   auto secret = buffer<std::byte>::filled(size_, [&](std::span<std::byte> out) { return unmask(in, all.masked(), out); });
   if (!secret || !mixes) return secret;
   next_files none;
-  if (auto done = remix(in, all.bytes(), none, refresh_target::keep); !done) return std::unexpected(done.error());
+  if (auto done = remix(in, all.bytes(), none, refresh_target::keep); !done) {
+    // Without random bytes the shares stay as they are, and the secret is not lost to the process.
+    if (!in.lacks_random()) return std::unexpected(done.error());
+    forget_note();
+  }
   return secret;
 }
 

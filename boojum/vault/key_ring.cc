@@ -1,4 +1,5 @@
 // key_ring.cc - the making of keys, and their turns.
+#include "boojum/crypto/drawn.h"
 #include "boojum/vault/key_ring.h"
 
 #include <utility>
@@ -56,7 +57,9 @@ std::expected<void, memory_error> key_ring::seal_under(key_view key) {
     if (!into.is_there) continue;
     const auto opened = ring_.by_epoch[epoch]->open();
     if (!opened) return std::unexpected(opened.error());
-    into.once = fresh_nonce();
+    const auto once = draw_nonce();
+    if (!once) return std::unexpected(once.error());
+    into.once = *once;
     const std::byte associated[] = {static_cast<std::byte>(epoch)};
     seal(key, into.once, associated, (*opened)->view(), into.bytes);
   }

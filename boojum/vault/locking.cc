@@ -1,4 +1,5 @@
 // locking.cc - the locking of a vault: what a passphrase becomes, and the calls of the interface.
+#include "boojum/crypto/drawn.h"
 #include "boojum/vault/locking.h"
 
 #include <lockfast/passphrase.hpp>
@@ -106,7 +107,7 @@ std::expected<void, memory_error> vault::lock_with(const passphrase& phrase, con
     }
     internal::lock_key key;
     key.cost = {.cost = chosen.cost};
-    lockfast_random(key.salt.data(), key.salt.size());
+    if (auto drawn = internal::draw_bytes(std::as_writable_bytes(std::span(key.salt))); !drawn) return drawn;
     if (auto made = internal::stretch_into(key, phrase); !made) return made;
     return internal::lock_with_key(*state_, key, phrase, chosen);
   });

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "boojum/crypto/cipher.h"
-#include "boojum/crypto/nonce.h"
+#include "boojum/crypto/drawn.h"
 #include "boojum/crypto/openssl_algorithms.h"
 #include "boojum/crypto/sha256.h"
 #include "boojum/memory/catch_bad_alloc.h"
@@ -95,10 +95,11 @@ std::expected<std::vector<std::byte>, memory_error> procedures::seal(vault::id k
                                                                      std::span<const std::byte> associated) const {
   return internal::catch_bad_alloc([&]() -> std::expected<std::vector<std::byte>, memory_error> {
     std::vector<std::byte> out(nonce_size + plain.size() + tag_size);
-    const auto once = internal::fresh_nonce();
-    std::ranges::copy(once, out.begin());
+    const auto once = internal::draw_nonce();
+    if (!once) return std::unexpected(once.error());
+    std::ranges::copy(*once, out.begin());
     const auto done = with_key(*in_, key, [&](std::span<const std::byte> bytes) -> result {
-      internal::seal(bytes.first<key_size>(), once, associated, plain, std::span(out).subspan(nonce_size));
+      internal::seal(bytes.first<key_size>(), *once, associated, plain, std::span(out).subspan(nonce_size));
       return {};
     });
     if (!done) return std::unexpected(done.error());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "boojum/crypto/cipher.h"
+#include "boojum/crypto/drawn.h"
 #include "boojum/crypto/little_endian.h"
 #include "boojum/crypto/sha256.h"
 #include "boojum/memory/catch_bad_alloc.h"
@@ -33,7 +34,7 @@ struct record_names::store {
   result make_hash_key() {
     const scratch key(hash_size);
     if (key.refused()) return std::unexpected(memory_error::denied);
-    lockfast_random(key.data(), hash_size);
+    if (auto drawn = draw_bytes(key.bytes()); !drawn) return drawn;
     const std::span<const std::byte> bytes = key.bytes();
     return sealed.insert({&bytes, 1}, {&hash_key, 1});
   }

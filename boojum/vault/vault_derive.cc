@@ -7,6 +7,7 @@
 
 #include "boojum/crypto/blake2b.h"
 #include "boojum/crypto/cipher.h"
+#include "boojum/crypto/drawn.h"
 #include "boojum/crypto/sha256.h"
 #include "boojum/memory/catch_bad_alloc.h"
 #include "boojum/memory/error_note.h"
@@ -96,7 +97,7 @@ std::expected<vault::id, memory_error> vault::insert_random(std::size_t size) {
     locked_buffer room;
     const auto drawn = room.of(size);
     if (drawn.empty()) return std::unexpected(memory_error::denied);
-    lockfast_random(drawn.data(), drawn.size());
+    if (auto filled = internal::draw_bytes(drawn); !filled) return std::unexpected(filled.error());
     const std::span<const std::byte> secret = drawn;
     id made;
     if (auto done = state_->insert({&secret, 1}, {&made, 1}); !done) return std::unexpected(done.error());

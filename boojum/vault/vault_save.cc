@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "boojum/crypto/drawn.h"
 #include "boojum/memory/error_note.h"
 #include "boojum/memory/lock_budget.h"
 #include "boojum/files/named_file.h"
@@ -108,11 +109,12 @@ class gate_closed {
 };
 
 // The part of a header that the key follows from.
-vault_file_header header_for(const vault_state& from, const stretching& key) {
+std::expected<vault_file_header, memory_error> header_for(const vault_state& from, const stretching& key) {
   vault_file_header header = {.key = key, .identity = from.identity()};
-  lockfast_random(header.salt.data(), header.salt.size());
-  const nonce drawn = fresh_nonce();
-  std::copy_n(drawn.begin(), header.once.size(), header.once.begin());
+  if (auto drawn = draw_bytes(header.salt); !drawn) return std::unexpected(drawn.error());
+  const auto once = draw_nonce();
+  if (!once) return std::unexpected(once.error());
+  std::copy_n(once->begin(), header.once.size(), header.once.begin());
   return header;
 }
 
@@ -176,7 +178,9 @@ std::expected<std::vector<std::byte>, memory_error> save_to_memory_or_throw(vaul
                                                                             const vault::watcher& watch) {
   if (from.gate().closed_by_caller()) return refused_within_save();
   if (locks_are_scarce()) from.drop_all_hot();
-  vault_file_header header = header_for(from, cost);
+  auto begun = header_for(from, cost);
+  if (!begun) return std::unexpected(begun.error());
+  vault_file_header& header = *begun;
   file_key key;
   if (auto made = key.make(make_key, header); !made) return std::unexpected(made.error());
   const gate_closed still(from.gate());
@@ -194,7 +198,9 @@ result save_or_throw(vault_state& from, const std::string& path, const save_requ
   if (from.gate().closed_by_caller()) return refused_within_save();
   if (locks_are_scarce()) from.drop_all_hot();
   // The key first, and all that may be refused of the file: changes wait for the records alone.
-  vault_file_header header = header_for(from, wanted.key);
+  auto begun = header_for(from, wanted.key);
+  if (!begun) return std::unexpected(begun.error());
+  vault_file_header& header = *begun;
   file_key key;
   if (auto made = key.make(make_key, header); !made) return made;
   const auto held = hold_for(path, wanted.hold);

@@ -1,4 +1,5 @@
 // vault_state.cc - ids, sealing, and the changes of records.
+#include "boojum/crypto/drawn.h"
 #include "boojum/vault/vault_state.h"
 
 #include <lockfast/lockfast.h>
@@ -26,10 +27,10 @@ binding binding_of(const vault_identity& vault, vault::id which, std::uint32_t v
   return made;
 }
 
+// Where the system gives no random bytes it is of zeros, and nothing can be sealed: a vault without records.
 vault_identity fresh_identity() {
-  const nonce drawn = fresh_nonce();
-  vault_identity made;
-  std::memcpy(made.data(), drawn.data(), made.size());
+  vault_identity made = {};
+  if (const auto drawn = fresh_nonce()) std::memcpy(made.data(), drawn->data(), made.size());
   return made;
 }
 
@@ -85,7 +86,9 @@ std::expected<void, memory_error> vault_state::session::seal(vault::id which, st
                                                              std::span<std::byte> sealed) {
   const auto key = keys_.of(keys_.current());
   if (!key) return std::unexpected(key.error());
-  head.once = fresh_nonce();
+  const auto once = draw_nonce();
+  if (!once) return std::unexpected(once.error());
+  head.once = *once;
   internal::seal(*key, head.once, binding_of(of_.identity_, which, version), plain, sealed, head.tag);
   return {};
 }

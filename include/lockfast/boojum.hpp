@@ -108,7 +108,7 @@ enum class share_place : unsigned char { ram, file };
 
 // When new shares are drawn.
 enum class remix_policy : unsigned char {
-  on_unlock,  // every unlock draws new shares
+  on_unlock,  // every unlock draws new shares, as long as the system gives random bytes
   on_demand   // only refresh(), and the refresher
 };
 

@@ -501,8 +501,7 @@ bool locks_are_real() { return true; }
 error try_random(std::span<std::byte> out) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
-  counted(in, call::random);
-  if (!in.generator) return EPERM;
+  if (refuses(in, call::random) || !in.generator) return EPERM;
   for (std::byte& byte : out) {
     std::uint64_t mixed = in.random_state += 0x9e3779b97f4a7c15U;
     mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9U;

@@ -80,7 +80,7 @@ void set_advice_error(int error);
 void set_keeps_pages(bool does);
 // Whether closing pages takes their lock off; no, at the start.
 void set_closing_unlocks(bool does);
-// Whether the system gives random bytes; yes, at the start. One refusal in turn does not come here: Boojum's types give none for it.
+// Whether the system gives random bytes; yes, at the start.
 void set_generator(bool has);
 
 [[nodiscard]] std::size_t bytes_reserved();

@@ -17,7 +17,7 @@ TEST_CASE("threads never draw the same nonce") {
   std::vector<std::thread> threads;
   for (std::vector<nonce>& mine : drawn) {
     threads.emplace_back([&mine] {
-      for (std::size_t at = 0; at < count; ++at) mine.push_back(fresh_nonce());
+      for (std::size_t at = 0; at < count; ++at) mine.push_back(*fresh_nonce());
     });
   }
   for (std::thread& each : threads) each.join();
@@ -29,7 +29,7 @@ TEST_CASE("threads never draw the same nonce") {
 TEST_CASE("every byte of a nonce varies") {
   std::array<std::set<std::byte>, lockfast::internal::nonce_size> seen;
   for (int round = 0; round < 1000; ++round) {
-    const nonce drawn = fresh_nonce();
+    const nonce drawn = *fresh_nonce();
     for (std::size_t at = 0; at < drawn.size(); ++at) seen[at].insert(drawn[at]);
   }
   for (const auto& values : seen) CHECK(values.size() > 200);

@@ -146,13 +146,13 @@ TEST_CASE("a name as long as the file system allows is saved, loaded and saved a
 
 TEST_CASE("a forked child never draws its parent's nonce") {
   constexpr std::size_t count = 1000;
-  std::set<nonce> all = {fresh_nonce()};
+  std::set<nonce> all = {*fresh_nonce()};
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   const pid_t child = fork();
   REQUIRE(child >= 0);
   std::vector<nonce> mine(count);
-  for (nonce& each : mine) each = fresh_nonce();
+  for (nonce& each : mine) each = *fresh_nonce();
   if (child == 0) {
     const auto size = static_cast<ssize_t>(count * sizeof(nonce));
     _exit(write(ends[1], mine.data(), count * sizeof(nonce)) == size ? 0 : 1);
