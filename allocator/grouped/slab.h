@@ -257,6 +257,8 @@ class alignas(64) slab {
   void settle_in_child(contents found);
   // In a forked child that does not have the pages: the live secrets are absent. How many those are.
   std::size_t leave_absent();
+  // In a forked child that does not have the region either: no address lies in this slab any more.
+  void disown() { owned_.store(0, std::memory_order_release); }
   // Frees a live secret that is absent; whether it was the last one, and no list holds the slab.
   [[nodiscard]] bool vacate_absent(std::size_t index);
 

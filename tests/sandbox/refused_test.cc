@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -127,6 +129,31 @@ TEST_CASE(
   CAPTURE(end.text);
   CHECK(end.died());
   CHECK(end.said("double free"));
+}
+
+TEST_CASE("a secret whose address space a child cannot reserve again is a foreign pointer there, wherever it lay") {
+  const ending end = in_child([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "fork=absent"), "the options");
+    // This thread knows the slab that it freed into last.
+    const std::array<void*, 2> secrets = {lockfast_malloc(32), lockfast_malloc(32)};
+    prove(secrets[0] != nullptr && secrets[1] != nullptr, "secrets");
+    lockfast_free(secrets[0]);
+    const long map = SYS_mmap;
+    prove(filter_calls({&map, 1}, verdict::refuse(EPERM), verdict::allow()), "the filter");
+    const pid_t child = fork();
+    prove(child >= 0, "a fork");
+    if (child == 0) {
+      lockfast_free(secrets[1]);
+      _exit(0);
+    }
+    int status = 0;
+    prove(waitpid(child, &status, 0) == child, "its end");
+    promised(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "a breach");
+    lockfast_free(secrets[1]);
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+  CHECK(end.said("invalid pointer"));
 }
 
 TEST_CASE("random bytes come from the device where getrandom is refused") {
