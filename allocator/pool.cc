@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "allocator/base/bytes.h"
+#include "allocator/base/wipes.h"
 #include "allocator/pages/lock_watch.h"
 #include "allocator/notice.h"
 #include "platform/thread_local.h"
@@ -166,6 +167,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
   auto* const bytes = static_cast<std::byte*>(secret);
   const std::size_t before = in.size(index);
   const bool stays = size <= size_class::max_capacity && size_class::of(size) == in.class_index && in.fits(index, size);
+  const wipes::look before_copy;
   const allocated moved = stays ? allocated{nullptr, 0} : make(size, 1, 0);
   if (moved.address == nullptr && (stays || size <= before)) {
     in.resize(index, size);
@@ -173,6 +175,7 @@ allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
   }
   if (moved.address == nullptr) return moved;
   platform::copy(moved.address, bytes, size < before ? size : before);
+  if (before_copy.wiped()) wipe(moved.address, size);
   grouped_.deallocate(in, bytes);
   return moved;
 }

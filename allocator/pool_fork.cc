@@ -5,6 +5,7 @@
 #include "allocator/ledger.h"
 #include "allocator/pages/lock_watch.h"
 #include "allocator/base/metadata.h"
+#include "allocator/base/wipes.h"
 #include "allocator/pool.h"
 #include "allocator/pages/region_map.h"
 
@@ -49,6 +50,7 @@ void pool::after_fork_in_parent() {
 // The child is alone: no mutex is needed while the arenas put themselves in order.
 void pool::after_fork_in_child() {
   platform::forget_fatal_signal_in_child();
+  wipes::reset_in_child();
   metadata::mutex().unlock();
   sealed_record::mutex().unlock();
   grants_mutex().unlock();

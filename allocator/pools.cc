@@ -9,6 +9,7 @@
 #include "allocator/base/metadata.h"
 #include "allocator/pool.h"
 #include "allocator/base/scoped_lock.h"
+#include "allocator/base/wipes.h"
 
 namespace lockfast::internal {
 
@@ -131,11 +132,12 @@ void pool::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
 
 bool pool::wipe_on_crash(platform::after_wipe leaves) {
   bool done = true;
+  wipes::begin();
   // What is sealed is gone with its key, and nothing is sealed until the rest is wiped.
-  for (pool* const one : every_) one->sealer_.key.begin_wipe();
+  for (pool* const one : every_) one->sealer_.key.wipe();
   for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
   for (pool* const one : every_) done &= one->grouped_.wipe_on_signal(leaves);
-  for (pool* const one : every_) one->sealer_.key.end_wipe();
+  wipes::end();
   if (leaves == platform::after_wipe::closed) crash_survived_ = true;
   return done;
 }

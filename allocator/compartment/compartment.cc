@@ -5,6 +5,7 @@
 
 #include "allocator/base/breach.h"
 #include "allocator/base/bytes.h"
+#include "allocator/base/wipes.h"
 #include "allocator/compartment/grants.h"
 #include "allocator/grouped/grouped_heap.h"
 #include "platform/vectors.h"
@@ -248,11 +249,13 @@ allocated compartment::reallocate(slot_ref resized, std::size_t size, slab_bin::
   };
   const bool large = in.class_index == size_class::count;
   if (!large && size <= size_class::max_capacity && size_class::of(size) == in.class_index) return resize_here();
+  const wipes::look before_copy;
   const allocated moved = allocate(size, 0, allowed);
   if (moved.address == nullptr) return size <= size_before && in.can_be_cut_to(resized.index, size) ? resize_here() : moved;
   while_writable([&] {
     if (!in.intact(resized.index)) end_process(breach::broken_canary, in.signal);
     platform::copy(moved.address, before, size < size_before ? size : size_before);
+    if (before_copy.wiped()) wipe(moved.address, size);
     return 0;
   });
   deallocate(resized);

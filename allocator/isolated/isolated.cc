@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "allocator/base/bytes.h"
+#include "allocator/base/wipes.h"
 #include "allocator/isolated/idle_budget.h"
 #include "allocator/pages/lock_watch.h"
 #include "platform/vectors.h"
@@ -273,9 +274,11 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
   if (refusal == 0) {
     if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
     refusal = ENOMEM;
+    const wipes::look before_copy;
     if (span* const to = place_secret(size, 1, 0, busy_with::span); to != nullptr) {
       moved = to->address();
       platform::copy(moved, secret, size < at.size() ? size : at.size());
+      if (before_copy.wiped()) wipe(moved, size);
       to->tick();
       refusal = to->protect(before);
       to->set(span::state::live);

@@ -9,6 +9,7 @@
 #include "allocator/base/bytes.h"
 #include "allocator/pages/fork_exclusion.h"
 #include "allocator/base/scoped_lock.h"
+#include "allocator/base/wipes.h"
 
 namespace lockfast::internal {
 
@@ -61,7 +62,7 @@ void rest_key::prepare(platform::fork_policy policy, platform::error hide_error)
 platform::error rest_key::found(const founding& /*held*/, const founder& by, const bond& to, sealed_record& record) {
   static_assert(offsetof(table, epochs) + sizeof(epoch) <= founding_size);
   if (reserved_ != nullptr) return EBUSY;
-  const std::uint32_t wipes = wipes_.load(std::memory_order_seq_cst);
+  const wipes::look before;
   const std::size_t page_size = platform::page_size();
   const auto made = platform::reserve(3 * page_size, page_size, by.policy);
   if (made.address == nullptr) return made.refusal;
@@ -107,7 +108,7 @@ platform::error rest_key::found(const founding& /*held*/, const founder& by, con
   table_.store(reinterpret_cast<table*>(place), std::memory_order_release);
   refusal_.store(0, std::memory_order_release);
   // The secret is in the record alone by now: it goes with the key.
-  if (wiped_since(wipes)) wipe_keys();
+  if (before.wiped()) wipe_keys();
   return 0;
 }
 
@@ -194,13 +195,13 @@ class rest_key::use_scope {
 
 platform::error rest_key::seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
   const use_scope inside(*this);
-  const std::uint32_t wipes = wipes_.load(std::memory_order_seq_cst);
+  const wipes::look before;
   if (const auto refused = refusal(); refused != 0) return refused;
   if (size > aead::max_size) return EFBIG;
   if (const auto refused = next_number(record.number); refused != 0) return refused;
   seal_under(keys().epochs[record.number >> number_bits], to, plain, size, record);
   // Else the secret would outlive the wipe in its record. Under zeros for a key, too, which everybody knows.
-  return wiped_since(wipes) ? EAGAIN : 0;
+  return before.wiped() ? EAGAIN : 0;
 }
 
 rest_key::outcome rest_key::use(const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) const {
@@ -224,9 +225,7 @@ rest_key::outcome rest_key::verify(const bond& to, const sealed_record& record, 
 }
 
 // What is sealed under a key from before this is gone with the key; that is written down first, for who reads the key meanwhile.
-void rest_key::begin_wipe() {
-  wiping_.fetch_add(1, std::memory_order_seq_cst);
-  wipes_.fetch_add(1, std::memory_order_seq_cst);
+void rest_key::wipe() {
   copy_.wipe_on_signal();
   wipe_missed_.store(true, std::memory_order_seq_cst);
   if (!try_use()) return;
@@ -306,7 +305,6 @@ bool rest_key::settle_in_child() {
   mutex_.reset_in_child();
   users_.store(0, std::memory_order_relaxed);
   wipe_missed_.store(false, std::memory_order_relaxed);
-  wiping_.store(0, std::memory_order_relaxed);
   lock_refusal_.store(0, std::memory_order_relaxed);
   if (reserved_ == nullptr) return true;
   const std::size_t page_size = platform::page_size();

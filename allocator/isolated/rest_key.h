@@ -14,7 +14,7 @@
 //   2. The page is locked or hidden before a key is drawn.
 //   3. The page stays while a record exists.
 //
-// Threads: everything, from any thread; the functions for a fork once, alone. begin_wipe() and end_wipe() are async-signal-safe.
+// Threads: everything, from any thread; the functions for a fork once, alone. wipe() is async-signal-safe.
 #ifndef LOCKFAST_ALLOCATOR_ISOLATED_REST_KEY_H
 #define LOCKFAST_ALLOCATOR_ISOLATED_REST_KEY_H
 
@@ -96,9 +96,8 @@ class rest_key {
   // The same verdict, without opening.
   [[nodiscard]] outcome verify(const bond& to, const sealed_record& record, std::size_t size) const;
 
-  // Destroys every key. Between the two nothing is sealed: what was about to be stays where it is, to be wiped there.
-  void begin_wipe();
-  void end_wipe() { wiping_.fetch_sub(1, std::memory_order_seq_cst); }
+  // Destroys every key, while everything is wiped.
+  void wipe();
 
   // Gives the wiped page back, after which the next prepare() or found() takes one: how many bytes came back. unused is asked once
   // nothing more can be sealed, and says whether no record is left. 0 where one is, where one is being sealed, or where the system
@@ -141,10 +140,6 @@ class rest_key {
   void end_use() { users_.fetch_sub(1, std::memory_order_acq_rel); }
   class use_scope;
 
-  // Whether everything is wiped now, or was since the count of wipes was asked for.
-  [[nodiscard]] bool wiped_since(std::uint32_t wipes) {
-    return wiping_.load(std::memory_order_seq_cst) != 0 || wipes_.fetch_add(0, std::memory_order_seq_cst) != wipes;
-  }
   [[nodiscard]] platform::error release_page();
   void forget_page();
   void forget_keys();
@@ -162,8 +157,6 @@ class rest_key {
   std::atomic<std::uint64_t> sealed_count_ = 0;
   std::atomic<std::uint32_t> wiped_below_ = 0;  // the keys before this one were wiped
   std::atomic<std::uint32_t> current_ = 0;
-  std::atomic<std::uint32_t> wipes_ = 0;   // begun, ever
-  std::atomic<std::uint32_t> wiping_ = 0;  // how many are under way
   std::atomic<std::uint32_t> users_ = 0;
   std::atomic<bool> wipe_missed_ = false;  // asked for while the page was being given back
   fork_copy copy_;

@@ -322,17 +322,15 @@ void span::keep_sealed_in_child(platform::fork_policy policy) {
 
 namespace {
 
-// Of a yield each: longer than any operation on a span takes.
-constexpr int max_waits = 1000;
-// The same where a copy would be missing else, and that operation's thread may have to be scheduled first. Without end it would
-// be a deadlock in a program that forks in a handler of the signal which ended that operation.
-constexpr int max_waits_for_copy = 4000;  // most of them short sleeps
+// Longer than any operation on a span takes, whose thread may have to be scheduled first. Without end it would be a deadlock in a
+// program that forks, or wipes everything, in a handler of the signal which ended that operation.
+constexpr int max_waits = 4000;  // most of them short sleeps
 
 }  // namespace
 
 bool span::claim_for_copy() {
   backoff turns;
-  for (int waits = 0; waits < max_waits_for_copy; ++waits) {
+  for (int waits = 0; waits < max_waits; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) return true;
     if (seen != state::busy) return false;
@@ -343,6 +341,9 @@ bool span::claim_for_copy() {
 
 bool span::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
+  // What this thread's own call has busy, which the handler has interrupted, stays so.
+  const bool is_own = platform::of_thread(busy_with) == this;
+  backoff turns;
   for (int waits = 0; waits < max_waits; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {
@@ -353,7 +354,8 @@ bool span::wipe_on_signal(platform::after_wipe leaves) {
       return !closes || refusal == 0;
     }
     if (seen != state::busy) return true;
-    platform::yield();
+    if (is_own) break;
+    turns.wait();
   }
   std::byte* const begin = address_;
   const bool in_run = content_ != content::none && begin > run_ && begin + size_ <= run_ + run_size_;
