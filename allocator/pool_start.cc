@@ -64,7 +64,7 @@ platform::error pool::configure(const lockfast_options& asked) {
   }
   configured = asked;
   if (asked.report != nullptr) {
-    std::strcpy(configured_report, asked.report);
+    std::memcpy(configured_report, asked.report, std::strlen(asked.report) + 1);  // which has room: invalid_field
     configured.report = configured_report;
   }
   return 0;

@@ -48,8 +48,8 @@ access slab::wanted_page_access(std::size_t page) const {
 }
 
 bool slab::lies_in_closed_page(std::size_t index) const {
-  const auto [first, last] = pages_of(index);
-  for (std::size_t page = first; page <= last; ++page) {
+  const pages its = pages_of(index);
+  for (std::size_t page = its.first; page <= its.last; ++page) {
     if (page_access(page) != access::read_write) return true;
   }
   return false;

@@ -183,6 +183,7 @@ void try_dump(attempt& one) {
   bool marked = false, ours = false;
   for (std::string line; std::getline(maps, line);) {
     unsigned long begin = 0, end = 0;
+    // The kernel wrote the line. NOLINTNEXTLINE(cert-err34-c)
     if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
       const auto address = reinterpret_cast<std::uintptr_t>(page);
       ours = begin <= address && address < end;
