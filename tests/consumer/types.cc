@@ -40,7 +40,13 @@ void try_secrets() {
   try {
     (void)refused.value();
     REQUIRE(false);
-  } catch (const std::exception& thrown) {
+  } catch (const lockfast::bad_expected_access<lockfast::memory_error>& thrown) {
+    REQUIRE(*thrown.what() != '\0' && thrown.error() == lockfast::memory_error::zero_size);
+  }
+  try {
+    (void)filled.value();
+    REQUIRE(false);
+  } catch (const lockfast::bad_expected_access<void>& thrown) {
     REQUIRE(*thrown.what() != '\0');
   }
 #endif

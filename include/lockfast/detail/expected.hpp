@@ -1,12 +1,13 @@
 // expected.hpp - expected<T, E>: a value, or the reason why there is none. std::expected where the standard library has it, from C++23
 // on, and a class of our own in C++20.
 //
-// Ours has the constructors, has_value, bool, *, ->, value, value_or and error. It lacks the comparisons and and_then, or_else and
-// transform.
+// The names expected, unexpected and bad_expected_access mean one or the other. Our expected has the constructors, has_value, bool, *,
+// ->, value, value_or and error. It lacks the comparisons and and_then, or_else and transform.
 //
-// One program can have files of both standards, and a function must not have one name for two results. So what is built on expected
-// is between LOCKFAST_EXPECTED_BEGIN and LOCKFAST_EXPECTED_END, which put it into an inline namespace in C++20. They stand within
-// namespace detail, never around it: a second detail would hide the first.
+// A program may have files of both standards. In each of them the same function returns another type, so its symbol must be another
+// one. Therefore everything that is built on expected stands between LOCKFAST_EXPECTED_BEGIN and LOCKFAST_EXPECTED_END, which open and
+// close an inline namespace in C++20. Inside namespace detail, write them inside its braces. Around the braces they would make a second
+// namespace detail, which would hide the first.
 #ifndef LOCKFAST_DETAIL_EXPECTED_HPP
 #define LOCKFAST_DETAIL_EXPECTED_HPP
 
@@ -22,6 +23,7 @@
 #define LOCKFAST_EXPECTED_END
 
 namespace lockfast {
+using std::bad_expected_access;
 using std::expected;
 using std::unexpected;
 }  // namespace lockfast
@@ -50,13 +52,25 @@ class unexpected {
   E error_;
 };
 
+template <class E>
+class bad_expected_access;
+
+// What value() throws, whatever E is.
+template <>
+class bad_expected_access<void> : public std::exception {
+ public:
+  [[nodiscard]] const char* what() const noexcept override { return "lockfast::expected has no value"; }
+
+ protected:
+  bad_expected_access() = default;
+};
+
 // What value() throws.
 template <class E>
-class bad_expected_access : public std::exception {
+class bad_expected_access : public bad_expected_access<void> {
  public:
   explicit bad_expected_access(E error) : error_(std::move(error)) {}
   [[nodiscard]] const E& error() const { return error_; }
-  [[nodiscard]] const char* what() const noexcept override { return "lockfast::expected has no value"; }
 
   [[noreturn]] static void refuse([[maybe_unused]] const E& error) {
 #if defined(__cpp_exceptions)
