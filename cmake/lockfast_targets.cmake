@@ -89,7 +89,12 @@ function(lockfast_public_headers target)
                  ${PROJECT_SOURCE_DIR}/include/lockfast/memory_error.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/secret.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cxx20.hpp
-                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/expected.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string.hpp)
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/expected.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string_arguments.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string_functions.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string_searches.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string_storage.hpp)
 endfunction()
 
 # lockfast_install(target export runtime development): installs a library and its headers in two components: what programs

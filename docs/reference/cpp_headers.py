@@ -7,7 +7,8 @@ from header_comments import bare, doc, for_doxygen, heading, prose, rule
 GROUPS = {
     "allocator.hpp": ("containers", "C++: containers in locked memory"),
     "string.hpp": ("containers", "C++: containers in locked memory"),
-    "string.hpp": ("containers", "C++: containers in locked memory"),
+    "string_functions.hpp": ("containers", "C++: containers in locked memory"),
+    "string_searches.hpp": ("containers", "C++: containers in locked memory"),
     "expected.hpp": ("errors", "C++: errors"),
     "secret.hpp": ("secrets", "C++: buffer and boxed"),
     "memory_error.hpp": ("errors", "C++: errors"),

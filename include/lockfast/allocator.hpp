@@ -90,5 +90,6 @@ class memory_resource final : public std::pmr::memory_resource {
 }  // namespace lockfast
 
 #include <lockfast/detail/string.hpp>
+#include <lockfast/detail/string_functions.hpp>
 
 #endif

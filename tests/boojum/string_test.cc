@@ -150,6 +150,13 @@ TEST_CASE("what is erased of a string is wiped at once") {
   text.erase(10, 25);
   text.pop_back();
   CHECK(std::all_of(bytes + 14, bytes + 41, [](char each) { return each == '\0'; }));
+  CHECK(erase(text, 'x') == 0);
+  text.resize_and_overwrite(40, [](char* to, std::size_t count) { return std::fill_n(to, count + 1, 's'), count / 2; });
+  CHECK(std::all_of(bytes + 20, bytes + 41, [](char each) { return each == '\0'; }));
+  CHECK(erase(text, 's') == 20);
+  CHECK(text.data() == bytes);
+  CHECK(std::all_of(bytes, bytes + 41, [](char each) { return each == '\0'; }));
+  text = "again";
   text.clear();
   CHECK(std::all_of(bytes, bytes + 41, [](char each) { return each == '\0'; }));
 }
@@ -186,6 +193,15 @@ TEST_CASE("the text of a string, short as it may be, is never in the object or o
   text->shrink_to_fit();
   const std::list<char, allocator<char>> chain(moved->begin(), moved->end());
   moved->assign(chain.begin(), chain.end());
+  // Functions with which a std::basic_string makes another one on the stack, or which need room for a part of the string itself.
+  copy.replace(copy.begin(), copy.end(), chain.begin(), chain.end());
+  copy.insert(copy.begin(), chain.begin(), chain.end());
+  copy.append(copy).replace(copy.begin(), copy.end(), copy.begin(), copy.begin() + length).insert(0, copy, 0, length);
+  copy = std::move(copy) + *text + (*moved + '.');
+  copy.resize_and_overwrite(5 * length,
+                            [&](char* to, std::size_t count) { return moved->copy(to + count - length, length) * 5; });
+  copy = string(chain.begin(), chain.end(), allocator<char>()) + copy.substr(0, length).c_str();
+  copy.erase(4);
   CHECK(text->size() == length);
   CHECK(*text == *moved);
   CHECK(copies_in(own->bytes) == 0);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory_resource>
 #include <string>
@@ -65,6 +67,14 @@ void try_containers() {
   REQUIRE(joined == "xabcyzabcs" && joined.find(text) == 1 && "w" < joined && joined.substr(1, 3) == text);
   text.insert(0, 1, '-').append(2, '+').replace(0, 1, "--").erase(text.begin());
   REQUIRE(text == "-abc++" && std::string(text) == "-abc++");
+  const std::list<char> chain = {'l', 'i', 's', 't'};
+  lockfast::string changed("abc", lockfast::allocator<char>());
+  changed.replace(changed.begin(), changed.end(), chain.begin(), chain.end()).insert(changed.begin(), {'a', ' '});
+  REQUIRE(changed == "a list" && changed.find_first_of('l') == 2 && changed.compare(2, 2, "alias", 1, 2) == 0);
+  REQUIRE(erase(changed, ' ') == 1 && std::hash<lockfast::string>()(changed) == std::hash<std::string_view>()("alist"));
+  const std::basic_string<char, std::char_traits<char>, lockfast::allocator<char>> basic = "basic";
+  changed = basic;
+  REQUIRE([](lockfast::string given) { return given; }(basic) == changed);
   std::map<lockfast::string, int, std::less<>> table;
   table["k"] = 1;
   REQUIRE(table.contains(std::string_view("k")));
