@@ -90,6 +90,7 @@ function(lockfast_public_headers target)
                  ${PROJECT_SOURCE_DIR}/include/lockfast/allocator.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/lockfast.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cell.hpp ${PROJECT_SOURCE_DIR}/include/lockfast/detail/cxx20.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/expected.hpp
+                 ${PROJECT_SOURCE_DIR}/include/lockfast/detail/not_formatted.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string_arguments.hpp
                  ${PROJECT_SOURCE_DIR}/include/lockfast/detail/string_functions.hpp

@@ -17,6 +17,7 @@
 #define LOCKFAST_SECRET_HPP
 
 #include <lockfast/detail/cell.hpp>
+#include <lockfast/detail/not_formatted.hpp>
 
 #include <concepts>
 #include <cstring>
@@ -348,5 +349,10 @@ concept locked_memory = std::movable<M> && !std::copyable<M> &&
 
 LOCKFAST_EXPECTED_END
 }  // namespace lockfast
+
+#if defined(__cpp_lib_format_ranges)
+template <class T, lockfast::detail::cell::use Use>
+inline constexpr std::range_format std::format_kind<lockfast::buffer_view<T, Use>> = std::range_format::disabled;
+#endif
 
 #endif

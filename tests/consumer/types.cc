@@ -86,6 +86,14 @@ void try_containers() {
   REQUIRE(lockfast_audit() == 0);
 }
 
+#if defined(__cpp_lib_format_ranges)
+// In C++23 every range is printed by std::format. Not these: a secret would be left in buffers that nobody wipes.
+static_assert(std::formattable<std::string_view, char> && std::formattable<lockfast::vector<char>, char>);
+static_assert(!std::formattable<lockfast::string, char> && !std::formattable<const lockfast::string, char>);
+static_assert(!std::formattable<lockfast::buffer<char>::read_view, char>);
+static_assert(!std::formattable<lockfast::buffer<int>::write_view, char>);
+#endif
+
 }  // namespace
 
 int main() {

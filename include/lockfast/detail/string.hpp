@@ -8,7 +8,8 @@
 // A std::basic_string with an allocator of ours keeps short text in the object too, and some of its functions make such a string on
 // the stack, which nobody wipes. This class has the members of std::string as of C++23. Left out are:
 //   - >> and getline, since a stream keeps a copy of what it reads: secret_input.hpp reads without one;
-//     What << gives to a stream stays in that stream's buffer.
+//   - std::format and std::print, which would leave the text in buffers of their own. << gives it to a stream, whose buffer keeps it
+//     in the same way: take << where that stream is wiped, and std::string_view(text) where a copy does no harm;
 //   - std::stoi and the like, which take a std::string: std::from_chars reads from data() on;
 //   - std::erase and std::erase_if: no program may add functions to namespace std. erase(text, 'x') without std:: finds ours;
 //   - reserve() without a number (shrink_to_fit), other allocators and characters, and constant expressions.

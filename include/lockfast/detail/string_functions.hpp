@@ -3,6 +3,7 @@
 #ifndef LOCKFAST_DETAIL_STRING_FUNCTIONS_HPP
 #define LOCKFAST_DETAIL_STRING_FUNCTIONS_HPP
 
+#include <lockfast/detail/not_formatted.hpp>
 #include <lockfast/detail/string.hpp>
 
 #include <algorithm>
@@ -33,5 +34,10 @@ struct std::hash<lockfast::string> {
     return std::hash<std::string_view>()(text);
   }
 };
+
+#if defined(__cpp_lib_format_ranges)
+template <>
+inline constexpr std::range_format std::format_kind<lockfast::string> = std::range_format::disabled;
+#endif
 
 #endif
