@@ -63,12 +63,14 @@ void explain_shortage(text& out) {
     out << "this process may lock no memory: RLIMIT_MEMLOCK is 0. Raise it (ulimit -l, LimitMEMLOCK= of a systemd unit, "
            "--ulimit memlock= of a container), or take what is not locked by lock=preferred";
   } else if (now.map_limit != SIZE_MAX && now.map_limit != 0 && now.maps_used + maps_near >= now.map_limit) {
-    out << "maps are used up: " << now.maps_used << " of " << now.map_limit
-        << ". Raise vm.max_map_count, or hold small secrets in lockfast_malloc or in a compartment, which share pages";
+    out << "maps are used up: " << std::min(now.maps_used, now.map_limit) << " of " << now.map_limit
+        << ". Raise vm.max_map_count, close secrets that are not in use and have them sealed at once by rest=seal, which needs fewer "
+           "maps, or hold small secrets in lockfast_malloc or in a compartment, which share pages";
   } else if (near_lock_limit(now)) {
-    out << "the lock limit is used up: " << now.bytes_locked << " of " << now.lock_limit
+    out << "the lock limit is used up: " << std::min(now.bytes_locked, now.lock_limit) << " of " << now.lock_limit
         << " bytes (RLIMIT_MEMLOCK). Raise it (ulimit -l, LimitMEMLOCK= of a systemd unit, --ulimit memlock= of a container), close "
-           "secrets that are not in use, or take what is not locked by lock=preferred";
+           "secrets that are not in use, which rest=auto and rest=seal then hold without a lock, or take what is not locked by "
+           "lock=preferred";
   } else {
     out << "the size is more than there is room for. Locked by this process: " << now.bytes_locked;
     if (now.lock_limit != SIZE_MAX) out << " of " << now.lock_limit;
@@ -105,7 +107,7 @@ std::size_t explain(platform::error refusal, std::span<char> out_chars) {
             << " has a value that it cannot have: lockfast.h lists them. Begin with a struct that is "
                "all 0";
       } else {
-        out << "an argument is none that the call takes: a null pointer, a pointer that is no live secret's, an alignment that is no "
+        out << "an argument is not allowed: a null pointer, a pointer that does not point to a live secret, an alignment that is no "
                "power of two, an access outside its enum";
       }
       break;

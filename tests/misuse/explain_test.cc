@@ -1,11 +1,13 @@
 // explain_test.cc - lockfast_explain after real refusals: the limit that was met is named, with its figures.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -21,7 +23,9 @@ std::string explanation(int error) {
   return text.data();
 }
 
-void must_say(const std::string& text, const std::string& words) { promised(text.find(words) != std::string::npos, text.c_str()); }
+void must_say(const std::string& text, const std::string& words) {
+  promised(text.find(words) != std::string::npos, text.c_str());
+}
 
 void become_ordinary(std::size_t lock_limit) {
   const rlimit limit{lock_limit, lock_limit};
@@ -46,6 +50,34 @@ TEST_CASE("a lock limit that is used up is named, with its figures and the ways 
     must_say(text, "the lock limit is used up");
     must_say(text, "of " + std::to_string(limit) + " bytes");
     must_say(text, "LimitMEMLOCK=");
+    must_say(text, "rest=seal");
+  });
+  if (end.skipped()) return;
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a limit on maps that is used up is named, with its figures and the ways around it") {
+  const ending end = in_child([] {
+    struct lockfast_statistics now = {};
+    lockfast_get_statistics(&now);
+    if (now.map_limit > std::size_t{1} << 20) skip("vm.max_map_count is too high to be reached");
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    void* const room = mmap(nullptr, 2 * now.map_limit * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    prove(room != MAP_FAILED, "address space");
+    // Every other page of one mapping with another access: two maps more for each.
+    auto* at = static_cast<char*>(room) + page;
+    while (mprotect(at, page, PROT_READ) == 0) at += 2 * page;
+    while (mmap(nullptr, page, PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+    }
+    prove(errno == ENOMEM && lockfast_malloc_isolated(4096) == nullptr && errno == ENOMEM, "a refusal");
+    const std::string text = explanation(ENOMEM);
+    const std::string limit = std::to_string(now.map_limit);
+    must_say(text, "maps are used up: ");
+    must_say(text, " of " + limit);
+    must_say(text, "rest=seal");
+    std::size_t used = 0;
+    promised(std::sscanf(text.c_str(), "maps are used up: %zu", &used) == 1 && used <= now.map_limit, "no more than there are");
   });
   if (end.skipped()) return;
   CAPTURE(end.text);
