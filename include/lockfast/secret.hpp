@@ -1,16 +1,16 @@
 // secret.hpp - buffer<T> and boxed<T>: secrets that nobody can touch but through a view, for as long as the view lives.
 //
-//    auto key = lockfast::buffer<std::byte>::random(32);        // std::expected, or in C++20 one of our own
+//    auto key = lockfast::buffer<std::byte>::random(32);        // a std::expected; in C++20 a lockfast::expected
 //    { auto view = key->read(); use(view.data(), view.size()); }
 //    key->read().data()[32];                                    // traps: the byte past the end
 //
-// Both own an isolated secret (lockfast_malloc_isolated) that rests without access. read() and write() open it and give a
-// view; the last view to go closes it. Views are counted without limit. There may be any number of readers, or one writer: a
-// writer beside readers, or a reader beside a writer, is a breach for read() and write(), and memory_error::busy for
-// try_read() and try_write(). A secret that is destroyed while a view is open is a breach. One that was moved away is empty:
-// read() and write() of it are a breach, the others give memory_error::wiped.
+// Each owns an isolated secret (lockfast_malloc_isolated), which has no access while there is no view. read() and write() open it and
+// return a view; the end of the last view closes it. There may be any number of readers, or one writer. A writer beside readers, or a
+// reader beside a writer, is a breach for read() and write(), and memory_error::busy for try_read() and try_write(). To destroy a
+// secret while there is a view of it is a breach. A buffer or boxed that was moved from is empty: read() and write() are a breach then,
+// and the other functions give memory_error::wiped.
 //
-// Nothing here copies a secret unasked, prints it, or gives an iterator over it without a view.
+// Only copy() copies a secret. Nothing prints one. Only a view has iterators.
 //
 // Threads: views may be opened and closed by any number of threads; moving, assigning and destroying need the object alone.
 #ifndef LOCKFAST_SECRET_HPP
@@ -37,13 +37,13 @@ concept plain = std::is_trivially_copyable_v<T> && std::is_same_v<T, std::remove
 template <class T>
 concept any_bytes = plain<T> && std::has_unique_object_representations_v<T> && !std::is_same_v<T, bool>;
 
-// A secret's elements, while the view lives. Empty once it was moved away.
+// The elements of a secret, as long as the view lives. A view that was moved from is empty.
 template <class T, detail::cell::use Use>
 class buffer_view {
   using element = std::conditional_t<Use == detail::cell::use::reading, const T, T>;
 
  public:
-  // As those of a std::span. No index is checked: one past the end traps.
+  // As the functions of std::span. No index is checked: the byte past the end traps.
   [[nodiscard]] element* data() const { return reinterpret_cast<element*>(held_.bytes()); }
   [[nodiscard]] std::size_t size() const { return held_.size() / sizeof(T); }
   [[nodiscard]] std::size_t size_bytes() const { return held_.size(); }
@@ -64,7 +64,7 @@ class buffer_view {
   detail::hold<Use> held_;
 };
 
-// One object, while the view lives. Must not be dereferenced once it was moved away.
+// The object, as long as the view lives. A view that was moved from must not be dereferenced.
 template <class T, detail::cell::use Use>
 class boxed_view {
   using element = std::conditional_t<Use == detail::cell::use::reading, const T, T>;
@@ -143,7 +143,7 @@ LOCKFAST_EXPECTED_END
 
 LOCKFAST_EXPECTED_BEGIN
 
-// Elements of a secret, as many as it was made with: short-lived, since it is whole.
+// The elements of a secret; their number is fixed. Keep it for a short time only, since it is in one piece.
 template <plain T>
 class buffer {
  public:
@@ -188,16 +188,16 @@ class buffer {
   buffer(buffer&&) noexcept = default;
   buffer& operator=(buffer&&) noexcept = default;
 
-  // Elements; 0 once it was moved away.
+  // The number of elements; 0 after a move from here.
   [[nodiscard]] std::size_t size() const { return cell_ == nullptr ? 0 : cell_->size() / sizeof(T); }
-  // True once it was moved away.
+  // True after a move from here.
   [[nodiscard]] bool empty() const { return cell_ == nullptr; }
 
-  // Opens it. A misuse is a breach, and so is a secret that the system will not open.
+  // Opens the secret. Ends the process at a misuse, or if the system does not open it.
   [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::acquire(cell_.get())); }
   [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
-  // Opens it, where a misuse is refused. Refuses: busy; unavailable; wiped.
+  // Opens the secret. A misuse is refused. Refuses: busy; unavailable; wiped.
   [[nodiscard]] expected<read_view, memory_error> try_read() const {
     auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
     if (!held) return unexpected(held.error());
@@ -209,12 +209,12 @@ class buffer {
     return write_view(std::move(*held));
   }
 
-  // Keeps the first count elements, in a block of their size; the others are wiped. Refuses: limit_exceeded - it has fewer;
-  // busy - there are views; and as filled.
+  // Keeps the first count elements, in a new block of their size, and wipes the others. Refuses: limit_exceeded - there are fewer;
+  // busy - there are views; and as filled does.
   [[nodiscard]] expected<void, memory_error> shorten(std::size_t count) {
     if (count > size()) return unexpected(memory_error::limit_exceeded);
     auto made = [&]() -> expected<buffer, memory_error> {
-      auto from = try_write();  // alone, so that no view is left of what goes
+      auto from = try_write();  // refused while there are views, whose block goes
       if (!from) return unexpected(from.error());
       return filled(count, [&](std::span<T> elements) { std::memcpy(elements.data(), from->data(), elements.size_bytes()); });
     }();
@@ -287,14 +287,14 @@ class boxed {
   boxed(boxed&&) noexcept = default;
   boxed& operator=(boxed&&) noexcept = default;
 
-  // True once it was moved away.
+  // True after a move from here.
   [[nodiscard]] bool empty() const { return cell_ == nullptr; }
 
-  // Opens it. A misuse is a breach, and so is a secret that the system will not open.
+  // Opens the secret. Ends the process at a misuse, or if the system does not open it.
   [[nodiscard]] read_view read() const { return read_view(detail::hold<detail::cell::use::reading>::acquire(cell_.get())); }
   [[nodiscard]] write_view write() { return write_view(detail::hold<detail::cell::use::writing>::acquire(cell_.get())); }
 
-  // Opens it, where a misuse is refused. Refuses: busy; unavailable; wiped.
+  // Opens the secret. A misuse is refused. Refuses: busy; unavailable; wiped.
   [[nodiscard]] expected<read_view, memory_error> try_read() const {
     auto held = detail::hold<detail::cell::use::reading>::try_acquire(cell_.get());
     if (!held) return unexpected(held.error());
@@ -320,7 +320,7 @@ class boxed {
     return detail::equal(left.cell_.get(), right.cell_.get());
   }
 
-  // All that is ever printed of it.
+  // Prints "hidden", and never the object.
   template <class Stream>
     requires requires(Stream& out) { out << "hidden"; }
   friend Stream& operator<<(Stream& out, const boxed&) {
@@ -334,8 +334,8 @@ class boxed {
   std::unique_ptr<detail::cell> cell_;
 };
 
-// What holds a secret of any length, in whatever way. A failed update leaves the old secret whole, in the object that was to
-// be updated. After a wipe every use is memory_error::wiped.
+// A type that holds a secret of any length. A failed update leaves the old secret unchanged, in the object that was to be
+// updated. After a wipe every use is memory_error::wiped.
 template <class M>
 concept locked_memory = std::movable<M> && !std::copyable<M> &&
                         requires(M held, const M& resting, buffer<std::byte> secret, typename M::options options) {

@@ -44,7 +44,7 @@ namespace lockfast {
 // was.
 class string : public text_searches<string> {
  public:
-  // As of every container of characters.
+  // The types that every container of characters has.
   using traits_type = std::char_traits<char>;
   using value_type = char;
   using allocator_type = allocator<char>;
@@ -59,8 +59,8 @@ class string : public text_searches<string> {
   using reverse_iterator = std::reverse_iterator<iterator>;
   using const_reverse_iterator = std::reverse_iterator<const_iterator>;
 
-  // A copy of what is given. A string that was given no text, or was moved away, is empty and owns no memory. All allocators are the
-  // same one.
+  // Copy the text that is given. A string without text, or one that was moved from, is empty and owns no memory. Allocators make no
+  // difference, since all are equal.
   string() noexcept = default;
   explicit string(const allocator_type&) noexcept {}
   string(const string& other) { append(other); }
@@ -107,11 +107,11 @@ class string : public text_searches<string> {
   string& operator=(char character) { return assign(1, character); }
   string& operator=(std::nullptr_t) = delete;
 
-  // Neither copies a character.
+  // Exchange the texts of two strings; no character is copied.
   void swap(string& other) noexcept { held_.swap(other.held_); }
   friend void swap(string& left, string& right) noexcept { left.swap(right); }
 
-  // The characters, and a 0 after them; valid until the string changes.
+  // The characters, followed by a 0. Valid until the string changes.
   operator std::string_view() const noexcept { return view(); }
   [[nodiscard]] const char* c_str() const noexcept { return data(); }
   [[nodiscard]] const char* data() const noexcept { return held_.data(); }
@@ -125,7 +125,7 @@ class string : public text_searches<string> {
   [[nodiscard]] size_type capacity() const noexcept { return held_.capacity(); }
   [[nodiscard]] static constexpr size_type max_size() noexcept { return detail::string_storage::max_size; }
 
-  // One character. at throws std::out_of_range from size() on; the others require that it is there.
+  // One character. at throws std::out_of_range if there is none at the index; the others require that there is one.
   [[nodiscard]] const char& operator[](size_type at) const noexcept { return data()[at]; }
   [[nodiscard]] char& operator[](size_type at) noexcept { return data()[at]; }
   [[nodiscard]] const char& at(size_type at) const { return view().at(at); }
@@ -149,8 +149,8 @@ class string : public text_searches<string> {
   [[nodiscard]] const_reverse_iterator crbegin() const noexcept { return rbegin(); }
   [[nodiscard]] const_reverse_iterator crend() const noexcept { return rend(); }
 
-  // Put text, which may be a part of the string itself, in the place of count characters from `at` on, of fewer where the string ends
-  // before, or of those between two iterators.
+  // Replace characters by text, which may be a part of the string itself: those between two iterators, or count characters from `at`
+  // on, fewer if the string ends before.
   string& replace(size_type at, size_type count, const string& text) { return put(at, count, text.view()); }
   template <detail::text Text>
   string& replace(size_type at, size_type count, const Text& text) {
@@ -218,7 +218,7 @@ class string : public text_searches<string> {
     return put(0, npos, detail::collected<string>(characters));
   }
 
-  // Put text at the end.
+  // Append text.
   string& append(const string& text) { return put(size(), 0, text.view()); }
   template <detail::text Text>
   string& append(const Text& text) {
@@ -249,7 +249,7 @@ class string : public text_searches<string> {
   string& operator+=(std::initializer_list<char> characters) { return append(characters); }
   void push_back(char character) { append(1, character); }
 
-  // Put text before a character. What returns an iterator returns that of the first character that is new.
+  // Insert text before a character. The iterator that is returned points to the first new character.
   string& insert(size_type at, const string& text) { return put(at, 0, text.view()); }
   template <detail::text Text>
   string& insert(size_type at, const Text& text) {
@@ -283,7 +283,7 @@ class string : public text_searches<string> {
     return put(index, 0, detail::collected<string>(characters)).begin() + index;
   }
 
-  // Take characters away, and wipe them.
+  // Remove characters and wipe them.
   string& erase(size_type at = 0, size_type count = npos) { return put(at, count, {}); }
   iterator erase(detail::text_iterator auto at) { return erase(at, at + 1); }
   iterator erase(detail::text_iterator auto first, detail::text_iterator auto last) {
@@ -293,7 +293,7 @@ class string : public text_searches<string> {
   void pop_back() { erase(size() - 1); }
   void clear() noexcept { erase(); }
 
-  // Change how many characters there are, or for how many there is room. What is moved is wiped where it was.
+  // Change the number of characters, or the number for which there is room. A block that the text leaves is wiped.
   void resize(size_type count, char character = '\0') {
     if (count > size()) {
       append(count - size(), character);
@@ -301,7 +301,7 @@ class string : public text_searches<string> {
       erase(count);
     }
   }
-  // Has write(data(), count) fill the characters, and keeps as many as it returns; those that are new are 0 before.
+  // Calls write(data(), count), which writes characters and returns how many to keep. New characters are 0 before the call.
   template <class Write>
   void resize_and_overwrite(size_type count, Write write) {
     resize(count);
@@ -312,11 +312,11 @@ class string : public text_searches<string> {
   void reserve(size_type count) { held_.reserve(count); }
   void shrink_to_fit() { held_.shrink(); }
 
-  // Copies of count characters, or of fewer where the string ends before.
+  // Copy count characters, fewer if the string ends before.
   [[nodiscard]] string substr(size_type from = 0, size_type count = npos) const { return string(*this, from, count); }
   size_type copy(char* to, size_type count, size_type from = 0) const { return view().copy(to, count, from); }
 
-  // Compare with what converts to std::string_view, in a time that depends on both.
+  // Compare with what converts to std::string_view. The time depends on both texts.
   template <detail::viewable_text Text>
   [[nodiscard]] friend bool operator==(const string& left, const Text& right) noexcept {
     return left.view() == std::string_view(right);
@@ -326,7 +326,7 @@ class string : public text_searches<string> {
     return left.view() <=> std::string_view(right);
   }
 
-  // Both texts in a string; a string that is an rvalue gives its memory.
+  // Join two texts. A string that is an rvalue is appended to or inserted into, and returned.
   template <detail::viewable_text Text>
   [[nodiscard]] friend string operator+(const string& left, const Text& right) {
     return joined(left, right);
@@ -350,7 +350,7 @@ class string : public text_searches<string> {
   [[nodiscard]] friend string operator+(char left, const string& right) { return joined({&left, 1}, right); }
   [[nodiscard]] friend string operator+(char left, string&& right) { return std::move(right.insert(0, 1, left)); }
 
-  // Gives the text to a stream, whose buffer keeps it.
+  // Writes the text to a stream, whose buffer keeps it.
   template <class Stream>
     requires requires(Stream& out, std::string_view text) { out << text; }
   friend Stream& operator<<(Stream& out, const string& text) {
@@ -362,7 +362,7 @@ class string : public text_searches<string> {
   [[nodiscard]] std::string_view view() const noexcept { return {data(), size()}; }
   [[nodiscard]] size_type index(const char* at) const noexcept { return static_cast<size_type>(at - data()); }
 
-  // Every change of the text but those that repeat a character.
+  // Replaces count characters from `at` on by text: all changes do but those that repeat a character.
   string& put(size_type at, size_type count, std::string_view text) {
     count = view().substr(at, count).size();
     if (held_.overlaps(text)) return put(at, count, string(text).view());
