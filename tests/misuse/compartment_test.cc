@@ -19,11 +19,6 @@ constexpr unsigned char fresh = 0;
 constexpr std::size_t sizes[] = {0, 1, 32, 100, 4096, max_grouped, max_grouped + 1, 100000, 1500000};
 constexpr lockfast_access accesses[] = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_READWRITE};
 
-bool gone(const char* place, std::size_t size) {
-  std::vector<char> left(size);
-  return !peek(place, size, left.data()) || filled(left.data(), size, 0);
-}
-
 }  // namespace
 
 TEST_CASE("a compartment is open to its creator, and its secrets of any size are grouped, locked, and out of core dumps") {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "support/child.h"
+#include "support/reach.h"
 
 inline constexpr std::size_t max_grouped = 16384;
 
@@ -61,6 +62,14 @@ inline char* secret_of(std::size_t size) {
 
 inline bool filled(const char* bytes, std::size_t size, unsigned char value) {
   return std::all_of(bytes, bytes + size, [=](char byte) { return static_cast<unsigned char>(byte) == value; });
+}
+
+inline void flip(char* byte, unsigned bit = 0) { *byte = static_cast<char>(static_cast<unsigned char>(*byte) ^ (1U << bit)); }
+
+// The bytes of a place that no secret has: zeros, or not mapped.
+inline bool gone(const char* place, std::size_t size) {
+  std::string left(size, 'x');
+  return !peek(place, size, left.data()) || filled(left.data(), size, 0);
 }
 
 // How large a secret of this size can grow where it lies.
