@@ -3,11 +3,6 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 #include <pthread.h>
-#if defined(__linux__)
-#include <sys/ptrace.h>
-#include <sys/uio.h>
-#endif
-#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -20,29 +15,13 @@
 #include <thread>
 #include <vector>
 
+#include "misuse/crashing.h"
 #include "misuse/forked.h"
-#include "misuse/grouped.h"
-#include "support/sanitized.h"
 
 namespace {
 
 sigjmp_buf way_out;
 jmp_buf plain_way_out;
-volatile std::sig_atomic_t handled = 0;
-volatile std::sig_atomic_t found_zeros = 0;
-char* alone = nullptr;
-char* beside = nullptr;
-char* shut = nullptr;
-
-void make_secrets() {
-  alone = static_cast<char*>(lockfast_malloc_isolated(32));
-  shut = static_cast<char*>(lockfast_malloc_isolated(9000));
-  prove(alone != nullptr && shut != nullptr, "secrets");
-  std::memset(alone, 'x', 32);
-  std::memset(shut, 'x', 9000);
-  prove(lockfast_protect(shut, LOCKFAST_NOACCESS) == 0, "no access");
-  beside = secret_of(32);
-}
 
 void jump(int) {
   handled = handled + 1;
@@ -50,8 +29,8 @@ void jump(int) {
 }
 void look_and_jump(int) {
   handled = handled + 1;
-  found_zeros = filled(alone, 32, 0) && filled(beside, 32, 0) && lockfast_protect(shut, LOCKFAST_READONLY) == 0 &&
-                filled(shut, 9000, 0);
+  found_zeros =
+      filled(alone, 32, 0) && filled(beside, 32, 0) && lockfast_protect(shut, LOCKFAST_READONLY) == 0 && filled(shut, 9000, 0);
   siglongjmp(way_out, 1);
 }
 void jump_plainly(int) {
@@ -69,16 +48,6 @@ void jump_and_give_up(int number) {
   (void)std::signal(number, SIG_DFL);
   siglongjmp(way_out, 1);
 }
-
-void install(int number, void (*handler)(int), int flags) {
-  struct sigaction action = {};
-  action.sa_handler = handler;
-  action.sa_flags = flags;
-  prove(sigaction(number, &action, nullptr) == 0, "a handler");
-}
-
-char* volatile nowhere = nullptr;
-[[gnu::noinline]] void fault() { *const_cast<volatile char*>(nowhere) = 1; }
 
 // Whether a touch raises a signal that the program's own handler sees.
 bool traps(const char* byte) {
@@ -119,11 +88,6 @@ void check_gone(std::size_t others = 0) {
     lockfast_free(fresh);
   }
   (void)lockfast_trim();
-}
-
-bool skip_under_sanitizer() {
-  if (sanitized) MESSAGE("skipped: a sanitizer takes these signals, and a jump out of them, for its own");
-  return sanitized;
 }
 
 }  // namespace
@@ -315,97 +279,6 @@ TEST_CASE("a process whose handler recovered dies of the next crash with every l
   CHECK(end.signal == SIGSEGV);
 }
 
-TEST_CASE("a signal that the program ignores, and that somebody sends, wipes nothing") {
-  check_clean(in_child([] {
-    options("crash=wipe");
-    for (const int number : {SIGFPE, SIGILL, SIGBUS}) install(number, SIG_IGN, 0);
-    make_secrets();
-    for (const int number : {SIGFPE, SIGILL, SIGBUS}) (void)raise(number);
-    promised(alone[0] == 'x' && beside[0] == 'x', "secrets as they were");
-  }));
-}
-
-TEST_CASE("SIGTRAP and SIGSYS end the process by themselves, and belong to a program that handles them") {
-  if (skip_under_sanitizer()) return;
-  for (const int number : {SIGTRAP, SIGSYS}) {
-    const ending end = in_child([&] {
-      options("crash=wipe");
-      make_secrets();
-      struct sigaction now;
-      prove(sigaction(number, nullptr, &now) == 0, "the action");
-      promised(now.sa_handler != SIG_DFL, "a handler of ours");
-      (void)raise(number);
-    });
-    CAPTURE(end.text);
-    CHECK(end.signal == number);
-    check_clean(in_child([&] {
-      options("crash=wipe");
-      install(number, [](int) { handled = handled + 1; }, 0);
-      make_secrets();
-      (void)raise(number);
-      promised(handled == 1 && filled(alone, 32, 'x') && filled(beside, 32, 'x'), "secrets as they were");
-    }));
-  }
-}
-
-TEST_CASE("abort wipes and ends the process where the program ignores SIGABRT or its handler returns") {
-  if (skip_under_sanitizer()) return;
-  for (void (*const handler)(int) : {SIG_IGN, static_cast<void (*)(int)>([](int) { found_zeros = filled(alone, 32, 0); })}) {
-    const ending end = in_child([&] {
-      options("crash=wipe");
-      install(SIGABRT, handler, 0);
-      make_secrets();
-      std::abort();
-    });
-    CHECK(end.signal == SIGABRT);
-  }
-}
-
-TEST_CASE("a handler that faults itself, or puts the default back and sends the signal again, ends the process by it") {
-  if (skip_under_sanitizer()) return;
-  const auto faults = [](int) { fault(); };
-  const auto sends = [](int number) {
-    (void)std::signal(number, SIG_DFL);
-    (void)raise(number);
-  };
-  const auto returns = [](int) {};
-  const auto returns_once = [](int number) { (void)std::signal(number, SIG_DFL); };
-  for (void (*const handler)(int) : {+faults, +sends, +returns_once}) {
-    const ending end = in_child([&] {
-      options("crash=wipe");
-      install(SIGSEGV, handler, 0);
-      make_secrets();
-      fault();
-    });
-    CHECK(end.signal == SIGSEGV);
-  }
-  // One that mends nothing is called again and again, as it would be without us: reset, it is called once.
-  const ending end = in_child([&] {
-    options("crash=wipe");
-    install(SIGSEGV, returns, static_cast<int>(SA_RESETHAND));
-    make_secrets();
-    fault();
-  });
-  CHECK(end.signal == SIGSEGV);
-}
-
-TEST_CASE("in a child that shares its parent's memory a crash wipes nothing of the parent's") {
-  if (skip_under_sanitizer()) return;
-  check_clean(in_child([] {
-    options("crash=wipe");
-    make_secrets();
-    const pid_t child = vfork();
-    if (child == 0) {
-      (void)kill(getpid(), SIGSEGV);
-      _exit(0);
-    }
-    int state = 0;
-    prove(waitpid(child, &state, 0) == child, "its end");
-    promised(WIFSIGNALED(state) && WTERMSIG(state) == SIGSEGV, "the child dies");
-    promised(alone[0] == 'x' && beside[0] == 'x', "secrets as they were");
-  }));
-}
-
 TEST_CASE("a forked child of a process that survived a crash frees what is absent, and has secrets of its own") {
   if (skip_under_sanitizer()) return;
   for (const std::string policy : {"fork=inherit", "fork=wipe", "fork=absent"}) {
@@ -454,50 +327,3 @@ TEST_CASE("a compartment whose secrets a crash wiped traps, serves new secrets, 
     promised(statistics().live == 0, "none is live");
   }));
 }
-
-#if defined(__linux__)
-TEST_CASE("under crash=wipe a second thread's crash waits until the first has wiped all") {
-  if (skip_under_sanitizer()) return;
-  check_clean(in_child([] {
-    constexpr std::size_t size = std::size_t{1} << 20;
-    char* at[64];
-    int ends[2];
-    prove(pipe(ends) == 0, "a pipe");
-    const pid_t victim = fork();
-    if (victim == 0) {
-      options("crash=wipe,lock=preferred,hidden=off");
-      for (char*& each : at) {
-        each = static_cast<char*>(lockfast_malloc_isolated(size));
-        prove(each != nullptr, "a secret");
-        std::memset(each, 'x', size);
-      }
-      prove(write(ends[1], at, sizeof at) == static_cast<ssize_t>(sizeof at), "a report");
-      prove(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 && raise(SIGSTOP) == 0, "a tracer");
-      static std::atomic<int> ready = 0;
-      for (int count = 0; count < 4; ++count) {
-        std::thread([count] {
-          for (++ready; ready != 4;) std::this_thread::yield();
-          usleep(static_cast<useconds_t>(2000 * count));
-          fault();
-        }).detach();
-      }
-      for (;;) pause();
-    }
-    int state = 0;
-    prove(waitpid(victim, &state, 0) == victim && WIFSTOPPED(state), "a stop");
-    prove(read(ends[0], at, sizeof at) == static_cast<ssize_t>(sizeof at), "its report");
-    prove(ptrace(PTRACE_SETOPTIONS, victim, nullptr, PTRACE_O_TRACEEXIT) == 0, "to see its end");
-    prove(ptrace(PTRACE_CONT, victim, nullptr, nullptr) == 0 && waitpid(victim, &state, 0) == victim, "its end");
-    prove(state >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8), "the moment of its end");
-    static char seen[size];
-    for (char* const each : at) {
-      iovec to = {seen, size};
-      iovec from = {each, size};
-      prove(process_vm_readv(victim, &to, 1, &from, 1, 0) == static_cast<ssize_t>(size), "a look");
-      promised(filled(seen, size, 0), "zeros");
-    }
-    prove(ptrace(PTRACE_CONT, victim, nullptr, nullptr) == 0 && waitpid(victim, &state, 0) == victim, "its end");
-    promised(WIFSIGNALED(state) && WTERMSIG(state) == SIGSEGV, "it dies of the signal");
-  }));
-}
-#endif
