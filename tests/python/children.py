@@ -19,7 +19,7 @@ def child(program, options="", **more):
     environment = dict(os.environ, LOCKFAST_OPTIONS=options)
     program = "import ctypes, gc, os, sys, lockfast\nfrom lockfast import Secret\n" + textwrap.dedent(program)
     return subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", program], env=environment, capture_output=True,
-                          text=True, timeout=120, check=False, **more)
+                          text=True, timeout=300, check=False, **more)
 
 
 def ended_well(program, options=""):

@@ -116,10 +116,10 @@ def test_a_fork_beside_threads_that_open_secrets():
             while not stop.is_set():
                 with own.write() as view:
                     view[0] ^= 1
-        threads = [threading.Thread(target=work) for _ in range(4)]
+        threads = [threading.Thread(target=work) for _ in range(2)]
         for thread in threads:
             thread.start()
-        for turn in range(50):
+        for turn in range(20):
             child = os.fork()
             if child == 0:
                 os._exit(0 if key.equals(b"kkkk") else 1)

@@ -19,6 +19,7 @@ namespace {
                          const sigset_t& mask, void (*on_child)(int), int failure) {
   for (const auto& [name, value] : changes) setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   signal(SIGCHLD, on_child);
