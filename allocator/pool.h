@@ -28,6 +28,7 @@
 #include "allocator/base/json_lines.h"
 #include "allocator/ledger.h"
 #include "allocator/options.h"
+#include "allocator/pages/map_watch.h"
 #include "allocator/pages/region.h"
 #include "allocator/grouped/fast_path.h"
 #include "allocator/grouped/slab_region.h"
@@ -167,6 +168,9 @@ class pool {
   static constexpr std::size_t pages_at_once = 16;
   // The same for an isolated secret of so many bytes.
   static std::size_t seal_for(std::size_t size);
+  // For the map_watch.
+  [[nodiscard]] static std::size_t maps_of_runs();
+  static void tell_room_for_maps(map_watch::room now);
   [[nodiscard]] allocated reallocate_grouped(slab& in, void* secret, std::size_t size);
   // The same, open for its length, where the secret has an access of its own.
   [[nodiscard]] allocated reallocate_with_access(slab& in, void* secret, std::size_t size);

@@ -59,6 +59,7 @@ void pool::after_fork_in_child() {
   ledger::of_process().after_fork_in_child();
   fork_exclusion::after_fork();
   lock_watch::reset_in_child();
+  map_watch::reset_in_child();
   for (pool* const one : every_) one->sealer_.settle_in_child();
   // All of them first: an arena or a heap that is put in order takes its own again.
   for_each_arena([](isolated_arena& arena) { arena.unlock_in_child(); });

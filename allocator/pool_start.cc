@@ -128,7 +128,10 @@ platform::error pool::start() {
   // What is built for libsodium counts on this, up to a cache line, which is the widest vector too.
   if (grouped_.family() == drop_in_family) chosen.of_grouped.natural_alignment = 64;
   sealer_.start(chosen.sealed_when, chosen.of_isolated.fork, chosen.of_isolated.hide_error, chosen.max_wiped_runs);
-  if (chosen.sealed_when != sealer::when::never) chosen.of_isolated.rest = &sealer_;
+  if (chosen.sealed_when != sealer::when::never) {
+    chosen.of_isolated.rest = &sealer_;
+    map_watch::start({maps_of_runs, tell_room_for_maps});
+  }
   for (isolated_arena& arena : isolated_) arena.start(chosen.of_isolated);
   grouped_.start(chosen.of_grouped);
   if (options_.crash == LOCKFAST_CRASH_WIPE && !crash_handled) {

@@ -56,6 +56,16 @@ std::size_t pool::seal_for(std::size_t size) {
   return bytes < platform::lock_limit() ? seal(bytes) : 0;
 }
 
+std::size_t pool::maps_of_runs() {
+  std::size_t maps = 0;
+  for_each_arena([&](const isolated_arena& arena) { maps += arena.maps_of_runs(); });
+  return maps;
+}
+
+void pool::tell_room_for_maps(map_watch::room now) {
+  for (pool* const one : every_) one->sealer_.set_room_for_maps(now);
+}
+
 std::size_t pool::seal_and_trim() {
   std::size_t bytes = seal(SIZE_MAX) + trim(trimming::asked);
   const fork_gate::scope inside;

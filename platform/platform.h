@@ -51,7 +51,7 @@ struct reservation {
 void release(std::byte* address, std::size_t size);
 
 // Changes the access of pages; ENOMEM when the system's limit on maps does not allow it. Closing (to access::none) what was
-// opened in one piece, and opening it again in one piece, needs no new map.
+// opened in one piece, and opening it again in one piece, needs no new map, but for closing pages between guard markers.
 [[nodiscard]] error protect(std::byte* address, std::size_t size, access to);
 
 // Faults accessible pages in and holds them in RAM; ENOMEM, EAGAIN or EPERM over the limit.
@@ -122,6 +122,10 @@ void discard(std::byte* address, std::size_t size);
 // Puts markers on wiped pages again, whatever their access, and gives their frames back. The map may be without its lock from then
 // on, where the process may not lock as much any more.
 [[nodiscard]] error mark_again(std::byte* address, std::size_t size);
+// Has pages of a marked reservation, with markers or without, be a map of their own, so that nothing that is done to them until
+// mark_again() or join_again() wants for maps. ENOMEM at the limit on maps; never of pages that are inaccessible without a marker.
+[[nodiscard]] error set_apart(std::byte* address, std::size_t size);
+void join_again(std::byte* address, std::size_t size);
 // In a forked child, whose locks are gone: locks a marked reservation again; pages that are copies stay so until lock_again.
 [[nodiscard]] error lock_marked_again(std::byte* address, std::size_t size);
 

@@ -24,6 +24,8 @@ bool has_guard_markers() { return false; }
 error mark(std::byte*, std::size_t) { return ENOTSUP; }
 error unmark(std::byte*, std::size_t) { return ENOTSUP; }
 error mark_again(std::byte*, std::size_t) { return ENOTSUP; }
+error set_apart(std::byte*, std::size_t) { return ENOTSUP; }
+void join_again(std::byte*, std::size_t) {}
 error lock_marked_again(std::byte*, std::size_t) { return ENOTSUP; }
 
 key take_key() { return no_key; }

@@ -193,7 +193,7 @@ inline platform::error isolated_arena::open_closed(span& at, access to) const {
   return platform::closed_lock_error() == 0 ? 0 : lock_after_closing(at);
 }
 
-platform::error isolated_arena::protect(const std::byte* secret, span& at, access to) {
+[[gnu::always_inline]] inline platform::error isolated_arena::protect_once(const std::byte* secret, span& at, access to) {
   if (at.current_state() == span::state::absent && at.address() == secret) {
     // The program's own handler may look at what a crash has wiped.
     return platform::in_crash_handler() && at.show_absent() ? 0 : ENOMEM;
@@ -215,6 +215,26 @@ platform::error isolated_arena::protect(const std::byte* secret, span& at, acces
     refusal = at.protect(to);
   }
   at.set(span::state::live);
+  return refusal;
+}
+
+platform::error isolated_arena::protect(const std::byte* secret, span& at, access to) {
+  const auto refusal = protect_once(secret, at, to);
+  if (refusal != 0) [[unlikely]]
+    return protect_after_sealing(secret, at, to, refusal);
+  return 0;
+}
+
+// Maps may be what is short, which other closed secrets give back.
+platform::error isolated_arena::protect_after_sealing(const std::byte* secret, span& at, access to, platform::error refusal) {
+  constexpr int sealed_at_once = 16;
+  constexpr int max_tries = 4;
+  for (int tries = 0; tries < max_tries && is_shortage(refusal) && at.current_state() != span::state::absent; ++tries) {
+    int sealed = 0;
+    while (sealed < sealed_at_once && seal_one() != 0) ++sealed;
+    if (sealed == 0) break;
+    refusal = protect_once(secret, at, to);
+  }
   return refusal;
 }
 
@@ -270,7 +290,9 @@ platform::error isolated_arena::describe(const std::byte* secret, span& at, acco
 
 platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, std::size_t size, std::byte*& moved) {
   const access before = at.current_access();
-  platform::error refusal = before == access::none ? at.protect(access::read) : 0;
+  // Open as it is to be when it is freed: what is refused is refused here, and there is a way back.
+  platform::error refusal = before == access::none ? at.set_apart() : 0;
+  if (refusal == 0 && before == access::none) refusal = at.protect(access::read_write);
   if (refusal == 0) {
     if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
     refusal = ENOMEM;
@@ -284,7 +306,7 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
       to->set(span::state::live);
       if (refusal != 0) deallocate(moved, *to);
     }
-    if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
+    if (refusal != 0 && at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
   }
   return refusal;
 }

@@ -77,6 +77,8 @@ class isolated_arena {
   void add_to(struct lockfast_statistics& out);
   // The same without a mutex, so that a signal handler may call it: what others change meanwhile may be counted or not.
   void look(struct lockfast_statistics& out) const;
+  // How many maps its runs have at this moment.
+  [[nodiscard]] std::size_t maps_of_runs() const;
   // The most secrets that were live at once, or more: each page count has its own most, and these are added.
   [[nodiscard]] std::size_t max_used() const;
   // Writes a line for each region. Async-signal-safe.
@@ -151,8 +153,8 @@ class isolated_arena {
                                             span_region*& empties);
   [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties);
   void claim(const std::byte* secret, span& at, const busy_scope& mine) const;
-  // Copies a claimed secret that is not sealed to a new place, of a size and at the same access; moved is that place when it is not
-  // refused.
+  // Copies a claimed secret that is not sealed to a new place, of a size and at the same access, and leaves the old one open, to be
+  // freed; moved is the new place when it is not refused.
   [[nodiscard]] platform::error copy_to_new(const std::byte* secret, span& at, std::size_t size, std::byte*& moved);
   // Locks a span that was opened, where closing it took the lock off; closes it again when the policy does not allow it unlocked.
   [[nodiscard]] platform::error lock_after_closing(span& at) const;
@@ -173,6 +175,9 @@ class isolated_arena {
   // Closes a claimed span by sealing it, as far as it can be sealed; it is live afterwards.
   [[nodiscard]] platform::error close_by_sealing(const std::byte* secret, span& at, const busy_scope& mine);
   void seal_or_close(span& at, platform::error& refusal);
+  [[nodiscard]] platform::error protect_once(const std::byte* secret, span& at, platform::access to);
+  [[nodiscard, gnu::cold]] platform::error protect_after_sealing(const std::byte* secret, span& at, platform::access to,
+                                                                 platform::error refusal);
   // protect() of a claimed span that is sealed: it is live afterwards.
   [[nodiscard]] platform::error protect_sealed(const std::byte* secret, span& at, platform::access to, const busy_scope& mine);
   // The same of one whose pages are closed; it stays claimed.

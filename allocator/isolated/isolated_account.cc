@@ -15,6 +15,18 @@ std::size_t isolated_arena::max_used() const {
   return most;
 }
 
+// Between markers a run that is open for writing shares the map of the others.
+std::size_t isolated_arena::maps_of_runs() const {
+  std::size_t runs = 0;
+  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    const bool marked = one->marked();
+    for (const span* at = one->begin(); at < one->end(); ++at) {
+      runs += at->run() != nullptr && (!marked || at->current_access() != platform::access::read_write);
+    }
+  }
+  return 2 * runs;
+}
+
 void isolated_arena::add_to(struct lockfast_statistics& out) {
   const scoped_lock held(growth_mutex_);
   look(out);

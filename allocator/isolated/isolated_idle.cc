@@ -1,6 +1,7 @@
 // isolated_idle.cc - pages that no secret has: kept for the next ones, opened ahead of them, and given back.
 #include "allocator/isolated/idle_budget.h"
 #include "allocator/isolated/isolated.h"
+#include "allocator/pages/map_watch.h"
 #include "platform/one_look.h"
 
 namespace lockfast::internal {
@@ -34,6 +35,7 @@ platform::error isolated_arena::open_fresh(span& at, const span::tenancy& wanted
 
 void isolated_arena::open_ahead(const span& opened) {
   const bool hides = policy_.hide_error == 0;
+  if (policy_.rest != nullptr && policy_.rest->lacks_maps()) return;
   if (is_large(opened.home) || opened.home.marked() || opened.lock_error() != 0 || opened.hidden() != hides) return;
   if (platform::closed_lock_error() != 0) return;
   const std::size_t page_count = opened.home.place_pages();
@@ -43,7 +45,10 @@ void isolated_arena::open_ahead(const span& opened) {
     const bool is_open =
         next != nullptr && !next->home.marked() && next->open_ahead(page_, policy_.hide_error, policy_.trap_freed) == 0;
     if (is_open) {
-      if (policy_.rest != nullptr) policy_.rest->closed.enlist(*next);
+      if (policy_.rest != nullptr) {
+        policy_.rest->closed.enlist(*next);
+        map_watch::look();
+      }
       list.put_spare(*next);
       continue;
     }

@@ -5,6 +5,7 @@
 
 #include "allocator/isolated/idle_budget.h"
 #include "allocator/isolated/isolated.h"
+#include "allocator/pages/map_watch.h"
 #include "platform/vectors.h"
 
 namespace lockfast::internal {
@@ -189,6 +190,7 @@ std::size_t isolated_arena::retire(span& idle) {
   if (can_be_verified && !idle.untouched()) end_process(breach::write_after_free, policy_.signal);
   const std::size_t bytes = idle.run_size();
   const bool given_back = idle.run() == nullptr || idle.retire();
+  if (policy_.rest != nullptr && given_back) map_watch::look();
   if (!is_large(idle.home)) {
     span_list& list = lists_[idle.home.place_pages() - 1];
     given_back ? list.put_fresh(idle) : list.keep(idle);

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "allocator/pages/fork_gate.h"
+#include "allocator/pages/map_watch.h"
 #include "allocator/isolated/isolated.h"
 #include "platform/one_look.h"
 
@@ -22,7 +23,7 @@ platform::error isolated_arena::rest_error(const span& at) const {
 bool isolated_arena::seal_in_place(span& donor) const {
   if (policy_.rest->refusal() != 0) return false;
   const access before = donor.current_access();
-  if (donor.protect(access::read_write) != 0) return false;
+  if (donor.set_apart() != 0 || donor.protect(access::read_write) != 0) return false;
   if (donor.sealed()) return true;
   if (!donor.canaries_intact(donor.home.key())) end_process(breach::broken_canary, policy_.signal);
   if (donor.seal(policy_.rest->key) == 0) {
@@ -37,6 +38,7 @@ bool isolated_arena::vacate(span& sealed) const {
   if (sealed.vacate() == 0) {
     policy_.rest->drop_run();
     policy_.rest->set_short(false);
+    map_watch::look();
     return true;
   }
   if (sealed.protect(access::none) != 0) end_process(breach::access_refused, policy_.signal);
@@ -136,7 +138,10 @@ std::size_t isolated_arena::seal_one() {
 
 platform::error isolated_arena::open_listed(span& at, const span::tenancy& wanted, span::lock_wanted lock) {
   const auto refusal = at.open(wanted, lock, policy_.hide_error);
-  if (refusal == 0 && policy_.rest != nullptr) policy_.rest->closed.enlist(at);
+  if (refusal == 0 && policy_.rest != nullptr) {
+    policy_.rest->closed.enlist(at);
+    map_watch::look();
+  }
   return refusal;
 }
 
@@ -265,12 +270,25 @@ platform::error isolated_arena::protect_sealed(const std::byte* secret, span& at
 }
 
 allocated isolated_arena::reallocate_sealed(const std::byte* secret, span& at, std::size_t size) {
-  if (const auto refusal = protect(secret, at, access::read_write); refusal != 0) return {nullptr, refusal};
-  const allocated moved = reallocate(secret, at, size);
-  const std::byte* const stays = moved.address != nullptr ? moved.address : secret;
+  auto refusal = protect(secret, at, access::read_write);
+  if (refusal != 0) return {nullptr, refusal};
+  std::byte* moved = nullptr;
+  {
+    const busy_scope mine(&at);
+    claim(secret, at, mine);
+    refusal = copy_to_new(secret, at, size, moved);
+    at.set(span::state::live);
+  }
+  if (refusal == 0) {
+    // It is to be closed, for which there may be no map.
+    span& to = *span_region::find_secret(moved).at;
+    refusal = to.set_apart();
+    refusal == 0 ? deallocate(secret, at) : deallocate(moved, to);
+  }
+  const std::byte* const stays = refusal == 0 ? moved : secret;
   span& now = *span_region::find_secret(stays).at;
   if (now.home.owner().protect(stays, now, access::none) != 0) end_process(breach::access_refused, policy_.signal);
-  return moved;
+  return {refusal == 0 ? moved : nullptr, refusal};
 }
 
 // Nothing is opened: the record is authenticated, so that a damaged one does not pass, and wiped.

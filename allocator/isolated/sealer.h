@@ -10,6 +10,7 @@
 
 #include "allocator/isolated/closed_list.h"
 #include "allocator/isolated/rest_key.h"
+#include "allocator/pages/map_watch.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -46,7 +47,7 @@ class sealer {
     return bytes;
   }
   // The same in a page of a secret that is closed: isolated_arena::found_key().
-  void settle() { closing_is_plain_.store(when_ == when::shortage, std::memory_order_relaxed); }
+  void settle() { closing_is_plain_.store(when_ == when::shortage && !exceeds_maps(), std::memory_order_relaxed); }
   [[nodiscard]] bool tries_again() { return tries_.fetch_add(1, std::memory_order_relaxed) % closings_for_a_try == 0; }
   [[nodiscard]] bool tries_to_found() { return foundings_.fetch_add(1, std::memory_order_relaxed) % closings_for_a_try == 0; }
   // Whether closing a secret that is held in RAM is a change of access and no more.
@@ -68,12 +69,21 @@ class sealer {
   // Whether those that keep one may, the last to be added among them.
   [[nodiscard]] bool may_keep_run() const { return wiped_runs_.load(std::memory_order_relaxed) <= max_wiped_runs_; }
 
-  // Whether the system refused pages lately: then a closed secret's are asked for first. The system is asked now and then all the
-  // same, since others may have given some back.
+  // Whether pages are short: then a closed secret's are asked for first. Where the system refused some lately it is asked now and
+  // then all the same, since others may have given some back.
   [[nodiscard]] bool is_short() {
-    return short_.load(std::memory_order_relaxed) && asked_.fetch_add(1, std::memory_order_relaxed) % asks_system_each != 0;
+    const unsigned why = short_of_.load(std::memory_order_relaxed);
+    if (why == 0) return false;
+    return (why & maps) != 0 || asked_.fetch_add(1, std::memory_order_relaxed) % asks_system_each != 0;
   }
-  void set_short(bool is) { short_.store(is, std::memory_order_relaxed); }
+  void set_short(bool is) { set(pages, is); }
+  // Whether the limit on maps is near, or so near that what is closed is to be sealed at once.
+  [[nodiscard]] bool lacks_maps() const { return (short_of_.load(std::memory_order_relaxed) & maps) != 0; }
+  void set_room_for_maps(map_watch::room now) {
+    set(maps, now != map_watch::room::left);
+    set(closed_maps, now == map_watch::room::exceeded);
+    if (key.refusal() == 0) settle();
+  }
 
   // In a forked child: whether what the parent sealed can be opened.
   [[nodiscard]] bool opens_inherited() const { return opens_inherited_; }
@@ -84,13 +94,24 @@ class sealer {
     foundings_.store(0, std::memory_order_relaxed);
     closed.reset_in_child();
     wiped_runs_.store(0, std::memory_order_relaxed);
-    short_.store(false, std::memory_order_relaxed);
+    set_short(false);
   }
 
   rest_key key;
   closed_list closed;
 
  private:
+  // What is short.
+  static constexpr unsigned pages = 1;
+  static constexpr unsigned maps = 2;
+  static constexpr unsigned closed_maps = 4;
+
+  void set(unsigned what, bool is) {
+    if (((short_of_.load(std::memory_order_relaxed) & what) != 0) == is) return;
+    is ? short_of_.fetch_or(what, std::memory_order_relaxed) : short_of_.fetch_and(~what, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool exceeds_maps() const { return (short_of_.load(std::memory_order_relaxed) & closed_maps) != 0; }
+
   static constexpr std::uint32_t asks_system_each = 64;
   static constexpr std::uint32_t closings_for_a_try = 16;
 
@@ -100,7 +121,7 @@ class sealer {
   std::size_t max_wiped_runs_ = 0;
   bool opens_inherited_ = true;
   std::atomic<std::size_t> wiped_runs_ = 0;
-  std::atomic<bool> short_ = false;
+  std::atomic<unsigned> short_of_ = 0;
   std::atomic<std::uint32_t> asked_ = 0;
   std::atomic<std::uint32_t> tries_ = 0;
   std::atomic<std::uint32_t> foundings_ = 0;

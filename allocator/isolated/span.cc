@@ -7,6 +7,7 @@
 #include "allocator/base/bytes.h"
 #include "allocator/pages/fork_exclusion.h"
 #include "allocator/pages/lock_watch.h"
+#include "allocator/pages/map_watch.h"
 #include "allocator/base/openings.h"
 #include "allocator/pages/room.h"
 #include "allocator/isolated/span_region.h"
@@ -24,7 +25,14 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   if (home.marked()) {
     lock_refusal = platform::renew_lock(begin, bytes);
     if (lock_refusal != 0 && lock == lock_wanted::always) return lock_refusal;
-    if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) return refusal;
+    // What was sealed is sealed again, or closed, whatever maps there are by then.
+    if (sealed()) {
+      if (const auto refusal = platform::set_apart(begin, bytes); refusal != 0) return refusal;
+    }
+    if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) {
+      if (sealed()) platform::join_again(begin, bytes);
+      return refusal;
+    }
   } else {
     if (hide_error == 0) hide_error = fork_exclusion::hide(held, begin, bytes, home.policy());
     if (hide_error != 0) {
@@ -43,6 +51,7 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
   lock_error_ = static_cast<std::int16_t>(lock_refusal);
   hide_error_ = static_cast<std::int16_t>(hide_error);
   access_ = access::read_write;
+  map_watch::add_run();
   openings::count(lock_refusal, home.dump_error(), hide_error, home.fork_error());
   return 0;
 }
@@ -74,6 +83,7 @@ platform::error span::open_ahead(std::size_t page, platform::error hide_error, b
   lock_error_ = 0;
   hide_error_ = static_cast<std::int16_t>(hide_error);
   access_ = opened;
+  map_watch::add_run();
   openings::count(0, home.dump_error(), hide_error, home.fork_error());
   return traps ? protect(access::none) : 0;
 }
@@ -89,6 +99,8 @@ void span::renew_lock() {
   if (lock_error_now() != 0) lock_error_ = static_cast<std::int16_t>(platform::renew_lock(run_, run_size_));
   if (lock_error_ == 0) lock_watch::see_locked(run_);
 }
+
+platform::error span::set_apart() { return home.marked() ? platform::set_apart(run_, run_size_) : 0; }
 
 bool span::intact(const canary_key& key) const {
   return canaries_intact(key) && all_zero(run_, static_cast<std::size_t>(tenant() - run_));
@@ -127,6 +139,7 @@ bool span::retire() {
 }
 
 void span::forget_run() {
+  if (run_ != nullptr) map_watch::drop_run();
   run_ = nullptr;
   run_size_ = 0;
   lock_error_ = 0;
@@ -223,6 +236,7 @@ platform::error span::take_run_of(span& donor, const tenancy& wanted) {
   lock_error_ = static_cast<std::int16_t>(donor.lock_error());
   hide_error_ = static_cast<std::int16_t>(donor.hide_error());
   access_ = access::read_write;
+  map_watch::add_run();
   donor.forget_run();
   return 0;
 }

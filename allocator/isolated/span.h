@@ -140,6 +140,8 @@ class alignas(64) span {
 
   // Changes the access of the run.
   [[nodiscard]] platform::error protect(platform::access to);
+  // Has no change of the run want for maps from now on, until it is given back.
+  [[nodiscard]] platform::error set_apart();
 
   // Whether the canaries are whole; requires a readable run.
   [[nodiscard]] bool canaries_intact(const canary_key& key) const;

@@ -317,7 +317,7 @@ enum lockfast_environment {
 /* When a closed isolated secret is sealed: encrypted in ordinary memory, without pages. */
 enum lockfast_rest_policy {
   LOCKFAST_REST_DEFAULT,
-  LOCKFAST_REST_AUTO, /* a closed isolated secret is sealed when locks or hidden pages run short: the default */
+  LOCKFAST_REST_AUTO, /* a closed isolated secret is sealed when locks, hidden pages or maps run short: the default */
   LOCKFAST_REST_SEAL, /* it is sealed whenever it is closed */
   LOCKFAST_REST_KEEP  /* it keeps its pages */
 };

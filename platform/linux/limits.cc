@@ -9,6 +9,9 @@
 namespace lockfast::platform {
 namespace {
 
+// What a kernel allows that nobody told otherwise (DEFAULT_MAX_MAP_COUNT), where there is no /proc to ask.
+constexpr std::size_t usual_map_limit = 65'530;
+
 // The user namespace of the system itself maps every user to itself.
 bool in_initial_user_namespace() {
   text_file map("/proc/self/uid_map");
@@ -62,7 +65,7 @@ std::size_t map_limit() {
     if (character < '0' || character > '9') break;
     limit = limit * 10 + static_cast<std::size_t>(character - '0');
   }
-  return limit == 0 ? SIZE_MAX : limit;
+  return limit == 0 ? usual_map_limit : limit;
 }
 
 }  // namespace lockfast::platform

@@ -58,7 +58,20 @@ error mark_again(std::byte* address, std::size_t size) {
   if (refusal == 0) refusal = advise(address, size, advice_guard_install);
   // A process that gave up rights may be over its limit; whoever opens the pages next asks again.
   (void)lock_on_fault(address, size);
+  if (refusal == 0) join_again(address, size);
   return refusal;
+}
+
+// Maps that are to be read ahead, and others, are not joined (mm/vma.c compares the flags); nothing else comes of it for pages
+// that are in RAM.
+error set_apart(std::byte* address, std::size_t size) {
+  const errno_saver kept;
+  return advise(address, size, MADV_SEQUENTIAL);
+}
+
+void join_again(std::byte* address, std::size_t size) {
+  const errno_saver kept;
+  (void)advise(address, size, MADV_NORMAL);
 }
 
 error lock_marked_again(std::byte* address, std::size_t size) {

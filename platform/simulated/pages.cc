@@ -29,6 +29,8 @@ struct page_state {
   bool opened = false;  // since it was reserved or discarded
   bool hidden = false;
   bool marked = false;
+  bool between_markers = false;  // in a reservation that was marked
+  bool apart = false;
 };
 
 struct reserved_block {
@@ -48,6 +50,8 @@ struct host {
   std::size_t lock_limit = SIZE_MAX;
   std::size_t hidden_limit = 0;
   std::size_t map_limit = SIZE_MAX;
+  std::size_t other_maps = 0;
+  std::size_t map_refusals = 0;
   std::size_t address_limit = SIZE_MAX;
   std::size_t memory_available = SIZE_MAX;
   error fork_error = 0;
@@ -56,6 +60,7 @@ struct host {
   std::map<std::byte*, std::byte*>
       hidden_twice;  // hidden pages that were moved, from where and to where, until that is vacated
   bool closing_unlocks = false;
+  bool counts_maps = false;
   bool keeps_pages = false;
   bool generator = true;
   error advice_error = 0;
@@ -136,6 +141,48 @@ const page_state* state_at(const host& in, const std::byte* page) {
   return index < block.pages.size() ? &block.pages[index] : nullptr;
 }
 
+// What makes two pages beside each other two maps. Between markers all pages but those that were closed are writable and locked.
+bool same_map(const page_state& one, const page_state& other) {
+  const auto allowed = [](const page_state& page) { return page.marked ? access::read_write : page.allowed; };
+  return allowed(one) == allowed(other) && one.locked == other.locked && !one.hidden && !other.hidden && one.apart == other.apart &&
+         (one.between_markers || one.opened == other.opened);
+}
+
+std::size_t maps_of(const host& in) {
+  std::size_t maps = in.other_maps;
+  for (const auto& [base, block] : in.blocks) {
+    maps += 1;
+    for (std::size_t at = 1; at < block.pages.size(); ++at) maps += !same_map(block.pages[at - 1], block.pages[at]);
+  }
+  return maps;
+}
+
+// Changes pages, unless the system counts maps, and there would be more of them than it allows: then nothing is changed, false.
+template <class Change>
+bool change_pages(host& in, std::byte* address, std::size_t size, Change change) {
+  if (!in.counts_maps) {
+    for_each_page(in, address, size, change);
+    return true;
+  }
+  std::vector<page_state> before;
+  for_each_page(in, address, size, [&](const page_state& page, const std::byte*) { before.push_back(page); });
+  const std::size_t maps_before = maps_of(in);
+  for_each_page(in, address, size, change);
+  const std::size_t maps_after = maps_of(in);
+  if (maps_after <= maps_before || maps_after <= in.map_limit) return true;
+  auto each = before.begin();
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) { page = *each++; });
+  ++in.map_refusals;
+  return false;
+}
+
+// Linux moves no map when fewer than three are left (mm/mremap.c).
+bool lacks_maps_to_move(host& in) {
+  const bool lacks = in.counts_maps && maps_of(in) + 3 > in.map_limit;
+  in.map_refusals += lacks;
+  return lacks;
+}
+
 void require_wiped(const host& in, const std::byte* page, const char* what) {
   for (std::size_t at = 0; at < in.page; ++at) {
     if (page[at] != std::byte{0}) fail(what);
@@ -154,7 +201,8 @@ reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy)
   reservation made;
   // As the real hosts', an alignment takes room for as much again.
   const std::size_t surplus = alignment > in.page ? alignment : 0;
-  if (refuses(in, call::reserve) || reserved_bytes(in) + size + surplus > in.address_limit) {
+  const bool lacks_maps = in.counts_maps && maps_of(in) >= in.map_limit;
+  if (refuses(in, call::reserve) || reserved_bytes(in) + size + surplus > in.address_limit || lacks_maps) {
     made.refusal = ENOMEM;
     return made;
   }
@@ -194,13 +242,13 @@ error protect(std::byte* address, std::size_t size, access to) {
   } else if (refuses(in, call::protect)) {
     return ENOMEM;
   }
-  for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
+  const bool done = change_pages(in, address, size, [&](page_state& page, std::byte* at) {
     if (!page.opened && to != access::none) std::memset(at, 0, in.page);
     page.opened |= to != access::none;
     page.allowed = to;
     if (in.closing_unlocks && to == access::none && !page.hidden && !page.marked) page.locked = false;
   });
-  return 0;
+  return done ? 0 : ENOMEM;
 }
 
 key take_key() { return no_key; }
@@ -212,11 +260,11 @@ error lock(std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
   if (refuses(in, call::lock) || locked_bytes(in) + size > in.lock_limit) return ENOMEM;
-  for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
+  const bool done = change_pages(in, address, size, [&](page_state& page, const std::byte*) {
     if (page.allowed == access::none) fail("lock of inaccessible pages");
     page.locked = true;
   });
-  return 0;
+  return done ? 0 : ENOMEM;
 }
 
 one_look::one_look() = default;
@@ -232,11 +280,11 @@ error renew_lock(std::byte* address, std::size_t size) {
   if (refuses(in, call::renew_lock) || (missing != 0 && locked_bytes(in) + missing > in.lock_limit)) {
     return missing == 0 ? 0 : ENOMEM;
   }
-  for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
+  const bool done = change_pages(in, address, size, [&](page_state& page, const std::byte*) {
     if (page.hidden) fail("lock of hidden pages");
     page.locked = true;
   });
-  return 0;
+  return done ? 0 : ENOMEM;
 }
 
 hold lock_held(const std::byte* address, std::size_t size) {
@@ -258,11 +306,11 @@ error unlock(std::byte* address, std::size_t size) {
   counted(in, call::unlock);
   if (in.keeps_pages) return ENOMEM;
   if (in.unlock_observer != nullptr) in.unlock_observer(address, size);
-  for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
+  const bool done = change_pages(in, address, size, [&](page_state& page, const std::byte* at) {
     require_wiped(in, at, "unlock of pages that are not wiped");
     page.locked = false;
   });
-  return 0;
+  return done ? 0 : ENOMEM;
 }
 
 void discard(std::byte* address, std::size_t size) {
@@ -288,12 +336,12 @@ error hide(std::byte* address, std::size_t size, fork_policy, reservation& again
     again.fork = in.advice_error;
     return EAGAIN;
   }
-  for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
+  const bool done = change_pages(in, address, size, [&](page_state& page, std::byte* at) {
     if (page.allowed != access::none || page.locked || page.marked || page.hidden) fail("hiding of pages that are in use");
     std::memset(at, 0, in.page);
-    page = {.allowed = access::read_write, .locked = false, .opened = true, .hidden = true, .marked = false};
+    page = {.allowed = access::read_write, .opened = true, .hidden = true};
   });
-  return 0;
+  return done ? 0 : ENOMEM;
 }
 
 error unhide(std::byte* address, std::size_t size, fork_policy, reservation& again) {
@@ -315,7 +363,7 @@ error move(std::byte* from, std::byte* to, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
   if (!in.moves) return ENOTSUP;
-  if (refuses(in, call::move)) return ENOMEM;
+  if (refuses(in, call::move) || lacks_maps_to_move(in)) return ENOMEM;
   for_each_page(in, from, size, [&](page_state& page, std::byte* at) {
     if (page.allowed != access::read_write || !page.opened) fail("move of pages that are not accessible");
     std::byte* const over = to + (at - from);
@@ -336,7 +384,7 @@ error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
   if (!in.moves) return ENOTSUP;
-  if (refuses(in, call::map_hidden_twice)) return ENOMEM;
+  if (refuses(in, call::map_hidden_twice) || lacks_maps_to_move(in)) return ENOMEM;
   if (hidden_bytes(in) + in.hidden_twice.size() * in.page + size > in.hidden_limit) return EAGAIN;
   for_each_page(in, from, size, [&](const page_state& page, std::byte* at) {
     if (page.allowed != access::read_write || !page.hidden) fail("a second map of pages that are not hidden");
@@ -391,7 +439,7 @@ error mark(std::byte* address, std::size_t size) {
   if (refuses(in, call::mark) || locked_bytes(in) + size > in.lock_limit) return ENOMEM;
   for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
     if (page.opened || page.locked || page.hidden) fail("markers on pages that are in use");
-    page = {.allowed = access::none, .locked = true, .opened = false, .hidden = false, .marked = true};
+    page = {.locked = true, .marked = true, .between_markers = true};
   });
   return 0;
 }
@@ -403,7 +451,9 @@ error unmark(std::byte* address, std::size_t size) {
   for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
     if (!page.marked) fail("no marker to take off");
     std::memset(at, 0, in.page);
-    page = {.allowed = access::read_write, .locked = page.locked, .opened = true, .hidden = false, .marked = false};
+    page.allowed = access::read_write;
+    page.opened = true;
+    page.marked = false;
   });
   return 0;
 }
@@ -412,15 +462,36 @@ error mark_again(std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
   counted(in, call::mark_again);
-  for_each_page(in, address, size, [&](page_state& page, const std::byte* at) {
+  // The lock is taken off first, for which maps may be short; and it may be refused then.
+  const bool done = change_pages(in, address, size, [&](page_state& page, const std::byte* at) {
     if (page.marked) fail("markers put on pages that had some");
     require_wiped(in, at, "markers on pages that are not wiped");
-    page = {.allowed = access::none, .locked = false, .opened = false, .hidden = false, .marked = true};
+    page = {.marked = true, .between_markers = true, .apart = page.apart};
   });
-  // The lock is taken off first, and may be refused then.
+  if (!done) return ENOMEM;
   const bool locks = locked_bytes(in) + size <= in.lock_limit;
-  for_each_page(in, address, size, [&](page_state& page, const std::byte*) { page.locked = locks; });
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
+    page.locked = locks;
+    page.apart = false;
+  });
   return 0;
+}
+
+error set_apart(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.mutex);
+  if (refuses(in, call::set_apart)) return ENOMEM;
+  const bool done = change_pages(in, address, size, [&](page_state& page, const std::byte*) {
+    if (!page.between_markers) fail("pages set apart that are not between markers");
+    page.apart = true;
+  });
+  return done ? 0 : ENOMEM;
+}
+
+void join_again(std::byte* address, std::size_t size) {
+  host& in = the_host();
+  const std::scoped_lock held(in.mutex);
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) { page.apart = false; });
 }
 
 error lock_marked_again(std::byte*, std::size_t) { return 0; }
@@ -493,7 +564,11 @@ error reveal(std::byte* address, std::size_t size) {
 void raise_lock_limit() {}
 std::size_t lock_limit() { return the_host().lock_limit; }
 std::size_t memory_available() { return the_host().memory_available; }
-std::size_t maps_used() { return 0; }
+std::size_t maps_used() {
+  host& in = the_host();
+  const std::scoped_lock held(in.mutex);
+  return in.counts_maps ? maps_of(in) : 0;
+}
 std::size_t map_limit() { return the_host().map_limit; }
 bool locks_are_real() { return true; }
 
@@ -530,6 +605,9 @@ void reset() {
   in.lock_limit = SIZE_MAX;
   in.hidden_limit = 0;
   in.map_limit = SIZE_MAX;
+  in.counts_maps = false;
+  in.other_maps = 0;
+  in.map_refusals = 0;
   in.address_limit = SIZE_MAX;
   in.memory_available = SIZE_MAX;
   in.fork_error = 0;
@@ -575,6 +653,11 @@ void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
 void set_moves(bool can) { the_host().moves = can; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
+void count_maps(std::size_t of_others) {
+  the_host().counts_maps = true;
+  the_host().other_maps = of_others;
+}
+std::size_t map_refusals() { return the_host().map_refusals; }
 void set_address_limit(std::size_t bytes) { the_host().address_limit = bytes; }
 void set_memory_available(std::size_t bytes) { the_host().memory_available = bytes; }
 void set_fork_error(int error) { the_host().fork_error = error; }

@@ -30,6 +30,7 @@ enum class call : unsigned char {
   mark,
   unmark,
   mark_again,
+  set_apart,
   lock_held,
   renew_lock,
   lock_foreign,
@@ -68,6 +69,10 @@ void set_moves(bool can);
 // Whether it has guard markers, and how many maps it allows; no, and SIZE_MAX, at the start.
 void set_guard_markers(bool has);
 void set_map_limit(std::size_t maps);
+// Has the system count maps, so many of others among them, and keep to their limit; not at the start.
+void count_maps(std::size_t of_others);
+// How many calls it refused for want of maps.
+[[nodiscard]] std::size_t map_refusals();
 // How many bytes may be reserved, alignment included; SIZE_MAX at the start.
 void set_address_limit(std::size_t bytes);
 // How much memory the machine has left; SIZE_MAX at the start.

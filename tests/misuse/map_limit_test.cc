@@ -1,11 +1,14 @@
 // map_limit_test.cc - at the system's limit on maps a secret is whole or refused.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <string>
 #include <vector>
 
 #include "support/child.h"
@@ -53,5 +56,129 @@ TEST_CASE("no block is handed out without its guards at the system's limit on ma
     MESSAGE("skipped: " << end.text);
   } else {
     CHECK(end.clean());
+  }
+}
+
+namespace {
+
+struct lockfast_statistics statistics() {
+  struct lockfast_statistics now;
+  lockfast_get_statistics(&now);
+  return now;
+}
+
+// Uses up the maps of this process, but for so many.
+void use_up_maps(std::size_t left) {
+  const auto now = statistics();
+  if (now.map_limit > 1'000'000 || now.map_limit < now.maps_used + left) skip("no limit on maps to come to");
+  const std::size_t wanted = now.map_limit - now.maps_used - left;
+  // Every other page with another access is a map of its own.
+  auto* const pages = static_cast<char*>(mmap(nullptr, wanted * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (pages == MAP_FAILED) skip("no room for maps");
+  for (std::size_t page = 1; page < wanted; page += 2) {
+    prove(mprotect(pages + page * page_size(), page_size(), PROT_READ) == 0, "a map");
+  }
+}
+
+bool holds(const char* secret, std::size_t which) {
+  for (std::size_t at = 0; at < 32; ++at) {
+    if (secret[at] != static_cast<char>(which + at)) return false;
+  }
+  return true;
+}
+
+char* closed_secret(std::size_t which) {
+  auto* const secret = static_cast<char*>(lockfast_malloc_isolated(32));
+  if (secret == nullptr) return nullptr;
+  for (std::size_t at = 0; at < 32; ++at) secret[at] = static_cast<char>(which + at);
+  promised(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0 || errno == ENOMEM, "closed, or refused");
+  return secret;
+}
+
+void check_clean_or_skipped(const ending& end) {
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  if (end.skipped() || end.said("Sanitizer failed to allocate") || end.said("Sanitizer: out of memory")) {
+    MESSAGE("skipped: " << end.text);
+  } else {
+    CHECK(end.clean());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("near the system's limit on maps closed secrets are sealed, so that any number of them is held and opened") {
+  for (const char* const hidden : {"hidden=on", "hidden=off"}) {
+    CAPTURE(std::string(hidden));
+    check_clean_or_skipped(in_child([=] {
+      prove(set_variable("LOCKFAST_OPTIONS", hidden), "the variable");
+      constexpr std::size_t count = 2500;
+      std::vector<char*> held;
+      held.reserve(count);
+      use_up_maps(2400);
+      for (std::size_t at = 0; at < count; ++at) {
+        held.push_back(closed_secret(at));
+        promised(held.back() != nullptr, ("secret " + std::to_string(at)).c_str());
+        promised(traps_on_read(held.back()), "closed");
+      }
+      const auto now = statistics();
+      if (now.live_unlocked != 0) skip("another limit is met first");
+      promised(now.live_sealed > count / 2, "most are sealed");
+      promised(now.maps_used < now.map_limit - 256, "and maps are left");
+      for (const auto access : {LOCKFAST_READONLY, LOCKFAST_READWRITE}) {
+        for (std::size_t at = 0; at < count; ++at) {
+          promised(lockfast_protect(held[at], access) == 0 && holds(held[at], at), "opened, and whole");
+          promised(traps_on_read(held[at] + 32), "its guard");
+          promised(lockfast_protect(held[at], LOCKFAST_NOACCESS) == 0, "closed again");
+        }
+      }
+      for (char* const secret : held) lockfast_free(secret);
+      promised(statistics().live == 0, "all freed");
+    }));
+  }
+}
+
+TEST_CASE("where the program has used up the maps, a change of access is done or refused, and each secret is whole") {
+  for (const char* const hidden : {"hidden=on", "hidden=off"}) {
+    for (const std::size_t left : {std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
+      CAPTURE(std::string(hidden));
+      CAPTURE(left);
+      check_clean_or_skipped(in_child([=] {
+        prove(set_variable("LOCKFAST_OPTIONS", hidden), "the variable");
+        std::vector<char*> held;
+        held.reserve(6000);
+        // The last of them, but for hidden ones, lie between markers; some of those are open.
+        for (std::size_t at = 0; at < 5000; ++at) {
+          held.push_back(closed_secret(at));
+          if (at > 4500 && at % 5 == 0) prove(lockfast_protect(held[at], LOCKFAST_READWRITE) == 0, "opened");
+        }
+        use_up_maps(left);
+        for (std::size_t at = 0; at < 300; ++at) {
+          char* const made = closed_secret(held.size());
+          if (made != nullptr) held.push_back(made);
+        }
+        for (std::size_t round = 0; round < 3; ++round) {
+          for (std::size_t at = round; at < held.size(); at += at < 4400 ? 30 : 3) {
+            for (const auto access : {LOCKFAST_READONLY, LOCKFAST_READWRITE, LOCKFAST_NOACCESS}) {
+              struct lockfast_receipt before = {};
+              struct lockfast_receipt after = {};
+              promised(lockfast_describe(held[at], &before) == 0, "a receipt");
+              const int done = lockfast_protect(held[at], access);
+              promised(done == 0 || errno == ENOMEM, "done, or refused");
+              promised(lockfast_describe(held[at], &after) == 0, "a receipt");
+              promised(after.access == (done == 0 ? access : before.access), "as open as was asked, or as before");
+              if (after.access == LOCKFAST_NOACCESS) {
+                promised(traps_on_read(held[at]), "closed");
+              } else {
+                promised(holds(held[at], at), "whole");
+              }
+            }
+          }
+        }
+        promised(lockfast_audit() == 0, "none is damaged");
+        for (char* const secret : held) lockfast_free(secret);
+        promised(statistics().live == 0, "all freed");
+      }));
+    }
   }
 }
