@@ -47,6 +47,7 @@ struct host {
   std::size_t counts[static_cast<std::size_t>(call::count_of_calls)] = {};
   std::size_t until_refusal = 0;
   bool refused = false;
+  bool refuses_on = false;
   std::size_t lock_limit = SIZE_MAX;
   std::size_t hidden_limit = 0;
   std::size_t map_limit = SIZE_MAX;
@@ -91,8 +92,10 @@ bool refuses(host& in, call which) {
   counted(in, which);
   if (in.until_refusal == 0) return false;
   --in.until_refusal;
-  if (in.until_refusal == 0) in.refused = true;
-  return in.until_refusal == 0;
+  if (in.until_refusal != 0) return false;
+  in.refused = true;
+  if (in.refuses_on) in.until_refusal = 1;
+  return true;
 }
 
 std::size_t locked_bytes(const host& in) {
@@ -624,6 +627,12 @@ void refuse_nth(std::size_t n) {
   const std::scoped_lock held(in.mutex);
   in.until_refusal = n;
   in.refused = false;
+  in.refuses_on = false;
+}
+
+void refuse_from(std::size_t n) {
+  refuse_nth(n);
+  the_host().refuses_on = true;
 }
 
 void observe_unlocks(void (*observer)(const std::byte*, std::size_t)) {

@@ -47,6 +47,8 @@ void reset();
 
 // The nth call from now on that may refuse does so, and none after it; 0: none.
 void refuse_nth(std::size_t n);
+// The same, and every call after it that may refuse.
+void refuse_from(std::size_t n);
 // Whether that call has come.
 [[nodiscard]] bool refused();
 
