@@ -28,6 +28,8 @@ bool closed_list::eligible(const span& one, std::size_t run_size) {
 
 // Finds those that were closed first, and takes out of the list what has no pages any more.
 void closed_list::walk(std::size_t run_size) {
+  // The span that this call is busy with itself is not waited for.
+  const void* const own = platform::of_thread(busy_with);
   candidate_count_ = 0;
   candidate_size_ = run_size;
   some_were_busy_ = false;
@@ -53,7 +55,7 @@ void closed_list::walk(std::size_t run_size) {
         continue;
       }
       const span::state seen = each.current_state();
-      some_were_busy_ |= seen == span::state::busy;
+      some_were_busy_ |= seen == span::state::busy && &each != own;
       if (seen == span::state::live && eligible(each, run_size)) consider({&each, each.sealed() ? 0 : each.closed_at()});
       ++at;
     }
