@@ -56,6 +56,8 @@ void release(std::byte* address, std::size_t size);
 
 // Faults accessible pages in and holds them in RAM; ENOMEM, EAGAIN or EPERM over the limit.
 [[nodiscard]] error lock(std::byte* address, std::size_t size);
+// The same, by the quickest call, of pages that are soon to be given back: later changes of their access may take a little longer.
+[[nodiscard]] error lock_briefly(std::byte* address, std::size_t size);
 [[nodiscard]] error unlock(std::byte* address, std::size_t size);
 // Why pages are not held in RAM while they are inaccessible; 0 where a lock outlasts their closing, which it does but on Windows.
 // Where not, whoever opens them locks them again.

@@ -194,6 +194,10 @@ class isolated_arena {
   [[nodiscard]] bool seal_in_place(span& donor) const;
   // Takes the writable, wiped run from a sealed, busy span; false when the system does not take it back, and it keeps it.
   bool vacate(span& sealed) const;
+  // The same, of pages that are taken at once.
+  bool give_up_run(span& sealed) const;
+  // Has some more secrets sealed, for openings to come, while one look at what a sandbox allows stands for all.
+  void seal_ahead(std::size_t run_size);
   void deallocate_sealed(span& at);
   [[nodiscard]] allocated reallocate_sealed(const std::byte* secret, span& at, std::size_t size);
   [[nodiscard]] platform::error rest_error(const span& at) const;

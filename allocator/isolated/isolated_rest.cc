@@ -7,6 +7,7 @@
 #include "allocator/pages/map_watch.h"
 #include "allocator/isolated/isolated.h"
 #include "platform/one_look.h"
+#include "platform/one_look.h"
 
 namespace lockfast::internal {
 
@@ -23,6 +24,8 @@ platform::error isolated_arena::rest_error(const span& at) const {
 bool isolated_arena::seal_in_place(span& donor) const {
   if (policy_.rest->refusal() != 0) return false;
   const access before = donor.current_access();
+  // Wiped, and what takes it back wants no access, but for another place that shares it.
+  if (donor.sealed() && !donor.hidden() && !donor.home.marked()) return true;
   if (donor.set_apart() != 0 || donor.protect(access::read_write) != 0) return false;
   if (donor.sealed()) return true;
   if (!donor.canaries_intact(donor.home.key())) end_process(breach::broken_canary, policy_.signal);
@@ -35,9 +38,14 @@ bool isolated_arena::seal_in_place(span& donor) const {
 }
 
 bool isolated_arena::vacate(span& sealed) const {
+  if (!give_up_run(sealed)) return false;
+  policy_.rest->set_short(false);
+  return true;
+}
+
+bool isolated_arena::give_up_run(span& sealed) const {
   if (sealed.vacate() == 0) {
     policy_.rest->drop_run();
-    policy_.rest->set_short(false);
     map_watch::look();
     return true;
   }
@@ -150,8 +158,8 @@ platform::error isolated_arena::open_listed(span& at, const span::tenancy& wante
 platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& wanted) {
   sealer& rest = *policy_.rest;
   if (rest.refusal() != 0) return ENOMEM;
+  const platform::one_look scope;
   for (bool made_room = false;;) {
-    const platform::one_look scope;
     span* donor = rest.closed.take(wanted.run_size);
     // Smaller ones do not help a run that no limit allows.
     if (donor == nullptr && !made_room && wanted.run_size <= platform::lock_limit())
@@ -162,9 +170,11 @@ platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& w
       const bool is_sealed = seal_in_place(*donor);
       const bool moves = is_sealed && donor->hidden() && donor->run_size() == wanted.run_size && !at.home.marked();
       moved = moves && at.take_run_of(*donor, wanted) == 0;
-      const bool gave_back = !moved && is_sealed && vacate(*donor);
+      const bool hidden = donor->hidden();
+      const bool gave_back = !moved && is_sealed && give_up_run(*donor);
       donor->set(span::state::live);
       if (!moved && !gave_back) return ENOMEM;
+      if (gave_back && !hidden) seal_ahead(wanted.run_size);
       if (moves && !moved && !made_room) {
         made_room = true;
         continue;
@@ -179,6 +189,18 @@ platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& w
     if (refusal == 0 || !is_shortage(refusal)) return refusal;
     rest.set_short(true);
     made_room = false;
+  }
+}
+
+void isolated_arena::seal_ahead(std::size_t run_size) {
+  sealer& rest = *policy_.rest;
+  for (std::size_t left = rest.max_ahead(); left > 1; --left) {
+    span* const donor = rest.closed.take(run_size);
+    if (donor == nullptr) return;
+    const bool gave_back = !donor->hidden() && seal_in_place(*donor) && give_up_run(*donor);
+    donor->set(span::state::live);
+    if (!gave_back) return;
+    rest.add_room();
   }
 }
 
@@ -223,7 +245,7 @@ platform::error isolated_arena::take_run(span& at) {
   }
   const auto wanted = at.tenant_place(page_);
   using enum span::lock_wanted;
-  if ((rest.has_runs_to_spare() || rest.is_short()) && open_by_sealing(at, wanted) == 0) return 0;
+  if (rest.lacks_room() && open_by_sealing(at, wanted) == 0) return 0;
   auto refusal = open_listed(at, wanted, always);
   if (refusal != 0 && is_shortage(refusal)) {
     rest.set_short(true);

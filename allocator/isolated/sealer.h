@@ -77,6 +77,12 @@ class sealer {
     return (why & maps) != 0 || asked_.fetch_add(1, std::memory_order_relaxed) % asks_system_each != 0;
   }
   void set_short(bool is) { set(pages, is); }
+  // Whether pages are taken from closed secrets before the system is asked for some: it would refuse, or there are enough that hold
+  // nothing.
+  [[nodiscard]] bool lacks_room() { return (has_runs_to_spare() || is_short()) && !take_room(); }
+  // How many secrets may be sealed ahead of openings to come, each of which finds room then; and one that was.
+  [[nodiscard]] std::size_t max_ahead() const { return max_wiped_runs_ / 4; }
+  void add_room() { room_.fetch_add(1, std::memory_order_relaxed); }
   // Whether the limit on maps is near, or so near that what is closed is to be sealed at once.
   [[nodiscard]] bool lacks_maps() const { return (short_of_.load(std::memory_order_relaxed) & maps) != 0; }
   void set_room_for_maps(map_watch::room now) {
@@ -95,6 +101,7 @@ class sealer {
     closed.reset_in_child();
     wiped_runs_.store(0, std::memory_order_relaxed);
     set_short(false);
+    room_.store(0, std::memory_order_relaxed);
   }
 
   rest_key key;
@@ -110,6 +117,12 @@ class sealer {
     if (((short_of_.load(std::memory_order_relaxed) & what) != 0) == is) return;
     is ? short_of_.fetch_or(what, std::memory_order_relaxed) : short_of_.fetch_and(~what, std::memory_order_relaxed);
   }
+  [[nodiscard]] bool take_room() {
+    std::size_t left = room_.load(std::memory_order_relaxed);
+    while (left != 0 && !room_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) {
+    }
+    return left != 0;
+  }
   [[nodiscard]] bool exceeds_maps() const { return (short_of_.load(std::memory_order_relaxed) & closed_maps) != 0; }
 
   static constexpr std::uint32_t asks_system_each = 64;
@@ -122,6 +135,7 @@ class sealer {
   bool opens_inherited_ = true;
   std::atomic<std::size_t> wiped_runs_ = 0;
   std::atomic<unsigned> short_of_ = 0;
+  std::atomic<std::size_t> room_ = 0;
   std::atomic<std::uint32_t> asked_ = 0;
   std::atomic<std::uint32_t> tries_ = 0;
   std::atomic<std::uint32_t> foundings_ = 0;

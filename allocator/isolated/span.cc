@@ -37,7 +37,7 @@ platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::er
     if (hide_error == 0) hide_error = fork_exclusion::hide(held, begin, bytes, home.policy());
     if (hide_error != 0) {
       if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
-      lock_refusal = platform::lock(begin, bytes);
+      lock_refusal = sealed() ? platform::lock_briefly(begin, bytes) : platform::lock(begin, bytes);
     }
   }
   if (lock_refusal != 0 && lock == lock_wanted::always) {

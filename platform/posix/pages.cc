@@ -93,6 +93,14 @@ error protect(std::byte* address, std::size_t size, access to) {
 
 error closed_lock_error() { return 0; }
 
+// mlock, which brings the pages into RAM, too.
+error lock_briefly(std::byte* address, std::size_t size) {
+  const errno_saver kept;
+  const error refusal = lock_pages(address, size);
+  if (refusal != 0) (void)unlock_pages(address, size);  // it can leave the map charged
+  return refusal;
+}
+
 error unlock(std::byte* address, std::size_t size) {
   const errno_saver kept;
   return unlock_pages(address, size);

@@ -270,6 +270,8 @@ error lock(std::byte* address, std::size_t size) {
   return done ? 0 : ENOMEM;
 }
 
+error lock_briefly(std::byte* address, std::size_t size) { return lock(address, size); }
+
 one_look::one_look() = default;
 one_look::~one_look() = default;
 

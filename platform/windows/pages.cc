@@ -179,6 +179,8 @@ error lock(std::byte* address, std::size_t size) {
 // The system takes the lock off what becomes inaccessible (ntstatus.h, STATUS_WAS_UNLOCKED), and locks nothing that is.
 error closed_lock_error() { return ENOTSUP; }
 
+error lock_briefly(std::byte* address, std::size_t size) { return lock(address, size); }
+
 error unlock(std::byte* address, std::size_t size) {
   const errno_saver kept;
   return unlock_pages(address, size);
