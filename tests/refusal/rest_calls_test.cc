@@ -38,7 +38,7 @@ class session {
     for (std::size_t which = 0; which < 6; ++which) {
       auto* const secret = static_cast<unsigned char*>(lockfast_malloc_isolated(size));
       if (secret == nullptr) {
-        refuse(errno == ENOMEM);
+        refuse(errno == ENOMEM || errno == EPERM);  // EPERM: no random bytes
         continue;
       }
       for (std::size_t at = 0; at < size; ++at) secret[at] = static_cast<unsigned char>(which * 13 + at);
@@ -62,7 +62,7 @@ class session {
     for (held& each : all_) {
       void* const moved = lockfast_realloc(each.secret, size + 1);
       if (moved != nullptr) each.secret = static_cast<unsigned char*>(moved);
-      if (moved == nullptr) refuse(errno == ENOMEM);
+      if (moved == nullptr) refuse(errno == ENOMEM || errno == EPERM);
     }
     lockfast_trim();
   }
