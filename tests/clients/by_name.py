@@ -3,7 +3,7 @@ import ctypes
 import sys
 
 try:
-    libsodium = ctypes.CDLL('libsodium.so.23')
+    libsodium = ctypes.CDLL(sys.argv[1] if len(sys.argv) > 1 else 'libsodium.so.23')
 except OSError as error:
     print(f'skipped: {error}')
     sys.exit(77)

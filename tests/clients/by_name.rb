@@ -4,7 +4,7 @@ require 'ffi'
 module Sodium
   extend FFI::Library
   begin
-    ffi_lib 'libsodium.so.23'
+    ffi_lib ARGV.fetch(0, 'libsodium.so.23')
   rescue LoadError => error
     puts "skipped: #{error}"
     exit 77
