@@ -8,6 +8,7 @@
 #include "allocator/base/wipes.h"
 #include "allocator/pool.h"
 #include "allocator/pages/region_map.h"
+#include "platform/one_look.h"
 
 namespace lockfast::internal {
 
@@ -49,6 +50,7 @@ void pool::after_fork_in_parent() {
 
 // The child is alone: no mutex is needed while the arenas put themselves in order.
 void pool::after_fork_in_child() {
+  const platform::one_look scope;
   platform::forget_fatal_signal_in_child();
   wipes::reset_in_child();
   metadata::mutex().unlock();

@@ -2,36 +2,26 @@
 //
 // Each process does that twice; a process for each run, the subjects in turn. "bare" makes the system calls that the promise needs
 // and no more, in the same order. --benchmark_out=FILE keeps the medians as Google Benchmark does, in JSON.
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
 #include <vector>
 
+#include "bench/bare_pages.h"
 #include "bench/subject.h"
 #include "bench/table.h"
 #include "bench/worker.h"
-
-// Newer than the C library's headers may be (asm/unistd.h).
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
-#endif
 
 namespace lockfast::bench {
 namespace {
 
 constexpr std::size_t secret_size = 32;
 constexpr std::size_t secret_count = 4'000;  // of all threads together
+static_assert(secret_count <= bare_count);
 constexpr std::size_t max_threads = 2;
 constexpr int rounds = 11;
 
@@ -44,109 +34,19 @@ struct lives {
   life second;
 };
 
-// ---- The least that the promise needs -----------------------------------------------------------------------------------------
-
-std::size_t page() {
-  static const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  return size;
-}
-
-// Address space that is reserved once, a guard page between two secrets' pages; places are used in turn, from the first again when
-// all are free.
-class bare_space {
- public:
-  [[nodiscard]] std::byte* take() {
-    if (base_ == nullptr) {
-      const std::size_t size = (2 * secret_count + 1) * page();
-      void* const mapped = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (mapped == MAP_FAILED) give_up("mmap");
-      base_ = static_cast<std::byte*>(mapped);
-    }
-    ++live_;
-    return base_ + (2 * used_++ + 1) * page();
-  }
-  void put_back() {
-    if (--live_ == 0) used_ = 0;
-  }
-
- private:
-  std::byte* base_ = nullptr;
-  std::size_t used_ = 0;
-  std::size_t live_ = 0;
-};
-thread_local bare_space spaces;
-
-std::byte* page_of(void* secret) { return static_cast<std::byte*>(secret) + secret_size - page(); }
-
-void* bare_locked(std::size_t size) {
-  std::byte* const at = spaces.take();
-  if (mprotect(at, page(), PROT_READ | PROT_WRITE) != 0 || mlock2(at, page(), MLOCK_ONFAULT) != 0) give_up("mlock2");
-  void* const secret = at + page() - size;
-  touch(secret, size);
-  return secret;
-}
-
-void bare_unlock(void* secret, std::size_t size) {
-  std::byte* const at = page_of(secret);
-  if (mprotect(at, page(), PROT_READ | PROT_WRITE) != 0) give_up("mprotect");
-  explicit_bzero(secret, size);
-  if (munlock(at, page()) != 0 || mprotect(at, page(), PROT_NONE) != 0 || madvise(at, page(), MADV_DONTNEED) != 0) {
-    give_up("munlock");
-  }
-  spaces.put_back();
-}
-
-void* bare_hidden(std::size_t size) {
-  std::byte* const at = spaces.take();
-  const auto file = static_cast<int>(syscall(SYS_memfd_secret, 0));
-  if (file < 0 || ftruncate(file, static_cast<off_t>(page())) != 0) give_up("memfd_secret");
-  if (mmap(at, page(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != at) give_up("mmap");
-  (void)::close(file);
-  if (madvise(at, page(), MADV_DONTFORK) != 0 || getrandom(at, 1, GRND_NONBLOCK) != 1) give_up("getrandom");
-  void* const secret = at + page() - size;
-  touch(secret, size);
-  return secret;
-}
-
-void bare_unhide(void* secret, std::size_t size) {
-  std::byte* const at = page_of(secret);
-  if (mprotect(at, page(), PROT_READ | PROT_WRITE) != 0) give_up("mprotect");
-  explicit_bzero(secret, size);
-  if (mmap(at, page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at) give_up("mmap");
-  spaces.put_back();
-}
-
-int bare_close(void* secret) { return mprotect(page_of(secret), page(), PROT_NONE); }
-int bare_open(void* secret) { return mprotect(page_of(secret), page(), PROT_READ | PROT_WRITE); }
-
-subject bare(std::string name, void* (*allocate)(std::size_t), void (*deallocate)(void*, std::size_t)) {
-  return {.name = std::move(name),
-          .prepare = [] {},
-          .allocate = allocate,
-          .deallocate = deallocate,
-          .noaccess = bare_close,
-          .readwrite = bare_open};
-}
-
-bool has_hidden_memory() {
-  const auto file = static_cast<int>(syscall(SYS_memfd_secret, 0));
-  if (file >= 0) (void)::close(file);
-  return file >= 0;
-}
-
 std::vector<subject> all_subjects() {
   std::vector<subject> all = libsodium();
   lockfast_options options{};
   if (has_hidden_memory()) {
     options.hidden = LOCKFAST_HIDDEN_ON;
     all.push_back(lockfast_with("ours, hidden", options));
-    all.push_back(bare("bare, hidden", bare_hidden, bare_unhide));
+    all.push_back(bare_hidden());
   } else {
     std::fprintf(stderr, "bench: no hidden memory here: it is left out\n");
   }
   options.hidden = LOCKFAST_HIDDEN_OFF;
   all.push_back(lockfast_with("ours, locked", options));
-  all.push_back(bare("bare, locked", bare_locked, bare_unlock));
+  all.push_back(bare_locked());
   return all;
 }
 

@@ -154,6 +154,9 @@ void set_key_access(key of, access to);
 
 // In a forked child: reserves address space that fork_policy::absent took away, at the same place.
 [[nodiscard]] reservation reserve_again(std::byte* address, std::size_t size, fork_policy policy);
+// In a forked child: puts reserved, inaccessible pages in place of a part of a reservation, whatever the fork left of it: copies,
+// zeros, gaps, reserved pages. ENOTSUP where the system has no fork; a refusal changes nothing.
+[[nodiscard]] reservation reserve_over(std::byte* address, std::size_t size, fork_policy policy);
 
 // ---- Memory that lives as long as the process -----------------------------------------------------------------------------
 

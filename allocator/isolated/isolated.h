@@ -25,6 +25,7 @@
 #include "allocator/base/breach.h"
 #include "allocator/pages/fork_copy.h"
 #include "allocator/base/json_lines.h"
+#include "allocator/isolated/sealed_copies.h"
 #include "allocator/isolated/sealer.h"
 #include "allocator/isolated/span.h"
 #include "allocator/isolated/span_list.h"
@@ -146,8 +147,8 @@ class isolated_arena {
   void release_large(span_region& emptied);
   void release_vacant_regions();
   void release(span_region& vacant);
-  void place_copies_in_child();
-  void settle_counts_in_child(std::uint64_t live);
+  // Counts the maps that a region without markers may come to need.
+  static void count_maps(const span_region& unmarked);
   [[nodiscard]] static span_region* take_empty(span_region*& empties, std::size_t place_count);
   [[nodiscard]] span_region* reserve_region(std::size_t page_count, std::size_t place_count, region_map::place where,
                                             span_region*& empties);
@@ -161,6 +162,25 @@ class isolated_arena {
   // Whether a claimed span is whole: EFAULT if not, else the errno that kept it closed.
   [[nodiscard]] platform::error verify(span& at) const;
   void enlist(span_region& made);
+
+  // ---- A fork: isolated_fork.cc ----
+
+  // Calls act(span&) for each secret that is not sealed.
+  template <class Act>
+  void for_each_used(Act act) const;
+  void seal_for_child();
+  void seal_copy(span& at);
+  void copy_hidden_for_child();
+  void place_copies_in_child();
+  void place_zeros_in_child();
+  [[nodiscard]] bool keep_sealed_copy(const sealed_copies::entry& each);
+  void seal_zeros_in_child(span_region& in);
+  void unmark_unused_in_child(span_region& in);
+  // Reserves the address space of the runs again that no secret of the child is in.
+  void reserve_unused_in_child(span_region& in);
+  // Whether a secret is in it, present or absent; before: the region's canary key at the fork.
+  [[nodiscard]] bool settle_in_child(span& at, const canary_key& before);
+  void settle_counts_in_child(std::uint64_t live);
 
   // ---- At rest: isolated_rest.cc ----
 
@@ -216,6 +236,7 @@ class isolated_arena {
   std::size_t large_idle_count_ = 0;
   std::size_t large_idle_pages_ = 0;
   fork_copy copy_;
+  sealed_copies sealed_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count
   std::atomic<std::size_t> other_allocations_ = 0;
   std::atomic<std::size_t> large_used_ = 0;

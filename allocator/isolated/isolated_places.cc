@@ -1,4 +1,4 @@
-// isolated_places.cc - where isolated secrets get their places from, and what happens to those that they leave; the fork.
+// isolated_places.cc - where isolated secrets get their places from, and what happens to those that they leave.
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -6,7 +6,6 @@
 #include "allocator/isolated/idle_budget.h"
 #include "allocator/isolated/isolated.h"
 #include "allocator/pages/map_watch.h"
-#include "platform/vectors.h"
 
 namespace lockfast::internal {
 
@@ -79,8 +78,12 @@ span_region* isolated_arena::take_record(std::size_t page_count, span_region*& e
   // Markers keep the number of maps down, but an access that changes then splits a map and joins it again: so from a point on.
   const bool short_of_maps = maps_spoken_for.load(std::memory_order_relaxed) + maps_of(*record) > policy_.marked_from_maps;
   if (short_of_maps && policy_.hide_error != 0) record->mark();
-  if (!record->marked()) maps_spoken_for.fetch_add(maps_of(*record), std::memory_order_relaxed);
+  if (!record->marked()) count_maps(*record);
   return record;
+}
+
+void isolated_arena::count_maps(const span_region& unmarked) {
+  maps_spoken_for.fetch_add(maps_of(unmarked), std::memory_order_relaxed);
 }
 
 void isolated_arena::release(span_region& vacant) {
@@ -235,135 +238,6 @@ void isolated_arena::release_vacant_regions() {
     one->next_empty = empty_[index];
     empty_[index] = one;
   }
-}
-
-// ---- Fork -------------------------------------------------------------------------------------------------------------------
-
-// Hidden secrets, the only ones that a child would not have or would share.
-void isolated_arena::copy_for_child() {
-  if (policy_.hide_error != 0 || policy_.fork != platform::fork_policy::inherit) return;
-  const auto for_each_hidden = [&](auto act) {
-    for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-      for (span* at = one->begin(); at < one->end(); ++at) {
-        // One that another thread is busy with, to open or close it, is live soon.
-        const span::state seen = at->current_state();
-        if (at->hidden() && !at->sealed() && (seen == span::state::live || seen == span::state::busy)) act(*at);
-      }
-    }
-  };
-  span::hold_back(true);
-  copy_.until_complete([&](std::size_t surplus) {
-    std::size_t run_count = 0;
-    std::size_t page_count = 0;
-    for_each_hidden([&](const span& at) {
-      ++run_count;
-      page_count += at.run_size() / page_;
-    });
-    copy_.begin(run_count + run_count * surplus / 8 + surplus, (page_count + page_count * surplus / 8 + surplus) * page_);
-    for_each_hidden([&](span& at) {
-      if (!at.claim_for_copy()) return;
-      const access before = at.current_access();
-      if (at.hidden() && !at.sealed() && (before != access::none || at.protect(access::read) == 0)) {
-        (void)copy_.add(&at, at.run(), at.run_size(), at.generation());
-        if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
-      }
-      at.set(span::state::live);
-    });
-  });
-  span::hold_back(false);
-}
-
-void isolated_arena::place_copies_in_child() {
-  copy_.for_each([&](const fork_copy::entry& each, std::byte* content) {
-    span& at = *static_cast<span*>(each.record);
-    if (!at.has_tenant() || at.sealed() || at.run() != each.run || at.run_size() != each.size) return;
-    if (!copy_.hidden() || platform::move_hidden(content, each.run, each.size) != 0) {
-      if (!at.fill_gap_in_child(policy_.fork)) return;
-      platform::copy(each.run, content, each.size);
-    }
-    // Another thread may have changed the tenant since.
-    if (each.stamp != at.generation()) at.renew_in_child(at.home.key());
-  });
-  copy_.end();
-}
-
-void isolated_arena::before_fork() { growth_mutex_.lock(); }
-
-void isolated_arena::unlock_in_child() {
-  idle_budget::reset_in_child();
-  growth_mutex_.unlock();
-}
-
-void isolated_arena::after_fork_in_parent() {
-  copy_.end();
-  growth_mutex_.unlock();
-}
-
-// The lists' mutexes are not held across a fork: whatever a thread was doing to a list, the child empties it.
-//
-// Sorts every span anew: a live one is settled, or absent; whatever else there was is fresh, so that the lists begin empty.
-void isolated_arena::after_fork_in_child() {
-  for (span_list& list : lists_) list.reset_in_child();
-  large_idle_count_ = 0;
-  large_idle_pages_ = 0;
-  kept_large_ = nullptr;
-
-  const bool absent = policy_.fork == platform::fork_policy::absent;
-  place_copies_in_child();
-  std::uint64_t live = 0;
-  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (one->empty()) continue;
-    // Without its address space the region is gone, and its secrets' addresses are foreign.
-    if (!one->settle_in_child()) continue;
-    const canary_key before = one->renew_key();
-    for (span* at = one->begin(); at < one->end(); ++at) {
-      const span::state seen = at->current_state();
-      const bool in_use = seen == span::state::live || seen == span::state::busy;
-      if (seen == span::state::absent) {
-        // Since a crash it may have a run still.
-        at->forget_in_child(policy_.fork);
-        ++live;
-        continue;
-      }
-      using enum span::settled;
-      const bool has_tenant = in_use && at->has_tenant();
-      const bool is_sealed = has_tenant && at->sealed();
-      if (is_sealed && (policy_.fork == platform::fork_policy::wipe || (!absent && policy_.rest->opens_inherited()))) {
-        at->keep_sealed_in_child(policy_.fork);
-        at->set(span::state::live);
-        ++live;
-        continue;
-      }
-      const auto outcome = !in_use               ? empty
-                           : absent || is_sealed ? (has_tenant ? lost : empty)
-                                                 : at->settle_in_child(before, one->key(), policy_.fork);
-      live += outcome != empty;
-      if (outcome == kept) {
-        at->set(span::state::live);
-      } else if (outcome == lost) {
-        at->forget_in_child(policy_.fork);
-        at->set(span::state::absent);
-      } else {
-        at->forget_in_child(policy_.fork);
-        at->set(span::state::busy);
-        retire(*at);
-      }
-    }
-  }
-  settle_counts_in_child(live);
-}
-
-// What a thread of the parent was allocating or freeing, and what is gone with its region, was counted on one side only.
-void isolated_arena::settle_counts_in_child(std::uint64_t live) {
-  std::uint64_t frees = other_frees_.load(std::memory_order_relaxed) + live;
-  std::uint64_t allocations = other_allocations_.load(std::memory_order_relaxed);
-  for (const span_list& list : lists_) {
-    frees += list.frees();
-    allocations += list.taken();
-  }
-  if (allocations > frees) other_frees_.fetch_add(static_cast<std::size_t>(allocations - frees), std::memory_order_relaxed);
-  if (frees > allocations)
-    other_allocations_.fetch_add(static_cast<std::size_t>(frees - allocations), std::memory_order_relaxed);
 }
 
 }  // namespace lockfast::internal

@@ -170,6 +170,20 @@ platform::error span::seal(rest_key& key) {
   return 0;
 }
 
+// A generation of its own, as each sealing has: no record that the parent makes later is like it.
+sealed_record* span::seal_copy(rest_key& key, const canary_key& beside) {
+  sealed_record* const made = sealed_record::take(size_);
+  if (made == nullptr) return nullptr;
+  ++generation_;
+  if (key.seal(bond(), address_, size_, *made) != 0) {
+    --generation_;
+    sealed_record::give_back(made, size_);
+    return nullptr;
+  }
+  write_canaries(beside);
+  return made;
+}
+
 platform::error span::found_key(rest_key& key) {
   sealed_record* const made = sealed_record::take(size_);
   if (made == nullptr) return ENOMEM;
@@ -284,7 +298,8 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   if (run_ == nullptr) return settled::empty;
   const access wanted = access_;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
-  const auto refusal = platform::protect(run_, run_size_, access::read_write);
+  const bool is_open = wanted == access::read_write && !hidden() && current_state() == state::live;
+  const auto refusal = is_open ? 0 : platform::protect(run_, run_size_, access::read_write);
   const bool emptied = policy == platform::fork_policy::wipe;
   // Hidden pages stayed with the parent: zeros stand for them where zeros were asked for, and nothing does where the copy failed.
   if (refusal != 0 && !(emptied && hidden() && has_tenant() && fill_gap_in_child(policy)))
@@ -328,9 +343,17 @@ void span::forget_in_child(platform::fork_policy policy) {
 }
 
 void span::keep_sealed_in_child(platform::fork_policy policy) {
+  // What was sealed for the child alone is in its copy of the run, too.
+  if (run_ != nullptr && !hidden() && platform::protect(run_, run_size_, access::read_write) == 0) wipe(run_, run_size_);
   give_up_run_in_child(policy);
   if (policy != platform::fork_policy::wipe) return;
   drop_record();
+  content_ = content::sealed;
+}
+
+void span::become_zeros_in_child() {
+  if (sealed()) return;
+  link_ = 0;
   content_ = content::sealed;
 }
 

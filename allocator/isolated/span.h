@@ -169,6 +169,11 @@ class alignas(64) span {
   // Has a tenant's record in place of its bytes, and wipes its run. Requires a writable run and whole canaries. Refusals: ENOMEM,
   // and those of rest_key::seal.
   [[nodiscard]] platform::error seal(rest_key& key);
+  // For a forked child: a record of the tenant, which stays in its run; null when that is refused. Requires a writable run and whole
+  // canaries, which are those of a new generation then.
+  [[nodiscard]] sealed_record* seal_copy(rest_key& key, const canary_key& beside);
+  // Has a record in place of the tenant's bytes. Of a run that is wiped, or that a forked child gives up.
+  void become_sealed(sealed_record& in);
   // The same with the key's first page made of this run, which leaves the span. Requires in front of the canary as many zeros as
   // rest_key::founding_size.
   [[nodiscard]] platform::error found_key(rest_key& key);
@@ -210,6 +215,10 @@ class alignas(64) span {
   // In a forked child: the run of a sealed tenant is gone, the tenant stays in its record; under fork_policy::wipe that is dropped,
   // and it opens as zeros.
   void keep_sealed_in_child(platform::fork_policy policy);
+  // In a forked child, under fork_policy::wipe: the tenant opens as zeros, in pages that it takes then.
+  void become_zeros_in_child();
+  // In a forked child whose address space of the run is reserved again.
+  void lose_run_in_child() { forget_run(); }
 
   // Wipes a tenant's secret, whatever its access, and leaves canaries as they were; the access too, or the secret is absent from
   // then on, its run closed: false when that is refused. For a signal handler: a span that stays busy, perhaps with the very
@@ -232,7 +241,6 @@ class alignas(64) span {
   [[nodiscard]] std::size_t gap() const { return gap_and_error_ & 0xffff; }
   [[nodiscard]] platform::error error_before() const { return static_cast<platform::error>(gap_and_error_ >> 16); }
 
-  void become_sealed(sealed_record& in);
   void write_canaries(const canary_key& key);
   void forget_run();
   void give_up_run_in_child(platform::fork_policy policy);

@@ -64,6 +64,8 @@ class span_region : public region {
   [[nodiscard]] bool marked() const { return marked_; }
   // Has them so, where the system allows it. Requires a region of which nothing was used yet.
   void mark();
+  // In a forked child that has reserved it again without them.
+  void lose_marks_in_child() { marked_ = false; }
 
   // A page that is never opened: the first guard page.
   [[nodiscard]] std::byte* blank() const { return base(); }

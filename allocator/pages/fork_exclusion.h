@@ -57,6 +57,12 @@ class fork_exclusion {
   static void reserve_again(std::byte* address, std::size_t size, platform::fork_policy policy) {
     note(address, platform::reserve_again(address, size, policy));
   }
+  // In a forked child, over whatever the fork left there; false when that is refused.
+  [[nodiscard]] static bool reserve_over(std::byte* address, std::size_t size, platform::fork_policy policy) {
+    const auto again = platform::reserve_over(address, size, policy);
+    note(address, again);
+    return again.address != nullptr;
+  }
 
   static void before_fork() { mutex_.lock(); }
   static void after_fork() { mutex_.unlock(); }

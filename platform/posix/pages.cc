@@ -78,6 +78,17 @@ reservation reserve_again(std::byte* address, std::size_t size, fork_policy poli
   return made;
 }
 
+reservation reserve_over(std::byte* address, std::size_t size, fork_policy policy) {
+  const errno_saver kept;
+  reservation made;
+  if (mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANON | MAP_FIXED | flags_of_reservations, -1, 0) == MAP_FAILED) {
+    made.refusal = errno;
+  } else {
+    settle_reservation(made, address, size, policy);
+  }
+  return made;
+}
+
 void release(std::byte* address, std::size_t size) {
   const errno_saver kept;
   munmap(address, size);

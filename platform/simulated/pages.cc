@@ -511,6 +511,22 @@ reservation reserve_again(std::byte* address, std::size_t, fork_policy) {
   return made;
 }
 
+reservation reserve_over(std::byte* address, std::size_t size, fork_policy) {
+  host& in = the_host();
+  const std::scoped_lock held(in.mutex);
+  reservation made;
+  if (refuses(in, call::reserve_over)) {
+    made.refusal = ENOMEM;
+    return made;
+  }
+  for_each_page(in, address, size, [&](page_state& page, const std::byte*) {
+    if (page.marked) fail("pages reserved over a marker");
+    page = {};
+  });
+  made.address = address;
+  return made;
+}
+
 error foreign_refusal(const std::byte*, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);

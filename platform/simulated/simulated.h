@@ -33,6 +33,7 @@ enum class call : unsigned char {
   set_apart,
   lock_held,
   renew_lock,
+  reserve_over,
   lock_foreign,
   unlock_foreign,
   conceal,

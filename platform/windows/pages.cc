@@ -212,6 +212,8 @@ reservation reserve_again(std::byte* address, std::size_t size, fork_policy) {
   return made;
 }
 
+reservation reserve_over(std::byte*, std::size_t, fork_policy) { return {nullptr, ENOTSUP}; }
+
 // ---- The caller's own memory ------------------------------------------------------------------------------------------------
 
 error lock_foreign(std::byte* address, std::size_t size) { return lock(address, size); }
