@@ -147,8 +147,8 @@ const page_state* state_at(const host& in, const std::byte* page) {
 // What makes two pages beside each other two maps. Between markers all pages but those that were closed are writable and locked.
 bool same_map(const page_state& one, const page_state& other) {
   const auto allowed = [](const page_state& page) { return page.marked ? access::read_write : page.allowed; };
-  return allowed(one) == allowed(other) && one.locked == other.locked && !one.hidden && !other.hidden && one.apart == other.apart &&
-         (one.between_markers || one.opened == other.opened);
+  return allowed(one) == allowed(other) && one.locked == other.locked && !one.hidden && !other.hidden &&
+         one.apart == other.apart && (one.between_markers || one.opened == other.opened);
 }
 
 std::size_t maps_of(const host& in) {
