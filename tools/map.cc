@@ -34,8 +34,8 @@ struct request {
   bool done = lockfast_configure(&options) == 0;
   void* isolated[12];
   for (void*& one : isolated) done = (one = lockfast_malloc_isolated(32)) != nullptr && done;
-  for (int at = 0; at < 4; ++at) done = lockfast_protect(isolated[3 * at], LOCKFAST_NOACCESS) == 0 && done;
-  for (int at = 0; at < 3; ++at) lockfast_free(isolated[3 * at + 1]);
+  for (std::size_t at = 0; at < 4; ++at) done = lockfast_protect(isolated[3 * at], LOCKFAST_NOACCESS) == 0 && done;
+  for (std::size_t at = 0; at < 3; ++at) lockfast_free(isolated[3 * at + 1]);
   done = lockfast_malloc_isolated(20000) != nullptr && done;
   void* grouped[40];
   for (void*& one : grouped) done = (one = lockfast_malloc(32)) != nullptr && done;

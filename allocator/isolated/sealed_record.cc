@@ -29,6 +29,7 @@ constinit std::size_t own_pages = 0;  // bytes
 std::size_t class_of(std::size_t bytes) {
   if (bytes <= min_class) return (bytes + 7) / 8;
   const auto doubling = static_cast<std::size_t>(std::bit_width((bytes - 1) / min_class) - 1);
+  // The width is 1 at least. NOLINTNEXTLINE(clang-analyzer-core.BitwiseShift)
   const std::size_t step = (min_class / steps) << doubling;
   return steps * doubling + (bytes + step - 1) / step;
 }

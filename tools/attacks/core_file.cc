@@ -41,7 +41,10 @@ core_file core_of(const std::function<void()>& body) {
   std::string directory = (std::filesystem::temp_directory_path(fault) / "lockfast-core-XXXXXX").string();
   if (fault || mkdtemp(directory.data()) == nullptr) return {};
   // For a body that changes its user; nobody else can read what lies in it, or list it.
-  if (geteuid() == 0) std::filesystem::permissions(directory, std::filesystem::perms(01733), fault);
+  using enum std::filesystem::perms;
+  if (geteuid() == 0)
+    std::filesystem::permissions(directory, sticky_bit | owner_all | group_write | group_exec | others_write | others_exec,
+                                 fault);
   const pid_t child = fork();
   if (child == 0) die_in(directory, body);
   core_file core;

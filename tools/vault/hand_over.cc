@@ -124,6 +124,7 @@ int run_with_records(const vault_request& wanted, const std::vector<std::string>
   if (words.empty())
     throw refusal("no program is given; write: lockfast vault FILE run NAME=VARIABLE... -- PROGRAM [ARGUMENT...]");
   std::vector<hand_over> all;
+  all.reserve(wanted.names.size());
   for (const std::string& word : wanted.names) all.push_back(parsed(word));
   require_different(all);
 
