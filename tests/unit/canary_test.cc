@@ -52,16 +52,29 @@ TEST_CASE("canaries differ by address, by generation and by key") {
   CHECK(seen.size() == 10001);
 }
 
-TEST_CASE("a gap is filled and verified to its last byte") {
+TEST_CASE("each word of the key counts in a canary, and so does each half") {
+  const auto before = value(canary(key, address(0x7f000fe0), 1));
+  for (std::size_t word = 0; word < 4; ++word) {
+    canary_key other = key;
+    other.words[word] ^= 1;
+    const auto after = value(canary(other, address(0x7f000fe0), 1));
+    CHECK(after.second != before.second);
+    CHECK((after.first != before.first) == (word < 2));
+  }
+}
+
+TEST_CASE("a gap is filled and verified in every byte") {
   const canary one(key, address(4096), 3);
   for (std::size_t gap = 0; gap < 40; ++gap) {
     std::array<std::byte, 41> bytes{};
     one.write_gap(bytes.data(), gap);
     CHECK(bytes[gap] == std::byte{0});
     CHECK(one.matches_gap(bytes.data(), gap));
-    if (gap == 0) continue;
-    bytes[gap - 1] ^= std::byte{1};
-    CHECK_FALSE(one.matches_gap(bytes.data(), gap));
+    for (std::size_t at = 0; at < gap; ++at) {
+      bytes[at] ^= std::byte{1};
+      CHECK_FALSE(one.matches_gap(bytes.data(), gap));
+      bytes[at] ^= std::byte{1};
+    }
   }
 }
 

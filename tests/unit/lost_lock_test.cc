@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "platform/platform.h"
+#include "allocator/pages/lock_watch.h"
 #include "platform/simulated/simulated.h"
 #include "support/child.h"
 
+using lockfast::internal::lock_watch;
 namespace simulated = lockfast::simulated;
 
 namespace {
@@ -105,6 +107,22 @@ TEST_CASE("a loss is seen by the pages that are left, when those that were locke
       lockfast_get_statistics(&now);
       promised(truly_locked(left), "locked again");
       promised(now.live_unlocked == 0 && now.bytes_locked == simulated::bytes_locked(), "and counted");
+    }));
+  }
+}
+
+TEST_CASE("pages that are given back are no loss") {
+  for (const bool grouped : {false, true}) {
+    CAPTURE(grouped);
+    check_clean(in_child([=] {
+      options("lock=required,hidden=off");
+      void* const first = grouped ? lockfast_malloc(32) : lockfast_malloc_isolated(32);
+      void* const left = lockfast_malloc_isolated(5000);
+      prove(first != nullptr && left != nullptr && !lock_watch::sees_none(), "a page that is watched");
+      lockfast_free(first);
+      (void)lockfast_trim();
+      lock_watch::look();
+      promised(!lock_watch::lost(), "nothing was lost");
     }));
   }
 }

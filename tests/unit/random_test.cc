@@ -3,10 +3,19 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 using lockfast::internal::random_choice;
+
+namespace {
+
+constexpr std::size_t words_at_once = 28;  // of a refill
+
+}  // namespace
 
 TEST_CASE("every number below the bound is chosen, and about as often as the others") {
   random_choice choice;
@@ -39,4 +48,20 @@ TEST_CASE("two generators, and one before and after a reseed, choose differently
   repeated.reseed();
   CHECK(parent != sequence(repeated));
   CHECK(before != sequence(copy));
+  // Where no choice is left, too: what comes next is made of another key.
+  random_choice spent;
+  for (std::size_t count = 0; count < words_at_once; ++count) (void)spent.word();
+  random_choice child = spent;
+  child.reseed();
+  CHECK(sequence(spent) != sequence(child));
+}
+
+TEST_CASE("what is chosen next tells nothing of the key that later choices are made of") {
+  random_choice choice;
+  std::vector<std::uint64_t> chosen;
+  for (std::size_t count = 0; count < words_at_once; ++count) chosen.push_back(choice.word());
+  std::array<std::uint64_t, sizeof choice / sizeof(std::uint64_t)> held;
+  std::memcpy(held.data(), &choice, held.size() * sizeof(std::uint64_t));
+  // Each once: where it was chosen from, and not in the key.
+  for (const std::uint64_t word : chosen) CHECK(std::count(held.begin(), held.end(), word) == 1);
 }
