@@ -64,7 +64,7 @@ void grouped_heap::place_copies_in_child() {
     } else {
       return;
     }
-    one.renew_in_child(known);
+    one.renew_in_child(copy_.wiped() ? nullptr : known);
   });
   copy_.end();
 }

@@ -133,8 +133,8 @@ void isolated_arena::place_copies_in_child() {
       if (!at.fill_gap_in_child(policy_.fork)) return;
       platform::copy(each.run, content, each.size);
     }
-    // Another thread may have changed the tenant since.
-    if (each.stamp != at.generation()) at.renew_in_child(at.home.key());
+    // Another thread may have changed the tenant since, or wiped the copy.
+    if (each.stamp != at.generation() || copy_.wiped()) at.renew_in_child(at.home.key());
   });
   copy_.end();
 }

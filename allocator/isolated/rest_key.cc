@@ -325,6 +325,12 @@ bool rest_key::settle_in_child() {
     std::memcpy(each.run, content, each.size);
     inherited = true;
   });
+  // What was sealed is gone with the copy of its keys, whose number is known without it.
+  if (inherited && copy_.wiped()) {
+    internal::wipe(page(), page_size);
+    keys().count = current_.load(std::memory_order_relaxed) + 1;
+    wiped_below_.store(keys().count, std::memory_order_relaxed);
+  }
   copy_.end();
   if (inherited) return true;
   // Nothing is there: the pages stayed with the parent, or are zeros. The next page is taken when something is to be sealed.

@@ -19,10 +19,12 @@ namespace {
 
 void fork_copy::begin(std::size_t run_count, std::size_t bytes) {
   short_of_room_ = false;
+  wiped_ = false;
   if (run_count == 0) return;
   const std::size_t page = platform::page_size();
   const std::size_t table = (run_count * sizeof(entry) + page - 1) / page * page;
   size_ = table + bytes;
+  contents_ = table;
   // Without a copy the child's secrets are absent, which is better than a machine without memory.
   if (!has_room_for(size_)) return;
   base_ = platform::map_shared_hidden(size_);
@@ -68,9 +70,12 @@ void fork_copy::end() {
   count_ = 0;
 }
 
-// By the system: the thread that forks may unmap it meanwhile.
-void fork_copy::wipe_on_signal() const {
-  if (std::byte* const copy = base_; copy != nullptr) platform::overwrite({copy, size_});
+// By the system: the thread that forks may unmap it meanwhile. What the child is to know is written down first.
+void fork_copy::wipe_on_signal() {
+  std::byte* const copy = base_;
+  if (copy == nullptr) return;
+  wiped_ = true;
+  platform::overwrite({copy + contents_, size_ - contents_});
 }
 
 }  // namespace lockfast::internal

@@ -58,18 +58,22 @@ class fork_copy {
   [[nodiscard]] bool hidden() const { return hidden_; }
   // In either: unmaps what is left.
   void end();
-  // For a signal handler, in any thread: overwrites what there is of a copy.
-  void wipe_on_signal() const;
+  // For a signal handler, in any thread: overwrites the contents that there are of a copy, not the entries, which the child reads.
+  void wipe_on_signal();
+  // Whether that was done: then the contents are of no use.
+  [[nodiscard]] bool wiped() const { return wiped_; }
 
  private:
   relaxed<std::byte*> base_ = nullptr;
   relaxed<std::size_t> size_ = 0;
+  relaxed<std::size_t> contents_ = 0;  // offset of the first run
   std::size_t count_ = 0;
   std::size_t room_ = 0;  // entries
   std::size_t next_ = 0;  // offset of the next run
   bool hidden_ = false;
   bool locked_ = false;
   bool short_of_room_ = false;
+  relaxed<bool> wiped_;
 };
 
 }  // namespace lockfast::internal

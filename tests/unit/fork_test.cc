@@ -3,17 +3,24 @@
 // Each test runs in a child, whose pools start afresh; that forks again.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <vector>
 
+#include "allocator/base/random.h"
+#include "allocator/pages/lock_watch.h"
 #include "platform/simulated/simulated.h"
 #include "support/child.h"
+#include "support/hex.h"
 
 namespace simulated = lockfast::simulated;
+using lockfast::internal::lock_watch;
 
 namespace {
 
@@ -45,7 +52,66 @@ std::vector<held> secrets_of_every_kind() {
   return all;
 }
 
+// Behind the allocator's own part of a fork's preparation, since it is registered before that.
+bool wipes_in_fork = false;
+void wipe_in_fork() {
+  if (wipes_in_fork) lockfast_wipe_all();
+}
+// Priorities up to 100 are the implementation's; the allocator has 101.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wprio-ctor-dtor"
+[[gnu::constructor(100)]] void before_the_allocator() { (void)pthread_atfork(wipe_in_fork, nullptr, nullptr); }
+#pragma GCC diagnostic pop
+
+// Calls look() in a forked child; what it promises there is promised here.
+template <class Look>
+void in_forked(Look look) {
+  const pid_t child = fork();
+  prove(child >= 0, "a fork");
+  if (child == 0) {
+    look();
+    _exit(0);
+  }
+  int status = 0;
+  prove(waitpid(child, &status, 0) == child, "the child's end");
+  promised(WIFEXITED(status) && WEXITSTATUS(status) == 0, "what the child was promised");
+}
+
+// Under fork=inherit, hidden where there is room; the copy for a child is then a plain one.
+std::vector<held> hidden_without_room_for_a_copy() {
+  simulated::set_hidden_limit(SIZE_MAX);
+  lockfast_options chosen = {};
+  chosen.fork = LOCKFAST_FORK_INHERIT;
+  chosen.rest = LOCKFAST_REST_SEAL;
+  prove(lockfast_configure(&chosen) == 0, "the options");
+  std::vector<held> all = secrets_of_every_kind();
+  simulated::set_hidden_limit(simulated::bytes_hidden());
+  return all;
+}
+
+std::string drawn() {
+  std::array<std::byte, 32> bytes;
+  lockfast::internal::draw_random(bytes);
+  return to_hex(bytes);
+}
+
 }  // namespace
+
+TEST_CASE("where the system gives no more random bytes, none are drawn twice, in this process or in a child of it") {
+  const ending end = in_child([] {
+    prove(lockfast::internal::keep_seed() == 0, "a seed");
+    simulated::set_generator(false);
+    const std::string before = drawn();
+    const ending child = in_child([] { say(drawn().c_str()); });
+    const ending sibling = in_child([] { say(drawn().c_str()); });
+    const std::string after = drawn();
+    prove(child.text.size() == after.size() && sibling.text.size() == after.size(), "what the children drew");
+    promised(before != after, "one after the other");
+    promised(child.text != after && sibling.text != after && child.text != sibling.text, "a child draws bytes of its own");
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
 
 TEST_CASE("under fork=wipe a child wipes its copies where the system has no zeros for it, and the receipt says so") {
   const ending end = in_child([] {
@@ -160,5 +226,64 @@ TEST_CASE("whichever call is refused at a fork, the child has each closed secret
     promised(refused > closed_count, "a call for each, and more");
   });
   CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a copy for a child that cannot be hidden is locked while it is there, and wiped before it is unlocked") {
+  const ending end = in_child([] {
+    const std::vector<held> all = hidden_without_room_for_a_copy();
+    const std::size_t locks = simulated::count(simulated::call::lock);
+    const std::size_t unlocks = simulated::count(simulated::call::unlock);
+    // The simulated host ends the process where what is unlocked is not wiped.
+    in_forked([&] {
+      for (const held& one : all) promised(filled(one, 'x'), "the copy");
+    });
+    promised(simulated::count(simulated::call::lock) > locks, "a lock for the copy");
+    promised(simulated::count(simulated::call::unlock) > unlocks, "which ends with it");
+    for (const held& one : all) promised(filled(one, 'x'), "the parent's own");
+  });
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
+TEST_CASE("what is wiped while a fork is under way is wiped in the child, too, and its canaries and records are whole") {
+  const ending end = in_child([] {
+    const std::vector<held> all = hidden_without_room_for_a_copy();
+    // Sealed, under a key in hidden memory.
+    auto* const closed = static_cast<unsigned char*>(lockfast_malloc_isolated(32));
+    prove(closed != nullptr, "one more");
+    std::memset(closed, 'x', 32);
+    simulated::set_hidden_limit(SIZE_MAX);
+    prove(lockfast_protect(closed, LOCKFAST_NOACCESS) == 0, "a closed secret");
+    simulated::set_hidden_limit(simulated::bytes_hidden());
+    wipes_in_fork = true;
+    in_forked([&] {
+      wipes_in_fork = false;
+      for (const held& one : all) promised(filled(one, 0), "zeros");
+      promised(lockfast_protect(closed, LOCKFAST_READWRITE) == 0 && filled({closed, 32}, 0), "zeros for what was sealed");
+      closed[0] = 'y';
+      promised(lockfast_protect(closed, LOCKFAST_NOACCESS) == 0, "sealed again");
+      promised(lockfast_protect(closed, LOCKFAST_READONLY) == 0 && closed[0] == 'y', "and opened");
+      promised(lockfast_audit() == 0, "whole");
+      for (const held& one : all) lockfast_free(one.secret);
+    });
+    for (const held& one : all) promised(filled(one, 0), "wiped in the parent");
+  });
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
+TEST_CASE("a child watches no page of its parent's for its lock") {
+  const ending end = in_child([] {
+    lockfast_options chosen = {};
+    chosen.hidden = LOCKFAST_HIDDEN_OFF;
+    prove(lockfast_configure(&chosen) == 0, "the options");
+    prove(lockfast_malloc_isolated(32) != nullptr && !lock_watch::sees_none(), "a page that is watched");
+    in_forked([] { promised(lock_watch::sees_none() && !lock_watch::lost(), "none, and none is lost"); });
+  });
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
   CHECK(end.clean());
 }
