@@ -23,15 +23,16 @@ class wipes {
     begun_.fetch_add(1, std::memory_order_seq_cst);
   }
   static void end() { under_way_.fetch_sub(1, std::memory_order_seq_cst); }
+  [[nodiscard]] static bool under_way() { return under_way_.load(std::memory_order_seq_cst) != 0; }
   // Those of the parent's other threads end there.
   static void reset_in_child() { under_way_.store(0, std::memory_order_relaxed); }
 
   class look {
    public:
-    look() : begun_before_(begun_.load(std::memory_order_seq_cst)), was_under_way_(is_under_way()) {}
+    look() : begun_before_(begun_.load(std::memory_order_seq_cst)), was_under_way_(under_way()) {}
     // Whether a wipe was under way at any moment since. To be asked once the copy is where a wipe that begins now finds it.
     [[nodiscard]] bool wiped() const {
-      return was_under_way_ || begun_.fetch_add(0, std::memory_order_seq_cst) != begun_before_ || is_under_way();
+      return was_under_way_ || begun_.fetch_add(0, std::memory_order_seq_cst) != begun_before_ || under_way();
     }
 
    private:
@@ -40,8 +41,6 @@ class wipes {
   };
 
  private:
-  static bool is_under_way() { return under_way_.load(std::memory_order_seq_cst) != 0; }
-
   inline static constinit std::atomic<std::uint32_t> under_way_ = 0;
   inline static constinit std::atomic<std::uint32_t> begun_ = 0;  // ever
 };

@@ -6,7 +6,9 @@
 
 #include <new>
 
+#include "allocator/base/backoff.h"
 #include "allocator/base/metadata.h"
+#include "allocator/base/wipes.h"
 #include "allocator/grouped/fast_path.h"
 
 namespace lockfast::internal {
@@ -30,7 +32,7 @@ bool racing_zero(const std::byte* at, std::size_t size) {
 }
 
 // How often a signal handler yields to whoever is at work on a slot.
-constexpr int max_waits = 1000;
+constexpr int max_turns = 1000;
 
 }  // namespace
 
@@ -168,12 +170,16 @@ std::size_t slab::damaged_count() const {
 }
 
 void slab::resize(std::size_t index, std::size_t size) {
-  const slot::header before = header(index);
+  // Whoever wipes everything may have it busy, and then it is live again.
+  slot::header before = header(index);
+  while (!before.is_live() || !slots_[index].change(before, before.in(slot::state::busy))) {
+    if (!settles(index)) end(breach::double_free);
+    before = header(index);
+  }
   const slot::header after = before.with_slack(capacity_ - before.shift() - size);
   const std::size_t size_before = size_of(before);
   std::byte* const begin = place(index) - margin;
   std::byte* const secret = begin + margin + before.shift();
-  slots_[index].write(before.in(slot::state::busy));
   std::atomic_thread_fence(std::memory_order_release);
   if (size < size_before) wipe(secret + size, size_before - size);
   slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + slot_size());
@@ -207,15 +213,46 @@ void slab::wipe_on_signal() {
   const bool closed = unwritten_ != 0;
   if (closed) (void)protect(platform::access::read_write);
   for (std::size_t index = 0; index < slot_count(); ++index) {
-    // A free slot that is not zero is being wiped, by whoever may be stopped for good.
-    std::byte* const begin = place(index) - margin;
-    for (int waits = 0; header(index).is_free() && !racing_zero(begin, slot_size()); ++waits) {
-      if (waits == max_waits) racing_wipe(begin, slot_size());
+    int turns = 0;
+    while (!wipe_as_found(index, turns == max_turns)) {
+      ++turns;
       platform::yield();
     }
-    if (!header(index).is_free()) racing_wipe(secret(index), size(index));
   }
   if (closed) (void)close_noted_pages();
+}
+
+// While it is wiped, a live secret is neither resized nor freed: the canary of a shorter one would lie where the one that was found has
+// bytes. Only its owner who has come to a look at the state already may free it meanwhile, which the next look shows.
+bool slab::wipe_as_found(std::size_t index, bool is_last) {
+  constexpr std::size_t part = 64;
+  slot& one = slots_[index];
+  const slot::header found = one.read();
+  // It is being wiped or resized, by whoever may be stopped for good.
+  const bool is_left_unwiped = found.is_free() && !racing_zero(place(index) - margin, slot_size());
+  if ((is_left_unwiped || found.is_busy()) && !is_last) return false;
+  if (is_left_unwiped) racing_wipe(place(index) - margin, slot_size());
+  if (found.is_free()) return true;
+  const slot::header held = found.is_live() ? found.in(slot::state::busy) : found;
+  if (found.is_live() && !one.change(found, held) && !is_last) return false;
+  bool is_held = true;
+  std::byte* at = place(index) + found.shift();
+  for (std::size_t left = size_of(found); left != 0 && (is_held || is_last);) {
+    const std::size_t now = left < part ? left : part;
+    racing_wipe(at, now);
+    at += now;
+    left -= now;
+    is_held = one.read() == held;
+  }
+  const bool is_as_found = is_held && (held == found || one.change(held, found));
+  return is_as_found || is_last;
+}
+
+bool slab::settles(std::size_t index) const {
+  // Not without end: a signal handler may have interrupted the wipe in this thread.
+  backoff wait;
+  for (int turns = 0; turns < 4 * max_turns && header(index).is_busy() && wipes::under_way(); ++turns) wait.wait();
+  return header(index).is_live();
 }
 
 void slab::overwrite_on_signal() {

@@ -112,7 +112,7 @@ class alignas(64) slab {
   [[nodiscard]] std::size_t size(std::size_t index) const { return size_of(header(index)); }
   // Whether the slot holds a live secret that begins at the address.
   [[nodiscard]] bool holds(std::size_t index, const void* address) const {
-    return index < slot_count() && header(index).is_live() && secret(index) == address;
+    return index < slot_count() && (header(index).is_live() || settles(index)) && secret(index) == address;
   }
   // Whether the address is the place of a slot.
   [[nodiscard]] bool begins_slot(const std::byte* address) const {
@@ -224,6 +224,10 @@ class alignas(64) slab {
   // Wipes what every live secret holds, and every other slot whole; canaries stay. Between the two; requires pages that can be
   // written.
   void wipe_on_signal();
+  // One slot of it; false if that is to be tried again. The last try wipes whatever there is.
+  [[nodiscard]] bool wipe_as_found(std::size_t index, bool is_last);
+  // Whether a slot is live as soon as nobody wipes it.
+  [[nodiscard, gnu::cold]] bool settles(std::size_t index) const;
   // Overwrites what every live secret holds, where another thread may close the pages meanwhile.
   void overwrite_on_signal();
   // Leaves its secrets absent, its pages closed until the last of them is freed; its list gives up its hold later. Between the

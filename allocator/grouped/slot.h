@@ -1,8 +1,8 @@
 // slot.h - what is known of one slot of a slab, out of line: its state, its generation, and where in it its secret lies.
 //
 // Invariants
-//   1. state: free --> entering --> live --> free, and live <--> busy while its owner resizes it. It is entering while its
-//      canaries are written, and free from before it is wiped.
+//   1. state: free --> entering --> live --> free, and live <--> busy while its owner resizes it, or everything is wiped. It is
+//      entering while its canaries are written, and free from before it is wiped.
 //   2. The generation counts the tenants; it wraps after 2^32.
 //   3. A slot that is not live has the access read_write.
 //
@@ -30,6 +30,7 @@ class slot {
     [[nodiscard]] state current_state() const { return static_cast<state>(bits_ & state_mask); }
     [[nodiscard]] bool is_free() const { return (bits_ & state_mask) == 0; }
     [[nodiscard]] bool is_live() const { return current_state() == state::live; }
+    [[nodiscard]] bool is_busy() const { return current_state() == state::busy; }
     // Live, and its secret fills the slot, and can be read and written.
     [[nodiscard]] bool is_live_and_full() const { return vacated().is_blank(); }
     // What one becomes when freed of which that is so. Nothing else becomes blank: free and full, without a shift.
@@ -100,6 +101,11 @@ class slot {
 
   [[nodiscard]] header read() const { return header(bits_.load(std::memory_order_acquire)); }
   void write(header known) { bits_.store(known.bits(), std::memory_order_release); }
+  // Writes it if the slot is as it was known; false, and nothing, if not.
+  [[nodiscard]] bool change(header known, header to) {
+    std::uint64_t seen = known.bits();
+    return bits_.compare_exchange_strong(seen, to.bits(), std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<std::uint64_t> bits_ = 0;
