@@ -60,6 +60,9 @@ constexpr std::string_view freed_words[] = {"trap", "recycle"};
 constexpr std::string_view placement_words[] = {"isolated", "grouped"};
 constexpr std::string_view rest_words[] = {"auto", "seal", "keep"};
 constexpr std::string_view crash_words[] = {"none", "wipe"};
+constexpr std::string_view notice_words[] = {"none", "stderr"};
+constexpr std::string_view quarantine_words[] = {"yield", "hold"};
+constexpr std::string_view idle_words[] = {"auto", "few"};
 
 void write_machine(json_lines& out, std::string_view why) {
   out.begin("machine");
@@ -85,6 +88,9 @@ void write_policy(json_lines& out, const pool& of, std::string_view family) {
     out.text("placement", word(&of == &pool::native() ? options->native_placement : options->placement, placement_words));
     out.text("rest", word(options->rest, rest_words));
     out.text("crash", word(options->crash, crash_words));
+    out.text("notice", word(options->notice, notice_words));
+    out.text("quarantine", word(options->quarantine, quarantine_words));
+    out.text("idle", word(options->idle, idle_words));
   }
   out.end();
 }

@@ -64,6 +64,14 @@ def test_exit_has_the_totals_and_no_map():
     assert not [line for line in lines if line["line"] in ("region", "slab")]
 
 
+def test_the_policy_has_every_option():
+    chosen = {"lock": "preferred", "hidden": "off", "fork": "wipe", "freed": "recycle", "rest": "keep", "crash": "wipe",
+              "notice": "stderr", "quarantine": "hold", "idle": "few"}
+    lines = lines_of(report_of("exit", ",".join(f"{key}={value}" for key, value in chosen.items())))
+    native = next(line for line in lines if line["line"] == "policy")
+    assert {key: native[key] for key in chosen} == chosen, native
+
+
 def test_what_is_not_in_force_comes_with_its_errno():
     lines = lines_of(report_of("exit", "hidden=off"))
     reasons = {(line["protection"], line["errno"]): line["runs"] for line in lines if line["line"] == "not_in_force"}
