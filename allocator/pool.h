@@ -162,8 +162,9 @@ class pool {
   [[nodiscard]] allocated allocate_or_trim(Attempt attempt) const;
   // Whether none of a pool's isolated secrets is live, so that none of its sealed records is either.
   [[nodiscard]] static bool has_no_isolated(void* of);
-  // Seals the least recently closed secrets of every family until so many bytes came back, or none can be sealed: how many did.
-  static std::size_t seal(std::size_t bytes);
+  // Seals the least recently closed secrets of every family, at most so many, until so many bytes came back, or none can be sealed:
+  // how many bytes did.
+  static std::size_t seal(std::size_t bytes, std::size_t most = SIZE_MAX);
   // How many pages' worth of closed secrets are sealed before a refused request is tried again.
   static constexpr std::size_t pages_at_once = 16;
   // The same for an isolated secret of so many bytes.

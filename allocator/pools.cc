@@ -37,11 +37,11 @@ void pool::renew_locks() {
   for (pool* const one : every_) one->sealer_.renew_lock();
 }
 
-std::size_t pool::seal(std::size_t bytes) {
+std::size_t pool::seal(std::size_t bytes, std::size_t most) {
   std::size_t sealed = 0;
   for (pool* const one : every_) {
     if (!one->started_.load(std::memory_order_acquire)) continue;
-    while (sealed < bytes) {
+    for (; sealed < bytes && most != 0; --most) {
       const std::size_t more = one->isolated_[0].seal_one();
       if (more == 0) break;
       sealed += more;
@@ -67,7 +67,10 @@ void pool::tell_room_for_maps(map_watch::room now) {
 }
 
 std::size_t pool::seal_and_trim() {
-  std::size_t bytes = seal(SIZE_MAX) + trim(trimming::asked);
+  // No more than there are: other threads may go on closing secrets meanwhile.
+  struct lockfast_statistics now = {};
+  for_each_arena([&](const isolated_arena& arena) { arena.look(now); });
+  std::size_t bytes = seal(SIZE_MAX, now.live_isolated) + trim(trimming::asked);
   const fork_gate::scope inside;
   for (pool* const one : every_) {
     if (one->started_.load(std::memory_order_acquire) && has_no_isolated(one))

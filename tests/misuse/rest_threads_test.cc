@@ -163,6 +163,37 @@ TEST_CASE("a closed secret is moved whole by a realloc while another thread seal
   }
 }
 
+TEST_CASE("a trim ends while other threads go on closing secrets") {
+  check_clean(in_child([] {
+    alarm(patience(120));
+    options("rest=auto");
+    constexpr std::size_t thread_count = 4;
+    constexpr std::size_t count = 50;  // of each
+    std::atomic<std::size_t> begun = 0;
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> threads;
+    for (std::size_t each = 0; each < thread_count; ++each) {
+      threads.emplace_back([&] {
+        std::vector<unsigned char*> secrets(count);
+        for (unsigned char*& one : secrets) one = secret_of('s');
+        for (++begun; !stop;) {
+          for (unsigned char* const one : secrets) {
+            prove(lockfast_protect(one, LOCKFAST_NOACCESS) == 0, "closed");
+            prove(lockfast_protect(one, LOCKFAST_READWRITE) == 0, "opened");
+            prove(lockfast_protect(one, LOCKFAST_NOACCESS) == 0, "closed again");
+          }
+        }
+      });
+    }
+    while (begun < thread_count) std::this_thread::yield();
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    // Each at most once, and pages that are kept ready.
+    for (int round = 0; round < 5; ++round) promised(lockfast_trim() <= 2 * thread_count * count * page, "no secret twice");
+    stop = true;
+    for (std::thread& one : threads) one.join();
+  }));
+}
+
 TEST_CASE("a secret that is freed while it is sealed leaves a place that serves again or goes back") {
   for (const char* const freed : {"freed=trap", "freed=recycle"}) {
     for (const char* const backing : backings) {
