@@ -79,7 +79,9 @@ platform::error span::open_ahead(std::size_t page, platform::error hide_error, b
   run_ = begin;
   run_size_ = bytes;
   // The last tenant, whose bytes untouched() verifies, may have lived in a region that had this record before.
-  if (address_ < begin || address_ > begin + bytes) address_ = nullptr;
+  const bool is_inside = address_ != nullptr && tenant() >= begin && tenant() <= begin + bytes &&
+                         tenant_size() <= static_cast<std::size_t>(begin + bytes - tenant());
+  if (!is_inside) address_ = nullptr;
   lock_error_ = 0;
   hide_error_ = static_cast<std::int16_t>(hide_error);
   access_ = opened;
