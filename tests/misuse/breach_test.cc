@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -140,15 +141,35 @@ TEST_CASE("a pointer into a secret, before it, or behind it ends the process, an
   }
 }
 
-TEST_CASE("a write to a freed secret is found when its pages are used again") {
+TEST_CASE("a write to a freed secret is found when its pages are used again, at every byte of it and of its canary") {
+  for (const int offset : {-16, -1, 0, 5, 31}) {
+    CAPTURE(offset);
+    check_breach(in_child([&] {
+      recycle();
+      char* const secret = secret_of(32);
+      lockfast_free(secret);
+      secret[offset] = 1;
+      for (int others = 0; others < 100000; ++others) lockfast_free(secret_of(32));
+      prove(false, "a reuse of the pages");
+    }), "write after free: a freed secret's bytes were changed");
+  }
+}
+
+TEST_CASE("the canary of the place's earlier secret is not that of the next one") {
   check_breach(in_child([] {
-    recycle();
-    char* const secret = secret_of(32);
+    char* secret = secret_of(32);
+    char* const place = secret;
+    std::array<char, 16> earlier;
+    std::memcpy(earlier.data(), place - earlier.size(), earlier.size());
+    for (int others = 0; others < 100000; ++others) {
+      lockfast_free(secret);
+      secret = secret_of(32);
+      if (secret == place) break;
+    }
+    prove(secret == place, "a reuse of the place");
+    std::memcpy(place - earlier.size(), earlier.data(), earlier.size());
     lockfast_free(secret);
-    secret[5] = 1;
-    for (int others = 0; others < 100000; ++others) lockfast_free(secret_of(32));
-    prove(false, "a reuse of the pages");
-  }), "write after free: a freed secret's bytes were changed");
+  }), broken);
 }
 
 TEST_CASE("options that nobody knows, or that come twice, end the process at the first use, and the line says which") {

@@ -197,7 +197,8 @@ def test_no_other_process_of_the_user_reads_its_memory():
         source, into = os.pipe()
         asking = subprocess.Popen([command, "vault", os.path.join(folder, "keys.vault"), "new", "--cost", CHEAP, "--passphrase-fd",
                                    "0"], stdin=source, stderr=subprocess.PIPE, user=nobody, group=nobody, extra_groups=[],
-                                  env={"LOCKFAST_OPTIONS": "lock=preferred"})
+                                  env={name: value for name, value in [*os.environ.items(), ("LOCKFAST_OPTIONS", "lock=preferred")]
+                                       if name.startswith("LOCKFAST_")})
         time.sleep(0.2)
         while asking.poll() is None and state(asking.pid) != "S":
             time.sleep(0.02)
