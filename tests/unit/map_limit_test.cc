@@ -18,7 +18,6 @@ namespace platform = lockfast::platform;
 
 namespace {
 
-constexpr std::size_t page = 4096;
 constexpr std::size_t size = 32;
 constexpr std::size_t map_limit = 1500;
 
