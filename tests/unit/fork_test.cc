@@ -59,7 +59,9 @@ void wipe_in_fork() {
 }
 // Priorities up to 100 are the implementation's; the allocator has 101.
 #pragma GCC diagnostic push
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wprio-ctor-dtor"
+#endif
 [[gnu::constructor(100)]] void before_the_allocator() { (void)pthread_atfork(wipe_in_fork, nullptr, nullptr); }
 #pragma GCC diagnostic pop
 
