@@ -5,6 +5,7 @@
 
 #include "host/reserved.h"
 #include "platform/platform.h"
+#include "support/check.h"
 #include "support/child.h"
 #include "support/reach.h"
 
@@ -13,16 +14,6 @@ using platform::access;
 using platform::fork_policy;
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (end.skipped()) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
 
 // Where a policy is not had, the reservation says so, and the child has a copy.
 void in_child_of(fork_policy policy, void (*look)(const reserved&, bool had)) {

@@ -13,6 +13,7 @@
 
 #include "host/reserved.h"
 #include "platform/platform.h"
+#include "support/check.h"
 #include "support/child.h"
 #include "support/page_state.h"
 #include "support/reach.h"
@@ -22,16 +23,6 @@ using platform::access;
 using platform::fork_policy;
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (end.skipped()) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
 
 // The flag of a fork policy in smaps; none under inherit.
 bool has_policy(const page_state& found, fork_policy policy) {

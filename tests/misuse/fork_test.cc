@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/check.h"
 #include "support/child.h"
 #include "support/page_state.h"
 #include "support/probe.h"
@@ -62,11 +63,6 @@ struct held {
   char* all[4];
   char* large;
 };
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
 
 }  // namespace
 

@@ -13,8 +13,10 @@
 #include <sstream>
 #include <string>
 
+#include "support/check.h"
 #include "support/child.h"
 #include "support/reach.h"
+#include "support/receipt.h"
 
 inline constexpr std::size_t max_grouped = 16384;
 
@@ -37,12 +39,6 @@ inline void options(const std::string& text) {
     if (asked.find(std::string(1, ',').append(key_of(option))) == std::string::npos) all.append(1, ',').append(option);
   }
   prove(set_variable("LOCKFAST_OPTIONS", all.c_str()), "the variable");
-}
-
-inline lockfast_receipt receipt_of(const void* secret) {
-  lockfast_receipt receipt = {};
-  prove(lockfast_describe(secret, &receipt) == 0, "a receipt");
-  return receipt;
 }
 
 inline struct lockfast_statistics statistics() {
@@ -85,16 +81,6 @@ inline std::size_t capacity_of(std::size_t size) {
 }
 
 // ---- In the test --------------------------------------------------------------------------------------------------------
-
-inline void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (end.skipped()) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
 
 inline void check_breach(const ending& end, const char* line) {
   CAPTURE(end.text);

@@ -9,19 +9,11 @@
 #include <cstddef>
 #include <vector>
 
+#include "support/check.h"
 #include "support/child.h"
 #include "support/page_state.h"
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  if (end.skipped()) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
 
 void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
 

@@ -7,15 +7,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "support/check.h"
 #include "support/child.h"
 #include "support/probe.h"
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
 
 void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
 

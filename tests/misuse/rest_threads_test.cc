@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "misuse/forked.h"
+#include "support/check.h"
 #include "support/child.h"
 #include "support/patience.h"
 #include "support/sanitized.h"
@@ -24,12 +25,6 @@
 namespace {
 
 constexpr std::size_t size = 64;
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (!end.skipped()) CHECK(end.clean());
-}
 
 void options(const std::string& text) { prove(set_variable("LOCKFAST_OPTIONS", text.c_str()), "the variable"); }
 

@@ -8,6 +8,7 @@
 
 #include "filter.h"
 #include "lifecycle.h"
+#include "support/check.h"
 #include "support/child.h"
 
 namespace {
@@ -30,11 +31,6 @@ void live_in_both_threads() {
   prove(result == PTHREAD_CANCELED, "it was to be cancelled");
   promised(came_back, "no call was a cancellation point");
   live_in_c();
-}
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.clean());
 }
 
 }  // namespace

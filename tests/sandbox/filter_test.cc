@@ -15,6 +15,7 @@
 #include "filter.h"
 #include "lifecycle.h"
 #include "own_directory.h"
+#include "support/check.h"
 #include "support/child.h"
 
 #ifndef SYS_memfd_secret
@@ -25,12 +26,6 @@
 #endif
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.signal == 0);
-  CHECK(end.status == 0);
-}
 
 void take_on(const char* options) { prove(set_variable("LOCKFAST_OPTIONS", options), "the options"); }
 

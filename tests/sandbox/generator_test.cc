@@ -16,17 +16,12 @@
 
 #include "filter.h"
 #include "own_directory.h"
+#include "support/check.h"
 #include "support/child.h"
 
 namespace {
 
 using namespace lockfast;
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  CHECK(end.clean());
-}
 
 // Neither getrandom nor a file that would be opened: what /dev/urandom is to a process in a jail.
 bool lose_generator() {

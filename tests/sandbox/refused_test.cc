@@ -16,14 +16,10 @@
 #include "filter.h"
 #include "lifecycle.h"
 #include "own_directory.h"
+#include "support/check.h"
 #include "support/child.h"
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
 
 struct named_call {
   const char* name;

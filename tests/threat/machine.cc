@@ -141,12 +141,3 @@ void forbid_call_with(long number, unsigned argument, unsigned value, int answer
 }
 
 void forbid_advice(int advice, int answer) { forbid_call_with(SYS_madvise, 2, static_cast<unsigned>(advice), answer); }
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  if (end.skipped()) {
-    MESSAGE(end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 
+#include "support/check.h"
 #include "support/child.h"
 
 // 0 where memfd_secret serves a page, else the errno that says why not.
@@ -36,8 +37,5 @@ void forbid_advice(int advice, int answer);
 
 // The numbers of what an older C library has no names for.
 inline constexpr int advice_guard_install = 102;
-
-// Ends the test well when the child did, says why when it was skipped, and fails it otherwise.
-void check_clean(const ending& end);
 
 #endif

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;
@@ -21,12 +22,6 @@ namespace {
 using compartment = struct lockfast_compartment;
 
 constexpr std::size_t kibibyte = 1024;
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  CHECK(end.clean());
-}
 
 struct held {
   unsigned char* secret;

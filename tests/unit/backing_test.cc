@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
+#include "support/receipt.h"
 
 namespace simulated = lockfast::simulated;
 
@@ -19,19 +21,7 @@ namespace {
 
 constexpr std::size_t page = 4096;
 
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  CHECK(end.clean());
-}
-
 void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
-
-lockfast_receipt receipt_of(const void* secret) {
-  lockfast_receipt receipt = {};
-  promised(lockfast_describe(secret, &receipt) == 0, "a receipt");
-  return receipt;
-}
 
 struct counts {
   std::size_t hidden = 0;

@@ -8,22 +8,13 @@
 
 #include "platform/windows/lock_quota.h"
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
+#include "support/receipt.h"
 
 namespace simulated = lockfast::simulated;
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
-
-lockfast_receipt receipt_of(const void* secret) {
-  lockfast_receipt receipt = {};
-  promised(lockfast_describe(secret, &receipt) == 0, "a receipt");
-  return receipt;
-}
 
 void promise_locked(const void* secret, std::size_t bytes) {
   promised(receipt_of(secret).lock_error == 0 && receipt_of(secret).backing == LOCKFAST_LOCKED, "locked, says the receipt");

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;
@@ -22,12 +23,6 @@ namespace {
 using compartment = struct lockfast_compartment;
 
 constexpr std::size_t max_grouped = 16384;
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  CHECK(end.clean());
-}
 
 // ---- Every live secret, and what the observer of unlocks looks up --------------------------------------------------------
 

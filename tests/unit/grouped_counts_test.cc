@@ -14,17 +14,12 @@
 
 #include "allocator/grouped/slab_region.h"
 #include "allocator/pages/region.h"
+#include "support/check.h"
 #include "support/child.h"
 
 using namespace lockfast::internal;
 
 namespace {
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  CHECK(end.clean());
-}
 
 // Of the slots of all slabs that a secret of the program ever lay in. A slot's generation counts its tenants (slot.h).
 class slabs {

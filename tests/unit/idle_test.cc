@@ -9,6 +9,7 @@
 
 #include "allocator/isolated/span_list.h"
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;
@@ -18,11 +19,6 @@ namespace {
 
 constexpr std::size_t page = 4096;
 constexpr std::size_t max_ahead = 16;  // places that are opened with the one that is asked for
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
 
 void options(const std::string& text) { prove(set_variable("LOCKFAST_OPTIONS", text.c_str()), "the options"); }
 

@@ -11,7 +11,9 @@
 
 #include "platform/platform.h"
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
+#include "support/receipt.h"
 
 namespace simulated = lockfast::simulated;
 namespace platform = lockfast::platform;
@@ -20,12 +22,6 @@ namespace {
 
 constexpr std::size_t size = 32;
 constexpr std::size_t map_limit = 1500;
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  CHECK(end.clean());
-}
 
 struct machine {
   const char* options;
@@ -54,12 +50,6 @@ struct lockfast_statistics statistics() {
   struct lockfast_statistics now;
   lockfast_get_statistics(&now);
   return now;
-}
-
-lockfast_receipt receipt_of(const void* secret) {
-  lockfast_receipt receipt = {};
-  promised(lockfast_describe(secret, &receipt) == 0, "a receipt");
-  return receipt;
 }
 
 struct held {

@@ -14,7 +14,9 @@
 #include "allocator/isolated/sealed_record.h"
 #include "allocator/isolated/span_region.h"
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
+#include "support/receipt.h"
 
 namespace simulated = lockfast::simulated;
 namespace platform = lockfast::platform;
@@ -25,19 +27,7 @@ namespace {
 
 constexpr std::size_t page = 4096;
 
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  CHECK(end.clean());
-}
-
 void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
-
-lockfast_receipt receipt_of(const void* secret) {
-  lockfast_receipt receipt = {};
-  promised(lockfast_describe(secret, &receipt) == 0, "a receipt");
-  return receipt;
-}
 
 bool is_sealed(const void* secret) { return receipt_of(secret).rest == LOCKFAST_SEALED; }
 

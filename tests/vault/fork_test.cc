@@ -17,6 +17,7 @@
 #include "boojum/split/resting_key.h"
 #include "boojum/memory/scratch.h"
 #include "boojum/vault/vault_state.h"
+#include "support/check.h"
 #include "support/child.h"
 #include "support/patience.h"
 #include "support/sanitized.h"
@@ -182,11 +183,6 @@ const scenario is_wiped("a child sees a wiped key", [] {
     promised(holds(records, *id, traced(1)), "the parent's record");
   }
 });
-
-void check_clean(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
 
 }  // namespace
 
