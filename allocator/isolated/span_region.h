@@ -99,7 +99,7 @@ class span_region : public region {
   isolated_arena* owner_ = nullptr;
   canary_key key_ = {};
   platform::fork_policy policy_ = platform::fork_policy::absent;
-  bool marked_ = false;
+  relaxed<bool> marked_ = false;  // read without a mutex by who counts
 
  public:
   span_region* next = nullptr;        // in its owner's list of all records, which only grows
