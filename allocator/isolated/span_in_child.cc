@@ -1,0 +1,95 @@
+// span_in_child.cc - what a forked child makes of a secret's pages.
+#include "allocator/isolated/span.h"
+
+#include <cerrno>
+
+#include "allocator/base/bytes.h"
+#include "allocator/isolated/span_region.h"
+#include "allocator/pages/fork_exclusion.h"
+
+namespace lockfast::internal {
+
+using platform::access;
+
+bool span::fill_gap_in_child(platform::fork_policy policy) {
+  const fork_exclusion::scope held;
+  platform::error hide_refusal = fork_exclusion::hide(held, run_, run_size_, policy);
+  if (hide_refusal != 0) {
+    // Where hiding was tried the gap is reserved again by now.
+    fork_exclusion::reserve_again(run_, run_size_, policy);
+    if (platform::protect(run_, run_size_, access::read_write) != 0) return false;
+    lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
+  }
+  hide_error_ = static_cast<std::int16_t>(hide_refusal);
+  return true;
+}
+
+void span::renew_in_child(const canary_key& key) {
+  wipe(run_, run_size_);
+  write_canaries(key);
+}
+
+span::settled span::settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy) {
+  if (run_ == nullptr) return settled::empty;
+  const access wanted = access_;
+  // Not through protect(): a thread of the parent may have been between the system call and the record of it.
+  const bool is_open = wanted == access::read_write && !hidden() && current_state() == state::live;
+  const auto refusal = is_open ? 0 : platform::protect(run_, run_size_, access::read_write);
+  const bool emptied = policy == platform::fork_policy::wipe;
+  // Hidden pages stayed with the parent: zeros stand for them where zeros were asked for, and nothing does where the copy failed.
+  if (refusal != 0 && !(emptied && hidden() && has_tenant() && fill_gap_in_child(policy)))
+    return has_tenant() ? settled::lost : settled::empty;
+  access_ = access::read_write;
+  if (!has_tenant()) {
+    // A thread of the parent was taking a tenant in or out: the child's copy may hold what that thread had yet to wipe.
+    wipe_run();
+    return settled::empty;
+  }
+  if (!hidden()) lock_error_ = static_cast<std::int16_t>(platform::lock_again(run_, run_size_));
+  // Where the system gave a copy, the zeros are ours to make.
+  if (emptied && home.fork_error() != 0) wipe_run();
+  // What was damaged stays so: under the renewed key its old canary is as wrong.
+  if (emptied || canaries_intact(key)) write_canaries(renewed);
+  // What cannot be closed is not left open.
+  if (protect(wanted) == 0) return settled::kept;
+  wipe_run();
+  return settled::lost;
+}
+
+void span::give_up_run_in_child(platform::fork_policy policy) {
+  if (run_ != nullptr && policy != platform::fork_policy::absent) {
+    if (hidden()) {
+      fork_exclusion::reserve_again(run_, run_size_, policy);
+    } else if (home.marked()) {
+      (void)platform::mark_again(run_, run_size_);
+    } else {
+      (void)platform::unlock(run_, run_size_);
+      platform::discard(run_, run_size_);
+      (void)platform::protect(run_, run_size_, access::none);
+    }
+  }
+  forget_run();
+}
+
+void span::forget_in_child(platform::fork_policy policy) {
+  if (sealed()) drop_record();
+  give_up_run_in_child(policy);
+  content_ = content::none;
+}
+
+void span::keep_sealed_in_child(platform::fork_policy policy) {
+  // What was sealed for the child alone is in its copy of the run, too.
+  if (run_ != nullptr && !hidden() && platform::protect(run_, run_size_, access::read_write) == 0) wipe(run_, run_size_);
+  give_up_run_in_child(policy);
+  if (policy != platform::fork_policy::wipe) return;
+  drop_record();
+  content_ = content::sealed;
+}
+
+void span::become_zeros_in_child() {
+  if (sealed()) return;
+  link_ = 0;
+  content_ = content::sealed;
+}
+
+}  // namespace lockfast::internal
