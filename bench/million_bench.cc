@@ -45,7 +45,7 @@ void become_nobody() {
       (setgroups(0, nullptr) != 0 || setresgid(nobody, nobody, nobody) != 0 || setresuid(nobody, nobody, nobody) != 0)) {
     give_up("another user");
   }
-  // Whoever changes user loses the right to look at itself.
+  // A process that changes its user may no longer read what /proc says of it.
   if (prctl(PR_SET_DUMPABLE, 1) != 0) give_up("PR_SET_DUMPABLE");
 }
 

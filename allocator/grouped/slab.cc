@@ -170,7 +170,7 @@ std::size_t slab::damaged_count() const {
 }
 
 void slab::resize(std::size_t index, std::size_t size) {
-  // Whoever wipes everything may have it busy, and then it is live again.
+  // A wipe of everything may hold the slot for a moment; it is live again afterwards.
   slot::header before = header(index);
   while (!before.is_live() || !slots_[index].change(before, before.in(slot::state::busy))) {
     if (!settles(index)) end(breach::double_free);
@@ -222,13 +222,13 @@ void slab::wipe_on_signal() {
   if (closed) (void)close_noted_pages();
 }
 
-// While it is wiped, a live secret is neither resized nor freed: the canary of a shorter one would lie where the one that was found has
-// bytes. Only its owner who has come to a look at the state already may free it meanwhile, which the next look shows.
+// A live secret is held while it is wiped: it can be neither resized nor freed. Otherwise a shorter secret could follow in the slot, and
+// its canary would be overwritten. One free is not held up: a thread that has read the state already. The look after each part shows it.
 bool slab::wipe_as_found(std::size_t index, bool is_last) {
   constexpr std::size_t part = 64;
   slot& one = slots_[index];
   const slot::header found = one.read();
-  // It is being wiped or resized, by whoever may be stopped for good.
+  // Another thread frees or resizes it. That thread may have stopped and never go on, so the last try does not wait for it.
   const bool is_left_unwiped = found.is_free() && !racing_zero(place(index) - margin, slot_size());
   if ((is_left_unwiped || found.is_busy()) && !is_last) return false;
   if (is_left_unwiped) racing_wipe(place(index) - margin, slot_size());

@@ -7,7 +7,6 @@
 #include "allocator/pages/map_watch.h"
 #include "allocator/isolated/isolated.h"
 #include "platform/one_look.h"
-#include "platform/one_look.h"
 
 namespace lockfast::internal {
 

@@ -53,7 +53,7 @@ class rest_key {
   }
   // Why the page is not hidden, or 0.
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
-  // Why the page is not held in RAM, or 0: whoever has its contents can open what is sealed.
+  // Why the page is not held in RAM, or 0. The keys in it open every sealed secret.
   [[nodiscard]] platform::error lock_error() const;
   // How many bytes the page takes of what may be locked.
   [[nodiscard]] std::size_t bytes_locked() const;

@@ -44,7 +44,8 @@ class fork_gate {
     backoff turns;
     for (int waits = 0; waits < max_waits && inside_.load(std::memory_order_seq_cst) != 0; ++waits) turns.wait();
   }
-  // Whether nobody is inside; false as well while whoever shut it may have interrupted one who is.
+  // Whether no thread is inside. The thread that shut the gate counts, too: a signal handler that forks may have interrupted its own
+  // thread inside.
   [[nodiscard]] static bool is_empty() { return inside_.load(std::memory_order_seq_cst) == 0; }
   static void reopen() { shut_.store(false, std::memory_order_seq_cst); }
   // In a forked child, where nobody else is.

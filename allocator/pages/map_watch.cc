@@ -30,7 +30,7 @@ map_watch::room map_watch::judged(std::size_t runs) {
   return runs >= max || (before != room::left && runs + 2 * margin_ >= max) ? room::used_up : room::left;
 }
 
-// Whoever changed the number of runs comes here after that, so that the last to tell has seen the last change.
+// A thread calls this after it has changed the number of runs. So the last thread that tells the client has seen the last change.
 void map_watch::settle() {
   for (;;) {
     {
