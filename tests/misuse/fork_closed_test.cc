@@ -19,6 +19,7 @@
 
 #include "misuse/forked.h"
 #include "misuse/grouped.h"
+#include "misuse/numbered_secret.h"
 #include "support/page_state.h"
 #include "support/probe.h"
 #include "support/sanitized.h"
@@ -26,39 +27,7 @@
 
 namespace {
 
-constexpr std::size_t size = 32;
-
-// Sixteen bytes that are in no file, then a number.
-struct content {
-  explicit content(std::uint64_t number) : which(number), again(~number) {
-    static const volatile unsigned twist = 0xc3;
-    for (std::size_t at = 0; at < sizeof begin; ++at) begin[at] = static_cast<unsigned char>((at * 41 + 7) ^ twist);
-  }
-  unsigned char begin[16];
-  std::uint64_t which;
-  std::uint64_t again;
-};
-static_assert(sizeof(content) == size);
-
-void write_into(void* secret, std::uint64_t number) {
-  content made(number);
-  std::memcpy(secret, &made, size);
-  lockfast_wipe(&made, sizeof made);
-}
-
-bool holds(const void* secret, std::uint64_t number) {
-  content expected(number);
-  const bool same = std::memcmp(secret, &expected, size) == 0;
-  lockfast_wipe(&expected, sizeof expected);
-  return same;
-}
-
-std::size_t plain_in_unlocked_memory() {
-  content wanted(0);
-  const std::size_t found = count_in_unlocked_memory(wanted.begin);
-  lockfast_wipe(&wanted, sizeof wanted);
-  return found;
-}
+constexpr std::size_t size = sizeof(numbered_secret);
 
 struct closed_secrets {
   explicit closed_secrets(std::size_t count) {

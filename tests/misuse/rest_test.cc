@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "misuse/forked.h"
+#include "misuse/numbered_secret.h"
 #include "support/check.h"
 #include "support/child.h"
 #include "support/patience.h"
@@ -23,42 +24,9 @@
 
 namespace {
 
-constexpr std::size_t size = 32;
+constexpr std::size_t size = sizeof(numbered_secret);
 
 void options(const std::string& text) { prove(set_variable("LOCKFAST_OPTIONS", text.c_str()), "the variable"); }
-
-// Sixteen bytes that begin every secret, made here so that they are in no file, then its number.
-struct content {
-  unsigned char begin[16];
-  std::uint64_t which;
-  std::uint64_t again;
-
-  explicit content(std::uint64_t number) : which(number), again(~number) {
-    static const volatile unsigned twist = 0xa5;
-    for (std::size_t at = 0; at < sizeof begin; ++at) begin[at] = static_cast<unsigned char>((at * 37 + 11) ^ twist);
-  }
-};
-static_assert(sizeof(content) == size);
-
-void write_into(void* secret, std::uint64_t number) {
-  content made(number);
-  std::memcpy(secret, &made, size);
-  lockfast_wipe(&made, sizeof made);
-}
-
-bool holds(const void* secret, std::uint64_t number) {
-  content expected(number);
-  const bool same = std::memcmp(secret, &expected, size) == 0;
-  lockfast_wipe(&expected, sizeof expected);
-  return same;
-}
-
-std::size_t plain_in_unlocked_memory() {
-  content wanted(0);
-  const std::size_t found = count_in_unlocked_memory(wanted.begin);
-  lockfast_wipe(&wanted, sizeof wanted);
-  return found;
-}
 
 struct lockfast_statistics statistics() {
   struct lockfast_statistics now;
