@@ -1,15 +1,20 @@
 // grouped_realloc_test.cc - what a grouped secret becomes when it is reallocated, and what is left where it was.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <atomic>
 #include <cstring>
+#include <thread>
 #include <random>
 #include <vector>
 
 #include "misuse/grouped.h"
+#include "support/sanitized.h"
+#include "support/patience.h"
 #include "support/page_state.h"
 
 namespace {
@@ -112,5 +117,33 @@ TEST_CASE("a chain of reallocs keeps every byte that no step cut off") {
     }
     lockfast_free(secret);
     promised(statistics().live == 0, "none is live");
+  }));
+}
+
+TEST_CASE("a secret that is resized while everything is wiped keeps whole canaries") {
+  if (under_tsan) {
+    MESSAGE("skipped: a wipe overwrites what others read");
+    return;
+  }
+  check_clean(in_child([] {
+    alarm(patience(120));
+    // Of one class, so that it stays where it is.
+    constexpr std::size_t longer = 128;
+    constexpr std::size_t shorter = 113;
+    char* const secret = static_cast<char*>(lockfast_malloc(longer));
+    prove(secret != nullptr, "a secret");
+    std::atomic<bool> stop = false;
+    std::atomic<int> wipes = 0;
+    std::thread wiper([&] {
+      for (; !stop; ++wipes) lockfast_wipe_all();
+    });
+    // A hundred thousand wipes on two processors.
+    for (int round = 0; round < 3000000 || wipes < 100; ++round) {
+      promised(lockfast_realloc(secret, round % 2 == 0 ? shorter : longer) == secret, "it stays");
+      promised(lockfast_check(secret) == 0, "whole");
+    }
+    stop = true;
+    wiper.join();
+    lockfast_free(secret);
   }));
 }

@@ -52,17 +52,17 @@ std::vector<held> secrets_of_every_kind() {
   return all;
 }
 
-// Behind the allocator's own part of a fork's preparation, since it is registered before that.
-bool wipes_in_fork = false;
-void wipe_in_fork() {
-  if (wipes_in_fork) lockfast_wipe_all();
+// Called behind the allocator's own part of a fork's preparation, since it is registered before that: what another thread may do then.
+void (*in_fork)() = nullptr;
+void call_in_fork() {
+  if (in_fork != nullptr) in_fork();
 }
 // Priorities up to 100 are the implementation's; the allocator has 101.
 #pragma GCC diagnostic push
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wprio-ctor-dtor"
 #endif
-[[gnu::constructor(100)]] void before_the_allocator() { (void)pthread_atfork(wipe_in_fork, nullptr, nullptr); }
+[[gnu::constructor(100)]] void before_the_allocator() { (void)pthread_atfork(call_in_fork, nullptr, nullptr); }
 #pragma GCC diagnostic pop
 
 // Calls look() in a forked child; what it promises there is promised here.
@@ -198,6 +198,36 @@ TEST_CASE("a child locks no page for closed secrets until it opens one") {
   CHECK(end.clean());
 }
 
+TEST_CASE("a child has what was written last to a locked secret, not what was sealed for it before that") {
+  const ending end = in_child([] {
+    simulated::reset();
+    lockfast_options chosen = {};
+    chosen.fork = LOCKFAST_FORK_INHERIT;
+    chosen.rest = LOCKFAST_REST_AUTO;
+    prove(lockfast_configure(&chosen) == 0, "the policy");
+    static std::vector<unsigned char*> all;
+    all = closed_secrets();
+    in_fork = [] {
+      prove(lockfast_protect(all[0], LOCKFAST_READWRITE) == 0 && lockfast_protect(all[1], LOCKFAST_READWRITE) == 0, "opened");
+      std::memset(all[0], 'n', 32);
+      std::memset(all[1], 'n', 32);
+      prove(lockfast_protect(all[0], LOCKFAST_NOACCESS) == 0, "closed again");
+      lockfast_free(all[2]);
+      in_fork = nullptr;
+    };
+    in_forked([&] {
+      promised(filled({all[1], 32}, 'n'), "what is open still");
+      promised(lockfast_protect(all[0], LOCKFAST_READONLY) == 0 && filled({all[0], 32}, 'n'), "what was closed again");
+      promised(lockfast_check(all[0]) == 0 && lockfast_check(all[1]) == 0, "whole canaries");
+      promised(lockfast_size(all[2]) == 0, "what was freed");
+      promised(lockfast_protect(all[3], LOCKFAST_READONLY) == 0 && filled({all[3], 32}, 3), "the others");
+    });
+  });
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
 TEST_CASE("whichever call is refused at a fork, the child has each closed secret whole, and so has the parent") {
   const ending end = in_child([] {
     constexpr int not_refused = 3;
@@ -259,9 +289,9 @@ TEST_CASE("what is wiped while a fork is under way is wiped in the child, too, a
     simulated::set_hidden_limit(SIZE_MAX);
     prove(lockfast_protect(closed, LOCKFAST_NOACCESS) == 0, "a closed secret");
     simulated::set_hidden_limit(simulated::bytes_hidden());
-    wipes_in_fork = true;
+    in_fork = lockfast_wipe_all;
     in_forked([&] {
-      wipes_in_fork = false;
+      in_fork = nullptr;
       for (const held& one : all) promised(filled(one, 0), "zeros");
       promised(lockfast_protect(closed, LOCKFAST_READWRITE) == 0 && filled({closed, 32}, 0), "zeros for what was sealed");
       closed[0] = 'y';
