@@ -5,10 +5,7 @@
 #include <lockfast/lockfast.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
-#include <set>
-#include <string>
 #include <vector>
 
 #include "allocator/isolated/sealed_record.h"
@@ -17,6 +14,7 @@
 #include "support/check.h"
 #include "support/child.h"
 #include "support/receipt.h"
+#include "unit/closed_secret.h"
 
 namespace simulated = lockfast::simulated;
 namespace platform = lockfast::platform;
@@ -26,43 +24,6 @@ using lockfast::internal::sealed_record;
 namespace {
 
 constexpr std::size_t page = 4096;
-
-void options(const char* text) { prove(set_variable("LOCKFAST_OPTIONS", text), "the variable"); }
-
-bool is_sealed(const void* secret) { return receipt_of(secret).rest == LOCKFAST_SEALED; }
-
-struct lockfast_statistics statistics() {
-  struct lockfast_statistics now;
-  lockfast_get_statistics(&now);
-  return now;
-}
-
-void write_into(void* secret, std::size_t size, std::size_t which) {
-  for (std::size_t at = 0; at < size; ++at)
-    static_cast<unsigned char*>(secret)[at] = static_cast<unsigned char>(which * 7 + at);
-}
-
-bool holds(const void* secret, std::size_t size, std::size_t which) {
-  for (std::size_t at = 0; at < size; ++at) {
-    if (static_cast<const unsigned char*>(secret)[at] != static_cast<unsigned char>(which * 7 + at)) return false;
-  }
-  return true;
-}
-
-void* closed_secret(std::size_t size, std::size_t which) {
-  void* const secret = lockfast_malloc_isolated(size);
-  prove(secret != nullptr, "a secret");
-  write_into(secret, size, which);
-  prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
-  return secret;
-}
-
-void open_whole(void* secret, std::size_t size, std::size_t which) {
-  promised(lockfast_protect(secret, LOCKFAST_READONLY) == 0, "opened");
-  promised(holds(secret, size, which), "whole");
-  promised(receipt_of(secret).rest == LOCKFAST_OPEN && receipt_of(secret).access == LOCKFAST_READONLY, "open");
-  promised(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed again");
-}
 
 // Ten times as many secrets as the budget has pages, all closed, opened one after the other, and freed.
 void hold_many(std::size_t budget_pages, std::size_t size) {
@@ -350,82 +311,5 @@ TEST_CASE("a request of another kind has closed secrets sealed before it is refu
     void* const large = lockfast_malloc_isolated(5 * page);
     promised(large != nullptr, "a large one");
     for (std::size_t at = 0; at < 19; ++at) open_whole(all[at], 32, at);
-  }));
-}
-
-namespace {
-
-lockfast::internal::sealed_record& record_of(void* secret) {
-  return *lockfast::internal::span_region::find_secret(secret).at->record();
-}
-
-constexpr std::size_t record_size = sizeof(lockfast::internal::sealed_record) + 32;
-
-void check_damaged(const ending& end) {
-  CAPTURE(end.text);
-  CHECK(end.signal == SIGABRT);
-  CHECK(end.text == "lockfast: sealed secret damaged: its record at rest was changed, moved or replaced\n");
-}
-
-// Two closed, sealed secrets, what is done to their records, and the call that finds it.
-template <class Damage, class Find>
-ending after(Damage damage, Find find) {
-  return in_child([&] {
-    options("rest=seal");
-    void* const one = closed_secret(32, 1);
-    void* const other = closed_secret(32, 2);
-    damage(one, other);
-    promised(lockfast_check(one) == -1 && errno == EFAULT, "damaged, says a check");
-    promised(lockfast_audit() >= 1, "and an audit");
-    find(one);
-  });
-}
-
-const auto open_it = [](void* secret) { (void)lockfast_protect(secret, LOCKFAST_READONLY); };
-const auto free_it = [](void* secret) { lockfast_free(secret); };
-
-}  // namespace
-
-TEST_CASE("a changed bit anywhere in a sealed record ends the process when the secret is opened or freed") {
-  for (std::size_t byte = 0; byte < record_size; ++byte) {
-    CAPTURE(byte);
-    const auto damage = [&](void* one, void*) { reinterpret_cast<unsigned char*>(&record_of(one))[byte] ^= 1U << byte % 8; };
-    check_damaged(after(damage, open_it));
-    check_damaged(after(damage, free_it));
-  }
-}
-
-TEST_CASE("a sealed record in another secret's place, or an older one of the same secret, ends the process") {
-  const auto swap = [](void* one, void* other) {
-    unsigned char kept[record_size];
-    std::memcpy(kept, &record_of(one), record_size);
-    std::memcpy(&record_of(one), &record_of(other), record_size);
-    std::memcpy(&record_of(other), kept, record_size);
-  };
-  check_damaged(after(swap, open_it));
-  check_damaged(after(swap, free_it));
-  const auto replace = [](void* one, void*) {
-    unsigned char older[record_size];
-    std::memcpy(older, &record_of(one), record_size);
-    open_whole(one, 32, 1);
-    promised(std::memcmp(older, &record_of(one), record_size) != 0, "another record of the same bytes");
-    std::memcpy(&record_of(one), older, record_size);
-  };
-  check_damaged(after(replace, open_it));
-  check_damaged(after(replace, free_it));
-}
-
-TEST_CASE("no number of a record, and no sealed bytes, repeat") {
-  check_clean(in_child([] {
-    options("rest=seal");
-    void* const secret = closed_secret(32, 1);
-    std::set<std::uint64_t> numbers;
-    std::set<std::string> contents;
-    for (int round = 0; round < 200; ++round) {
-      const auto& record = record_of(secret);
-      promised(numbers.insert(record.number).second, "a new number");
-      promised(contents.insert(std::string(reinterpret_cast<const char*>(record.bytes()), 32)).second, "other bytes");
-      open_whole(secret, 32, 1);
-    }
   }));
 }
