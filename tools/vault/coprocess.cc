@@ -66,7 +66,11 @@ coprocess::coprocess(const std::string& program) {
   if (process_ < 0) throw refusal("no process could be started; the limit on processes is reached (ulimit -u)");
   pipe_signal_ = signal(SIGPIPE, SIG_IGN);
   close(std::exchange(failure.write, -1));
-  if (read(failure.read, &start_error_, sizeof start_error_) != sizeof start_error_) start_error_ = 0;
+  ssize_t told = 0;
+  do {
+    told = read(failure.read, &start_error_, sizeof start_error_);
+  } while (told < 0 && errno == EINTR);
+  if (told != sizeof start_error_) start_error_ = 0;
   to_ = std::exchange(input.write, -1);
   from_ = std::exchange(output.read, -1);
 }
