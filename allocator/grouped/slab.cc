@@ -8,6 +8,7 @@
 
 #include "allocator/base/backoff.h"
 #include "allocator/base/metadata.h"
+#include "allocator/base/scoped_lock.h"
 #include "allocator/base/wipes.h"
 #include "allocator/grouped/fast_path.h"
 
@@ -170,6 +171,8 @@ std::size_t slab::damaged_count() const {
 }
 
 void slab::resize(std::size_t index, std::size_t size) {
+  // So that a handler which wipes everything in this thread does not wait for it.
+  const busy_scope mine(&slots_[index]);
   // A wipe of everything may hold the slot for a moment; it is live again afterwards.
   slot::header before = header(index);
   while (!before.is_live() || !slots_[index].change(before, before.in(slot::state::busy))) {
@@ -182,6 +185,9 @@ void slab::resize(std::size_t index, std::size_t size) {
   std::byte* const secret = begin + margin + before.shift();
   std::atomic_thread_fence(std::memory_order_release);
   if (size < size_before) wipe(secret + size, size_before - size);
+  // A signal handler that wipes everything in this thread goes by the header: from here on it leaves the new canary's bytes alone.
+  slots_[index].write(after.in(slot::state::busy));
+  std::atomic_thread_fence(std::memory_order_release);
   slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + slot_size());
   if (size > size_before) fill(secret + size_before, 0, size - size_before);
   slots_[index].write(after.in(slot::state::live));
@@ -228,9 +234,11 @@ bool slab::wipe_as_found(std::size_t index, bool is_last) {
   constexpr std::size_t part = 64;
   slot& one = slots_[index];
   const slot::header found = one.read();
-  // Another thread frees or resizes it. That thread may have stopped and never go on, so the last try does not wait for it.
+  // Another thread frees or resizes it, or this one does, whose call a signal handler has interrupted. The last try waits for neither:
+  // a thread may have stopped for good.
+  const bool is_own = platform::of_thread(busy_with) == &one;
   const bool is_left_unwiped = found.is_free() && !racing_zero(place(index) - margin, slot_size());
-  if ((is_left_unwiped || found.is_busy()) && !is_last) return false;
+  if ((is_left_unwiped || found.is_busy()) && !is_last && !is_own) return false;
   if (is_left_unwiped) racing_wipe(place(index) - margin, slot_size());
   if (found.is_free()) return true;
   const slot::header held = found.is_live() ? found.in(slot::state::busy) : found;
@@ -251,8 +259,15 @@ bool slab::wipe_as_found(std::size_t index, bool is_last) {
 bool slab::settles(std::size_t index) const {
   // Not without end: a signal handler may have interrupted the wipe in this thread.
   backoff wait;
-  for (int turns = 0; turns < 4 * max_turns && header(index).is_busy() && wipes::under_way(); ++turns) wait.wait();
-  return header(index).is_live();
+  for (int turns = 0; turns < 4 * max_turns; ++turns) {
+    const wipes::look before;
+    const slot::header now = header(index);
+    if (!now.is_busy()) return now.is_live();
+    // Then another thread resizes it.
+    if (!before.wiped()) return false;
+    wait.wait();
+  }
+  return false;
 }
 
 void slab::overwrite_on_signal() {

@@ -1,10 +1,12 @@
 // grouped_realloc_test.cc - what a grouped secret becomes when it is reallocated, and what is left where it was.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <atomic>
 #include <cstring>
@@ -146,4 +148,34 @@ TEST_CASE("a secret that is resized while everything is wiped keeps whole canari
     wiper.join();
     lockfast_free(secret);
   }));
+}
+
+TEST_CASE("a realloc that a signal handler interrupts to wipe everything keeps whole canaries, in a compartment as well") {
+  for (const bool in_compartment : {false, true}) {
+    CAPTURE(in_compartment);
+    check_clean(in_child([&] {
+      constexpr std::size_t longer = 128;
+      constexpr std::size_t shorter = 113;
+      lockfast_compartment* const within = in_compartment ? lockfast_compartment_create() : nullptr;
+      prove(!in_compartment || within != nullptr, "a compartment");
+      void* const secret = in_compartment ? lockfast_compartment_malloc(within, longer) : lockfast_malloc(longer);
+      prove(secret != nullptr, "a secret");
+      static volatile std::sig_atomic_t wipes = 0;
+      std::signal(SIGPROF, [](int) {
+        lockfast_wipe_all();
+        wipes = wipes + 1;
+      });
+      const itimerval often = {{0, 100}, {0, 100}};
+      prove(setitimer(ITIMER_PROF, &often, nullptr) == 0, "a timer");
+      alarm(patience(120));
+      // As often as the system's clock allows: 250 times a second or more.
+      for (int round = 0; wipes < 150; ++round) {
+        promised(lockfast_realloc(secret, round % 2 == 0 ? shorter : longer) == secret, "it stays");
+        promised(lockfast_check(secret) == 0, "whole");
+      }
+      const itimerval never = {};
+      prove(setitimer(ITIMER_PROF, &never, nullptr) == 0, "no timer");
+      lockfast_free(secret);
+    }));
+  }
 }
