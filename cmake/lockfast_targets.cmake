@@ -13,9 +13,11 @@ function(lockfast_objects name)
   lockfast_precompile(${name} <algorithm> <array> <atomic> <bit> <concepts> <cstring> <limits> <mutex> <new> <span> <utility>)
 endfunction()
 
-# lockfast_precompile(name HEADER ...): where LOCKFAST_PRECOMPILED asks for it.
+# lockfast_precompile(name HEADER ...): where LOCKFAST_PRECOMPILED asks for it, and the sources are enough to be worth it.
 function(lockfast_precompile name)
-  if(LOCKFAST_PRECOMPILED)
+  get_target_property(sources ${name} SOURCES)
+  list(LENGTH sources count)
+  if(LOCKFAST_PRECOMPILED AND count GREATER 5)
     target_precompile_headers(${name} PRIVATE ${ARGN})
   endif()
 endfunction()
