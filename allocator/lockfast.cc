@@ -97,6 +97,12 @@ void lockfast_wipe(void* address, size_t length) { lockfast::internal::wipe(addr
 
 int lockfast_equal(const void* a, const void* b, size_t length) { return lockfast::internal::equal(a, b, length) ? 1 : 0; }
 
+int lockfast_try_random(void* address, size_t length) {
+  const auto refusal = lockfast::platform::try_random({static_cast<std::byte*>(address), length});
+  if (refusal != 0) lockfast::internal::wipe(address, length);
+  return result(refusal);
+}
+
 void lockfast_random(void* address, size_t length) { lockfast::platform::random({static_cast<std::byte*>(address), length}); }
 
 int lockfast_describe(const void* secret, struct lockfast_receipt* receipt) {

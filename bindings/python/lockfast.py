@@ -78,7 +78,7 @@ def _load():
             ("malloc", c_void_p, c_size_t), ("malloc_isolated", c_void_p, c_size_t), ("free", None, c_void_p),
             ("size", c_size_t, c_void_p), ("protect", c_int, c_void_p, c_int), ("check", c_int, c_void_p),
             ("audit", c_size_t), ("trim", c_size_t), ("wipe_all", None), ("wipe", None, c_void_p, c_size_t),
-            ("equal", c_int, c_void_p, c_void_p, c_size_t), ("random", None, c_void_p, c_size_t),
+            ("equal", c_int, c_void_p, c_void_p, c_size_t), ("try_random", c_int, c_void_p, c_size_t),
             ("describe", c_int, c_void_p, ctypes.POINTER(_Receipt)), ("get_statistics", None, ctypes.POINTER(_Statistics)),
             ("report", c_int, c_int), ("explain", c_size_t, c_int, c_char_p, c_size_t),
             ("configure", c_int, ctypes.POINTER(_Options)), ("breach", None, c_int)):
@@ -255,7 +255,7 @@ class Secret:
         """Makes a secret of size bytes from the system's generator."""
         secret = cls(size, placement)
         with secret.write():
-            _library.lockfast_random(secret._memory, size)
+            _check(_library.lockfast_try_random(secret._memory, size))
         return secret
 
     @classmethod

@@ -164,6 +164,9 @@ LOCKFAST_API LOCKFAST_NODISCARD int lockfast_equal(const void *a, const void *b,
  * getrandom(2) and /dev/urandom alike, ends the process. */
 LOCKFAST_API void lockfast_random(void *address, size_t length);
 
+/* The same for a program that goes on without: returns 0, or -1 with the system's errno, and then the memory is zero. */
+LOCKFAST_API LOCKFAST_NODISCARD int lockfast_try_random(void *address, size_t length);
+
 /* ---- Receipts and statistics ----------------------------------------------------------------------------------------- */
 
 /* How a secret is placed. */

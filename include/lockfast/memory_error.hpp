@@ -9,7 +9,7 @@ namespace lockfast {
 // Why a function refused.
 enum class memory_error : unsigned char {
   zero_size,         // a secret of no bytes was asked for
-  denied,            // the system or the policy gave no memory, lock or access
+  denied,            // the system or the policy gave no memory, lock, access or random bytes
   limit_exceeded,    // over a limit of this library: a size, a count of shares
   file_system,       // a file could not be created, read, written or synced
   damaged,           // what was stored is not what is there
@@ -30,7 +30,7 @@ enum class memory_error : unsigned char {
 [[nodiscard]] constexpr std::string_view message(memory_error error) {
   switch (error) {
     case memory_error::zero_size: return "a secret needs at least one byte";
-    case memory_error::denied: return "there is no memory, no lock on it, or no access to it";
+    case memory_error::denied: return "there is no memory, no lock on it, no access to it, or there are no random bytes";
     case memory_error::limit_exceeded: return "a size, a count or a cost is out of its range";
     case memory_error::file_system: return "a file could not be created, read, written or synced";
     case memory_error::damaged: return "what is stored there was changed, or was never stored by this library";

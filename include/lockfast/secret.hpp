@@ -131,6 +131,12 @@ expected<std::unique_ptr<cell>, memory_error> filled_cell(std::size_t size, Fill
   return made;
 }
 
+// Bytes from the system's generator.
+inline expected<void, memory_error> draw(void* bytes, std::size_t size) {
+  if (lockfast_try_random(bytes, size) != 0) return unexpected(memory_error::denied);
+  return {};
+}
+
 // Equal sizes and equal bytes; the time depends on the sizes alone.
 inline bool equal(cell* left, cell* right) {
   const auto a = hold<cell::use::reading>::acquire(left);
@@ -156,11 +162,11 @@ class buffer {
     return filled(count, [](std::span<T> elements) { lockfast_wipe(elements.data(), elements.size_bytes()); });
   }
 
-  // count elements from the system's generator. Refuses as zeroed does.
+  // count elements from the system's generator. Refuses as zeroed does; denied, too, where the system gives no random bytes.
   [[nodiscard]] static expected<buffer, memory_error> random(std::size_t count)
     requires any_bytes<T>
   {
-    return filled(count, [](std::span<T> elements) { lockfast_random(elements.data(), elements.size_bytes()); });
+    return filled(count, [](std::span<T> elements) { return detail::draw(elements.data(), elements.size_bytes()); });
   }
 
   // The elements of source, which is wiped. A refusal leaves source as it was. Refuses as zeroed does.
@@ -259,11 +265,11 @@ class boxed {
     return filled([](T& object) { lockfast_wipe(&object, sizeof object); });
   }
 
-  // An object of bytes from the system's generator. Refuses as zeroed does.
+  // An object of bytes from the system's generator. Refuses as zeroed does; denied, too, where the system gives no random bytes.
   [[nodiscard]] static expected<boxed, memory_error> random()
     requires any_bytes<T>
   {
-    return filled([](T& object) { lockfast_random(&object, sizeof object); });
+    return filled([](T& object) { return detail::draw(&object, sizeof object); });
   }
 
   // The value of source, which is wiped. A refusal leaves source as it was. Refuses as zeroed does.

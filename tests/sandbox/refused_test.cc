@@ -2,10 +2,12 @@
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <lockfast/secret.hpp>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -224,6 +226,27 @@ TEST_CASE("a process that loses its generator goes on: new regions, threads and 
       lockfast_free(secret);
     }
   }));
+}
+
+TEST_CASE("random bytes that the system does not give are refused by an error wherever one can be given") {
+  check_clean(in_child([] {
+    lockfast_free(lockfast_malloc_isolated(16));  // a start
+    prove(has_no_generator(), "the filter");
+    std::array<unsigned char, 300> bytes;
+    bytes.fill('x');
+    promised(lockfast_try_random(bytes.data(), bytes.size()) == -1 && errno == EPERM, "the filter's errno");
+    promised(std::ranges::count(bytes, 0) == std::ssize(bytes), "zeros, which nobody takes for random bytes");
+    const auto secret = lockfast::buffer<std::byte>::random(64);
+    promised(!secret && secret.error() == lockfast::memory_error::denied, "no buffer");
+    const auto object = lockfast::boxed<std::array<unsigned char, 32>>::random();
+    promised(!object && object.error() == lockfast::memory_error::denied, "no object");
+    struct lockfast_statistics counts;
+    lockfast_get_statistics(&counts);
+    promised(counts.live == 0, "nothing is left of them");
+  }));
+  std::array<unsigned char, 300> bytes = {};
+  CHECK(lockfast_try_random(bytes.data(), bytes.size()) == 0);
+  CHECK(std::ranges::count(bytes, 0) < 30);
 }
 
 TEST_CASE("sodium_mlock says that it locked where only the advice against dumps is refused; lockfast_mlock refuses") {
