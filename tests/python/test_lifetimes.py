@@ -101,7 +101,7 @@ def test_a_stray_write_is_found_when_the_secret_is_freed(placement, place, end):
     said = died(f"""
         key = Secret.random(32, lockfast.Placement.{placement})
         view = key.write().__enter__()
-        ctypes.memset(int(key._memory) + {place}, 0x5a, 1)
+        ctypes.c_ubyte.from_address(int(key._memory) + {place}).value ^= 1
         try:
             key.check()
         except lockfast.Refused as damaged:
