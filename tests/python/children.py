@@ -17,6 +17,7 @@ BOTH = pytest.mark.parametrize("placement", lockfast.Placement)
 def child(program, options="", **more):
     """Runs a program, and returns what became of it. From Python 3.12 on a fork beside threads, which is tested, is warned of."""
     environment = dict(os.environ, LOCKFAST_OPTIONS=options)
+    environment.pop("PYTHONUNBUFFERED", None)
     program = "import ctypes, gc, os, sys, lockfast\nfrom lockfast import Secret\n" + textwrap.dedent(program)
     return subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", program], env=environment, capture_output=True,
                           text=True, timeout=300, check=False, **more)

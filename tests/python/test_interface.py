@@ -103,6 +103,7 @@ def test_options_are_those_of_the_library():
         print(key.receipt)
         with key.read():
             print(key.receipt.rest.name)
+        sys.stdout.flush()
         os._exit(0)""").splitlines() == [
             "lock is one of required, preferred, not maybe",
             "there is no option luck, but report, " + ", ".join(lockfast._OPTIONS),

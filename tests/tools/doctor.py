@@ -4,7 +4,7 @@ import os
 import subprocess
 import tempfile
 
-from suite import at_terminal, command, lockfast, refused, run_tests
+from suite import at_terminal, for_everybody, lockfast, refused, run_tests
 
 tried = ("lock hidden guard key seal fork dump merge peer isolated_locked grouped_locked isolated_hidden grouped_hidden").split()
 good_files = {
@@ -170,8 +170,9 @@ def test_the_lock_limit_is_the_real_one():
     size = os.sysconf("SC_PAGE_SIZE")
     drop = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
     limit = ["prlimit", f"--memlock={pages * size}:{pages * size}"]
-    ended = subprocess.run([*drop, *limit, command, "doctor", "--json"], stdout=subprocess.PIPE, text=True, timeout=120,
-                           env=dict(os.environ, LOCKFAST_OPTIONS="nonsense"))
+    copied, environment = for_everybody()
+    ended = subprocess.run([*drop, *limit, copied, "doctor", "--json"], stdout=subprocess.PIPE, text=True, timeout=120,
+                           env=dict(environment, LOCKFAST_OPTIONS="nonsense"))
     trials = json.loads(ended.stdout)["trials"]
     assert 0 < trials["isolated_locked"]["value"] <= pages and not trials["isolated_locked"]["more"], trials
     assert trials["isolated_locked"]["value"] < trials["grouped_locked"]["value"] <= pages * size // 48, trials

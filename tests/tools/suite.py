@@ -1,6 +1,7 @@
 """What the command's suites share: how it is run, plainly and at a pseudo-terminal. SUITE.py COMMAND FOLDER CLIENT."""
 import atexit
 import fcntl
+import glob
 import os
 import pty
 import shutil
@@ -23,6 +24,16 @@ def lockfast(*words, **more):
     """Runs the command; its output is text."""
     return subprocess.run([command, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=120, **more)
+
+
+def for_everybody():
+    """A copy of the command that other users can run, wherever it was built, and the environment in which it finds its libraries."""
+    place = tempfile.mkdtemp(dir="/tmp")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    os.chmod(place, 0o755)
+    for file in [command, *glob.glob(os.path.join(os.path.dirname(command), "..", "liblockfast*.so.*"))]:
+        shutil.copy(file, place)
+    return os.path.join(place, os.path.basename(command)), dict(os.environ, LD_LIBRARY_PATH=place)
 
 
 def refused(*words):

@@ -14,7 +14,7 @@ import termios
 import threading
 import time
 
-from suite import command, run_tests, scratch
+from suite import command, for_everybody, run_tests, scratch
 from vault_suite import CHEAP, PHRASE, Terminal, content, done, new_file, pipe_with, refused
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -195,10 +195,11 @@ def test_no_other_process_of_the_user_reads_its_memory():
         os.chmod(folder, 0o700)
         os.chown(folder, nobody, nobody)
         source, into = os.pipe()
-        asking = subprocess.Popen([command, "vault", os.path.join(folder, "keys.vault"), "new", "--cost", CHEAP, "--passphrase-fd",
+        copied, environment = for_everybody()
+        environment["LOCKFAST_OPTIONS"] = "lock=preferred"
+        asking = subprocess.Popen([copied, "vault", os.path.join(folder, "keys.vault"), "new", "--cost", CHEAP, "--passphrase-fd",
                                    "0"], stdin=source, stderr=subprocess.PIPE, user=nobody, group=nobody, extra_groups=[],
-                                  env={name: value for name, value in [*os.environ.items(), ("LOCKFAST_OPTIONS", "lock=preferred")]
-                                       if name.startswith("LOCKFAST_")})
+                                  env={name: value for name, value in environment.items() if name.startswith(("LOCKFAST_", "LD_"))})
         time.sleep(0.2)
         while asking.poll() is None and state(asking.pid) != "S":
             time.sleep(0.02)
