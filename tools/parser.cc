@@ -126,12 +126,14 @@ std::optional<int> command_line::parse(int count, const char* const* words) {
 
 std::vector<std::string> names_of(const std::vector<command_part>& parts) {
   std::vector<std::string> names;
+  names.reserve(parts.size());
   for (const command_part& one : parts) names.push_back(one.name());
   return names;
 }
 
 std::vector<std::string> names_of(const std::vector<spelled_option>& options) {
   std::vector<std::string> names;
+  names.reserve(options.size());
   for (const spelled_option& one : options) names.push_back(one.spelling);
   return names;
 }

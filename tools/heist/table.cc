@@ -88,7 +88,11 @@ class table {
       names += (names.empty() ? "" : ", ") + full_name(against);
     }
     std::string text;
-    for (const auto& [how, names] : who) text += (text.empty() ? "" : "; ") + (is == result::fell ? names + ": " : "") + how;
+    for (const auto& [how, names] : who) {
+      if (!text.empty()) text += "; ";
+      if (is == result::fell) text.append(names).append(": ");
+      text += how;
+    }
     return text;
   }
 

@@ -71,6 +71,7 @@ outcome read_past_end(const subject& whose) {
     constexpr std::size_t count = 64;
     const auto from = whose.take_up();
     std::vector<unsigned char*> all;
+    all.reserve(count);
     for (std::size_t at = 0; at < count; ++at) all.push_back(static_cast<unsigned char*>(new_secret(*from, whose)));
     std::sort(all.begin(), all.end());
     std::size_t nearest = 0;
@@ -122,11 +123,13 @@ outcome freed_twice(const subject& whose) {
     constexpr std::size_t count = 10;
     const auto from = whose.take_up();
     std::vector<void*> all;
+    all.reserve(count);
     for (std::size_t at = 0; at < count; ++at) all.push_back(new_secret(*from, whose));
     for (void* const one : all) from->release(one);
     on.held_by_death("ended the process");
     from->release(all[count - 2]);
     std::vector<void*> after;
+    after.reserve(2 * count);
     for (std::size_t at = 0; at < 2 * count; ++at) after.push_back(from->allocate(secret_size));
     std::sort(after.begin(), after.end());
     if (std::adjacent_find(after.begin(), after.end()) != after.end()) on.fell("two own one block");

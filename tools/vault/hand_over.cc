@@ -18,8 +18,6 @@
 #include "tools/vault/request.h"
 #include "tools/vault/vault_file.h"
 
-extern char** environ;
-
 namespace lockfast::tools {
 namespace {
 

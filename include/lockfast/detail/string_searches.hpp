@@ -119,6 +119,9 @@ class text_searches {
   }
 
  private:
+  friend Text;
+  text_searches() = default;
+
   [[nodiscard]] std::string_view view() const noexcept { return static_cast<const Text&>(*this); }
 };
 
