@@ -23,22 +23,23 @@ file_share::~file_share() {
 }
 
 std::expected<std::unique_ptr<share>, memory_error> file_share::make(const std::shared_ptr<share_directory>& directory,
-                                                                     unsigned index, std::span<const std::byte> bytes) {
-  auto file = resting_file::create(directory, room_for(bytes.size()));
+                                                                     unsigned index, const share_content& content) {
+  auto file = resting_file::create(directory, room_for(content.size()));
   if (!file) return std::unexpected(file.error());
-  const scratch room(sizeof(header) + bytes.size());
+  const scratch room(sizeof(header) + content.size());
   if (room.refused()) return std::unexpected(memory_error::denied);
-  std::unique_ptr<file_share> made(new (std::nothrow) file_share(std::move(*file), index, bytes.size()));
+  std::unique_ptr<file_share> made(new (std::nothrow) file_share(std::move(*file), index, content.size()));
   if (made == nullptr) return std::unexpected(memory_error::denied);
-  if (auto done = made->write(*made->file_, 0, made->header_, bytes, room.bytes()); !done) return std::unexpected(done.error());
+  if (auto done = made->write(*made->file_, 0, made->header_, content, room.bytes()); !done)
+    return std::unexpected(done.error());
   made->file_->rest();
   return made;
 }
 
-result file_share::write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes,
+result file_share::write(resting_file& to, unsigned area, const header& of, const share_content& content,
                          std::span<std::byte> room) const {
   std::memcpy(room.data(), &of, sizeof of);
-  std::memcpy(room.data() + sizeof of, bytes.data(), bytes.size());
+  if (!content.put(room.subspan(sizeof of))) return std::unexpected(memory_error::denied);
   return to.write(area * area_size(), room);
 }
 
@@ -71,28 +72,30 @@ void file_share::close() {
   file_->rest();
 }
 
-result file_share::prepare(std::span<const std::byte> next, refresh_target where, std::shared_ptr<resting_file>& file) {
+result file_share::prepare(const share_content& next, refresh_target where, std::shared_ptr<resting_file>& file) {
   header changed = header_;
   ++changed.generation;
   if (where == refresh_target::change) {
     next_ = std::move(file);
     auto done = write(*next_, 0, changed, next, room_.first(area_size()));
-    if (!done) abandon();
+    if (!done) give_up_next();
     return done;
   }
   idle_area_is_zero_ = false;
   auto done = write(*file_, 1 - area_, changed, next, room_.first(area_size()));
-  if (!done) abandon();
+  if (!done) give_up_next();
   return done;
 }
 
 // What cannot be overwritten now is tried again before the share is next read.
-void file_share::abandon() {
+void file_share::give_up_next() {
   if (const auto gone = std::move(next_); gone != nullptr) (void)gone->wipe();
   (void)clean_idle_area();
 }
 
-void file_share::commit(std::span<const std::byte>) {
+void file_share::abandon(const share_content&) { give_up_next(); }
+
+void file_share::commit(const share_content&) {
   ++header_.generation;
   if (next_ != nullptr) {
     std::swap(file_, next_);

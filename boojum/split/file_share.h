@@ -28,7 +28,7 @@ class file_share final : public share {
 
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(
-      const std::shared_ptr<share_directory>& directory, unsigned index, std::span<const std::byte> bytes);
+      const std::shared_ptr<share_directory>& directory, unsigned index, const share_content& content);
 
   ~file_share() override;
 
@@ -37,10 +37,9 @@ class file_share final : public share {
 
   [[nodiscard]] std::expected<std::span<const std::byte>, memory_error> open(purpose use, std::span<std::byte> room) override;
   void close() override;
-  [[nodiscard]] result prepare(std::span<const std::byte> next, refresh_target where,
-                               std::shared_ptr<resting_file>& file) override;
-  void abandon() override;
-  void commit(std::span<const std::byte> next) override;
+  [[nodiscard]] result prepare(const share_content& next, refresh_target where, std::shared_ptr<resting_file>& file) override;
+  void abandon(const share_content& next) override;
+  void commit(const share_content& next) override;
   [[nodiscard]] result settle() override;
   [[nodiscard]] result wipe() override;
 
@@ -48,8 +47,9 @@ class file_share final : public share {
   file_share(std::shared_ptr<resting_file> file, unsigned index, std::size_t size);
   [[nodiscard]] std::size_t area_size() const { return sizeof(header) + static_cast<std::size_t>(header_.size); }
   // Writes an area, put together in room, which is as long.
-  [[nodiscard]] result write(resting_file& to, unsigned area, const header& of, std::span<const std::byte> bytes,
+  [[nodiscard]] result write(resting_file& to, unsigned area, const header& of, const share_content& content,
                              std::span<std::byte> room) const;
+  void give_up_next();
   [[nodiscard]] result clean_idle_area();
 
   std::shared_ptr<resting_file> file_;

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "boojum/memory/consume.h"
 #include "boojum/memory/error_note.h"
 #include "boojum/memory/catch_bad_alloc.h"
 #include "boojum/split/split_secret.h"
@@ -27,9 +28,8 @@ non_contiguous_memory::~non_contiguous_memory() { (void)wipe(); }
 
 std::expected<non_contiguous_memory, memory_error> non_contiguous_memory::create(buffer<std::byte> secret, options wanted) {
   return internal::noting([&]() -> std::expected<non_contiguous_memory, memory_error> {
-    const auto view = secret.try_read();
-    if (!view) return std::unexpected(view.error());
-    auto made = split_secret::split(view->span(), wanted);
+    auto made = internal::consume(std::move(secret),
+                                  [&](std::span<const std::byte> bytes) { return split_secret::split(bytes, wanted); });
     if (!made) return std::unexpected(made.error());
     return non_contiguous_memory(std::move(*made));
   });

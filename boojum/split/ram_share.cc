@@ -4,7 +4,6 @@
 #include <lockfast/lockfast.h>
 
 #include <array>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -35,15 +34,15 @@ std::byte* place_for(std::size_t size) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<share>, memory_error> ram_share::make(std::span<const std::byte> bytes) {
-  std::byte* const placed = place_for(bytes.size());
+std::expected<std::unique_ptr<share>, memory_error> ram_share::make(const share_content& content) {
+  std::byte* const placed = place_for(content.size());
   if (placed == nullptr) return std::unexpected(memory_error::denied);
-  std::memcpy(placed, bytes.data(), bytes.size());
-  std::unique_ptr<share> made(new (std::nothrow) ram_share(placed, bytes.size()));
+  std::unique_ptr<ram_share> made(new (std::nothrow) ram_share(placed, content.size()));
   if (made == nullptr) {
     lockfast_free(placed);
     return std::unexpected(memory_error::denied);
   }
+  if (!content.put(made->here())) return std::unexpected(memory_error::denied);
   if (lockfast_protect(placed, LOCKFAST_NOACCESS) != 0) return std::unexpected(memory_error::denied);
   return made;
 }
@@ -66,19 +65,33 @@ void ram_share::close() {
   if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) lockfast_breach(LOCKFAST_ACCESS_REFUSED);
 }
 
-result ram_share::prepare(std::span<const std::byte>, refresh_target where, std::shared_ptr<resting_file>&) {
-  if (where == refresh_target::keep) return {};
+result ram_share::prepare(const share_content& next, refresh_target where, std::shared_ptr<resting_file>&) {
+  if (where == refresh_target::keep) {
+    if (next.is_fresh() && !next.change(here())) return std::unexpected(memory_error::denied);
+    return {};
+  }
   next_ = place_for(size_);
   if (next_ == nullptr) return std::unexpected(memory_error::denied);
-  return {};
+  if (next.put({next_, size_})) return {};
+  lockfast_free(std::exchange(next_, nullptr));
+  return std::unexpected(memory_error::denied);
 }
 
-void ram_share::abandon() { lockfast_free(std::exchange(next_, nullptr)); }
+void ram_share::abandon(const share_content& next) {
+  if (next_ != nullptr) {
+    lockfast_free(std::exchange(next_, nullptr));
+  } else if (next.is_fresh()) {
+    next.change_back(here());
+  }
+}
 
 // The place that is left is wiped as it is freed.
-void ram_share::commit(std::span<const std::byte> next) {
-  if (next_ != nullptr) lockfast_free(std::exchange(bytes_, std::exchange(next_, nullptr)));
-  std::memcpy(bytes_, next.data(), size_);
+void ram_share::commit(const share_content& next) {
+  if (next_ != nullptr) {
+    lockfast_free(std::exchange(bytes_, std::exchange(next_, nullptr)));
+  } else if (!next.is_fresh()) {
+    (void)next.put(here());  // a copy, which nothing refuses
+  }
 }
 
 result ram_share::settle() { return {}; }

@@ -14,20 +14,22 @@ namespace lockfast::internal {
 
 class ram_share final : public share {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(std::span<const std::byte> bytes);
+  [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(const share_content& content);
   ~ram_share() override;
 
   [[nodiscard]] std::expected<std::span<const std::byte>, memory_error> open(purpose use, std::span<std::byte> room) override;
   void close() override;
-  [[nodiscard]] result prepare(std::span<const std::byte> next, refresh_target where,
-                               std::shared_ptr<resting_file>& file) override;
-  void abandon() override;
-  void commit(std::span<const std::byte> next) override;
+  // A fresh prekey that stays where it is takes the place of the old one at once, and abandon() brings that back.
+  [[nodiscard]] result prepare(const share_content& next, refresh_target where, std::shared_ptr<resting_file>& file) override;
+  void abandon(const share_content& next) override;
+  void commit(const share_content& next) override;
   [[nodiscard]] result settle() override;
   [[nodiscard]] result wipe() override;
 
  private:
   ram_share(std::byte* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
+
+  [[nodiscard]] std::span<std::byte> here() const { return {bytes_, size_}; }
 
   std::byte* bytes_;
   std::size_t size_;

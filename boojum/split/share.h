@@ -2,7 +2,7 @@
 //
 //            open              prepare(next)            commit(next)           settle
 //    rest ----------> open --------------------> open ---------------> open ------------> open
-//         <----------        <-- abandon --           (cannot fail)         (old bytes are
+//         <----------        <- abandon(next) -           (cannot fail)         (old bytes are
 //            close                                                            overwritten)
 //
 // A new value is prepared for every share of a secret before it is committed for any: a refusal on the way leaves all as it was.
@@ -20,6 +20,7 @@
 
 #include "boojum/files/resting_file.h"
 #include "boojum/files/share_directory.h"
+#include "boojum/split/share_content.h"
 
 namespace lockfast::internal {
 
@@ -29,9 +30,9 @@ enum class purpose : unsigned char { reading, rewriting };
 
 class share {
  public:
-  // A share of these bytes. Requires bytes; directory only for files.
+  // A share of this content, which is not empty. Requires directory for files alone.
   [[nodiscard]] static std::expected<std::unique_ptr<share>, memory_error> make(
-      share_place where, const std::shared_ptr<share_directory>& directory, unsigned index, std::span<const std::byte> bytes);
+      share_place where, const std::shared_ptr<share_directory>& directory, unsigned index, const share_content& content);
 
   share() = default;
   share(const share&) = delete;
@@ -46,10 +47,11 @@ class share {
 
   // Makes sure that commit(next) cannot fail. A refusal has changed nothing. Requires an open share, opened for rewriting, and
   // a new file of the share's length for a share in a file that changes its address, which the share takes.
-  [[nodiscard]] virtual result prepare(std::span<const std::byte> next, refresh_target where,
+  // A fresh prekey has added its mask afterwards.
+  [[nodiscard]] virtual result prepare(const share_content& next, refresh_target where,
                                        std::shared_ptr<resting_file>& file) = 0;
-  virtual void abandon() = 0;
-  virtual void commit(std::span<const std::byte> next) = 0;
+  virtual void abandon(const share_content& next) = 0;
+  virtual void commit(const share_content& next) = 0;
   // Overwrites what the share was before the commit; a refusal leaves some of that behind.
   [[nodiscard]] virtual result settle() = 0;
 

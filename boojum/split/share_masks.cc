@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "boojum/crypto/cipher.h"
-#include "boojum/crypto/drawn.h"
 #include "boojum/crypto/openssl_algorithms.h"
 
 namespace lockfast::internal {
@@ -37,7 +37,6 @@ constexpr label mac_label = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't', ' ', 't', '
 
 constexpr std::size_t block_size = 16;        // of Poly1305
 constexpr std::size_t max_at_once = 1 << 30;  // libcrypto takes lengths as int
-constexpr std::size_t max_from_system = 64;   // bytes that the system's generator gives as fast as a cipher
 
 unsigned char* unsigned_bytes(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 const unsigned char* unsigned_bytes(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
@@ -80,14 +79,14 @@ void add(std::span<std::byte> target, std::span<const std::byte> source) {
   for (; at < target.size(); ++at) target[at] ^= source[at];
 }
 
-drawing draw(std::span<std::byte> out, mixing_room room) {
-  if (out.size() <= max_from_system) return draw_bytes(out) ? drawing::done : drawing::no_random;
-  const error_mark mark;
-  if (!draw_bytes(room.key)) return drawing::no_random;
-  lockfast_wipe(out.data(), out.size());
-  const bool drawn = add_stream(room.key, out);
-  lockfast_wipe(room.key.data(), room.key.size());
-  return drawn ? drawing::done : drawing::no_cipher;
+// The cipher's state begins with the seed, so that it lies in the room, too.
+void add_seeded(seed_view seed, std::span<std::byte> target, mixing_room room) {
+  static_assert(sizeof(chacha20) <= decltype(room.digest)::extent);
+  constexpr std::array<std::byte, chacha20::nonce_size> start = {};
+  auto* const cipher = new (room.digest.data()) chacha20(seed, start);
+  cipher->add_keystream(0, target.data(), target.data(), target.size());
+  std::destroy_at(cipher);
+  wipe_traces();
 }
 
 bool add_mask(std::span<const std::byte> prekey, unsigned index, std::span<std::byte> target, mixing_room room) {

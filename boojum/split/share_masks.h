@@ -1,5 +1,6 @@
-// share_masks.h - the three computations of a split secret: fresh prekeys, the mask that a prekey makes, and the tag.
+// share_masks.h - the three computations of a split secret: the stream of a seed, the mask that a prekey makes, and the tag.
 //
+//    stream = ChaCha20 under the seed, nonce 0, from block 0          the allocator's
 //    D_i    = BLAKE2b-512( label | i | |M| | R_i )                  libcrypto's; 64 bytes
 //    mask_i = the first |M| bytes of D_i, when |M| <= 64
 //             ChaCha20 under the key D_i[0..32), from counter 0     else
@@ -15,10 +16,15 @@
 #include <cstddef>
 #include <span>
 
+#include "allocator/cipher/chacha20.h"
+
 namespace lockfast::internal {
 
-inline constexpr std::size_t mac_key_size = 16;  // K, bytes
-inline constexpr std::size_t mac_size = 16;      // T, bytes
+inline constexpr std::size_t mac_key_size = 16;               // K, bytes
+inline constexpr std::size_t mac_size = 16;                   // T, bytes
+inline constexpr std::size_t seed_size = chacha20::key_size;  // bytes
+
+using seed_view = std::span<const std::byte, seed_size>;
 
 // Room for what the computations need on the way: in locked memory, wiped by its owner.
 struct mixing_room {
@@ -32,14 +38,13 @@ struct mixing_room {
   std::span<std::byte, 32> tail;
 };
 
+// target ^= the stream of the seed.
+void add_seeded(seed_view seed, std::span<std::byte> target, mixing_room room);
+
 // false: libcrypto has no memory, or not the algorithm.
 
 // Whether libcrypto has the algorithms.
 [[nodiscard]] bool can_mix();
-
-// Fills out with random bytes: the system's, or ChaCha20 under a key of the system's where there are many. no_random is noted.
-enum class drawing : unsigned char { done, no_random, no_cipher };
-[[nodiscard]] drawing draw(std::span<std::byte> out, mixing_room room);
 
 // Adds, by exclusive or, the mask of the prekey with this index to target, which is as long as M.
 [[nodiscard]] bool add_mask(std::span<const std::byte> prekey, unsigned index, std::span<std::byte> target, mixing_room room);

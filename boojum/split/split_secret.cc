@@ -33,7 +33,7 @@ struct stack_wiped_at_end {
 
 }  // namespace
 
-// All that one call computes, in one scratch:  | room of mixing | K | T | masks, then C | prekeys | what is read from files |
+// All that one call computes, in one scratch:  | room of mixing | K | T | masks, then C | seeds of prekeys | what is read from files |
 class split_secret::work {
  public:
   enum class room_for : unsigned char { new_prekeys, no_prekeys };
@@ -41,9 +41,9 @@ class split_secret::work {
   work(const options& of, std::size_t size, room_for what = room_for::new_prekeys)
       : prekey_(of.prekey),
         masked_(size + overhead),
-        prekeys_(what == room_for::no_prekeys ? 0 : (of.shares.size() - 1) * prekey_),
+        seeds_(what == room_for::no_prekeys ? 0 : (of.shares.size() - 1) * seed_size),
         files_(file_bytes(of)),
-        all_(mixing_room::size + overhead + masked_ + prekeys_ + files_) {
+        all_(mixing_room::size + overhead + masked_ + seeds_ + files_) {
     if (!refused()) lockfast_wipe(masks().data(), masks().size());
   }
 
@@ -52,26 +52,29 @@ class split_secret::work {
   [[nodiscard]] std::span<std::byte, mac_key_size> key() const { return at(mixing_room::size).first<mac_key_size>(); }
   [[nodiscard]] std::span<std::byte, mac_size> tag() const { return at(mixing_room::size + mac_key_size).first<mac_size>(); }
   [[nodiscard]] std::span<std::byte> masks() const { return at(mixing_room::size + overhead).first(masked_); }
-  [[nodiscard]] std::span<std::byte> prekeys() const { return at(mixing_room::size + overhead + masked_).first(prekeys_); }
-  [[nodiscard]] std::span<std::byte> prekey(std::size_t which) const { return prekeys().subspan(which * prekey_, prekey_); }
   [[nodiscard]] std::span<std::byte> files() const { return all_.bytes().last(files_); }
 
   // Whether new prekeys were wanted, and the system gave no random bytes for them.
   [[nodiscard]] bool lacks_random() const { return lacks_random_; }
 
-  // Draws new prekeys and adds their masks.
-  [[nodiscard]] bool draw_and_add() {
-    const drawing drawn = draw(prekeys(), room());
-    lacks_random_ = drawn == drawing::no_random;
-    if (drawn != drawing::done) return false;
-    for (std::size_t which = 0; which * prekey_ < prekeys_; ++which) {
-      if (!add_mask(prekey(which), static_cast<unsigned>(which), masks(), room())) return false;
-    }
-    return true;
+  // Draws the seeds of new prekeys.
+  [[nodiscard]] result draw() {
+    auto drawn = draw_bytes(seeds());
+    lacks_random_ = !drawn;
+    return drawn;
+  }
+  // A new prekey. Requires its seed.
+  [[nodiscard]] share_content prekey(std::size_t which) const {
+    return share_content(fresh_prekey{.seed = seeds().subspan(which * seed_size).first<seed_size>(),
+                                      .size = prekey_,
+                                      .index = static_cast<unsigned>(which),
+                                      .masks = masks(),
+                                      .room = room()});
   }
 
  private:
   std::span<std::byte> at(std::size_t offset) const { return all_.bytes().subspan(offset); }
+  std::span<std::byte> seeds() const { return at(mixing_room::size + overhead + masked_).first(seeds_); }
 
   std::size_t file_bytes(const options& of) const {
     std::size_t bytes = 0;
@@ -83,7 +86,7 @@ class split_secret::work {
 
   std::size_t prekey_;
   std::size_t masked_;
-  std::size_t prekeys_;
+  std::size_t seeds_;
   std::size_t files_;
   scratch all_;
   bool lacks_random_ = false;
@@ -166,8 +169,9 @@ split_secret::split_secret(const options& wanted, std::size_t size) : options_(w
 
 bool split_secret::has_file() const { return directory_ != nullptr; }
 
-// Requires C in the masks of in, and the prekeys that it belongs to.
-split_secret::made split_secret::build(const options& wanted, std::size_t size, work& in) {
+// The shares but for the last one, whose masks it adds.
+split_secret::made split_secret::begin(const options& wanted, std::size_t size, work& in) {
+  if (auto drawn = in.draw(); !drawn) return std::unexpected(drawn.error());
   try {
     std::shared_ptr<split_secret> one(new split_secret(wanted, size));
     if (std::ranges::find(wanted.shares, share_place::file) != wanted.shares.end()) {
@@ -176,14 +180,26 @@ split_secret::made split_secret::build(const options& wanted, std::size_t size, 
       one->directory_ = std::move(*directory);
     }
     one->shares_.reserve(wanted.shares.size());
-    for (std::size_t which = 0; which < wanted.shares.size(); ++which) {
-      const auto bytes = which + 1 == wanted.shares.size() ? in.masks() : in.prekey(which);
-      auto each = share::make(wanted.shares[which], one->directory_, static_cast<unsigned>(which), bytes);
+    for (std::size_t which = 0; which + 1 < wanted.shares.size(); ++which) {
+      auto each = share::make(wanted.shares[which], one->directory_, static_cast<unsigned>(which), in.prekey(which));
       if (!each) return std::unexpected(each.error());
       one->shares_.push_back(std::move(*each));
     }
-    if (auto joined = join_refresher(one); !joined) return std::unexpected(joined.error());
     return one;
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(memory_error::denied);
+  }
+}
+
+// The last one. Requires C in the masks of in.
+split_secret::made split_secret::finish(std::shared_ptr<split_secret>&& begun, const work& in) {
+  try {
+    const auto last = static_cast<unsigned>(begun->shares_.size());
+    auto masked = share::make(begun->options_.shares[last], begun->directory_, last, share_content(in.masks()));
+    if (!masked) return std::unexpected(masked.error());
+    begun->shares_.push_back(std::move(*masked));
+    if (auto joined = join_refresher(begun); !joined) return std::unexpected(joined.error());
+    return std::move(begun);
   } catch (const std::bad_alloc&) {
     return std::unexpected(memory_error::denied);
   }
@@ -208,10 +224,11 @@ split_secret::made split_secret::split(std::span<const std::byte> secret, const 
   const auto key = whole.first<mac_key_size>();
   if (auto drawn = draw_bytes(key); !drawn) return std::unexpected(drawn.error());
   std::memcpy(whole.data() + key.size(), secret.data(), secret.size());
-  if (!tag_of(key, secret, whole.last<mac_size>(), in.room()) || !in.draw_and_add()) {
+  if (!tag_of(key, secret, whole.last<mac_size>(), in.room())) {
     return std::unexpected(can_mix() ? memory_error::denied : memory_error::unsupported);
   }
-  return build(wanted, secret.size(), in);
+  auto begun = begin(wanted, secret.size(), in);
+  return begun ? finish(std::move(*begun), in) : begun;
 }
 
 std::expected<buffer<std::byte>, memory_error> split_secret::join() {
@@ -269,17 +286,22 @@ result split_secret::unmask(const work& in, std::span<const std::byte> masked, s
 // Requires the masks of the present shares in the masks of in.
 result split_secret::remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files,
                            refresh_target where) {
-  if (!in.draw_and_add()) return std::unexpected(memory_error::denied);
-  add(in.masks(), shares.back());
+  if (auto drawn = in.draw(); !drawn) return drawn;
   const auto next = [&](std::size_t which) {
-    return which + 1 == shares_.size() ? std::span<const std::byte>(in.masks()) : in.prekey(which);
+    return which + 1 == shares_.size() ? share_content(in.masks()) : in.prekey(which);
   };
-  for (std::size_t which = 0; which < shares_.size(); ++which) {
-    if (auto ready = shares_[which]->prepare(next(which), where, files.of_share(which)); !ready) {
-      while (which-- > 0) shares_[which]->abandon();
-      return ready;
-    }
+  // However this ends before all are prepared, those that are get back what they were.
+  std::size_t prepared = 0;
+  const auto abandon = [&](void*) {
+    while (prepared-- > 0) shares_[prepared]->abandon(next(prepared));
+  };
+  std::unique_ptr<void, decltype(abandon)> undone(this, abandon);
+  for (; prepared < shares_.size(); ++prepared) {
+    // The old masks and the new ones are added to each other by now.
+    if (prepared + 1 == shares_.size()) add(in.masks(), shares.back());
+    if (auto ready = shares_[prepared]->prepare(next(prepared), where, files.of_share(prepared)); !ready) return ready;
   }
+  (void)undone.release();
   for (std::size_t which = 0; which < shares_.size(); ++which) shares_[which]->commit(next(which));
   result first;
   for (const auto& each : shares_) {
@@ -310,15 +332,17 @@ split_secret::made split_secret::copy() {
   const stack_wiped_at_end wiped;
   work in(options_, size_);
   if (in.refused()) return std::unexpected(memory_error::denied);
+  auto begun = begin(options_, size_, in);
+  if (!begun) return begun;
   {
     const std::scoped_lock held(mutex_);
     if (shares_.empty()) return std::unexpected(memory_error::wiped);
     opened all(*this);
     if (auto done = all.open(purpose::reading, in); !done) return std::unexpected(done.error());
-    if (!all.add_masks(in) || !in.draw_and_add()) return std::unexpected(memory_error::denied);
+    if (!all.add_masks(in)) return std::unexpected(memory_error::denied);
     add(in.masks(), all.masked());
   }
-  return build(options_, size_, in);
+  return finish(std::move(*begun), in);
 }
 
 result split_secret::wipe() {

@@ -6,13 +6,14 @@
 //
 //    split:   draw K and R_i, compute T and the masks, C
 //    join:    M = C ^ masks; verify T
-//    re-mix:  draw R_i';  C' = C ^ masks ^ masks'          M is not formed
+//    re-mix:  R_i' = R_i ^ a random stream;  C' = C ^ masks ^ masks'          M is not formed
 //
 // Invariants
 //   1. Between calls no share can be touched, and no memory holds M or S, or a mask of the shares that are.
 //   2. A re-mix that is refused has changed no share. One that is done has changed every byte of every share's contents, but
 //      for those that chance leaves.
-//   3. Whatever is computed lies in one scratch, in locked memory, wiped before the call returns.
+//   3. Whatever is computed lies in one scratch, in locked memory, wiped before the call returns; but for fresh prekeys, which lie where
+//      they are to rest.
 //
 // Threads: any; the secret's mutex serialises them.
 #ifndef LOCKFAST_BOOJUM_SPLIT_SPLIT_SECRET_H
@@ -41,7 +42,7 @@ class split_secret final : public refreshable {
   static constexpr std::size_t max_shares = 16;
   static constexpr std::size_t shortest_prekey = 32;  // bytes, as all that follow
   static constexpr std::size_t max_prekey = 64 * 1024;
-  // What a prekey of 0 in the options stands for. The short one, its share and the scratch of a call take one page each.
+  // What a prekey of 0 in the options stands for. A share of the short one takes one page.
   static constexpr std::size_t usual_prekey = 16 * 1024;
   static constexpr std::size_t prekey_under_small_limit = 2 * 1024;
   static constexpr std::uint64_t max_secret = std::uint64_t{1} << 32;
@@ -72,7 +73,8 @@ class split_secret final : public refreshable {
   friend class share_probe;  // the tests' look at what lies at rest
 
   split_secret(const options& wanted, std::size_t size);
-  [[nodiscard]] static made build(const options& wanted, std::size_t size, work& in);
+  [[nodiscard]] static made begin(const options& wanted, std::size_t size, work& in);
+  [[nodiscard]] static made finish(std::shared_ptr<split_secret>&& begun, const work& in);
   [[nodiscard]] result unmask(const work& in, std::span<const std::byte> masked, std::span<std::byte> out) const;
   [[nodiscard]] result remix(work& in, std::span<const std::span<const std::byte>> shares, next_files& files,
                              refresh_target where);

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "boojum/memory/consume.h"
 #include "boojum/vault/vault_state.h"
 #include "boojum/vault/with_room.h"
 
@@ -13,28 +14,15 @@ namespace {
 using internal::with_room;
 
 // One secret, as the state takes several.
-std::expected<vault::id, memory_error> insert_into(internal::vault_state& state, const buffer<std::byte>& secret) {
-  const auto view = secret.try_read();
-  if (!view) return std::unexpected(view.error());
-  const std::span<const std::byte> bytes(view->data(), view->size());
+std::expected<vault::id, memory_error> insert_into(internal::vault_state& state, std::span<const std::byte> secret) {
   vault::id id;
-  const auto done = with_room(state, [&] { return state.insert({&bytes, 1}, {&id, 1}); });
+  const auto done = with_room(state, [&] { return state.insert({&secret, 1}, {&id, 1}); });
   if (!done) return std::unexpected(done.error());
   return id;
 }
 
-std::expected<void, memory_error> replace_in(internal::vault_state& state, vault::id which, const buffer<std::byte>& secret) {
-  const auto view = secret.try_read();
-  if (!view) return std::unexpected(view.error());
-  return with_room(state, [&] { return state.replace(which, {view->data(), view->size()}); });
-}
-
-// Runs what succeeds with the buffer, and then lets the buffer go.
-template <class Call>
-auto consume(buffer<std::byte>&& secret, Call&& call) {
-  auto done = std::forward<Call>(call)(secret);
-  if (done) const buffer<std::byte> gone(std::move(secret));
-  return done;
+std::expected<void, memory_error> replace_in(internal::vault_state& state, vault::id which, std::span<const std::byte> secret) {
+  return with_room(state, [&] { return state.replace(which, secret); });
 }
 
 // Without memory for a state, or moved away.
@@ -59,13 +47,15 @@ vault& vault::operator=(vault&&) noexcept = default;
 std::expected<vault::id, memory_error> vault::insert(const buffer<std::byte>& secret) {
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
-  return insert_into(*state_, secret);
+  const auto opened = secret.try_read();
+  if (!opened) return std::unexpected(opened.error());
+  return insert_into(*state_, opened->span());
 }
 
 std::expected<vault::id, memory_error> vault::insert(buffer<std::byte>&& secret) {
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
-  return consume(std::move(secret), [&](const auto& kept) { return insert_into(*state_, kept); });
+  return internal::consume(std::move(secret), [&](std::span<const std::byte> bytes) { return insert_into(*state_, bytes); });
 }
 
 std::expected<void, memory_error> vault::insert(spans secrets, std::span<id> ids) {
@@ -77,13 +67,16 @@ std::expected<void, memory_error> vault::insert(spans secrets, std::span<id> ids
 std::expected<void, memory_error> vault::replace(id which, const buffer<std::byte>& secret) {
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
-  return replace_in(*state_, which, secret);
+  const auto opened = secret.try_read();
+  if (!opened) return std::unexpected(opened.error());
+  return replace_in(*state_, which, opened->span());
 }
 
 std::expected<void, memory_error> vault::replace(id which, buffer<std::byte>&& secret) {
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
-  return consume(std::move(secret), [&](const auto& kept) { return replace_in(*state_, which, kept); });
+  return internal::consume(std::move(secret),
+                           [&](std::span<const std::byte> bytes) { return replace_in(*state_, which, bytes); });
 }
 
 std::expected<void, memory_error> vault::erase(id which) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "boojum/memory/consume.h"
 #include "boojum/memory/locked_buffer.h"
 #include "boojum/vault/vault_state.h"
 #include "boojum/vault/with_room.h"
@@ -87,9 +88,11 @@ using internal::with_room;
 }  // namespace
 
 std::expected<vault::id, memory_error> vault::insert(std::string_view name, buffer<std::byte>&& secret) {
-  auto made = insert(name, std::as_const(secret));
-  if (made) const buffer<std::byte> gone(std::move(secret));
-  return made;
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
+  return internal::consume(std::move(secret), [&](std::span<const std::byte> bytes) {
+    return with_room(*state_, [&] { return state_->insert(name, bytes); });
+  });
 }
 
 std::expected<vault::id, memory_error> vault::insert(std::string_view name, const buffer<std::byte>& secret) {
@@ -107,9 +110,11 @@ std::expected<vault::id, memory_error> vault::reserve() {
 }
 
 std::expected<void, memory_error> vault::fill(id reserved, buffer<std::byte>&& secret) {
-  auto done = fill(reserved, std::as_const(secret));
-  if (done) const buffer<std::byte> gone(std::move(secret));
-  return done;
+  const auto use = begin_use();
+  if (!use) return std::unexpected(use.error());
+  return internal::consume(std::move(secret), [&](std::span<const std::byte> bytes) {
+    return with_room(*state_, [&] { return state_->fill(reserved, bytes); });
+  });
 }
 
 std::expected<void, memory_error> vault::fill(id reserved, const buffer<std::byte>& secret) {

@@ -88,6 +88,9 @@ class boxed_view {
 LOCKFAST_EXPECTED_END
 
 namespace detail {
+
+struct consumer;
+
 LOCKFAST_EXPECTED_BEGIN
 
 // Runs a filling function, which may give nothing, or an expected<void, memory_error>.
@@ -248,6 +251,7 @@ class buffer {
   friend Stream& operator<<(Stream&, const buffer&) = delete;
 
  private:
+  friend struct detail::consumer;
   explicit buffer(std::unique_ptr<detail::cell>&& made) : cell_(std::move(made)) {}
 
   std::unique_ptr<detail::cell> cell_;

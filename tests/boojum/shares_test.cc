@@ -7,10 +7,16 @@
 
 #include "boojum/places.h"
 #include "boojum/share_probe.h"
+#include "boojum/split/share_content.h"
 #include "support/page_state.h"
 #include "support/probe.h"
 
 using namespace lockfast;
+using internal::add_mask;
+using internal::fresh_prekey;
+using internal::mixing_room;
+using internal::seed_size;
+using internal::share_content;
 using internal::share_probe;
 using internal::split_secret;
 
@@ -188,6 +194,25 @@ TEST_CASE("one share of before among later ones is damage; all of before togethe
   CHECK(*held->join() == *value);
   for (std::size_t which = 0; which < addresses.size(); ++which) put(which, before[which]);
   CHECK(*held->join() == *value);
+}
+
+TEST_CASE("a prekey that was changed is another in every part, and can be brought back") {
+  std::array<std::byte, mixing_room::size> room = {};
+  const std::array<std::byte, seed_size> seed = {std::byte{7}};
+  const std::vector<std::byte> before(1000, std::byte{0x55});
+  const auto masks_of = [&](std::span<const std::byte> prekey) {
+    std::vector<std::byte> masks(64);
+    REQUIRE(add_mask(prekey, 1, masks, mixing_room(room)));
+    return masks;
+  };
+  std::vector<std::byte> masks(64);
+  const share_content next(fresh_prekey{.seed = seed, .size = before.size(), .index = 1, .masks = masks, .room = mixing_room(room)});
+  auto place = before;
+  REQUIRE(next.change(place));
+  CHECK(masks == masks_of(place));
+  for (std::size_t at = 0; at < place.size(); at += 8) CHECK(same_bytes(std::span(place).subspan(at, 8), std::span(before).first(8)) < 8);
+  next.change_back(place);
+  CHECK(place == before);
 }
 
 TEST_CASE("a million refreshes leave the value intact") {

@@ -151,7 +151,8 @@ class cell {
   // bytes, the release would only open them again.
   void leave_before_release(std::uint32_t process) {
     std::uint64_t now = state_.load(std::memory_order_acquire);
-    const bool is_last = process_of(now) == process && static_cast<std::uint32_t>(now) == 1;
+    const auto views = static_cast<std::uint32_t>(now);
+    const bool is_last = process_of(now) == process && (views == 1 || views == writer);
     if (!is_last || !state_.compare_exchange_strong(now, counted(closed), std::memory_order_acq_rel)) leave(process);
   }
 

@@ -67,6 +67,10 @@ TEST_CASE("calls that follow one another change access for their own secrets alo
     // The caller's buffer is opened and closed.
     promised(changes_of([&] { return records.insert(secret).has_value(); }) == 2, "two for an insert");
     promised(changes_of([&] { return records.replace(id, secret).has_value(); }) == 2, "two for a replace");
+    // A buffer that is given is opened for both ends, sealing and wiping. It was made by two changes.
+    const auto given = [] { return traced(1, 32).buffer(); };
+    promised(changes_of([&] { return records.insert(given()).has_value(); }) == 2 + 2, "two for an insert of what is given");
+    promised(changes_of([&] { return records.replace(id, given()).has_value(); }) == 2 + 2, "two for a replacement that is given");
     // A block is opened, made readable, opened to be wiped, and closed.
     promised(changes_of([&] { return records.open(id).has_value(); }) == 4, "four for an open");
   });
@@ -79,6 +83,19 @@ TEST_CASE("without a lease each call opens and closes both shares of the key") {
     const auto id = inserted(records, secret);
     promised(changes_of([&] { return records.insert(secret).has_value(); }) == 6, "six for an insert");
     promised(changes_of([&] { return records.open(id).has_value(); }) == 8, "eight for an open");
+  });
+}
+
+TEST_CASE("an unlock changes access for each share and for its buffer alone, however long the prekey is") {
+  check_in_child([] {
+    lockfast::refresher::stop();
+    for (const std::size_t prekey : {std::size_t{32}, std::size_t{16 * 1024}, std::size_t{64 * 1024}}) {
+      const auto held = lockfast::non_contiguous_memory::create(traced(1, 32).buffer(), {.prekey = prekey});
+      prove(held.has_value(), "a split secret");
+      // Two shares are opened and closed; the buffer is made and closed, and at its end opened and closed.
+      promised(changes_of([&] { return held->unlock().has_value(); }) == 4 + 2 + 2, "eight for an unlock and the end of its buffer");
+      promised(changes_of([&] { return held->refresh().has_value(); }) == 4, "four for a refresh");
+    }
   });
 }
 
