@@ -79,7 +79,7 @@ policies policies_of(const lockfast_options& options, breach_signal signal, std:
   const bool lock_required = options.lock == LOCKFAST_LOCK_REQUIRED;
   const platform::fork_policy fork = fork_policy_of(options.fork);
   const platform::error hide_error = hide_error_under(options.hidden);
-  return {.of_isolated = {.lock = lock_required ? span::lock_wanted::always : span::lock_wanted::if_possible,
+  return {.of_isolated = {.lock = lock_required ? page_run::lock_wanted::always : page_run::lock_wanted::if_possible,
                           .fork = fork,
                           .trap_freed = options.freed == LOCKFAST_FREED_TRAP,
                           .idle_pages = idle_pages() / arena_count,

@@ -71,7 +71,7 @@ platform::error compartment::apply(access to) {
 
 platform::error compartment::lock_after_closing() {
   if (platform::closed_lock_error() == 0) return 0;
-  const auto wanted = family().chosen().lock_required ? slab::opening::lock::always : slab::opening::lock::if_possible;
+  const auto wanted = family().chosen().lock_required ? page_run::lock_wanted::always : page_run::lock_wanted::if_possible;
   platform::error refusal = 0;
   for_each_slab([&](slab& one) {
     if (refusal == 0) refusal = one.lock_after_closing(wanted);

@@ -53,13 +53,13 @@ void grouped_heap::place_copies_in_child() {
     slab& one = *static_cast<slab*>(each.record);
     if (one.run() != each.run || one.opened_bytes() < each.size) return;
     if (copy_.hidden() && platform::move_hidden(content, each.run, each.size) == 0) {
-      if (one.opened_bytes() != each.size) (void)one.fill_gap_in_child(each.size, policy_.fork);
+      if (one.opened_bytes() != each.size) (void)one.fill_gap_in_child(each.size);
       // Without its key a compartment would be open to all; what can't be closed is not there.
       if (!one.restore_key_in_child()) {
         platform::release(each.run, each.size);
         return;
       }
-    } else if (one.fill_gap_in_child(0, policy_.fork)) {
+    } else if (one.fill_gap_in_child(0)) {
       platform::copy(each.run, content, each.size);
     } else {
       return;
@@ -99,7 +99,7 @@ void grouped_heap::after_fork_in_child() {
     auto found = policy_.fork == platform::fork_policy::wipe ? slab::contents::lost : slab::contents::inherited;
     if (one.protect(platform::access::read_write) != 0) {
       // Hidden pages: zeros where those are asked for; of an inheriting child that has no copy the secrets are absent.
-      const bool fills = one.hidden() && policy_.fork == platform::fork_policy::wipe && one.fill_gap_in_child(0, policy_.fork);
+      const bool fills = one.hidden() && policy_.fork == platform::fork_policy::wipe && one.fill_gap_in_child(0);
       if (!fills) {
         if (one.hidden()) fork_exclusion::reserve_again(one.run(), one.opened_bytes(), policy_.fork);
         return one.leave_absent() != 0;

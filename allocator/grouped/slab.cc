@@ -61,9 +61,8 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::
   withheld_ = 0;
   unread_ = 0;
   unwritten_ = 0;
-  opened_ = 0;
+  opened_.forget();
   locked_ = 0;
-  lock_refusal_ = 0;
   run_ = run;
   run_size_ = run_size;
   stride_ = stride;
@@ -195,7 +194,7 @@ void slab::resize(std::size_t index, std::size_t size) {
 
 platform::error slab::lock_error(std::size_t index) const {
   const auto end = static_cast<std::size_t>(place(index) + capacity_ + margin - run_);
-  return end <= locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
+  return end <= locked_ ? 0 : lock_refusal();
 }
 
 platform::error slab::lock_error_now(std::size_t index) const {
@@ -204,8 +203,7 @@ platform::error slab::lock_error_now(std::size_t index) const {
   const std::uintptr_t page = platform::page_size();
   const std::byte* const begin = place(index) - margin;
   const std::size_t before = reinterpret_cast<std::uintptr_t>(begin) % page;
-  const auto held = platform::lock_held(begin - before, (before + stride_ + page - 1) / page * page);
-  return held == platform::hold::none || held == platform::hold::some ? ECANCELED : 0;
+  return page_run::lock_lost(begin - before, (before + stride_ + page - 1) / page * page) ? ECANCELED : 0;
 }
 
 bool slab::begin_wipe() {

@@ -33,12 +33,12 @@
 #include "allocator/base/breach.h"
 #include "allocator/base/bytes.h"
 #include "allocator/base/canary.h"
-#include "allocator/pages/fork_exclusion.h"
 #include "allocator/base/family.h"
 #include "allocator/base/relaxed.h"
 #include "allocator/grouped/size_class.h"
 #include "allocator/grouped/slot.h"
 #include "allocator/grouped/slot_canary.h"
+#include "allocator/pages/page_run.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -169,40 +169,35 @@ class alignas(64) slab {
   [[nodiscard]] platform::error lock_error(std::size_t index) const;
   [[nodiscard]] platform::error lock_error_now(std::size_t index) const;
   [[nodiscard]] platform::error lock_error_at(const std::byte* address) const {
-    return address < run_ + locked_ ? 0 : static_cast<platform::error>(lock_refusal_);
+    return address < run_ + locked_ ? 0 : lock_refusal();
   }
 
   // ---- Pages ----
 
   [[nodiscard]] std::byte* run() const { return run_; }
-  [[nodiscard]] std::size_t opened_bytes() const { return opened_; }
+  [[nodiscard]] std::size_t opened_bytes() const { return opened_.size(); }
   [[nodiscard]] std::size_t locked_bytes() const { return locked_; }
   // Why what is opened, but not within locked_bytes(), is not locked.
-  [[nodiscard]] platform::error lock_refusal() const { return lock_refusal_; }
+  [[nodiscard]] platform::error lock_refusal() const { return opened_.lock_error(); }
 
   // Why the pages are not hidden, or 0.
-  [[nodiscard]] platform::error hide_error() const { return hide_error_; }
-  [[nodiscard]] bool hidden() const { return hide_error_ == 0 && opened_ != 0; }
+  [[nodiscard]] platform::error hide_error() const { return opened_.hide_error(); }
+  [[nodiscard]] bool hidden() const { return opened_.hidden(); }
 
   // Gives the slab a run and cuts it into slots of a capacity, none of them opened yet, whose places are multiples of an
   // alignment: a power of two from `alignment` to a page. False when there is no memory for the records of its slots.
   [[nodiscard]] bool cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::size_t place_alignment = alignment);
 
-  struct opening {
-    enum class lock : std::uint8_t { always, if_possible } wanted;
-    platform::error hide_error;  // 0: the pages are to be hidden; else why not
-    platform::key protection_key;
-  };
   // Opens the pages of at least one more slot, for writing, and hides them, or locks them where the first could not be hidden.
   // Refused when they can't be had so, or with ENOSPC when there are no more in this slab; with nothing changed.
-  [[nodiscard]] platform::error open_more(const opening& how);
+  [[nodiscard]] platform::error open_more(const page_run::opening& how);
   // Unlocks and closes every page and gives their frames back; requires every slot free, in free_slots. False when the system
   // does not take them back; the pages are wiped, and otherwise as before.
   [[nodiscard]] bool retire();
-  [[nodiscard]] platform::error protect(platform::access to) { return platform::protect(run_, opened_, to); }
+  [[nodiscard]] platform::error protect(platform::access to) { return platform::protect(run_, opened_bytes(), to); }
   // Locks again, where closing took the lock off, what is locked while it is open. A refusal is returned, or kept in lock_error()
-  // under lock::if_possible.
-  [[nodiscard]] platform::error lock_after_closing(opening::lock wanted);
+  // under lock_wanted::if_possible.
+  [[nodiscard]] platform::error lock_after_closing(page_run::lock_wanted wanted);
   // Locks the pages again where something took their lock off; a refusal stays in lock_error().
   void renew_lock();
 
@@ -247,7 +242,7 @@ class alignas(64) slab {
   [[nodiscard]] bool forget_closed_in_child(platform::fork_policy policy);
   // In a forked child: has empty pages behind the first `kept` bytes, which are there, in place of hidden ones that stayed with
   // the parent; false when that is refused.
-  [[nodiscard]] bool fill_gap_in_child(std::size_t kept, platform::fork_policy policy);
+  [[nodiscard]] bool fill_gap_in_child(std::size_t kept);
   // What is known of the slots, for a copy of the pages: as many bytes, a multiple of the page size.
   [[nodiscard]] std::size_t headers_bytes() const;
   void copy_headers(std::byte* to) const;
@@ -321,10 +316,9 @@ class alignas(64) slab {
   }
   [[nodiscard]] std::size_t size_of(slot::header known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool intact(std::size_t index, slot::header known) const;
-  [[nodiscard]] platform::error open_hidden(const fork_exclusion::scope& held, std::byte* begin, std::size_t bytes,
-                                            const opening& how);
-  [[nodiscard]] platform::error open_locked(std::byte* begin, std::size_t bytes, const opening& how);
-  [[nodiscard]] platform::error close(std::byte* begin, std::size_t bytes) const;
+  // Has the run grow by hidden pages: up to `least` bytes or more. ENOSPC when that is refused.
+  [[nodiscard]] platform::error grow_hidden(const fork_exclusion::scope& held, std::size_t least, const page_run::opening& how);
+  [[nodiscard]] platform::error close_opened() const;
   void take_pages();
   [[nodiscard]] bool give_back();
   // By the number of a page in the run.
@@ -343,10 +337,8 @@ class alignas(64) slab {
   [[noreturn, gnu::cold, gnu::noinline]] void end(breach reason) const { end_process(reason, signal); }
 
   std::size_t run_size_ = 0;
-  relaxed<std::size_t> opened_;
-  relaxed<std::size_t> locked_;
-  relaxed<platform::error> lock_refusal_;
-  relaxed<platform::error> hide_error_;
+  page_run opened_;
+  relaxed<std::size_t> locked_;  // bytes at the front of it
   platform::key protection_key_ = platform::default_key;
   std::uint16_t* free_ = nullptr;
   std::size_t free_count_ = 0;

@@ -27,12 +27,12 @@ void slab_bin::enlist(slab& one) {
   all_ = &one;
 }
 
-slab::opening slab_bin::opening_of(growth allowed) const {
-  using enum slab::opening::lock;
+page_run::opening slab_bin::opening_of(growth allowed) const {
+  using enum page_run::lock_wanted;
   return {allowed == growth::locked ? always : if_possible, settings_.hide_error, settings_.protection_key};
 }
 
-platform::error slab_bin::open_new(const slab::opening& how, std::size_t capacity) {
+platform::error slab_bin::open_new(const page_run::opening& how, std::size_t capacity) {
   slab* const fresh = settings_.space->take(capacity, settings_.alignment, *this);
   if (fresh == nullptr) return ENOMEM;
   fresh->class_index = settings_.class_index;
@@ -61,7 +61,7 @@ void slab_bin::count_taken(std::size_t slots) {
 
 platform::error slab_bin::grow(growth allowed) {
   lock_watch::look();
-  const slab::opening how = opening_of(allowed);
+  const page_run::opening how = opening_of(allowed);
   if (growing_ != nullptr) {
     const auto refusal = growing_->open_more(how);
     if (refusal == 0) link(*growing_);

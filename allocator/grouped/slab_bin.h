@@ -92,8 +92,8 @@ class slab_bin {
 
  private:
   [[nodiscard]] platform::error grow(growth allowed);
-  [[nodiscard]] platform::error open_new(const slab::opening& how, std::size_t capacity);
-  [[nodiscard]] slab::opening opening_of(growth allowed) const;
+  [[nodiscard]] platform::error open_new(const page_run::opening& how, std::size_t capacity);
+  [[nodiscard]] page_run::opening opening_of(growth allowed) const;
   static void count_taken(std::size_t slots);
   static void count_put(std::size_t slots) { taken_.fetch_sub(slots, std::memory_order_relaxed); }
   // Whether its free slots may be taken: not where the lock that is required was lost and is refused.

@@ -1,7 +1,6 @@
 // slab_in_child.cc - what a fork makes of a slab: what is copied before it, and what the child finds.
 #include "allocator/grouped/slab.h"
 
-#include <cerrno>
 #include <cstring>
 
 #include "allocator/base/family.h"
@@ -10,20 +9,12 @@
 
 namespace lockfast::internal {
 
-bool slab::fill_gap_in_child(std::size_t kept, platform::fork_policy policy) {
-  std::byte* const begin = run_ + kept;
-  const std::size_t bytes = opened_ - kept;
-  const opening how = {opening::lock::if_possible, 0, protection_key_};
-  if (open_hidden(fork_exclusion::scope(), begin, bytes, how) == 0) return true;
-  // Not hidden as a whole any more, and told so of all of it.
-  fork_exclusion::reserve_again(begin, bytes, policy);
-  hide_error_ = ENOMEM;
-  return open_locked(begin, bytes, how) == 0;
-}
+// Where a part of the gap is not hidden, the receipts say so of the whole slab.
+bool slab::fill_gap_in_child(std::size_t kept) { return opened_.fill_gap_in_child(home, kept, protection_key_); }
 
 std::size_t slab::headers_bytes() const {
   const std::size_t page = platform::page_size();
-  return (slots_in(opened_) * sizeof(std::uint64_t) + page - 1) & ~(page - 1);
+  return (slots_in(opened_bytes()) * sizeof(std::uint64_t) + page - 1) & ~(page - 1);
 }
 
 // A slot that is not known yet reads as 0, which no slot with a tenant is.
@@ -51,16 +42,16 @@ void slab::renew_in_child(const std::byte* known_then) {
 
 bool slab::restore_key_in_child() const {
   return protection_key_ == platform::default_key ||
-         platform::protect_by_key(run_, opened_, platform::access::read_write, protection_key_) == 0;
+         platform::protect_by_key(run_, opened_bytes(), platform::access::read_write, protection_key_) == 0;
 }
 
 void slab::settle_in_child(contents found) {
   pages_.store(held_by::nobody, std::memory_order_relaxed);
   if (!hidden()) {
-    const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_ : opened_);
+    const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_bytes() : opened_bytes());
     if (locked_ != 0 && refusal != 0) {
       locked_ = 0;
-      lock_refusal_ = refusal;
+      opened_.set_lock_error(refusal);
     }
   }
   bool any_closed = false;
@@ -90,7 +81,7 @@ void slab::settle_in_child(contents found) {
   }
   key_ = renewed;
   // Where a page cannot be closed again the receipts of its secrets say so.
-  for (std::size_t page = 0; any_closed && page < opened_ / platform::page_size(); ++page) (void)settle_page(page);
+  for (std::size_t page = 0; any_closed && page < opened_bytes() / platform::page_size(); ++page) (void)settle_page(page);
 }
 
 std::size_t slab::leave_absent() {
@@ -109,9 +100,8 @@ std::size_t slab::leave_absent() {
     slots_[index].write(known.in(held ? slot::state::live : slot::state::free));
     live += held;
   }
-  opened_ = 0;
+  opened_.forget();
   locked_ = 0;
-  lock_refusal_ = 0;
   absent_count = live;
   if (live == 0) {
     slot_count_.store(0, std::memory_order_release);
@@ -121,17 +111,17 @@ std::size_t slab::leave_absent() {
 }
 
 bool slab::forget_closed_in_child(platform::fork_policy policy) {
-  if (opened_ != 0) {
+  if (!opened_.empty()) {
     if (list != nullptr) (void)leave_list();
     // Under absent the address space is reserved again already.
     if (policy != platform::fork_policy::absent && hidden()) {
-      fork_exclusion::reserve_again(run_, opened_, policy);
+      fork_exclusion::reserve_again(run_, opened_bytes(), policy);
     } else if (policy != platform::fork_policy::absent && protect(platform::access::read_write) == 0) {
-      wipe(run_, opened_);
-      (void)close(run_, opened_);
-      platform::discard(run_, opened_);
+      wipe(run_, opened_bytes());
+      (void)close_opened();
+      platform::discard(run_, opened_bytes());
     }
-    opened_ = 0;
+    opened_.forget();
     locked_ = 0;
     pages_.store(held_by::nobody, std::memory_order_relaxed);
     if (absent_count == 0) {

@@ -27,12 +27,11 @@ bool slab_region::refill(std::size_t place_size, std::size_t place_count, const 
                          region_map::place where, platform::fork_policy policy) {
   place_size_ = place_size;
   place_count_ = place_count;
-  policy_ = policy;
   // A single place fills its region: every address within has place number 0.
   place_shift_ = place_count == 1 ? whole_unit : static_cast<unsigned>(std::countr_zero(place_size));
   used_.store(0, std::memory_order_relaxed);
   taken_count = 0;
-  return take(space, size_of(place_size, place_count), where);
+  return take(space, size_of(place_size, place_count), where, policy);
 }
 
 void slab_region::release() {

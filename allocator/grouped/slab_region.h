@@ -54,7 +54,6 @@ class slab_region : public region {
 
   [[nodiscard]] std::byte* run_of(const slab& one) const;
   [[nodiscard]] std::size_t run_size() const;
-  [[nodiscard]] platform::fork_policy policy() const { return policy_; }
   [[nodiscard]] std::size_t place_size() const { return place_size_; }
   [[nodiscard]] std::size_t place_count() const { return place_count_; }
   // The most slabs that it has records for.
@@ -77,7 +76,6 @@ class slab_region : public region {
   static slab slab_of_none_;
 
   unsigned place_shift_ = 0;
-  platform::fork_policy policy_ = platform::fork_policy::absent;
   std::size_t place_size_ = 0;
   std::size_t place_count_ = 0;
   std::size_t max_slabs_ = 0;

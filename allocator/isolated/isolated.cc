@@ -78,7 +78,7 @@ void isolated_arena::count_grown(std::size_t page_count) {
   const bool exact = alignment <= page_;
 
   platform::error refusal = 0;
-  const auto attempt = [&](place taken, span::lock_wanted lock) -> span* {
+  const auto attempt = [&](place taken, page_run::lock_wanted lock) -> span* {
     if (taken.at == nullptr) return nullptr;
     span& at = *taken.at;
     const auto wanted = span::fit(at.home.end_of(at), size, alignment, page_);
@@ -91,7 +91,7 @@ void isolated_arena::count_grown(std::size_t page_count) {
     if (taken.if_put_back == span_list::tally::nothing) count_grown(page_count);
     return &at;
   };
-  using enum span::lock_wanted;
+  using enum page_run::lock_wanted;
   sealer* const rest = policy_.rest;
   span* made = nullptr;
   if (rest != nullptr && rest->lacks_room()) made = place_by_sealing(size, alignment, page_count, what);
@@ -112,13 +112,13 @@ void isolated_arena::count_grown(std::size_t page_count) {
   return made;
 }
 
-platform::error isolated_arena::open(place taken, const span::tenancy& wanted, span::lock_wanted lock) {
+platform::error isolated_arena::open(place taken, const span::tenancy& wanted, page_run::lock_wanted lock) {
   span& at = *taken.at;
   if (!taken.idle) return open_fresh(at, wanted, lock);
   if (const auto refusal = at.reopen(); refusal != 0) return refusal;
   if (!policy_.trap_freed && !at.untouched()) end_process(breach::write_after_free, policy_.signal);
   at.lock_if_unlocked();
-  return policy_.lock == span::lock_wanted::always ? at.lock_error() : 0;
+  return policy_.lock == page_run::lock_wanted::always ? at.lock_error() : 0;
 }
 
 void isolated_arena::claim(const std::byte* secret, span& at, const busy_scope& mine) const {
@@ -239,7 +239,7 @@ platform::error isolated_arena::protect_after_sealing(const std::byte* secret, s
 
 platform::error isolated_arena::lock_after_closing(span& at) const {
   at.lock_if_unlocked();
-  const platform::error refusal = policy_.lock == span::lock_wanted::always ? at.lock_error() : 0;
+  const platform::error refusal = policy_.lock == page_run::lock_wanted::always ? at.lock_error() : 0;
   if (refusal != 0 && at.protect(access::none) != 0) end_process(breach::access_refused, policy_.signal);
   return refusal;
 }

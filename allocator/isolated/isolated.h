@@ -36,7 +36,7 @@ namespace lockfast::internal {
 class isolated_arena {
  public:
   struct policy {
-    span::lock_wanted lock;
+    page_run::lock_wanted lock;
     platform::fork_policy fork;
     bool trap_freed;  // else recycled without a system call
     // The most pages that rest unused: of each page count an eighth of idle_pages ready and a sixteenth in quarantine; and beyond those
@@ -124,14 +124,14 @@ class isolated_arena {
   [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
   [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
-  [[nodiscard]] platform::error open(place taken, const span::tenancy& wanted, span::lock_wanted lock);
+  [[nodiscard]] platform::error open(place taken, const span::tenancy& wanted, page_run::lock_wanted lock);
   void put_back(place unopened);
   void keep_idle(span& freed, span_list::tally as);
   // Keeps a span that found no place among the ready ones, where the idle_budget allows it; gives its pages back where it does not.
   void keep_or_retire(span_list& list, span& surplus);
   // Opens a fresh place for a secret and, in the same look at what a sandbox allows, some more for the next ones: the more secrets of
   // this page count live, the more, as far as the idle_budget allows it. A refusal of those is none.
-  [[nodiscard]] platform::error open_fresh(span& at, const span::tenancy& wanted, span::lock_wanted lock);
+  [[nodiscard]] platform::error open_fresh(span& at, const span::tenancy& wanted, page_run::lock_wanted lock);
   void open_ahead(const span& opened);
   // A place of the regions that are there, busy with the caller; null if all are in use.
   [[nodiscard]] span* take_place_without_pages(std::size_t page_count);
@@ -205,7 +205,7 @@ class isolated_arena {
   [[nodiscard]] platform::error unseal(span& at, platform::access to);
   // Gives a sealed, busy span a writable run.
   [[nodiscard]] platform::error take_run(span& at);
-  [[nodiscard]] platform::error open_listed(span& at, const span::tenancy& wanted, span::lock_wanted lock);
+  [[nodiscard]] platform::error open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock);
   // Opens a span with pages of the least recently closed secrets.
   [[nodiscard]] platform::error open_by_sealing(span& at, const span::tenancy& wanted);
   [[nodiscard]] span* place_by_sealing(std::size_t size, std::size_t alignment, std::size_t page_count, busy_with what);

@@ -130,7 +130,7 @@ void isolated_arena::place_copies_in_child() {
     span& at = *static_cast<span*>(each.record);
     if (!at.has_tenant() || at.sealed() || at.run() != each.run || at.run_size() != each.size) return;
     if (!copy_.hidden() || platform::move_hidden(content, each.run, each.size) != 0) {
-      if (!at.fill_gap_in_child(policy_.fork)) return;
+      if (!at.fill_gap_in_child()) return;
       platform::copy(each.run, content, each.size);
     }
     // Another thread may have changed the tenant since, or wiped the copy.
@@ -173,13 +173,13 @@ bool isolated_arena::keep_sealed_copy(const sealed_copies::entry& each) {
     return true;
   }
   if (!is_same) {
-    if (at.fill_gap_in_child(policy_.fork)) at.renew_in_child(at.home.key());
+    if (at.fill_gap_in_child()) at.renew_in_child(at.home.key());
     return false;
   }
   if (!policy_.rest->opens_inherited()) return false;
   at.become_sealed(*each.record);
   if (is_closed) return true;
-  if (at.fill_gap_in_child(policy_.fork) && at.write_unsealed(policy_.rest->key, at.home.key()) == rest_key::outcome::damaged) {
+  if (at.fill_gap_in_child() && at.write_unsealed(policy_.rest->key, at.home.key()) == rest_key::outcome::damaged) {
     end_process(breach::sealed_damaged, policy_.signal);
   }
   at.drop_record();

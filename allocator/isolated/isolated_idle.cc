@@ -26,7 +26,7 @@ void isolated_arena::retire_unneeded(span_list& list) {
 
 // ---- Ahead of the secrets that are to come ----
 
-platform::error isolated_arena::open_fresh(span& at, const span::tenancy& wanted, span::lock_wanted lock) {
+platform::error isolated_arena::open_fresh(span& at, const span::tenancy& wanted, page_run::lock_wanted lock) {
   const platform::one_look scope;
   const auto refusal = open_listed(at, wanted, lock);
   if (refusal == 0) open_ahead(at);

@@ -43,7 +43,7 @@ bool isolated_arena::vacate(span& sealed) const {
 }
 
 bool isolated_arena::give_up_run(span& sealed) const {
-  if (sealed.vacate() == 0) {
+  if (sealed.vacate()) {
     policy_.rest->drop_run();
     map_watch::look();
     return true;
@@ -143,7 +143,7 @@ std::size_t isolated_arena::seal_one() {
 
 // ---- Pages ------------------------------------------------------------------------------------------------------------------
 
-platform::error isolated_arena::open_listed(span& at, const span::tenancy& wanted, span::lock_wanted lock) {
+platform::error isolated_arena::open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock) {
   const auto refusal = at.open(wanted, lock, policy_.hide_error);
   if (refusal == 0 && policy_.rest != nullptr) {
     policy_.rest->closed.enlist(at);
@@ -184,7 +184,7 @@ platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& w
       rest.closed.enlist(at);
       return 0;
     }
-    const auto refusal = open_listed(at, wanted, span::lock_wanted::always);
+    const auto refusal = open_listed(at, wanted, page_run::lock_wanted::always);
     if (refusal == 0 || !is_shortage(refusal)) return refusal;
     rest.set_short(true);
     made_room = false;
@@ -220,7 +220,7 @@ span* isolated_arena::place_inside_gate(std::size_t size, std::size_t alignment,
   if (taken.at == nullptr) return nullptr;
   span& at = *taken.at;
   const auto wanted = span::fit(at.home.end_of(at), size, alignment, page_);
-  refusal = taken.idle ? open(taken, wanted, span::lock_wanted::always) : open_by_sealing(at, wanted);
+  refusal = taken.idle ? open(taken, wanted, page_run::lock_wanted::always) : open_by_sealing(at, wanted);
   if (refusal != 0) {
     put_back(taken);
     return nullptr;
@@ -236,14 +236,14 @@ platform::error isolated_arena::take_run(span& at) {
     const auto refusal = at.protect(access::read_write);
     if (refusal != 0) return refusal;
     at.lock_if_unlocked();
-    if (at.lock_error() == 0 || policy_.lock == span::lock_wanted::if_possible) {
+    if (at.lock_error() == 0 || policy_.lock == page_run::lock_wanted::if_possible) {
       rest.drop_run();
       return 0;
     }
     if (!vacate(at)) return ENOMEM;
   }
   const auto wanted = at.tenant_place(page_);
-  using enum span::lock_wanted;
+  using enum page_run::lock_wanted;
   if (rest.lacks_room() && open_by_sealing(at, wanted) == 0) return 0;
   auto refusal = open_listed(at, wanted, always);
   if (refusal != 0 && is_shortage(refusal)) {

@@ -16,136 +16,105 @@ namespace lockfast::internal {
 
 using platform::access;
 
-platform::error span::open(const tenancy& wanted, lock_wanted lock, platform::error hide_error) {
+void span::note_opened(access now) {
+  access_ = now;
+  map_watch::add_run();
+  openings::count(lock_error(), home.dump_error(), hide_error(), home.fork_error());
+}
+
+platform::error span::open(const tenancy& wanted, page_run::lock_wanted lock, platform::error hide_error) {
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
-  platform::error lock_refusal = 0;
   if (!has_room_for(bytes)) return ENOMEM;
   const fork_exclusion::scope held;
-  if (home.marked()) {
-    lock_refusal = platform::renew_lock(begin, bytes);
-    if (lock_refusal != 0 && lock == lock_wanted::always) return lock_refusal;
-    // What was sealed is sealed again, or closed, whatever maps there are by then.
-    if (sealed()) {
-      if (const auto refusal = platform::set_apart(begin, bytes); refusal != 0) return refusal;
-    }
-    if (const auto refusal = platform::unmark(begin, bytes); refusal != 0) {
-      if (sealed()) platform::join_again(begin, bytes);
-      return refusal;
-    }
-  } else {
-    if (hide_error == 0) hide_error = fork_exclusion::hide(held, begin, bytes, home.policy());
-    if (hide_error != 0) {
-      if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
-      lock_refusal = sealed() ? platform::lock_briefly(begin, bytes) : platform::lock(begin, bytes);
-    }
+  const page_run::opening how = {
+      .lock = lock, .hide_error = hide_error, .for_how_long = sealed() ? page_run::stay::brief : page_run::stay::lasting};
+  const auto refusal =
+      home.marked() ? open_between_markers(begin, bytes, lock, hide_error) : run_.open(held, home, begin, bytes, how);
+  if (refusal == 0) note_opened(access::read_write);
+  return refusal;
+}
+
+platform::error span::open_between_markers(std::byte* begin, std::size_t size, page_run::lock_wanted lock,
+                                           platform::error hide_error) {
+  const auto lock_refusal = platform::renew_lock(begin, size);
+  if (lock_refusal != 0 && lock == page_run::lock_wanted::always) return lock_refusal;
+  // What was sealed is sealed again, or closed, whatever maps there are by then.
+  if (sealed()) {
+    if (const auto refusal = platform::set_apart(begin, size); refusal != 0) return refusal;
   }
-  if (lock_refusal != 0 && lock == lock_wanted::always) {
-    (void)platform::protect(begin, bytes, access::none);
-    platform::discard(begin, bytes);
-    return lock_refusal;
+  if (const auto refusal = platform::unmark(begin, size); refusal != 0) {
+    if (sealed()) platform::join_again(begin, size);
+    return refusal;
   }
-  if (lock_refusal == 0 && hide_error != 0) lock_watch::see_locked(begin);
-  run_ = begin;
-  run_size_ = bytes;
-  lock_error_ = static_cast<std::int16_t>(lock_refusal);
-  hide_error_ = static_cast<std::int16_t>(hide_error);
-  access_ = access::read_write;
-  map_watch::add_run();
-  openings::count(lock_refusal, home.dump_error(), hide_error, home.fork_error());
+  run_.adopt(begin, size, lock_refusal, hide_error);
   return 0;
 }
 
 platform::error span::open_ahead(std::size_t page, platform::error hide_error, bool traps) {
   const std::size_t bytes = home.place_pages() * page;
   std::byte* const begin = home.end_of(*this) - bytes;
+  const page_run::opening how = {.lock = page_run::lock_wanted::always, .hide_error = hide_error};
   const fork_exclusion::scope held;
   access opened = access::read_write;
+  platform::error refusal = 0;
   if (hide_error == 0) {
-    if (const auto refusal = fork_exclusion::hide(held, begin, bytes, home.policy()); refusal != 0) return refusal;
+    refusal = run_.open_hidden(held, home, begin, bytes, how);
   } else if (traps) {
     // Locked as they are: the tenant's first byte brings each page into RAM.
-    if (const auto refusal = platform::renew_lock(begin, bytes); refusal != 0) return refusal;
+    refusal = platform::renew_lock(begin, bytes);
+    if (refusal == 0) run_.adopt(begin, bytes, 0, hide_error);
     opened = access::none;
   } else {
-    if (const auto refusal = platform::protect(begin, bytes, access::read_write); refusal != 0) return refusal;
-    if (const auto refusal = platform::lock(begin, bytes); refusal != 0) {
-      (void)platform::protect(begin, bytes, access::none);
-      platform::discard(begin, bytes);
-      return refusal;
-    }
+    refusal = run_.open(held, home, begin, bytes, how);
   }
-  if (hide_error != 0) lock_watch::see_locked(begin);
-  run_ = begin;
-  run_size_ = bytes;
+  if (refusal != 0) return refusal;
   // The last tenant, whose bytes untouched() verifies, may have lived in a region that had this record before.
   const bool is_inside = address_ != nullptr && tenant() >= begin && tenant() <= begin + bytes &&
                          tenant_size() <= static_cast<std::size_t>(begin + bytes - tenant());
   if (!is_inside) address_ = nullptr;
-  lock_error_ = 0;
-  hide_error_ = static_cast<std::int16_t>(hide_error);
-  access_ = opened;
-  map_watch::add_run();
-  openings::count(0, home.dump_error(), hide_error, home.fork_error());
+  note_opened(opened);
   return traps ? protect(access::none) : 0;
 }
 
 platform::error span::lock_error_now() const {
-  if (lock_error_ != 0 || hidden() || run_ == nullptr) return lock_error_;
-  const auto held = platform::lock_held(run_, run_size_);
-  return held == platform::hold::none || held == platform::hold::some ? ECANCELED : 0;
+  if (lock_error() != 0 || hidden() || run_.empty()) return lock_error();
+  return page_run::lock_lost(run(), run_size()) ? ECANCELED : 0;
 }
 
-void span::renew_lock() {
-  if (lock_error_ != 0 || hidden() || run_ == nullptr) return;
-  if (lock_error_now() != 0) lock_error_ = static_cast<std::int16_t>(platform::renew_lock(run_, run_size_));
-  if (lock_error_ == 0) lock_watch::see_locked(run_);
-}
+void span::renew_lock() { (void)run_.renew_lock(locked_bytes()); }
 
-platform::error span::set_apart() { return home.marked() ? platform::set_apart(run_, run_size_) : 0; }
+platform::error span::set_apart() { return home.marked() ? platform::set_apart(run(), run_size()) : 0; }
 
 bool span::intact(const canary_key& key) const {
-  return canaries_intact(key) && all_zero(run_, static_cast<std::size_t>(tenant() - run_));
+  return canaries_intact(key) && all_zero(run(), static_cast<std::size_t>(tenant() - run()));
+}
+
+platform::error span::mark_again() {
+  lock_watch::forget(run(), run_size());
+  return platform::mark_again(run(), run_size());
 }
 
 bool span::retire() {
   const access before = access_;
-  lock_watch::forget(run_, run_size_);
   // An idle run is zero, but for what a stray write left in front of the canary.
   if (protect(access::read_write) == 0) wipe_run();
   const fork_exclusion::scope held;
-  if (hidden()) {
-    if (fork_exclusion::unhide(held, run_, run_size_, home.policy()) != 0) {
-      (void)protect(before);
-      return false;
-    }
-  } else if (home.marked()) {
-    // At the limit on maps it may be refused.
-    if (platform::mark_again(run_, run_size_) != 0) {
-      (void)protect(before);
-      return false;
-    }
+  const auto close = [&] { return protect(access::none); };
+  // Markers may be refused at the limit on maps.
+  const bool given_back =
+      home.marked() ? mark_again() == 0 : run_.give_back(held, home, locked_bytes(), close) == page_run::outcome::given_back;
+  if (given_back) {
+    forget_run();
   } else {
-    if (lock_error_ == 0 && platform::unlock(run_, run_size_) != 0) {
-      (void)protect(before);
-      return false;
-    }
-    if (protect(access::none) != 0) {
-      if (lock_error_ == 0) lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
-      return false;
-    }
-    platform::discard(run_, run_size_);
+    (void)protect(before);
   }
-  forget_run();
-  return true;
+  return given_back;
 }
 
 void span::forget_run() {
-  if (run_ != nullptr) map_watch::drop_run();
-  run_ = nullptr;
-  run_size_ = 0;
-  lock_error_ = 0;
-  hide_error_ = -1;
+  if (!run_.empty()) map_watch::drop_run();
+  run_.forget();
   access_ = access::none;
 }
 
@@ -168,7 +137,7 @@ platform::error span::seal(rest_key& key) {
     return refusal;
   }
   become_sealed(*made);
-  wipe(run_, run_size_);
+  wipe(run(), run_size());
   return 0;
 }
 
@@ -192,7 +161,7 @@ platform::error span::found_key(rest_key& key) {
   const rest_key::founding key_held(key);
   const fork_exclusion::scope held;
   ++generation_;
-  const rest_key::founder founder = {run_, home.blank(), home.policy(), hide_error_, address_, size_};
+  const rest_key::founder founder = {run(), home.blank(), home.policy(), hide_error(), address_, size_};
   if (const auto refusal = key.found(key_held, founder, bond(), *made); refusal != 0) {
     --generation_;
     write_canaries(home.key());
@@ -200,7 +169,7 @@ platform::error span::found_key(rest_key& key) {
     return refusal;
   }
   become_sealed(*made);
-  lock_watch::forget(run_, run_size_);
+  lock_watch::forget(run(), run_size());
   forget_run();
   return 0;
 }
@@ -241,41 +210,34 @@ platform::error span::take_run_of(span& donor, const tenancy& wanted) {
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   const fork_exclusion::scope held;
-  if (const auto refusal = platform::map_hidden_twice(donor.run_, begin, bytes); refusal != 0) return refusal;
-  if (const auto refusal = fork_exclusion::vacate(donor.run_, bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
+  if (const auto refusal = platform::map_hidden_twice(donor.run(), begin, bytes); refusal != 0) return refusal;
+  if (const auto refusal = fork_exclusion::vacate(donor.run(), bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
     // The pages are in both places: they stay in the first.
     if (fork_exclusion::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
     end_process(breach::access_refused, breach_signal::abort);
   }
-  run_ = begin;
-  run_size_ = bytes;
-  lock_error_ = static_cast<std::int16_t>(donor.lock_error());
-  hide_error_ = static_cast<std::int16_t>(donor.hide_error());
+  run_.adopt(begin, bytes, donor.lock_error(), donor.hide_error());
   access_ = access::read_write;
   map_watch::add_run();
   donor.forget_run();
   return 0;
 }
 
-platform::error span::vacate() {
-  lock_watch::forget(run_, run_size_);
+bool span::vacate() {
+  lock_watch::forget(run(), run_size());
   const fork_exclusion::scope held;
-  platform::error refusal = ENOTSUP;
+  bool given_back = false;
   if (home.marked()) {
-    refusal = platform::mark_again(run_, run_size_);
-  } else if (refusal = fork_exclusion::vacate(run_, run_size_, home.blank(), home.policy()); refusal != 0) {
-    if (hidden()) {
-      refusal = fork_exclusion::unhide(held, run_, run_size_, home.policy());
-    } else {
-      refusal = lock_error_ == 0 ? platform::unlock(run_, run_size_) : 0;
-      if (refusal == 0) {
-        (void)protect(access::none);
-        platform::discard(run_, run_size_);
-      }
-    }
+    given_back = mark_again() == 0;
+  } else if (fork_exclusion::vacate(run(), run_size(), home.blank(), home.policy()) == 0) {
+    given_back = true;
+  } else {
+    // The pages are empty, whether or not the system closes them.
+    const auto close = [&] { return (void)protect(access::none), 0; };
+    given_back = run_.give_back(held, home, locked_bytes(), close) == page_run::outcome::given_back;
   }
-  if (refusal == 0) forget_run();
-  return refusal;
+  if (given_back) forget_run();
+  return given_back;
 }
 
 namespace {
@@ -316,22 +278,22 @@ bool span::wipe_on_signal(platform::after_wipe leaves) {
     turns.wait();
   }
   std::byte* const begin = address_;
-  const bool in_run = content_ != content::none && begin > run_ && begin + size_ <= run_ + run_size_;
+  const bool in_run = content_ != content::none && begin > run() && begin + size_ <= run() + run_size();
   // Whoever has it busy, this thread or another, may close it at any moment.
-  if (in_run && platform::protect(run_, run_size_, access::read_write) == 0) platform::overwrite({begin, size_});
-  return !in_run || !closes || platform::protect(run_, run_size_, access::none) == 0;
+  if (in_run && platform::protect(run(), run_size(), access::read_write) == 0) platform::overwrite({begin, size_});
+  return !in_run || !closes || platform::protect(run(), run_size(), access::none) == 0;
 }
 
 bool span::show_absent() {
   if (!claim_absent()) return false;
-  const bool shown = run_ != nullptr && access_ != access::read_write && protect(access::read_write) == 0;
+  const bool shown = !run_.empty() && access_ != access::read_write && protect(access::read_write) == 0;
   set(state::absent);
   return shown;
 }
 
 void span::close_absent() {
   if (!claim_absent()) return;
-  if (run_ != nullptr) (void)protect(access::none);
+  if (!run_.empty()) (void)protect(access::none);
   set(state::absent);
 }
 

@@ -9,7 +9,8 @@
 //
 // Invariants
 //   1. The page before run() and the page behind it are inaccessible from the first open() to the last retire().
-//   2. A run is locked, where the system allows it, before a secret is written to it, and wiped before it is unlocked.
+//   2. A run is hidden or locked, where the system allows it, before a secret is written to it (page_run.h), and wiped before it
+//      is given back.
 //   3. state: fresh --> busy <--> live, busy <--> idle --> fresh, and absent --> busy. Who sets busy owns the span until it
 //      sets another state: that is the span's mutex, and what finds a double free.
 //   4. An idle run is inaccessible and zero in every byte under freed=trap; under freed=recycle it is writable, and zero in
@@ -31,6 +32,7 @@
 #include "allocator/isolated/rest_key.h"
 #include "allocator/base/scoped_lock.h"
 #include "allocator/isolated/sealed_record.h"
+#include "allocator/pages/page_run.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -84,26 +86,25 @@ class alignas(64) span {
 
   // ---- Queries ----
 
-  [[nodiscard]] std::byte* run() const { return run_; }
-  [[nodiscard]] std::size_t run_size() const { return run_size_; }
+  // Null while it has none.
+  [[nodiscard]] std::byte* run() const { return run_.begin(); }
+  [[nodiscard]] std::size_t run_size() const { return run_.size(); }
   [[nodiscard]] std::byte* address() const { return address_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] platform::access current_access() const { return access_; }
-  [[nodiscard]] platform::error lock_error() const { return lock_error_; }
+  [[nodiscard]] platform::error lock_error() const { return run_.lock_error(); }
   // The same, and ECANCELED where the system says that something took the lock off.
   [[nodiscard]] platform::error lock_error_now() const;
   // Why the run is not hidden; 0 when it is.
-  [[nodiscard]] platform::error hide_error() const { return hide_error_; }
-  [[nodiscard]] bool hidden() const { return hide_error_ == 0; }
+  [[nodiscard]] platform::error hide_error() const { return run_.hide_error(); }
+  [[nodiscard]] bool hidden() const { return run_.hidden(); }
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
   // Whether a secret is in it: from occupy() until it is wiped.
   [[nodiscard]] bool has_tenant() const { return content_ >= content::plain; }
   // Whether that secret is in its record.
   [[nodiscard]] bool sealed() const { return content_ == content::sealed; }
   // The errno that kept the tenant's pages from being locked while they were accessible, now or at some time before; or 0.
-  [[nodiscard]] platform::error tenant_lock_error() const {
-    return lock_error_ != 0 ? static_cast<platform::error>(lock_error_) : error_before();
-  }
+  [[nodiscard]] platform::error tenant_lock_error() const { return lock_error() != 0 ? lock_error() : error_before(); }
   // The record of a sealed tenant; null where that is zeros.
   [[nodiscard]] sealed_record* record() const { return reinterpret_cast<sealed_record*>(static_cast<std::uintptr_t>(link_)); }
   // When it was closed last, in ticks, of a secret that is not sealed.
@@ -116,11 +117,8 @@ class alignas(64) span {
 
   // ---- Pages; each refusal leaves the span as it was ----
 
-  // Makes the tenancy's pages accessible for writing, and hides them where hide_error is 0; else, or when that is refused, which
-  // is kept in hide_error(), locks them. A refused lock is kept in lock_error() under lock_wanted::if_possible, and refused under
-  // lock_wanted::always.
-  enum class lock_wanted : std::uint8_t { always, if_possible };
-  [[nodiscard]] platform::error open(const tenancy& wanted, lock_wanted lock, platform::error hide_error);
+  // Opens the tenancy's pages for writing: page_run::open, or what does the same between markers.
+  [[nodiscard]] platform::error open(const tenancy& wanted, page_run::lock_wanted lock, platform::error hide_error);
 
   // Takes all pages of the place for a tenant that is to come, hidden where hide_error is 0, else locked: an idle run, inaccessible
   // where it is to trap. Requires a region without markers.
@@ -163,7 +161,7 @@ class alignas(64) span {
   [[nodiscard]] static std::uintptr_t closing_clock() { return closing_clock_.load(std::memory_order_relaxed); }
   // Writes down that the tenant is open without the lock.
   void remember_lock_error() {
-    if (lock_error_ != 0) gap_and_error_ = static_cast<std::uint32_t>(lock_error_) << 16 | static_cast<std::uint32_t>(gap());
+    if (lock_error() != 0) gap_and_error_ = static_cast<std::uint32_t>(lock_error()) << 16 | static_cast<std::uint32_t>(gap());
   }
 
   // Has a tenant's record in place of its bytes, and wipes its run. Requires a writable run and whole canaries. Refusals: ENOMEM,
@@ -190,13 +188,13 @@ class alignas(64) span {
     content_ = content::none;
   }
   // Wipes what write_unsealed() wrote.
-  void wipe_sealed_run() { wipe(run_, run_size_); }
+  void wipe_sealed_run() { wipe(run(), run_size()); }
 
   // Takes the hidden run of a donor, whose tenant is sealed, in place of opening pages of its own: for a moment the run is in both
   // places, and counts twice. Requires that it is writable, wiped and of the wanted size, and that this region has no markers.
   [[nodiscard]] platform::error take_run_of(span& donor, const tenancy& wanted);
-  // Gives back the writable, wiped run of a sealed tenant. A refusal changes nothing.
-  [[nodiscard]] platform::error vacate();
+  // Gives back the writable, wiped run of a sealed tenant. False when the system does not take it; then nothing has changed.
+  [[nodiscard]] bool vacate();
 
   // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
   // not take them back, and then the run is idle as before, and wiped.
@@ -206,7 +204,7 @@ class alignas(64) span {
   // of which the access that is to be is still on record; false when that is refused. settle: makes a tenant's run the child's own, locked, its canaries those of the renewed key;
   // empty, its run wiped, when the span has no tenant; lost when there are no pages for it. forget: the run is gone, or holds
   // nothing.
-  [[nodiscard]] bool fill_gap_in_child(platform::fork_policy policy);
+  [[nodiscard]] bool fill_gap_in_child();
   // In a forked child, of a run whose contents are those of an earlier tenant: wiped, with this one's canaries.
   void renew_in_child(const canary_key& key);
   enum class settled : std::uint8_t { kept, empty, lost };
@@ -241,6 +239,13 @@ class alignas(64) span {
   [[nodiscard]] std::size_t gap() const { return gap_and_error_ & 0xffff; }
   [[nodiscard]] platform::error error_before() const { return static_cast<platform::error>(gap_and_error_ >> 16); }
 
+  // How many bytes of the run are locked: all or none.
+  [[nodiscard]] std::size_t locked_bytes() const { return lock_error() == 0 ? run_size() : 0; }
+  [[nodiscard]] platform::error open_between_markers(std::byte* begin, std::size_t size, page_run::lock_wanted lock,
+                                                     platform::error hide_error);
+  // Puts the markers back on a wiped run, which is given back with that.
+  [[nodiscard]] platform::error mark_again();
+  void note_opened(platform::access now);
   void write_canaries(const canary_key& key);
   void forget_run();
   void give_up_run_in_child(platform::fork_policy policy);
@@ -253,20 +258,17 @@ class alignas(64) span {
 
   // By its state: the next fresh span, when it was closed, or the record of a sealed tenant, null where that is zeros.
   relaxed<std::uintptr_t> link_;
-  relaxed<std::byte*> run_;
-  relaxed<std::size_t> run_size_;
+  [[no_unique_address]] page_run run_;
+  relaxed<content> content_;
+  relaxed<bool> listed_;
+  relaxed<platform::access> access_;
+  std::atomic<state> state_ = state::fresh;
   relaxed<std::byte*> address_;
   relaxed<std::size_t> size_;
   // Below, the gap, which is less than a page; above, the errno that kept this tenant's pages from being locked before. One word,
   // so that admitting a tenant clears it.
   relaxed<std::uint32_t> gap_and_error_;
   std::uint32_t generation_ = 0;
-  relaxed<std::int16_t> lock_error_;
-  relaxed<std::int16_t> hide_error_ = std::int16_t{-1};  // -1: it has no run
-  relaxed<content> content_;
-  relaxed<bool> listed_;
-  relaxed<platform::access> access_;
-  std::atomic<state> state_ = state::fresh;
 
   inline static relaxed<bool> held_back_;
   inline static constinit std::atomic<std::uintptr_t> closing_clock_ = 1;
@@ -307,10 +309,10 @@ inline bool span::claim_live(const busy_scope& mine) {
 
 inline platform::error span::protect(platform::access to) {
   if (access_ == to) return 0;
-  const auto refusal = platform::protect(run_, run_size_, to);
+  const auto refusal = platform::protect(run(), run_size(), to);
   if (refusal == 0) access_ = to;
-  if (refusal == 0 && to == platform::access::none && lock_error_ == 0 && !hidden()) {
-    lock_error_ = static_cast<std::int16_t>(platform::closed_lock_error());
+  if (refusal == 0 && to == platform::access::none && lock_error() == 0 && !hidden()) {
+    run_.set_lock_error(platform::closed_lock_error());
   }
   return refusal;
 }
@@ -328,7 +330,7 @@ inline void span::occupy(const tenancy& wanted, const canary_key& key) {
 inline platform::error span::reopen() { return protect(platform::access::read_write); }
 
 inline void span::lock_if_unlocked() {
-  if (lock_error_ != 0) lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
+  if (lock_error() != 0) run_.set_lock_error(platform::lock(run(), run_size()));
 }
 
 inline bool span::untouched() const { return address_ == nullptr || all_zero(tenant(), tenant_size()); }
@@ -346,7 +348,7 @@ inline void span::wipe_tenant() {
 
 inline void span::wipe_run() {
   content_ = content::wiping;
-  wipe(run_, run_size_);
+  wipe(run(), run_size());
   content_ = content::none;
 }
 

@@ -11,33 +11,22 @@ namespace lockfast::internal {
 
 using platform::access;
 
-bool span::fill_gap_in_child(platform::fork_policy policy) {
-  const fork_exclusion::scope held;
-  platform::error hide_refusal = fork_exclusion::hide(held, run_, run_size_, policy);
-  if (hide_refusal != 0) {
-    // Where hiding was tried the gap is reserved again by now.
-    fork_exclusion::reserve_again(run_, run_size_, policy);
-    if (platform::protect(run_, run_size_, access::read_write) != 0) return false;
-    lock_error_ = static_cast<std::int16_t>(platform::lock(run_, run_size_));
-  }
-  hide_error_ = static_cast<std::int16_t>(hide_refusal);
-  return true;
-}
+bool span::fill_gap_in_child() { return run_.fill_gap_in_child(home, 0, platform::default_key); }
 
 void span::renew_in_child(const canary_key& key) {
-  wipe(run_, run_size_);
+  wipe(run(), run_size());
   write_canaries(key);
 }
 
 span::settled span::settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy) {
-  if (run_ == nullptr) return settled::empty;
+  if (run_.empty()) return settled::empty;
   const access wanted = access_;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
   const bool is_open = wanted == access::read_write && !hidden() && current_state() == state::live;
-  const auto refusal = is_open ? 0 : platform::protect(run_, run_size_, access::read_write);
+  const auto refusal = is_open ? 0 : platform::protect(run(), run_size(), access::read_write);
   const bool emptied = policy == platform::fork_policy::wipe;
   // Hidden pages stayed with the parent: zeros stand for them where zeros were asked for, and nothing does where the copy failed.
-  if (refusal != 0 && !(emptied && hidden() && has_tenant() && fill_gap_in_child(policy)))
+  if (refusal != 0 && !(emptied && hidden() && has_tenant() && fill_gap_in_child()))
     return has_tenant() ? settled::lost : settled::empty;
   access_ = access::read_write;
   if (!has_tenant()) {
@@ -45,7 +34,7 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
     wipe_run();
     return settled::empty;
   }
-  if (!hidden()) lock_error_ = static_cast<std::int16_t>(platform::lock_again(run_, run_size_));
+  if (!hidden()) run_.set_lock_error(platform::lock_again(run(), run_size()));
   // Where the system gave a copy, the zeros are ours to make.
   if (emptied && home.fork_error() != 0) wipe_run();
   // What was damaged stays so: under the renewed key its old canary is as wrong.
@@ -57,15 +46,15 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
 }
 
 void span::give_up_run_in_child(platform::fork_policy policy) {
-  if (run_ != nullptr && policy != platform::fork_policy::absent) {
+  if (!run_.empty() && policy != platform::fork_policy::absent) {
     if (hidden()) {
-      fork_exclusion::reserve_again(run_, run_size_, policy);
+      fork_exclusion::reserve_again(run(), run_size(), policy);
     } else if (home.marked()) {
-      (void)platform::mark_again(run_, run_size_);
+      (void)platform::mark_again(run(), run_size());
     } else {
-      (void)platform::unlock(run_, run_size_);
-      platform::discard(run_, run_size_);
-      (void)platform::protect(run_, run_size_, access::none);
+      (void)platform::unlock(run(), run_size());
+      platform::discard(run(), run_size());
+      (void)platform::protect(run(), run_size(), access::none);
     }
   }
   forget_run();
@@ -79,7 +68,7 @@ void span::forget_in_child(platform::fork_policy policy) {
 
 void span::keep_sealed_in_child(platform::fork_policy policy) {
   // What was sealed for the child alone is in its copy of the run, too.
-  if (run_ != nullptr && !hidden() && platform::protect(run_, run_size_, access::read_write) == 0) wipe(run_, run_size_);
+  if (!run_.empty() && !hidden() && platform::protect(run(), run_size(), access::read_write) == 0) wipe(run(), run_size());
   give_up_run_in_child(policy);
   if (policy != platform::fork_policy::wipe) return;
   drop_record();

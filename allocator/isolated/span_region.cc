@@ -38,10 +38,9 @@ bool span_region::refill(std::size_t place_pages, std::size_t place_count, const
   place_count_ = place_count;
   page_ = static_cast<std::uint32_t>(page);
   page_shift_ = static_cast<std::uint32_t>(std::countr_zero(page));
-  policy_ = policy;
   marked_ = false;
   used_.store(0, std::memory_order_relaxed);
-  return take(space, size_of(place_pages, place_count), where);
+  return take(space, size_of(place_pages, place_count), where, policy);
 }
 
 void span_region::release() {
@@ -52,7 +51,7 @@ void span_region::release() {
 void span_region::mark() { marked_ = platform::mark(base(), size()) == 0; }
 
 bool span_region::settle_in_child() {
-  if (policy_ != platform::fork_policy::absent) {
+  if (policy() != platform::fork_policy::absent) {
     if (marked_) (void)platform::lock_marked_again(base(), size());
     return true;
   }

@@ -59,7 +59,6 @@ class span_region : public region {
   [[nodiscard]] std::size_t place_count() const { return place_count_; }
   // The most places that the record has spans for.
   [[nodiscard]] std::size_t max_places() const { return max_places_; }
-  [[nodiscard]] platform::fork_policy policy() const { return policy_; }
   // Whether its inaccessible pages are so by guard markers, in one map.
   [[nodiscard]] bool marked() const { return marked_; }
   // Has them so, where the system allows it. Requires a region of which nothing was used yet.
@@ -98,7 +97,6 @@ class span_region : public region {
   std::uint32_t page_shift_ = 0;
   isolated_arena* owner_ = nullptr;
   canary_key key_ = {};
-  platform::fork_policy policy_ = platform::fork_policy::absent;
   relaxed<bool> marked_ = false;  // read without a mutex by who counts
 
  public:

@@ -12,7 +12,8 @@ region* region::holding_in_shared(region& unit, const void* address) {
   return in != nullptr && from_base() < in->size() ? in : nullptr;
 }
 
-bool region::take(const platform::reservation& space, std::size_t size, region_map::place where) {
+bool region::take(const platform::reservation& space, std::size_t size, region_map::place where, platform::fork_policy policy) {
+  policy_ = policy;
   dump_error_ = space.dump;
   fork_error_ = space.fork;
   size_ = size;

@@ -40,6 +40,8 @@ class alignas(64) region {
   [[nodiscard]] std::byte* base() const { return base_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return base() == nullptr; }
+  // What a forked child is to find in it.
+  [[nodiscard]] platform::fork_policy policy() const { return policy_; }
   [[nodiscard]] platform::error dump_error() const { return dump_error_; }
   [[nodiscard]] platform::error fork_error() const { return fork_error_; }
   // Writes down which advice was refused when some of its pages were reserved again.
@@ -53,7 +55,8 @@ class alignas(64) region {
 
   // Gives address space to an empty record and enters it in the map; false when that is refused: it is released, and the record is
   // empty.
-  [[nodiscard]] bool take(const platform::reservation& space, std::size_t size, region_map::place where);
+  [[nodiscard]] bool take(const platform::reservation& space, std::size_t size, region_map::place where,
+                          platform::fork_policy policy);
   // Gives the address space back: the record is empty.
   void release();
   // In a forked child whose parent's region was fork_policy::absent: inaccessible address space again, at the same place, also in
@@ -68,6 +71,7 @@ class alignas(64) region {
   relaxed<std::byte*> base_;
   relaxed<std::size_t> size_;
   kind holds_;
+  platform::fork_policy policy_ = platform::fork_policy::absent;
   relaxed<platform::error> dump_error_;
   relaxed<platform::error> fork_error_;
 };

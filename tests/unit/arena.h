@@ -13,11 +13,11 @@
 namespace lockfast::internal {
 
 inline constexpr isolated_arena::policy trapping = {
-    span::lock_wanted::always, platform::fork_policy::absent, true, 4096, 4096, breach_signal::abort, 0};
+    page_run::lock_wanted::always, platform::fork_policy::absent, true, 4096, 4096, breach_signal::abort, 0};
 inline constexpr isolated_arena::policy recycling = {
-    span::lock_wanted::always, platform::fork_policy::absent, false, 4096, 4096, breach_signal::abort, 0};
+    page_run::lock_wanted::always, platform::fork_policy::absent, false, 4096, 4096, breach_signal::abort, 0};
 inline constexpr isolated_arena::policy preferring = {
-    span::lock_wanted::if_possible, platform::fork_policy::absent, true, 4096, 4096, breach_signal::abort, 0};
+    page_run::lock_wanted::if_possible, platform::fork_policy::absent, true, 4096, 4096, breach_signal::abort, 0};
 
 // Kept for the life of the process, as the regions are that know it; whatever the arenas before it keep idle goes back.
 inline isolated_arena& make_arena(const isolated_arena::policy& chosen) {

@@ -24,7 +24,7 @@ class part : public region {
  public:
   part() : region(kind::spans) {}
   bool enter(std::byte* base, std::size_t size, region_map::place where) {
-    return take({.address = base, .refusal = 0, .dump = 0, .fork = 0}, size, where);
+    return take({.address = base, .refusal = 0, .dump = 0, .fork = 0}, size, where, platform::fork_policy::absent);
   }
   void leave() {
     region_map::clear(base(), size(), *this);

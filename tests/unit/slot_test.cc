@@ -102,7 +102,7 @@ TEST_CASE("slots of every size class are filled, in part too, wiped in every byt
     const std::size_t capacity = size_class::capacity(which);
     CAPTURE(capacity);
     REQUIRE(one.cut(run, run_size, capacity));
-    REQUIRE(one.open_more({slab::opening::lock::if_possible, ECANCELED, platform::default_key}) == 0);
+    REQUIRE(one.open_more({page_run::lock_wanted::if_possible, ECANCELED, platform::default_key}) == 0);
     const std::size_t index = one.take_free(0);
     for (const std::size_t size : {capacity, capacity - 1, capacity - 15, capacity}) {
       std::byte* const secret = one.occupy_fast(index, size);
