@@ -9,7 +9,8 @@
 #include <string_view>
 
 #include "allocator/options.h"
-#include "allocator/pool.h"
+#include "allocator/isolated/isolated.h"
+#include "allocator/process.h"
 
 namespace lockfast::internal {
 namespace {
@@ -57,7 +58,7 @@ bool near_lock_limit(const lockfast_statistics& now) {
 
 void explain_shortage(text& out) {
   struct lockfast_statistics now = {};
-  pool::statistics(now);
+  process::statistics(now);
   const std::size_t memory = platform::memory_available();
   if (now.lock_limit == 0) {
     out << "this process may lock no memory: RLIMIT_MEMLOCK is 0. Raise it (ulimit -l, LimitMEMLOCK= of a systemd unit, "
@@ -102,7 +103,7 @@ std::size_t explain(platform::error refusal, std::span<char> out_chars) {
       out << "lockfast_configure comes too late: something was allocated already. Call it first, or set LOCKFAST_OPTIONS";
       break;
     case EINVAL:
-      if (const char* const field = pool::refused_option(); field != nullptr) {
+      if (const char* const field = process::refused_option(); field != nullptr) {
         out << "lockfast_options." << field
             << " has a value that it cannot have: lockfast.h lists them. Begin with a struct that is "
                "all 0";

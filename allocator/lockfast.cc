@@ -9,6 +9,7 @@
 #include "allocator/base/bytes.h"
 #include "allocator/explain.h"
 #include "allocator/pool.h"
+#include "allocator/process.h"
 #include "allocator/report.h"
 
 namespace {
@@ -21,6 +22,7 @@ using lockfast::internal::end_process;
 using lockfast::internal::ledger;
 using lockfast::internal::native_family;
 using lockfast::internal::pool;
+using lockfast::internal::process;
 using lockfast::platform::access;
 
 int result(lockfast::platform::error refusal) {
@@ -85,13 +87,15 @@ int lockfast_protect(void* secret, enum lockfast_access wanted) {
 
 int lockfast_check(const void* secret) { return result(pool::check(secret)); }
 
-size_t lockfast_audit(void) { return pool::audit(); }
+size_t lockfast_audit(void) { return process::audit(); }
 
-size_t lockfast_trim(void) { return pool::seal_and_trim(); }
+size_t lockfast_trim(void) { return process::seal_and_trim(); }
 
-int lockfast_mlock(void* address, size_t length) { return result(pool::claim(address, length, ledger::out_of_dumps::always)); }
+int lockfast_mlock(void* address, size_t length) {
+  return result(process::claim(address, length, ledger::out_of_dumps::always));
+}
 
-int lockfast_munlock(void* address, size_t length) { return result(pool::disclaim(address, length)); }
+int lockfast_munlock(void* address, size_t length) { return result(process::disclaim(address, length)); }
 
 void lockfast_wipe(void* address, size_t length) { lockfast::internal::wipe(address, length); }
 
@@ -109,19 +113,19 @@ int lockfast_describe(const void* secret, struct lockfast_receipt* receipt) {
   return result(receipt == nullptr ? EINVAL : pool::describe(secret, account::system, *receipt));
 }
 
-void lockfast_get_statistics(struct lockfast_statistics* out) { pool::statistics(*out); }
+void lockfast_get_statistics(struct lockfast_statistics* out) { process::statistics(*out); }
 
 int lockfast_report(int fd) { return result(lockfast::internal::report::write(fd)); }
 
 int lockfast_configure(const struct lockfast_options* options) {
-  return result(options == nullptr ? EINVAL : pool::configure(*options));
+  return result(options == nullptr ? EINVAL : process::configure(*options));
 }
 
 size_t lockfast_explain(int error, char* text, size_t size) {
   return lockfast::internal::explain(error, {text, text == nullptr ? 0 : size});
 }
 
-void lockfast_wipe_all(void) { pool::wipe_all(); }
+void lockfast_wipe_all(void) { process::wipe_all(); }
 
 struct lockfast_compartment* lockfast_compartment_create(void) { return handle_of(pool::native().make_compartment()); }
 

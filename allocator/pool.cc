@@ -1,4 +1,4 @@
-// pool.cc - allocation in a family, and the calls that go to the family that holds a secret.
+// pool.cc - the two families; allocation in one, and the calls that go to the family that holds a secret.
 #include "allocator/pool.h"
 
 #include <algorithm>
@@ -7,8 +7,12 @@
 
 #include "allocator/base/bytes.h"
 #include "allocator/base/wipes.h"
-#include "allocator/pages/lock_watch.h"
+#include "allocator/dispatch.h"
 #include "allocator/notice.h"
+#include "allocator/pages/fork_gate.h"
+#include "allocator/pages/lock_watch.h"
+#include "allocator/policies.h"
+#include "allocator/process.h"
 #include "platform/thread_local.h"
 #include "platform/vectors.h"
 
@@ -21,7 +25,55 @@ constexpr unsigned no_arena = ~0U;
 constinit std::atomic<unsigned> threads_seen = 0;
 LOCKFAST_OF_THREAD unsigned thread_arena = no_arena;
 
+constexpr lockfast_options native_defaults = {.lock = LOCKFAST_LOCK_REQUIRED,
+                                              .hidden = LOCKFAST_HIDDEN_AUTO,
+                                              .fork = LOCKFAST_FORK_ABSENT,
+                                              .freed = LOCKFAST_FREED_TRAP,
+                                              .placement = LOCKFAST_PLACEMENT_ISOLATED,
+                                              .crash = LOCKFAST_CRASH_NONE,
+                                              .native_placement = LOCKFAST_PLACEMENT_GROUPED,
+                                              .notice = LOCKFAST_NOTICE_NONE,
+                                              .quarantine = LOCKFAST_QUARANTINE_YIELD,
+                                              .environment = LOCKFAST_ENVIRONMENT_READ,
+                                              .rest = LOCKFAST_REST_AUTO,
+                                              .report_map = LOCKFAST_REPORT_MAP_OFF,
+                                              .report_addresses = LOCKFAST_REPORT_ADDRESSES_OFF,
+                                              .report = nullptr,
+                                              .idle = LOCKFAST_IDLE_AUTO,
+                                              .reserved = {}};
+constexpr lockfast_options drop_in_defaults = [] {
+  lockfast_options options = native_defaults;
+  options.lock = LOCKFAST_LOCK_PREFERRED;
+  options.fork = LOCKFAST_FORK_INHERIT;
+  return options;
+}();
+
 }  // namespace
+
+constinit pool pool::native_(native_family, native_defaults, breach_signal::abort);
+constinit pool pool::drop_in_(drop_in_family, drop_in_defaults, breach_signal::access_violation);
+constinit pool* const pool::all_[] = {&native_, &drop_in_};
+
+void pool::start(const lockfast_options& options, bool threads_end) {
+  options_ = options;
+  policies chosen = policies_of(options_, signal_, arena_count, threads_end);
+  // What is built for libsodium counts on this, up to a cache line, which is the widest vector too.
+  if (grouped_.family() == drop_in_family) chosen.of_grouped.natural_alignment = 64;
+  sealer_.start(chosen.sealed_when, chosen.of_isolated.fork, chosen.of_isolated.hide_error, chosen.max_wiped_runs);
+  if (chosen.sealed_when != sealer::when::never) chosen.of_isolated.rest = &sealer_;
+  for (isolated_arena& arena : isolated_) arena.start(chosen.of_isolated);
+  grouped_.start(chosen.of_grouped);
+  groups_at_once_ = options_.placement == LOCKFAST_PLACEMENT_GROUPED && options_.notice == LOCKFAST_NOTICE_NONE;
+  started_.store(true, std::memory_order_release);
+}
+
+platform::error pool::ensure_started() {
+  if (!has_started()) {
+    if (const auto refusal = process::start(*this); refusal != 0) return refusal;
+  }
+  if (process::has_survived()) process::renew_crash_handler();
+  return 0;
+}
 
 void* pool::refuse(platform::error refusal) {
   refusals_.fetch_add(1, std::memory_order_relaxed);
@@ -35,17 +87,12 @@ std::size_t pool::arena_of_thread() {
   return mine;
 }
 
-void pool::on_thread_exit() {
-  compartment::close_at_exit();
-  for (pool* const one : every_) one->grouped_.drain_at_exit();
-}
-
 template <class Attempt>
 allocated pool::allocate_or_trim(Attempt attempt) const {
   allocated made = attempt(slab_bin::growth::locked);
-  if (made.address == nullptr && is_shortage(made.refusal) && trim(trimming::shortage) != 0)
+  if (made.address == nullptr && is_shortage(made.refusal) && process::trim(trimming::shortage) != 0)
     made = attempt(slab_bin::growth::locked);
-  while (made.address == nullptr && is_shortage(made.refusal) && seal(pages_at_once * platform::page_size()) != 0) {
+  while (made.address == nullptr && is_shortage(made.refusal) && process::seal_some() != 0) {
     made = attempt(slab_bin::growth::locked);
   }
   if (made.address == nullptr && is_shortage(made.refusal) && options_.lock == LOCKFAST_LOCK_PREFERRED) {
@@ -53,7 +100,7 @@ allocated pool::allocate_or_trim(Attempt attempt) const {
   }
   if (made.address == nullptr) made.refusal = ENOMEM;
   if (lock_watch::lost()) [[unlikely]]
-    renew_locks();
+    process::renew_locks();
   return made;
 }
 
@@ -62,10 +109,10 @@ allocated pool::make_isolated(std::size_t size, std::size_t alignment, int value
   isolated_arena& arena = isolated_[arena_of_thread()];
   allocated made = arena.allocate(size, alignment, value);
   // The arena has given up what it keeps idle itself; the others may do.
-  if (made.address == nullptr && trim(trimming::shortage) != 0) made = arena.allocate(size, alignment, value);
-  if (made.address == nullptr && seal_for(size) != 0) made = arena.allocate(size, alignment, value);
+  if (made.address == nullptr && process::trim(trimming::shortage) != 0) made = arena.allocate(size, alignment, value);
+  if (made.address == nullptr && process::seal_for(size) != 0) made = arena.allocate(size, alignment, value);
   if (lock_watch::lost()) [[unlikely]]
-    renew_locks();
+    process::renew_locks();
   return made;
 }
 
@@ -122,19 +169,11 @@ void pool::notice(const void* secret) const {
   if (describe(secret, account::records, receipt) == 0) announce_weakness(receipt);
 }
 
-region& pool::require_region(const void* secret) const {
-  region* const in = region::holding(secret);
-  if (in == nullptr) end_process(breach::invalid_pointer, signal_);
-  return *in;
+template <class InSlab, class InSpan>
+auto pool::require(const void* secret, InSlab in_slab, InSpan in_span) const {
+  using made = decltype(in_slab(std::declval<slab&>()));
+  return dispatch(secret, in_slab, in_span, [this](breach reason) -> made { end_process(reason, signal_); });
 }
-
-span& pool::require_span(region& in, const void* secret) const {
-  span* const at = in.holds() == region::kind::spans ? span_region::find_secret(secret).at : nullptr;
-  if (at == nullptr) end_process(breach::interior_pointer, signal_);
-  return *at;
-}
-
-pool& pool::pool_of(const slab& one) { return *every_[one.family]; }
 
 template <std::uint8_t family>
 void pool::deallocate_slow(void* secret) {
@@ -145,15 +184,10 @@ template void pool::deallocate_slow<native_family>(void* secret);
 template void pool::deallocate_slow<drop_in_family>(void* secret);
 
 void pool::deallocate_anywhere(void* secret) {
-  region& in = require_region(secret);
-  if (in.holds() == region::kind::slabs) {
-    slab* const at = slab_at(in, secret);
-    if (at == nullptr) end_process(breach::interior_pointer, signal_);
-    pool_of(*at).grouped_.deallocate(*at, static_cast<const std::byte*>(secret));
-    return;
-  }
-  span& at = require_span(in, secret);
-  at.home.owner().deallocate(static_cast<const std::byte*>(secret), at);
+  const auto* const bytes = static_cast<const std::byte*>(secret);
+  require(
+      secret, [&](slab& in) { pool_of(in).grouped_.deallocate(in, bytes); },
+      [&](span& at) { at.home.owner().deallocate(bytes, at); });
 }
 
 allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
@@ -191,21 +225,21 @@ allocated pool::reallocate_with_access(slab& in, void* secret, std::size_t size)
   return made;
 }
 
-void* pool::reallocate(void* secret, std::size_t size) {
-  region& in = require_region(secret);
-  if (in.holds() == region::kind::slabs) {
-    slab* const at = slab_at(in, secret);
-    if (at == nullptr) end_process(breach::interior_pointer, signal_);
-    return address_or_errno(pool_of(*at).reallocate_with_access(*at, secret, size));
-  }
-  span& at = require_span(in, secret);
-  if (size > isolated_arena::max_size) return refuse(ENOMEM);
+allocated pool::reallocate_isolated(span& at, const void* secret, std::size_t size) {
+  if (size > isolated_arena::max_size) return {nullptr, ENOMEM};
+  const auto* const bytes = static_cast<const std::byte*>(secret);
   isolated_arena& arena = at.home.owner();
-  auto moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
-  if (moved.address == nullptr && trim(trimming::shortage) + seal_for(size) != 0) {
-    moved = arena.reallocate(static_cast<const std::byte*>(secret), at, size);
+  auto moved = arena.reallocate(bytes, at, size);
+  if (moved.address == nullptr && process::trim(trimming::shortage) + process::seal_for(size) != 0) {
+    moved = arena.reallocate(bytes, at, size);
   }
-  return address_or_errno(moved);
+  return moved;
+}
+
+void* pool::reallocate(void* secret, std::size_t size) {
+  return address_or_errno(require(
+      secret, [&](slab& in) { return pool_of(in).reallocate_with_access(in, secret, size); },
+      [&](span& at) { return reallocate_isolated(at, secret, size); }));
 }
 
 platform::error pool::protect(void* secret, platform::access to) {
@@ -215,30 +249,23 @@ platform::error pool::protect(void* secret, platform::access to) {
 }
 
 platform::error pool::change_access(void* secret, platform::access to) {
-  region& in = require_region(secret);
-  if (in.holds() == region::kind::slabs) {
-    slab* const at = slab_at(in, secret);
-    if (at == nullptr) end_process(breach::interior_pointer, signal_);
-    (void)grouped_heap::claim(*at, secret);
-    if (at->absent_count != 0) return ENOMEM;
-    if (at->within != nullptr) return at->within->protect(to);
-    // libsodium's clients count on it; who asks by lockfast_protect is told that it is no one secret's.
-    return this == &drop_in_ && at->family == drop_in_family ? grouped_.protect(*at, secret, to) : ENOTSUP;
-  }
-  span& at = require_span(in, secret);
-  return at.home.owner().protect(static_cast<const std::byte*>(secret), at, to);
+  return require(
+      secret,
+      [&](slab& in) -> platform::error {
+        (void)grouped_heap::claim(in, secret);
+        if (in.absent_count != 0) return ENOMEM;
+        if (in.within != nullptr) return in.within->protect(to);
+        // libsodium's clients count on it; who asks by lockfast_protect is told that it is no one secret's.
+        return this == &drop_in_ && in.family == drop_in_family ? grouped_.protect(in, secret, to) : ENOTSUP;
+      },
+      [&](span& at) { return at.home.owner().protect(static_cast<const std::byte*>(secret), at, to); });
 }
 
 platform::error pool::check(const void* secret) {
-  region* const in = region::holding(secret);
-  if (in == nullptr) return EINVAL;
-  if (in->holds() == region::kind::slabs) {
-    slab* const at = slab_at(*in, secret);
-    return at == nullptr ? EINVAL : grouped_heap::check(*at, secret);
-  }
-  const auto found = span_region::find_secret(secret);
-  if (found.at == nullptr) return EINVAL;
-  return found.in->owner().check(static_cast<const std::byte*>(secret), *found.at);
+  return dispatch(
+      secret, [&](slab& in) { return grouped_heap::check(in, secret); },
+      [&](span& at) { return at.home.owner().check(static_cast<const std::byte*>(secret), at); },
+      [](breach) -> platform::error { return EINVAL; });
 }
 
 platform::error pool::describe(const void* secret, account by, lockfast_receipt& receipt) {
@@ -248,15 +275,10 @@ platform::error pool::describe(const void* secret, account by, lockfast_receipt&
 }
 
 platform::error pool::describe_as(const void* secret, account by, lockfast_receipt& receipt) {
-  region* const in = region::holding(secret);
-  if (in == nullptr) return EINVAL;
-  if (in->holds() == region::kind::slabs) {
-    const slab* const at = slab_at(*in, secret);
-    return at == nullptr ? EINVAL : pool_of(*at).grouped_.describe(*at, secret, by, receipt);
-  }
-  const auto found = span_region::find_secret(secret);
-  if (found.at == nullptr) return EINVAL;
-  return found.in->owner().describe(static_cast<const std::byte*>(secret), *found.at, by, receipt);
+  return dispatch(
+      secret, [&](slab& in) { return pool_of(in).grouped_.describe(in, secret, by, receipt); },
+      [&](span& at) { return at.home.owner().describe(static_cast<const std::byte*>(secret), at, by, receipt); },
+      [](breach) -> platform::error { return EINVAL; });
 }
 
 compartment* pool::make_compartment() {
@@ -275,5 +297,16 @@ void* pool::allocate_in(compartment& within, std::size_t size, int value) {
 }
 
 bool pool::owns(const void* address) { return region::holding(address) != nullptr; }
+
+std::size_t pool::give_key_back() {
+  const fork_gate::scope inside;
+  return has_started() && has_no_isolated(this) ? sealer_.give_key_back(has_no_isolated, this) : 0;
+}
+
+bool pool::has_no_isolated(void* of) {
+  struct lockfast_statistics counts = {};
+  for (isolated_arena& arena : static_cast<pool*>(of)->isolated_) arena.add_to(counts);
+  return counts.live_isolated == 0;
+}
 
 }  // namespace lockfast::internal

@@ -9,6 +9,7 @@
 #include "allocator/base/json_lines.h"
 #include "allocator/base/openings.h"
 #include "allocator/pool.h"
+#include "allocator/process.h"
 
 namespace lockfast::internal {
 namespace {
@@ -109,7 +110,7 @@ void write_loaded(json_lines& out) {
 
 void write_totals(json_lines& out) {
   struct lockfast_statistics now;
-  const pool::peaks most = pool::look(now);
+  const process::peaks most = process::look(now);
   out.begin("totals");
   for (const auto& one : counts) out.number(one.name, now.*one.figure);
   for (const auto& one : sizes) out.number(one.name, now.*one.figure);
@@ -148,7 +149,7 @@ void write_openings(json_lines& out) {
   write_totals(out);
   write_openings(out);
   if (why == at_exit && pool::drop_in().options() == nullptr) write_loaded(out);
-  if (draws_map) pool::draw(out, shows_addresses ? region::addresses::shown : region::addresses::left_out);
+  if (draws_map) process::draw(out, shows_addresses ? region::addresses::shown : region::addresses::left_out);
   return out.refusal();
 }
 
@@ -193,7 +194,7 @@ void report::write_to_destination(const char* why, std::span<const char> breach_
 }
 
 void report::write_at_exit() {
-  if (!settled) pool::settle_report();
+  if (!settled) process::settle_report();
   write_to_destination(at_exit, {});
 }
 

@@ -14,12 +14,14 @@
 #include "allocator/base/breach.h"
 #include "allocator/base/bytes.h"
 #include "allocator/pool.h"
+#include "allocator/process.h"
 
 extern "C" __attribute__((weak)) void sodium_misuse(void);
 
 namespace lockfast::drop_in {
 
 using internal::pool;
+using internal::process;
 using platform::access;
 
 inline int result(platform::error refusal) {
@@ -56,9 +58,9 @@ inline int protect(void* secret, access to) {
 
 // libsodium's success is the lock's: it does not look whether the advice against dumps was taken.
 inline int claim(void* address, std::size_t length) {
-  return result(pool::claim(address, length, internal::ledger::out_of_dumps::if_possible));
+  return result(process::claim(address, length, internal::ledger::out_of_dumps::if_possible));
 }
-inline int disclaim(void* address, std::size_t length) { return result(pool::disclaim(address, length)); }
+inline int disclaim(void* address, std::size_t length) { return result(process::disclaim(address, length)); }
 
 inline int compare(const void* a, const void* b, std::size_t length) { return internal::equal(a, b, length) ? 0 : -1; }
 

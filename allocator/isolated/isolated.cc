@@ -52,7 +52,7 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true, span_list::tally::taken_back};
   // No place is warm: time to ask.
   lock_watch::look();
-  // Spare places may be without the lock that they had: pool::renew_locks() gives those back.
+  // Spare places may be without the lock that they had: process::renew_locks() gives those back.
   if (!lock_watch::lost()) {
     if (list.refill_ready()) {
       if (span* const spare = list.take_ready(); spare != nullptr) return {spare, true, span_list::tally::taken_back};

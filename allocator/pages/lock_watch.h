@@ -2,7 +2,7 @@
 //
 // One locked page stands for all: the first that was opened, and once that is given back, one that is opened, locked again or
 // counted later. It is asked for at moments that are slow anyway, when pages are opened; what is found wrong is mended by
-// pool::renew_locks(), when no mutex is held.
+// process::renew_locks(), when no mutex is held.
 //
 // Threads: everything, from any thread; no mutex.
 #ifndef LOCKFAST_ALLOCATOR_PAGES_LOCK_WATCH_H

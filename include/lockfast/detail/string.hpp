@@ -306,7 +306,7 @@ class string : public text_searches<string> {
   void resize_and_overwrite(size_type count, Write write) {
     resize(count);
     const auto kept = static_cast<size_type>(std::move(write)(data(), +count));  // a copy of it
-    data()[count] = '\0';  // write may use it
+    data()[count] = '\0';                                                        // write may use it
     erase(kept);
   }
   void reserve(size_type count) { held_.reserve(count); }

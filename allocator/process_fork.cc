@@ -1,12 +1,13 @@
-// pool_fork.cc - a fork: every mutex in its order, copies of what is hidden, and order in the child.
-#include "allocator/pages/fork_gate.h"
+// process_fork.cc - a fork: every mutex in its order, copies of what is hidden, and order in the child.
 #include "allocator/compartment/grants.h"
+#include "allocator/pages/fork_gate.h"
 #include "allocator/pages/fork_exclusion.h"
 #include "allocator/ledger.h"
 #include "allocator/pages/lock_watch.h"
 #include "allocator/base/metadata.h"
 #include "allocator/base/wipes.h"
 #include "allocator/pool.h"
+#include "allocator/process.h"
 #include "allocator/pages/region_map.h"
 #include "platform/one_look.h"
 
@@ -14,17 +15,17 @@ namespace lockfast::internal {
 
 // When the library is loaded, not when it starts: a fork that begins while another thread starts a pool must find the handlers
 // registered, or its child would find the mutex held for ever.
-void pool::register_fork_handlers() { platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child); }
+void process::register_fork_handlers() { platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child); }
 
-void pool::before_fork() {
+void process::before_fork() {
   start_mutex_.lock();
   fork_gate::shut();
-  for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
-  for (pool* const one : every_) one->sealer_.key.copy_for_child();
+  pool::for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
+  for (pool* const one : pool::all()) one->sealing().key.copy_for_child();
   compartment::before_fork();
-  for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
-  for (pool* const one : every_) one->grouped_.copy_for_child();
-  for (pool* const one : every_) one->grouped_.before_fork();
+  pool::for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
+  for (pool* const one : pool::all()) one->grouped().copy_for_child();
+  for (pool* const one : pool::all()) one->grouped().before_fork();
   fork_exclusion::before_fork();
   ledger::of_process().before_fork();
   region_map::mutex().lock();
@@ -33,23 +34,23 @@ void pool::before_fork() {
   metadata::mutex().lock();
 }
 
-void pool::after_fork_in_parent() {
+void process::after_fork_in_parent() {
   metadata::mutex().unlock();
   sealed_record::mutex().unlock();
   grants_mutex().unlock();
   region_map::mutex().unlock();
   ledger::of_process().after_fork_in_parent();
   fork_exclusion::after_fork();
-  for (pool* const one : every_) one->grouped_.after_fork_in_parent();
-  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
+  for (pool* const one : pool::all()) one->grouped().after_fork_in_parent();
+  pool::for_each_arena([](isolated_arena& arena) { arena.after_fork_in_parent(); });
   compartment::after_fork_in_parent();
-  for (pool* const one : every_) one->sealer_.key.after_fork_in_parent();
+  for (pool* const one : pool::all()) one->sealing().key.after_fork_in_parent();
   fork_gate::reopen();
   start_mutex_.unlock();
 }
 
 // The child is alone: no mutex is needed while the arenas put themselves in order.
-void pool::after_fork_in_child() {
+void process::after_fork_in_child() {
   const platform::one_look scope;
   platform::forget_fatal_signal_in_child();
   wipes::reset_in_child();
@@ -62,14 +63,14 @@ void pool::after_fork_in_child() {
   fork_exclusion::after_fork();
   lock_watch::reset_in_child();
   map_watch::reset_in_child();
-  for (pool* const one : every_) one->sealer_.settle_in_child();
+  for (pool* const one : pool::all()) one->sealing().settle_in_child();
   // All of them first: an arena or a heap that is put in order takes its own again.
-  for_each_arena([](isolated_arena& arena) { arena.unlock_in_child(); });
-  for (pool* const one : every_) one->grouped_.unlock_in_child();
+  pool::for_each_arena([](isolated_arena& arena) { arena.unlock_in_child(); });
+  for (pool* const one : pool::all()) one->grouped().unlock_in_child();
   compartment::after_fork_in_parent();
-  for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
+  pool::for_each_arena([](isolated_arena& arena) { arena.after_fork_in_child(); });
   compartment::reset_in_child();
-  for (pool* const one : every_) one->grouped_.after_fork_in_child();
+  for (pool* const one : pool::all()) one->grouped().after_fork_in_child();
   compartment::settle_in_child();
   fork_gate::reopen_in_child();
   start_mutex_.unlock();

@@ -1,0 +1,166 @@
+// process.cc - the walks over the secrets of every pool.
+#include <lockfast/lockfast.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "allocator/base/metadata.h"
+#include "allocator/base/scoped_lock.h"
+#include "allocator/base/wipes.h"
+#include "allocator/dispatch.h"
+#include "allocator/pages/lock_watch.h"
+#include "allocator/pool.h"
+#include "allocator/process.h"
+
+namespace lockfast::internal {
+
+std::size_t process::audit() {
+  std::size_t damaged = 0;
+  pool::for_each_arena([&](isolated_arena& arena) { damaged += arena.audit(); });
+  for (pool* const one : pool::all()) damaged += one->grouped().audit();
+  damaged += compartment::audit();
+  return damaged;
+}
+
+std::size_t process::trim(trimming why) {
+  std::size_t bytes = 0;
+  pool::for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(why); });
+  bytes += compartment::trim(why);
+  for (pool* const one : pool::all()) bytes += one->grouped().trim(why);
+  return bytes;
+}
+
+void process::renew_locks() {
+  if (!lock_watch::take_loss()) return;
+  pool::for_each_arena([](isolated_arena& arena) { arena.renew_locks(); });
+  compartment::renew_locks();
+  for (pool* const one : pool::all()) one->grouped().renew_locks();
+  for (pool* const one : pool::all()) one->sealing().renew_lock();
+}
+
+std::size_t process::seal(std::size_t bytes, std::size_t most) {
+  std::size_t sealed = 0;
+  for (pool* const one : pool::all()) {
+    if (!one->has_started()) continue;
+    for (; sealed < bytes && most != 0; --most) {
+      const std::size_t more = one->isolated()[0].seal_one();
+      if (more == 0) break;
+      sealed += more;
+    }
+  }
+  return sealed;
+}
+
+// What no lock limit holds is not helped by closed secrets.
+std::size_t process::seal_for(std::size_t size) {
+  const std::size_t bytes = size + pages_at_once * platform::page_size();
+  return bytes < platform::lock_limit() ? seal(bytes) : 0;
+}
+
+std::size_t process::maps_of_runs() {
+  std::size_t maps = 0;
+  pool::for_each_arena([&](const isolated_arena& arena) { maps += arena.maps_of_runs(); });
+  return maps;
+}
+
+void process::tell_room_for_maps(map_watch::room now) {
+  for (pool* const one : pool::all()) one->sealing().set_room_for_maps(now);
+}
+
+std::size_t process::seal_and_trim() {
+  // No more than there are: other threads may go on closing secrets meanwhile.
+  struct lockfast_statistics now = {};
+  pool::for_each_arena([&](const isolated_arena& arena) { arena.look(now); });
+  std::size_t bytes = seal(SIZE_MAX, now.live_isolated) + trim(trimming::asked);
+  for (pool* const one : pool::all()) bytes += one->give_key_back();
+  return bytes;
+}
+
+void process::statistics(struct lockfast_statistics& out) {
+  lock_watch::look();
+  renew_locks();
+  const bool blind = lock_watch::sees_none();
+  count(out);
+  if (!blind || lock_watch::sees_none()) return;
+  // A page to ask about was found only now.
+  lock_watch::look();
+  if (!lock_watch::lost()) return;
+  renew_locks();
+  count(out);
+}
+
+void process::count(struct lockfast_statistics& out) {
+  out = {};
+  pool::for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
+  for (pool* const one : pool::all()) one->grouped().add_to(out);
+  for (pool* const one : pool::all()) out.refusals += one->refusals();
+  for (pool* const one : pool::all()) {
+    out.bytes_locked += one->sealing().key.bytes_locked();
+    out.bytes_reserved += one->sealing().key.bytes_reserved();
+  }
+  out.bytes_reserved += metadata::bytes_reserved() + sealed_record::bytes_reserved();
+  out.lock_limit = platform::lock_limit();
+  out.maps_used = platform::maps_used();
+  out.map_limit = platform::map_limit();
+}
+
+process::peaks process::look(struct lockfast_statistics& out) {
+  out = {};
+  peaks most = {};
+  pool::for_each_arena([&](isolated_arena& arena) {
+    arena.look(out);
+    most.isolated += arena.max_used();
+  });
+  const std::uint64_t isolated = out.allocations;
+  for (pool* const one : pool::all()) {
+    one->grouped().look(out);
+    out.refusals += one->refusals();
+  }
+  out.bytes_reserved += metadata::bytes_reserved();
+  // No more were live than were allocated, though a thread's cache holds more slots ready.
+  most.isolated = std::max(most.isolated, out.live_isolated);
+  const auto grouped = static_cast<std::size_t>(out.allocations - isolated);
+  most.grouped = std::max(std::min(slab_bin::max_taken(), grouped), out.live_grouped);
+  return most;
+}
+
+void process::draw(json_lines& out, region::addresses shown) {
+  for (pool* const one : pool::all()) {
+    const std::string_view family = one == &pool::native() ? std::string_view("native") : std::string_view("drop-in");
+    for (const isolated_arena& arena : one->isolated()) arena.draw(out, family, shown);
+    one->grouped().draw(out, family, shown);
+  }
+}
+
+void process::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
+
+bool process::wipe_on_crash(platform::after_wipe leaves) {
+  bool done = true;
+  wipes::begin();
+  // What is sealed is gone with its key, and nothing is sealed until the rest is wiped.
+  for (pool* const one : pool::all()) one->sealing().key.wipe();
+  pool::for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
+  for (pool* const one : pool::all()) done &= one->grouped().wipe_on_signal(leaves);
+  wipes::end();
+  if (leaves == platform::after_wipe::closed) crash_survived_ = true;
+  return done;
+}
+
+bool process::show_wiped(const void* address) {
+  return dispatch<span_region::find>(
+      address, [&](slab& in) { return in.show_absent(address); },
+      [&](span& at) { return isolated_arena::show_absent(at, address); }, [](breach) { return false; });
+}
+
+void process::close_shown() {
+  pool::for_each_arena([](isolated_arena& arena) { arena.close_absent(); });
+  for (pool* const one : pool::all()) one->grouped().close_absent();
+  crash_survived_ = true;
+}
+
+void process::renew_crash_handler() {
+  const scoped_lock held(start_mutex_);
+  if (crash_survived_.exchange(false)) platform::renew_fatal_signals();
+}
+
+}  // namespace lockfast::internal
