@@ -16,6 +16,7 @@ GROUPS = {
     "boojum.hpp": ("split", "C++: secrets that are nowhere whole at rest"),
     "passphrase.hpp": ("passphrases", "C++: passphrases"),
     "secret_input.hpp": ("input", "C++: secrets from a terminal or a descriptor"),
+    "sealed_stream.hpp": ("streams", "C++: long secrets, chunk by chunk"),
     "vault.hpp": ("vault", "C++: the vault"),
     "vault_handles.hpp": ("vault", "C++: the vault"),
     "vault_views.hpp": ("vault", "C++: the vault"),

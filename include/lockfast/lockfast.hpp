@@ -18,6 +18,7 @@
 #include <lockfast/libcrypto_memory.hpp>
 #include <lockfast/passphrase.hpp>
 #include <lockfast/procedures.hpp>
+#include <lockfast/sealed_stream.hpp>
 #include <lockfast/secret_input.hpp>
 #include <lockfast/vault.hpp>
 
@@ -37,6 +38,7 @@ class LOCKFAST_LEFT_OUT non_contiguous_memory;
 class LOCKFAST_LEFT_OUT refresher;
 class LOCKFAST_LEFT_OUT passphrase;
 class LOCKFAST_LEFT_OUT secret_input;
+class LOCKFAST_LEFT_OUT sealed_stream;
 class LOCKFAST_LEFT_OUT vault;
 class LOCKFAST_LEFT_OUT procedures;
 class LOCKFAST_LEFT_OUT libcrypto_memory;

@@ -60,7 +60,7 @@ int main(void) {
 }
 END
 cp "$scratch/c.c" "$scratch/c.cc"
-for header in allocator secret lockfast boojum error_detail libcrypto_memory passphrase procedures secret_input vault; do
+for header in allocator secret lockfast boojum error_detail libcrypto_memory passphrase procedures sealed_stream secret_input vault; do
   printf '#include <lockfast/%s.hpp>\n' "$header" >"$scratch/$header.cc"
 done
 printf '#include <lockfast/lockfast.hpp>\nlockfast::vault* held;\n' >"$scratch/left_out.cc"
@@ -85,7 +85,7 @@ for compiler in gcc-{12..17} clang-{16..24}; do
   runs c_interface "$compiler" "$scratch/c.o" "$library"
 
   for header in allocator secret lockfast; do told "$scratch/$header.cc" "need C++20" "$cxx" -std=c++17; done
-  for header in boojum error_detail libcrypto_memory passphrase procedures secret_input vault; do
+  for header in boojum error_detail libcrypto_memory passphrase procedures sealed_stream secret_input vault; do
     told "$scratch/$header.cc" "need C++23" "$cxx" -std=c++17
     told "$scratch/$header.cc" "need C++23" "$cxx" -std=c++20
   done
