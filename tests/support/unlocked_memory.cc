@@ -48,7 +48,11 @@ std::size_t count_in_unlocked_memory(std::span<const unsigned char, 16> wanted) 
       const std::size_t part = to - at < sizeof window ? to - at : sizeof window;
       const ssize_t length = pread(memory, window, part, static_cast<off_t>(at));
       for (ssize_t offset = 0; offset + 16 <= length; offset += 8) {
-        if (at + static_cast<std::uintptr_t>(offset) == itself) continue;
+        const std::uintptr_t place = at + static_cast<std::uintptr_t>(offset);
+        // The window has what was read last while it is read itself.
+        const bool in_window = place + 16 > reinterpret_cast<std::uintptr_t>(window) &&
+                               place < reinterpret_cast<std::uintptr_t>(window) + sizeof window;
+        if (place == itself || in_window) continue;
         found += std::memcmp(window + offset, wanted.data(), wanted.size()) == 0;
       }
       std::memset(window, 0, sizeof window);
