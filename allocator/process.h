@@ -1,7 +1,7 @@
 // process.h - what concerns the secrets of every pool: the start, what the program and the environment ask for, walks over all
 // secrets, a fork, a crash and the end.
 //
-// Invariant: before a fork, mutexes are taken in one order: start, the compartments' registry, each arena's or space's growth, hiding,
+// Invariant: before a fork, mutexes are taken in one order: start, the compartments' registry, each span heap's or slab heap's, hiding,
 // ledger, region map, grants, metadata. Whoever holds two elsewhere took them in this order; the others' are not taken for a fork,
 // and a child begins what they guard anew.
 //

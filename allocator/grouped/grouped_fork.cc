@@ -23,15 +23,15 @@ void grouped_heap::copy_for_child() {
         *this, [](slab& one, void* with) { (*static_cast<decltype(&in_compartment)>(with))(one); },
         const_cast<void*>(static_cast<const void*>(&in_compartment)));
   };
-  const std::size_t page = platform::page_size();
-  copy_.until_complete([&](std::size_t surplus) {
-    std::size_t run_count = 0;
-    std::size_t page_count = 0;
+  const auto count = [&] {
+    fork_copy::extent all = {};
     for_each_hidden([&](const slab& one) {
-      run_count += 2;
-      page_count += (one.opened_bytes() + one.headers_bytes()) / page;
+      all.add(one.headers_bytes());
+      all.add(one.opened_bytes());
     });
-    copy_.begin(run_count + run_count * surplus / 8 + surplus, (page_count + page_count * surplus / 8 + surplus) * page);
+    return all;
+  };
+  const auto copy = [&] {
     // What was known of the slots before their contents were read, behind those.
     for_each_hidden([&](slab& one) {
       std::byte* const known = copy_.add(nullptr, nullptr, one.headers_bytes(), 0);
@@ -40,7 +40,8 @@ void grouped_heap::copy_for_child() {
       (void)copy_.add(&one, one.run(), one.opened_bytes(), 0);
       one.close_pages();
     });
-  });
+  };
+  copy_.make(count, copy);
 }
 
 void grouped_heap::place_copies_in_child() {

@@ -24,42 +24,14 @@ std::size_t slab_heap::place_size_of(kind which, std::size_t capacity) {
   return least < 2 * page ? 2 * page : least;
 }
 
-slab_region* slab_heap::take_empty(kind which, std::size_t slab_count) {
-  for (slab_region** link = &empty_[which]; *link != nullptr; link = &(*link)->next_empty) {
-    slab_region* const found = *link;
-    if (found->max_slabs() < slab_count) continue;
-    *link = found->next_empty;
-    return found;
-  }
-  return nullptr;
-}
-
-slab_region* slab_heap::reserve_region(kind which, std::size_t place_size, std::size_t place_count, region_map::place where) {
-  const bool whole = where == region_map::place::unit;
-  const std::size_t size = slab_region::size_of(place_size, place_count);
-  const auto space = platform::reserve(size, whole ? region_unit : platform::page_size(), policy_);
-  if (space.address == nullptr) return nullptr;
-  const std::size_t slab_count = whole ? slab_region::records_for_unit(place_size, place_count) : place_count;
-  slab_region* record = take_empty(which, slab_count);
-  if (record == nullptr) {
-    record = slab_region::make(slab_count);
-    if (record == nullptr) {
-      platform::release(space.address, size);
-      return nullptr;
-    }
-    record->place_kind = which;
-    record->next = regions_.load(std::memory_order_relaxed);
-    regions_.store(record, std::memory_order_release);
-  }
-  if (record->refill(place_size, place_count, space, where, policy_)) return record;
-  record->next_empty = empty_[which];
-  empty_[which] = record;
-  return nullptr;
-}
-
-slab_region* slab_heap::take_record(kind which, std::size_t capacity) {
+slab_region* slab_heap::reserve(kind which, std::size_t capacity) {
   const std::size_t page = platform::page_size();
   const std::size_t one_slot = place_size_of(single, capacity);
+  const auto make = [which](std::size_t places) {
+    slab_region* const made = slab_region::make(places);
+    if (made != nullptr) made->place_kind = which;
+    return made;
+  };
   std::size_t tried = 0;
   for (const std::size_t extent : region::extents) {
     const bool whole = extent == region_unit;
@@ -68,10 +40,12 @@ slab_region* slab_heap::take_record(kind which, std::size_t capacity) {
     if (!whole && size > extent) size = extent > one_slot ? extent : one_slot;
     if (size == tried) continue;
     const std::size_t fitting = whole && which != single ? (extent - page) / size : 1;
+    const std::size_t place_count = fitting == 0 ? 1 : fitting;
     if (!whole) tried = size;
+    const std::size_t record_places = whole ? slab_region::records_for_unit(size, place_count) : place_count;
     const auto where = whole ? region_map::place::unit : region_map::place::page;
-    slab_region* const record = reserve_region(which, size, fitting == 0 ? 1 : fitting, where);
-    if (record != nullptr) return record;
+    slab_region* const made = stock_.reserve(which, {size, place_count, record_places, where, policy_}, make);
+    if (made != nullptr) return made;
   }
   return nullptr;
 }
@@ -93,16 +67,17 @@ slab* slab_heap::take_closed(kind which, std::size_t capacity) {
 
 slab* slab_heap::take_place(kind which, std::size_t capacity) {
   if (slab* const closed = take_closed(which, capacity); closed != nullptr) return closed;
-  slab_region*& serving = serving_[which];
+  slab_region* const serving = stock_.serving(which);
   const bool fits = serving != nullptr && serving->run_size() >= capacity + slab::overhead + slab::margin;
   slab* const taken = fits ? serving->take_unused() : nullptr;
   if (taken != nullptr) return taken;
-  serving = take_record(which, capacity);
-  return serving == nullptr ? nullptr : serving->take_unused();
+  slab_region* const next = reserve(which, capacity);
+  stock_.serve(which, next);
+  return next == nullptr ? nullptr : next->take_unused();
 }
 
 slab* slab_heap::take(std::size_t capacity, std::size_t alignment, slab_bin& owner) {
-  const scoped_lock held(growth_);
+  const scoped_lock held(stock_.mutex());
   const kind which = kind_of(capacity);
   slab* const taken = take_place(which, capacity);
   if (taken == nullptr) return nullptr;
@@ -115,7 +90,7 @@ slab* slab_heap::take(std::size_t capacity, std::size_t alignment, slab_bin& own
     --taken->home.taken_count;
     // The place of a single one has a size of its own.
     if (which == single) {
-      release(taken->home, single);
+      stock_.release(single, taken->home);
     } else {
       taken->next = closed_[which];
       closed_[which] = taken;
@@ -127,7 +102,7 @@ slab* slab_heap::take(std::size_t capacity, std::size_t alignment, slab_bin& own
 }
 
 void slab_heap::put(slab& closed) {
-  const scoped_lock held(growth_);
+  const scoped_lock held(stock_.mutex());
   const auto which = static_cast<kind>(closed.home.place_kind);
   closed.list = nullptr;
   --closed.home.taken_count;
@@ -140,29 +115,22 @@ void slab_heap::put(slab& closed) {
 }
 
 void slab_heap::end_oldest_rest() {
-  release(*resting_[0], single);
+  stock_.release(single, *resting_[0]);
   --resting_count_;
   for (std::size_t index = 0; index < resting_count_; ++index) resting_[index] = resting_[index + 1];
 }
 
 void slab_heap::rest(slab_region& emptied) {
   if (emptied.size() > max_resting_size) {
-    release(emptied, single);
+    stock_.release(single, emptied);
     return;
   }
   if (resting_count_ == max_resting) end_oldest_rest();
   resting_[resting_count_++] = &emptied;
 }
 
-void slab_heap::release(slab_region& vacant, kind which) {
-  if (serving_[which] == &vacant) serving_[which] = nullptr;
-  vacant.release();
-  vacant.next_empty = empty_[which];
-  empty_[which] = &vacant;
-}
-
 std::size_t slab_heap::release_vacant_regions(rest_of_singles of_resting) {
-  const scoped_lock held(growth_);
+  const scoped_lock held(stock_.mutex());
   std::size_t rested = 0;
   for (; of_resting == rest_of_singles::ends && resting_count_ != 0; end_oldest_rest()) rested += resting_[0]->size();
   for (const kind which : {small, medium}) {
@@ -174,10 +142,10 @@ std::size_t slab_heap::release_vacant_regions(rest_of_singles of_resting) {
       }
     }
   }
-  for (slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    const auto which = static_cast<kind>(one->place_kind);
-    if (!one->empty() && one->taken_count == 0 && which != single) release(*one, which);
-  }
+  stock_.for_each([&](slab_region& one) {
+    const auto which = static_cast<kind>(one.place_kind);
+    if (!one.empty() && one.taken_count == 0 && which != single) stock_.release(which, one);
+  });
   return rested;
 }
 
@@ -185,19 +153,11 @@ void slab_heap::close_in_child(slab& unused) {
   unused.list = nullptr;
   const auto which = static_cast<kind>(unused.home.place_kind);
   if (which == single) {
-    release(unused.home, single);
+    stock_.release(single, unused.home);
     return;
   }
   unused.next = closed_[which];
   closed_[which] = &unused;
-}
-
-std::size_t slab_heap::bytes_reserved() const {
-  std::size_t bytes = 0;
-  for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (!one->empty()) bytes += one->size();
-  }
-  return bytes;
 }
 
 }  // namespace lockfast::internal

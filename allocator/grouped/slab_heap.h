@@ -8,12 +8,12 @@
 #ifndef LOCKFAST_ALLOCATOR_GROUPED_SLAB_HEAP_H
 #define LOCKFAST_ALLOCATOR_GROUPED_SLAB_HEAP_H
 
-#include <atomic>
 #include <cstddef>
 
 #include "allocator/base/scoped_lock.h"
 #include "allocator/grouped/slab.h"
 #include "allocator/grouped/slab_region.h"
+#include "allocator/pages/region_stock.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -36,32 +36,32 @@ class slab_heap {
   // Calls act() while no region is taken or released.
   template <class Do>
   void while_still(Do act) {
-    const scoped_lock held(growth_);
+    const scoped_lock held(stock_.mutex());
     act();
   }
   // Calls act(slab&) for each slab, for whoever is alone, only looks, or owns what act changes. Others may take and put slabs
   // meanwhile.
   template <class Do>
   void for_each(Do act) const {
-    for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-      for (slab* at = one->begin(); at < one->end(); ++at) act(*at);
-    }
+    stock_.for_each([&](const slab_region& one) {
+      for (slab* at = one.begin(); at < one.end(); ++at) act(*at);
+    });
   }
 
   // Calls act(const slab_region&) for each region.
   template <class Do>
   void for_each_region(Do act) const {
-    for (const slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-      if (!one->empty()) act(*one);
-    }
+    stock_.for_each([&](const slab_region& one) {
+      if (!one.empty()) act(one);
+    });
   }
 
-  [[nodiscard]] std::size_t bytes_reserved() const;
+  [[nodiscard]] std::size_t bytes_reserved() const { return stock_.bytes_reserved(); }
   [[nodiscard]] platform::fork_policy fork_policy() const { return policy_; }
 
   // Growth is not half done while a process forks.
-  void before_fork() { growth_.lock(); }
-  void after_fork_in_parent() { growth_.unlock(); }
+  void before_fork() { stock_.mutex().lock(); }
+  void after_fork_in_parent() { stock_.mutex().unlock(); }
   // In a forked child: calls settle(slab&) for each slab that is somebody's or has open pages; those of which it says false are
   // closed. Where the policy left the pages in the parent, their address space is reserved first; a region for which that is
   // refused is gone, and its secrets' addresses are foreign.
@@ -69,17 +69,17 @@ class slab_heap {
   void sort_in_child(Settle settle) {
     for (slab*& chain : closed_) chain = nullptr;
     resting_count_ = 0;
-    for (slab_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-      if (one->empty() || (policy_ == platform::fork_policy::absent && !one->reserve_in_child())) continue;
-      one->taken_count = 0;
-      for (slab* at = one->begin(); at < one->end(); ++at) {
+    stock_.for_each([&](slab_region& one) {
+      if (one.empty() || (policy_ == platform::fork_policy::absent && !one.reserve_in_child())) return;
+      one.taken_count = 0;
+      for (slab* at = one.begin(); at < one.end(); ++at) {
         if (settle(*at)) {
-          ++one->taken_count;
+          ++one.taken_count;
         } else {
           close_in_child(*at);
         }
       }
-    }
+    });
   }
 
  private:
@@ -94,20 +94,13 @@ class slab_heap {
   [[nodiscard]] slab* take_place(kind which, std::size_t capacity);
   [[nodiscard]] slab* take_closed(kind which, std::size_t capacity);
   // A region with places for slots of a capacity, of the largest size that the system has room for; null when it has none.
-  [[nodiscard]] slab_region* take_record(kind which, std::size_t capacity);
-  [[nodiscard]] slab_region* reserve_region(kind which, std::size_t place_size, std::size_t place_count,
-                                            region_map::place where);
-  [[nodiscard]] slab_region* take_empty(kind which, std::size_t slab_count);
-  void release(slab_region& vacant, kind which);
+  [[nodiscard]] slab_region* reserve(kind which, std::size_t capacity);
   void rest(slab_region& emptied);
   void end_oldest_rest();
   void close_in_child(slab& unused);
 
   platform::fork_policy policy_ = platform::fork_policy::absent;
-  platform::mutex growth_;
-  std::atomic<slab_region*> regions_ = nullptr;
-  slab_region* serving_[kind_count] = {};
-  slab_region* empty_[kind_count] = {};
+  region_stock<slab_region, kind_count> stock_;
   slab* closed_[kind_count] = {};
   slab_region* resting_[max_resting] = {};  // of single slabs, oldest first
   std::size_t resting_count_ = 0;

@@ -12,14 +12,14 @@ namespace lockfast::internal {
 constinit slab slab_region::slab_of_none_(slab_region::none_);
 constinit slab_region slab_region::none_(slab_region::slab_of_none_);
 
-slab_region* slab_region::make(std::size_t max_slabs) {
+slab_region* slab_region::make(std::size_t max_places) {
   std::byte* const record = metadata::take(sizeof(slab_region));
-  slab* const slabs = metadata::take_array<slab>(max_slabs);
+  slab* const slabs = metadata::take_array<slab>(max_places);
   if (record == nullptr || slabs == nullptr) return nullptr;
   auto* const made = new (record) slab_region;
-  for (std::size_t place = 0; place < max_slabs; ++place) new (slabs + place) slab(*made);
+  for (std::size_t place = 0; place < max_places; ++place) new (slabs + place) slab(*made);
   made->slabs_ = slabs;
-  made->max_slabs_ = max_slabs;
+  made->max_places_ = max_places;
   return made;
 }
 

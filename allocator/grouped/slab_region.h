@@ -34,7 +34,7 @@ class slab_region : public region {
   }
 
   // An empty record with records for so many slabs; null when there is no memory for it.
-  [[nodiscard]] static slab_region* make(std::size_t max_slabs);
+  [[nodiscard]] static slab_region* make(std::size_t max_places);
 
   // Gives the address space back; the record keeps its slabs and is empty until refill().
   void release();
@@ -56,8 +56,8 @@ class slab_region : public region {
   [[nodiscard]] std::size_t run_size() const;
   [[nodiscard]] std::size_t place_size() const { return place_size_; }
   [[nodiscard]] std::size_t place_count() const { return place_count_; }
-  // The most slabs that it has records for.
-  [[nodiscard]] std::size_t max_slabs() const { return max_slabs_; }
+  // The most places that the record has slabs for.
+  [[nodiscard]] std::size_t max_places() const { return max_places_; }
 
   // The next slab that has never been used; null when there is none left.
   [[nodiscard]] slab* take_unused();
@@ -78,7 +78,7 @@ class slab_region : public region {
   unsigned place_shift_ = 0;
   std::size_t place_size_ = 0;
   std::size_t place_count_ = 0;
-  std::size_t max_slabs_ = 0;
+  std::size_t max_places_ = 0;
   std::atomic<std::size_t> used_ = 0;
   slab* slabs_ = nullptr;
 

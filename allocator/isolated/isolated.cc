@@ -27,6 +27,9 @@ std::size_t pages_for(std::size_t size, std::size_t alignment, std::size_t page)
 void isolated_arena::start(const policy& chosen) {
   policy_ = chosen;
   page_ = platform::page_size();
+  // Hidden pages do not lie between markers.
+  const std::size_t marked_from_maps = chosen.hide_error != 0 ? chosen.marked_from_maps : SIZE_MAX;
+  heap_.start(*this, {chosen.fork, chosen.large_idle_pages, marked_from_maps});
   idle_budget::start(chosen.spare_pages);
   for (std::size_t list = 0; list < small_pages; ++list) {
     const std::size_t page_count = list + 1;
@@ -47,7 +50,11 @@ allocated isolated_arena::allocate(std::size_t size, std::size_t alignment, int 
 }
 
 isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool exact, platform::error& refusal) {
-  if (page_count > small_pages || !exact) return take_large(page_count, exact, refusal);
+  if (page_count > small_pages || !exact) {
+    const auto [at, idle] = heap_.take_large(page_count, exact);
+    if (at == nullptr) refusal = ENOMEM;
+    return {at, idle};
+  }
   span_list& list = lists_[page_count - 1];
   if (span* const ready = list.take_ready(); ready != nullptr) return {ready, true, span_list::tally::taken_back};
   // No place is warm: time to ask.
@@ -61,7 +68,9 @@ isolated_arena::place isolated_arena::take_place(std::size_t page_count, bool ex
   }
   if (span* const kept = list.take_kept(); kept != nullptr) return {kept, true};
   if (span* const fresh = list.take_fresh(); fresh != nullptr) return {fresh, false};
-  return {grow(page_count, refusal), false};
+  span* const unused = heap_.take(page_count);
+  if (unused == nullptr) refusal = ENOMEM;
+  return {unused, false};
 }
 
 void isolated_arena::count_grown(std::size_t page_count) {
@@ -131,8 +140,8 @@ void isolated_arena::claim(const std::byte* secret, span& at, const busy_scope& 
 }
 
 void isolated_arena::keep_idle(span& freed, span_list::tally as) {
-  if (is_large(freed.home)) {
-    keep_large_idle(freed, as);
+  if (is_large(freed)) {
+    rest_large(freed, as);
     return;
   }
   span_list& list = lists_[freed.home.place_pages() - 1];
@@ -331,34 +340,28 @@ allocated isolated_arena::reallocate(const std::byte* secret, span& at, std::siz
 
 std::size_t isolated_arena::audit() {
   std::size_t damaged = 0;
-  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) {
-      const busy_scope mine(at);
-      if (!at->claim_live(mine)) continue;
-      damaged += verify(*at) == EFAULT;
-      at->set(span::state::live);
-    }
-  }
+  heap_.for_each([&](span& at) {
+    const busy_scope mine(&at);
+    if (!at.claim_live(mine)) return;
+    damaged += verify(at) == EFAULT;
+    at.set(span::state::live);
+  });
   return damaged;
 }
 
 void isolated_arena::renew_locks() {
   trim();
-  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) {
-      // One that somebody is busy with, perhaps this thread, may stay without a lock; its receipt says so.
-      if (!at->claim_live_at_once()) continue;
-      at->renew_lock();
-      at->set(span::state::live);
-    }
-  }
+  heap_.for_each([](span& at) {
+    // One that somebody is busy with, perhaps this thread, may stay without a lock; its receipt says so.
+    if (!at.claim_live_at_once()) return;
+    at.renew_lock();
+    at.set(span::state::live);
+  });
 }
 
 bool isolated_arena::wipe_on_signal(platform::after_wipe leaves) {
   bool done = true;
-  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) done &= at->wipe_on_signal(leaves);
-  }
+  heap_.for_each([&](span& at) { done &= at.wipe_on_signal(leaves); });
   copy_.wipe_on_signal();
   return done;
 }
@@ -369,9 +372,7 @@ bool isolated_arena::show_absent(span& at, const void* address) {
 }
 
 void isolated_arena::close_absent() {
-  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) at->close_absent();
-  }
+  heap_.for_each([](span& at) { at.close_absent(); });
 }
 
 }  // namespace lockfast::internal

@@ -1,13 +1,13 @@
 // isolated.h - the arena of isolated secrets: each in a span of its own, of exactly the pages that it needs.
 //
-// Spans of up to small_pages pages come from regions cut for their page count, and rest in a list for each count. A larger
-// secret has a region to itself; a few of those are kept for the next secret of as many pages.
+// Where places come from, and where those of large secrets rest, is the span_heap's; idle small ones are in a list for each page
+// count. The arena knows secrets and their life.
 //
 // Invariants
 //   1. No secret is handed out that is not between inaccessible pages, in a place wiped of its last tenant, and locked,
 //      unless the policy allows it to be unlocked; then its receipt has the reason.
 //   2. A refusal leaves nothing behind: what was opened is wiped, unlocked and closed.
-//   3. Order of mutexes: growth, then the lists by page count.
+//   3. Order of mutexes: the span_heap's, then the lists by page count.
 //
 // Threads: everything, from any thread; start() and the functions for a forked child once, alone.
 #ifndef LOCKFAST_ALLOCATOR_ISOLATED_ISOLATED_H
@@ -28,6 +28,7 @@
 #include "allocator/isolated/sealed_copies.h"
 #include "allocator/isolated/sealer.h"
 #include "allocator/isolated/span.h"
+#include "allocator/isolated/span_heap.h"
 #include "allocator/isolated/span_list.h"
 #include "allocator/isolated/span_region.h"
 
@@ -106,8 +107,7 @@ class isolated_arena {
   void after_fork_in_child();
 
  private:
-  static constexpr std::size_t small_pages = 16;
-  static constexpr std::size_t max_large_idle = 16;
+  static constexpr std::size_t small_pages = span_heap::small_pages;
 
   struct place {
     span* at;
@@ -122,8 +122,6 @@ class isolated_arena {
   // Counts a secret whose place no list had ready.
   void count_grown(std::size_t page_count);
   [[nodiscard]] place take_place(std::size_t page_count, bool exact, platform::error& refusal);
-  [[nodiscard]] span* grow(std::size_t page_count, platform::error& refusal);
-  [[nodiscard]] place take_large(std::size_t page_count, bool exact, platform::error& refusal);
   [[nodiscard]] platform::error open(place taken, const span::tenancy& wanted, page_run::lock_wanted lock);
   void put_back(place unopened);
   void keep_idle(span& freed, span_list::tally as);
@@ -140,19 +138,9 @@ class isolated_arena {
   // Frees a closed secret that the system does not open any more, as in a sandbox without mprotect: its canaries can't be read.
   // Hidden pages are given back, and the kernel wipes them. A locked secret could not be wiped: a breach.
   void deallocate_closed(span& at);
-  void keep_large_idle(span& freed, span_list::tally as);
+  void rest_large(span& freed, span_list::tally as);
   // Gives an idle span's pages back, or keeps them where the system does not take them; how many bytes went back.
   std::size_t retire(span& idle);
-  [[nodiscard]] span* take_kept_large();
-  void release_large(span_region& emptied);
-  void release_vacant_regions();
-  void release(span_region& vacant);
-  // Counts the maps that a region without markers may come to need.
-  static void count_maps(const span_region& unmarked);
-  [[nodiscard]] static span_region* take_empty(span_region*& empties, std::size_t place_count);
-  [[nodiscard]] span_region* reserve_region(std::size_t page_count, std::size_t place_count, region_map::place where,
-                                            span_region*& empties);
-  [[nodiscard]] span_region* take_record(std::size_t page_count, span_region*& empties);
   void claim(const std::byte* secret, span& at, const busy_scope& mine) const;
   // Copies a claimed secret that is not sealed to a new place, of a size and at the same access, and leaves the old one open, to be
   // freed; moved is the new place when it is not refused.
@@ -161,8 +149,6 @@ class isolated_arena {
   [[nodiscard]] platform::error lock_after_closing(span& at) const;
   // Whether a claimed span is whole: EFAULT if not, else the errno that kept it closed.
   [[nodiscard]] platform::error verify(span& at) const;
-  void enlist(span_region& made);
-
   // ---- A fork: isolated_fork.cc ----
 
   // Calls act(span&) for each secret that is not sealed.
@@ -221,20 +207,12 @@ class isolated_arena {
   void deallocate_sealed(span& at);
   [[nodiscard]] allocated reallocate_sealed(const std::byte* secret, span& at, std::size_t size);
   [[nodiscard]] platform::error rest_error(const span& at) const;
-  [[nodiscard]] bool is_large(const span_region& one) const { return one.place_pages() > small_pages; }
+  [[nodiscard]] static bool is_large(const span& at) { return span_heap::is_large(at.home); }
 
   policy policy_ = {};
   std::size_t page_ = 0;  // bytes
   span_list lists_[small_pages];
-  platform::mutex growth_mutex_;
-  span_region* current_[small_pages] = {};        // the region that serves each page count next
-  std::atomic<span_region*> regions_ = nullptr;   // every record, empty ones too
-  span_region* empty_[small_pages] = {};          // records of released regions, by their spans' page count
-  span_region* empty_large_ = nullptr;            // the same, of one span each
-  span_region* large_idle_[max_large_idle] = {};  // oldest first
-  span* kept_large_ = nullptr;                    // whose pages the system did not take back
-  std::size_t large_idle_count_ = 0;
-  std::size_t large_idle_pages_ = 0;
+  span_heap heap_;
   fork_copy copy_;
   sealed_copies sealed_;
   std::atomic<std::size_t> other_frees_ = 0;  // beside those that the lists count

@@ -18,24 +18,20 @@ std::size_t isolated_arena::max_used() const {
 // Between markers a run that is open for writing shares the map of the others.
 std::size_t isolated_arena::maps_of_runs() const {
   std::size_t runs = 0;
-  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    const bool marked = one->marked();
-    for (const span* at = one->begin(); at < one->end(); ++at) {
-      runs += at->run() != nullptr && (!marked || at->current_access() != platform::access::read_write);
-    }
-  }
+  heap_.for_each([&](const span& at) {
+    runs += at.run() != nullptr && (!at.home.marked() || at.current_access() != platform::access::read_write);
+  });
   return 2 * runs;
 }
 
 void isolated_arena::add_to(struct lockfast_statistics& out) {
-  const scoped_lock held(growth_mutex_);
-  look(out);
-  for (const span_region* one = regions_.load(std::memory_order_acquire); lock_watch::sees_none() && one != nullptr;
-       one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) {
-      if (at->run() != nullptr && !at->hidden() && at->lock_error() == 0) lock_watch::see_locked(at->run());
-    }
-  }
+  heap_.while_still([&] {
+    look(out);
+    if (!lock_watch::sees_none()) return;
+    heap_.for_each([](const span& at) {
+      if (at.run() != nullptr && !at.hidden() && at.lock_error() == 0) lock_watch::see_locked(at.run());
+    });
+  });
 }
 
 void isolated_arena::look(struct lockfast_statistics& out) const {
@@ -46,12 +42,12 @@ void isolated_arena::look(struct lockfast_statistics& out) const {
     allocations += list.taken();
   }
   std::size_t live = 0;
-  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (!one->empty()) out.bytes_reserved += one->size();
+  heap_.for_each_region([&](const span_region& one) {
+    if (!one.empty()) out.bytes_reserved += one.size();
     // Between markers the whole map is locked, and counts against the limit.
-    const bool all_locked = !one->empty() && one->marked();
-    if (all_locked) out.bytes_locked += one->size();
-    for (span* at = one->begin(); at < one->end(); ++at) {
+    const bool all_locked = !one.empty() && one.marked();
+    if (all_locked) out.bytes_locked += one.size();
+    for (span* at = one.begin(); at < one.end(); ++at) {
       const span::state seen = at->current_state();
       if (!all_locked && at->run() != nullptr && at->lock_error() == 0) out.bytes_locked += at->run_size();
       if (seen == span::state::idle) out.bytes_idle += at->run_size();
@@ -70,7 +66,7 @@ void isolated_arena::look(struct lockfast_statistics& out) const {
         out.live_hidden += at->hidden();
       }
     }
-  }
+  });
   out.live += live;
   out.live_isolated += live;
   out.frees += frees;
@@ -97,25 +93,25 @@ std::string_view state_of(const span& one) {
 }  // namespace
 
 void isolated_arena::draw(json_lines& out, std::string_view family, region::addresses shown) const {
-  for (const span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (one->empty()) continue;
-    const std::size_t guards = one->place_count() + 1;
+  heap_.for_each_region([&](const span_region& one) {
+    if (one.empty()) return;
+    const std::size_t guards = one.place_count() + 1;
     out.begin("region");
     out.text("family", family);
     out.text("kind", "isolated");
-    if (shown == region::addresses::shown) out.address("address", one->base());
-    out.number("pages", one->size() / page_);
+    if (shown == region::addresses::shown) out.address("address", one.base());
+    out.number("pages", one.size() / page_);
     out.number("guards", guards);
-    out.text("guarded_by", one->marked() ? "markers" : "maps");
-    out.number("places", one->place_count());
-    out.number("place_pages", one->place_pages());
+    out.text("guarded_by", one.marked() ? "markers" : "maps");
+    out.number("places", one.place_count());
+    out.number("place_pages", one.place_pages());
     out.begin_runs("states");
     std::size_t used = 0;
-    for (const span* at = one->begin(); at < one->end(); ++at, ++used) out.run(state_of(*at));
-    for (; used < one->place_count(); ++used) out.run("unused");
+    for (const span* at = one.begin(); at < one.end(); ++at, ++used) out.run(state_of(*at));
+    for (; used < one.place_count(); ++used) out.run("unused");
     out.end_runs();
     out.end();
-  }
+  });
 }
 
 }  // namespace lockfast::internal

@@ -36,12 +36,10 @@ bool keeps_run(const span& at) { return in_use(at) && at.has_tenant() && !at.sea
 
 template <class Act>
 void isolated_arena::for_each_used(Act act) const {
-  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    for (span* at = one->begin(); at < one->end(); ++at) {
-      // One that another thread is busy with, to open or close it, is live soon.
-      if (in_use(*at) && !at->sealed()) act(*at);
-    }
-  }
+  heap_.for_each([&](span& at) {
+    // One that another thread is busy with, to open or close it, is live soon.
+    if (in_use(at) && !at.sealed()) act(at);
+  });
 }
 
 // ---- Before the fork --------------------------------------------------------------------------------------------------------
@@ -59,7 +57,7 @@ void isolated_arena::seal_for_child() {
   // In a handler that interrupted this thread's own sealing, the key may be in use.
   if (policy_.rest == nullptr || policy_.rest->refusal() != 0 || !fork_gate::is_empty()) return;
   const auto is_one = [&](const span& at) {
-    return at.current_access() == access::none && at.has_tenant() && at.run() != nullptr && (at.hidden() || !is_large(at.home));
+    return at.current_access() == access::none && at.has_tenant() && at.run() != nullptr && (at.hidden() || !is_large(at));
   };
   std::size_t count = 0;
   for_each_used([&](const span& at) { count += is_one(at); });
@@ -90,14 +88,12 @@ void isolated_arena::copy_hidden_for_child() {
       if (!sealed.has(at) && at.hidden()) act(at);
     });
   };
-  copy_.until_complete([&](std::size_t surplus) {
-    std::size_t run_count = 0;
-    std::size_t page_count = 0;
-    for_each_hidden([&](const span& at) {
-      ++run_count;
-      page_count += at.run_size() / page_;
-    });
-    copy_.begin(run_count + run_count * surplus / 8 + surplus, (page_count + page_count * surplus / 8 + surplus) * page_);
+  const auto count = [&] {
+    fork_copy::extent all = {};
+    for_each_hidden([&](const span& at) { all.add(at.run_size()); });
+    return all;
+  };
+  const auto copy = [&] {
     for_each_hidden([&](span& at) {
       if (!at.claim_for_copy()) return;
       const access before = at.current_access();
@@ -107,22 +103,23 @@ void isolated_arena::copy_hidden_for_child() {
       }
       at.set(span::state::live);
     });
-  });
+  };
+  copy_.make(count, copy);
 }
 
-void isolated_arena::before_fork() { growth_mutex_.lock(); }
+void isolated_arena::before_fork() { heap_.before_fork(); }
 
 void isolated_arena::after_fork_in_parent() {
   copy_.end();
   sealed_.end();
-  growth_mutex_.unlock();
+  heap_.after_fork();
 }
 
 // ---- In the child -----------------------------------------------------------------------------------------------------------
 
 void isolated_arena::unlock_in_child() {
   idle_budget::reset_in_child();
-  growth_mutex_.unlock();
+  heap_.after_fork();
 }
 
 void isolated_arena::place_copies_in_child() {
@@ -191,24 +188,22 @@ bool isolated_arena::keep_sealed_copy(const sealed_copies::entry& each) {
 // Sorts every span anew: a live one is settled, or absent. Every other one becomes fresh, so that the lists begin empty.
 void isolated_arena::after_fork_in_child() {
   for (span_list& list : lists_) list.reset_in_child();
-  large_idle_count_ = 0;
-  large_idle_pages_ = 0;
-  kept_large_ = nullptr;
+  heap_.reset_in_child();
 
   place_copies_in_child();
   if (policy_.fork == fork_policy::wipe && policy_.hide_error == 0) place_zeros_in_child();
   sealed_.settle_in_child([&](const sealed_copies::entry& each) { return keep_sealed_copy(each); });
   std::uint64_t live = 0;
-  for (span_region* one = regions_.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    if (one->empty()) continue;
-    if (one->marked()) unmark_unused_in_child(*one);
+  heap_.for_each_region([&](span_region& one) {
+    if (one.empty()) return;
+    if (one.marked()) unmark_unused_in_child(one);
     // Without its address space the region is gone, and its secrets' addresses are foreign.
-    if (!one->settle_in_child()) continue;
-    const canary_key before = one->renew_key();
-    if (policy_.fork == fork_policy::wipe && policy_.rest != nullptr) seal_zeros_in_child(*one);
-    if (policy_.fork != fork_policy::absent && !one->marked()) reserve_unused_in_child(*one);
-    for (span* at = one->begin(); at < one->end(); ++at) live += std::uint64_t{settle_in_child(*at, before)};
-  }
+    if (!one.settle_in_child()) return;
+    const canary_key before = one.renew_key();
+    if (policy_.fork == fork_policy::wipe && policy_.rest != nullptr) seal_zeros_in_child(one);
+    if (policy_.fork != fork_policy::absent && !one.marked()) reserve_unused_in_child(one);
+    for (span* at = one.begin(); at < one.end(); ++at) live += std::uint64_t{settle_in_child(*at, before)};
+  });
   settle_counts_in_child(live);
 }
 
@@ -227,7 +222,7 @@ void isolated_arena::unmark_unused_in_child(span_region& in) {
   if (policy_.fork != fork_policy::inherit || !fork_exclusion::reserve_over(in.base(), in.size(), policy_.fork)) return;
   for (span* at = in.begin(); at < in.end(); ++at) at->lose_run_in_child();
   in.lose_marks_in_child();
-  count_maps(in);
+  span_heap::count_maps(in);
 }
 
 // Pages of no secret, or of a sealed one, go all at once: from the end of one that stays to the beginning of the next.

@@ -1,10 +1,32 @@
 // isolated_idle.cc - pages that no secret has: kept for the next ones, opened ahead of them, and given back.
+#include "allocator/base/breach.h"
 #include "allocator/isolated/idle_budget.h"
 #include "allocator/isolated/isolated.h"
 #include "allocator/pages/map_watch.h"
 #include "platform/one_look.h"
 
 namespace lockfast::internal {
+
+void isolated_arena::put_back(place taken) {
+  span& unopened = *taken.at;
+  if (unopened.run() != nullptr) {
+    keep_idle(unopened, taken.if_put_back);
+  } else if (is_large(unopened)) {
+    heap_.release_large(unopened.home);
+  } else {
+    lists_[unopened.home.place_pages() - 1].put_fresh(unopened);
+  }
+}
+
+void isolated_arena::rest_large(span& freed, span_list::tally as) {
+  if (as == span_list::tally::freed) {
+    other_frees_.fetch_add(1, std::memory_order_relaxed);
+    large_used_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  span* leaving[span_heap::max_resting + 1];
+  const std::size_t count = heap_.rest(freed, leaving);
+  for (std::size_t index = 0; index < count; ++index) retire(*leaving[index]);
+}
 
 void isolated_arena::keep_or_retire(span_list& list, span& surplus) {
   // A run without its lock, or without the cover that others have, is no gain to the next secret.
@@ -36,7 +58,7 @@ platform::error isolated_arena::open_fresh(span& at, const span::tenancy& wanted
 void isolated_arena::open_ahead(const span& opened) {
   const bool hides = policy_.hide_error == 0;
   if (policy_.rest != nullptr && policy_.rest->lacks_maps()) return;
-  if (is_large(opened.home) || opened.home.marked() || opened.lock_error() != 0 || opened.hidden() != hides) return;
+  if (is_large(opened) || opened.home.marked() || opened.lock_error() != 0 || opened.hidden() != hides) return;
   if (platform::closed_lock_error() != 0) return;
   const std::size_t page_count = opened.home.place_pages();
   span_list& list = lists_[page_count - 1];
@@ -61,14 +83,29 @@ void isolated_arena::open_ahead(const span& opened) {
 
 span* isolated_arena::take_place_without_pages(std::size_t page_count) {
   if (span* const fresh = lists_[page_count - 1].take_fresh(); fresh != nullptr) return fresh;
-  const scoped_lock held(growth_mutex_);
-  span_region* const serving = current_[page_count - 1];
-  span* const taken = serving == nullptr ? nullptr : serving->take_unused();
-  if (taken != nullptr) taken->set(span::state::busy);
-  return taken;
+  return heap_.take_unused(page_count);
 }
 
 // ---- Given back ----
+
+std::size_t isolated_arena::retire(span& idle) {
+  if (policy_.rest != nullptr && idle.run() != nullptr) policy_.rest->set_short(false);
+  // The run of a secret that was freed while it was sealed is inaccessible: nothing was written to it.
+  const bool can_be_verified = !policy_.trap_freed && idle.run() != nullptr && idle.current_access() != platform::access::none;
+  if (can_be_verified && !idle.untouched()) end_process(breach::write_after_free, policy_.signal);
+  const std::size_t bytes = idle.run_size();
+  const bool given_back = idle.run() == nullptr || idle.retire();
+  if (policy_.rest != nullptr && given_back) map_watch::look();
+  if (!is_large(idle)) {
+    span_list& list = lists_[idle.home.place_pages() - 1];
+    given_back ? list.put_fresh(idle) : list.keep(idle);
+  } else if (given_back) {
+    heap_.release_large(idle.home);
+  } else {
+    heap_.keep(idle);
+  }
+  return given_back ? bytes : 0;
+}
 
 std::size_t isolated_arena::trim(trimming why) {
   const bool holds = why == trimming::shortage && policy_.quarantine_holds;
@@ -92,22 +129,14 @@ std::size_t isolated_arena::trim(trimming why) {
     const auto take_idle = [&] { return list.take_any_idle(when); };
     for (span* idle = take_idle(); idle != nullptr; idle = take_idle()) bytes += retire(*idle);
   }
-  retire_kept([&] { return take_kept_large(); });
-  for (;;) {
-    span_region* kept = nullptr;
-    {
-      const scoped_lock held(growth_mutex_);
-      // The last to be freed is in quarantine.
-      if (large_idle_count_ <= (holds ? 1 : 0)) break;
-      kept = large_idle_[0];
-      --large_idle_count_;
-      for (std::size_t later = 0; later < large_idle_count_; ++later) large_idle_[later] = large_idle_[later + 1];
-      large_idle_pages_ -= kept->begin()->run_size() / platform::page_size();
-      kept->begin()->set(span::state::busy);
-    }
-    bytes += retire(*kept->begin());
-  }
-  release_vacant_regions();
+  retire_kept([&] { return heap_.take_kept(); });
+  // The last to be freed is in quarantine.
+  const auto last = holds ? span_heap::last_freed::stays : span_heap::last_freed::goes;
+  for (span* rested = heap_.end_oldest_rest(last); rested != nullptr; rested = heap_.end_oldest_rest(last))
+    bytes += retire(*rested);
+  // Regions of small spans in which no span is in use go back whole: a page that was once in use keeps a map of its own for as long as
+  // its region lives.
+  heap_.release_vacant([&](span_region& one) { return lists_[one.place_pages() - 1].withdraw(one); });
   return bytes;
 }
 

@@ -42,16 +42,31 @@ class fork_copy {
     const auto* const table = static_cast<const entry*>(static_cast<const void*>(base_));
     for (std::size_t at = 0; at < count_; ++at) place(table[at], base_ + table[at].offset);
   }
-  // Whether something was not copied for want of room: other threads opened pages since those were counted.
-  [[nodiscard]] bool short_of_room() const { return short_of_room_; }
-  // Has make(surplus) count, begin and copy again, with room for a part more (surplus in eighths), while that happens.
-  template <class Make>
-  void until_complete(Make make) {
+  // How many runs there are, and of how many bytes.
+  struct extent {
+    std::size_t run_count;
+    std::size_t bytes;
+
+    void add(std::size_t run_size) {
+      ++run_count;
+      bytes += run_size;
+    }
+  };
+  // Makes room for what count() says and has copy() add each run. Where other threads have opened pages since they were counted, the
+  // room is too small: then both are called again, with room for a part more each time.
+  template <class Count, class Copy>
+  void make(Count count, Copy copy) {
     constexpr std::size_t max_tries = 16;
-    make(std::size_t{0});
-    for (std::size_t surplus = 1; short_of_room_ && surplus < max_tries; ++surplus) {
-      end();
-      make(surplus);
+    const std::size_t page = platform::page_size();
+    const auto with_surplus = [](std::size_t counted, std::size_t eighths) {
+      return counted + counted * eighths / 8 + eighths;
+    };
+    for (std::size_t surplus = 0; surplus < max_tries; ++surplus) {
+      if (surplus != 0) end();
+      const extent counted = count();
+      begin(with_surplus(counted.run_count, surplus), with_surplus(counted.bytes / page, surplus) * page);
+      copy();
+      if (!short_of_room_) return;
     }
   }
   // Whether the copy is of hidden pages, which the child moves, or of ordinary ones, which it copies again.
