@@ -78,7 +78,9 @@ TEST_CASE("pages are hidden, otherwise locked, otherwise refused or open without
   CHECK_FALSE(at.run.hidden());
   CHECK(at.run.hide_error() != 0);
   CHECK(at.locked() == 2 * page);
+  const std::size_t discards = simulated::count(simulated::call::discard);
   CHECK(at.give_back(2 * page) == page_run::outcome::given_back);
+  CHECK(simulated::count(simulated::call::discard) == discards + 1);
   CHECK(at.locked() == 0);
   CHECK(at.accessible() == 0);
 
