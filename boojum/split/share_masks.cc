@@ -1,4 +1,4 @@
-// share_masks.cc - BLAKE2b, ChaCha20 and Poly1305 of libcrypto, and what is around them.
+// share_masks.cc - BLAKE2bp; ChaCha20 and Poly1305 of libcrypto; and what is around them.
 #include "boojum/split/share_masks.h"
 
 #include <lockfast/lockfast.h>
@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 
+#include "boojum/crypto/blake2bp.h"
 #include "boojum/crypto/cipher.h"
 #include "boojum/crypto/openssl_algorithms.h"
 
@@ -25,7 +26,6 @@ struct freed_by {
     Free(context);
   }
 };
-using digest_context = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
 using cipher_context = std::unique_ptr<EVP_CIPHER_CTX, freed_by<EVP_CIPHER_CTX_free>>;
 using mac_context = std::unique_ptr<EVP_MAC_CTX, freed_by<EVP_MAC_CTX_free>>;
 
@@ -91,16 +91,12 @@ void add_seeded(seed_view seed, std::span<std::byte> target, mixing_room room) {
 
 bool add_mask(std::span<const std::byte> prekey, unsigned index, std::span<std::byte> target, mixing_room room) {
   const error_mark mark;
-  const openssl_algorithms* const all = algorithms();
-  const digest_context context(EVP_MD_CTX_new());
   const std::array<std::uint64_t, 2> which = {index, target.size()};
-  if (all == nullptr || context == nullptr || EVP_DigestInit_ex2(context.get(), all->blake2b, nullptr) != 1 ||
-      EVP_DigestUpdate(context.get(), mask_label.data(), mask_label.size()) != 1 ||
-      EVP_DigestUpdate(context.get(), which.data(), sizeof which) != 1 ||
-      EVP_DigestUpdate(context.get(), prekey.data(), prekey.size()) != 1 ||
-      EVP_DigestFinal_ex(context.get(), unsigned_bytes(room.digest.data()), nullptr) != 1) {
-    return false;
-  }
+  std::array<std::byte, sizeof mask_label + sizeof which> head;
+  std::memcpy(head.data(), mask_label.data(), sizeof mask_label);
+  std::memcpy(head.data() + sizeof mask_label, which.data(), sizeof which);
+  blake2bp(head, prekey, room.digest);
+  wipe_traces();
   bool added = true;
   if (target.size() <= room.digest.size()) {
     add(target, room.digest.first(target.size()));

@@ -1,12 +1,12 @@
 // share_masks.h - the three computations of a split secret: the stream of a seed, the mask that a prekey makes, and the tag.
 //
 //    stream = ChaCha20 under the seed, nonce 0, from block 0          the allocator's
-//    D_i    = BLAKE2b-512( label | i | |M| | R_i )                  libcrypto's; 64 bytes
+//    D_i    = BLAKE2bp-512( label | i | |M| | R_i )                 64 bytes
 //    mask_i = the first |M| bytes of D_i, when |M| <= 64
 //             ChaCha20 under the key D_i[0..32), from counter 0     else
 //    T      = Poly1305 under the key HChaCha20(K | label, label), of  S | zeros | |S|
 //
-// M is the whole that is masked: K | S | T. libcrypto sees prekeys, which are random bytes of one re-mix, and keys that are used
+// M is the whole that is masked: K | S | T. libcrypto sees keys that are used
 // once; of S it sees whole blocks of 16, which it keeps nowhere. Its contexts are freed, hence cleansed, before a call returns.
 //
 // Threads: any, on memory of the caller's own.
