@@ -56,7 +56,7 @@ int refuse_each(std::size_t size, const std::function<result(sealed_stream&)>& a
     bool more = true;
     for (std::size_t n = 1; more; ++n) {
       REQUIRE(n < 2000);
-      const ending end = in_child([&, refuse = refuse, was = refused] {
+      const ending end = in_child([&, refuse_call = refuse, was = refused] {
         bool done = false;
         bool was_refused = false;
         {
@@ -67,10 +67,10 @@ int refuse_each(std::size_t size, const std::function<result(sealed_stream&)>& a
           auto held = sealed_stream::create({.chunk = 64, .prekey = 32});
           const bytes first = pattern(size);
           prove(held && held->append(first), "a stream");
-          refuse(n);
+          refuse_call(n);
           done = act(*held).has_value();
           was_refused = was();
-          refuse(0);
+          refuse_call(0);
           promised(done || was_refused, "no refusal without a cause");
           promised(check(*held, done), "the stream as it should be");
         }
