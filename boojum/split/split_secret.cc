@@ -24,8 +24,8 @@ namespace {
 constexpr std::size_t overhead = mac_key_size + mac_size;  // of M over S, bytes
 
 // Blocks of this size go back at once. Smaller ones a thread keeps ready, with their page: the refresher's, where another call may
-// need it.
-std::size_t min_scratch() { return locks_are_scarce() ? 2048 : 0; }
+// need it. The prekey tells whether locks were scarce when the secret was made: to ask the system takes longer than all else.
+constexpr std::size_t min_scratch(std::size_t prekey) { return prekey == split_secret::prekey_under_small_limit ? 2048 : 0; }
 
 // libcrypto's frames may hold what it worked with.
 struct stack_wiped_at_end {
@@ -47,7 +47,7 @@ class split_secret::work {
         masked_(size + overhead),
         seeds_(what == room_for::no_prekeys ? 0 : (of.shares.size() - 1) * seed_size),
         files_(file_bytes(of)),
-        all_(std::max(mixing_room::size + overhead + masked_ + seeds_ + files_, min_scratch())) {
+        all_(std::max(mixing_room::size + overhead + masked_ + seeds_ + files_, min_scratch(prekey_))) {
     if (!refused()) lockfast_wipe(masks().data(), masks().size());
   }
 
