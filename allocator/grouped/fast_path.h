@@ -75,22 +75,23 @@ inline bool slab::blank(const std::byte* secret, std::size_t capacity) {
 inline bool grouped_heap::deallocate_fast(std::uint8_t family, std::byte* secret) {
   thread_cache& mine = *platform::of_thread(thread_caches)[family];
   slab& in = mine.slab_near(secret);
-  if (!in.owns(secret)) [[unlikely]]
+  const std::uintptr_t offset = in.offset_of(secret);
+  if (!in.owns_at(offset)) [[unlikely]]
     return false;
   cache_bin& bin = mine.bin(in.fast_bin_index);
   if (!bin.has_room()) [[unlikely]]
     return false;
   std::size_t index;
-  if (!in.vacate_fast(secret, index)) [[unlikely]]
+  if (!in.vacate_fast(secret, offset, index)) [[unlikely]]
     return false;
   bin.rest({&in, index});
   return true;
 }
 
-inline bool slab::vacate_fast(std::byte* secret, std::size_t& index) {
-  const std::size_t count = slot_count();
-  const auto [number, past] = quotient_of_place(secret);
-  if (number >= count || past >= reciprocal_) [[unlikely]]
+// Any address of the slab is in a slot that has a record, opened or not: what is not opened is free.
+inline bool slab::vacate_fast(std::byte* secret, std::uintptr_t offset, std::size_t& index) {
+  const auto [number, past] = quotient_of_place(offset);
+  if (past >= reciprocal_) [[unlikely]]
     return false;
   index = static_cast<std::size_t>(number);
   slot& left = slots_[index];

@@ -97,7 +97,7 @@ bool grouped_heap::take_slot(slot_ref& out, std::size_t class_index, std::size_t
   if (bin == nullptr) return take_batch(&out, 1, class_index, arena, allowed, refusal) == 1;
   std::size_t taken = 0;
   const auto take_more = [&] {
-    slot_ref batch[cache_bin::max_wanted(cache_bin::max_depth)];
+    slot_ref batch[cache_bin::max_batch];
     bin->note_asked();
     taken = take_batch(batch, bin->wanted(), class_index, arena, allowed, refusal);
     bin->add(batch, taken);

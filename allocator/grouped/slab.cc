@@ -55,6 +55,9 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::
     record_count_ = most;
   }
   // A fork may have come in the middle of its retirement.
+  for (std::size_t index = 0; index < most; ++index) {
+    if (!header(index).is_free()) slots_[index].write(header(index).freed());
+  }
   slot_count_.store(0, std::memory_order_relaxed);
   owned_.store(0, std::memory_order_release);
   free_count_ = 0;
@@ -70,7 +73,7 @@ bool slab::cut(std::byte* run, std::size_t run_size, std::size_t capacity, std::
   begin_ = run + before_first;
   reciprocal_ = most == 1 ? 0 : ~std::uint64_t{0} / stride + 1;
   key_ = canary_key::make();
-  owned_.store(run_size, std::memory_order_release);
+  owned_.store(most * stride, std::memory_order_release);
   pages_.store(held_by::nobody, std::memory_order_release);
   return true;
 }

@@ -64,14 +64,14 @@ class alignas(64) slab {
 
  private:
   // What a warm pair reads, first: one cache line and a half.
-  std::byte* begin_ = nullptr;  // of the first slot
+  relaxed<std::byte*> begin_ = nullptr;  // of the first slot
   slot* slots_ = nullptr;
   std::uint64_t reciprocal_ = 0;  // 2^64 / stride_, rounded up by 1 at most; 0 where there is one slot
   std::size_t stride_ = 0;
   std::size_t capacity_ = 0;
   std::atomic<std::size_t> slot_count_ = 0;  // written last: whoever sees a slot counted may read what is known of it
   relaxed<std::byte*> run_ = nullptr;
-  std::atomic<std::size_t> owned_ = 0;  // size of the run in bytes; 0 while the slab has none. See owns().
+  std::atomic<std::size_t> owned_ = 0;  // bytes of all slots that fit the run; 0 while the slab has none. See owns().
 
  public:
   std::uint8_t class_index = 0;
@@ -92,11 +92,13 @@ class alignas(64) slab {
   // One without slots until cut().
   constexpr explicit slab(slab_region& holder) : home(holder) {}
 
-  // Whether the address lies in this slab's run. Any thread may call this on any slab with a live secret's address, while another
-  // thread cuts that slab. Only if it returns true may the thread read other fields: a slab with a live secret is not cut.
-  [[nodiscard]] bool owns(const std::byte* address) const {
-    const std::size_t size = owned_.load(std::memory_order_acquire);
-    return static_cast<std::size_t>(address - run_) < size;
+  // Whether the address lies among this slab's slots, opened or not. Any thread may call this on any slab with a live secret's address,
+  // while another thread cuts that slab. Only if it returns true may the thread read other fields: a slab with a live secret is not cut.
+  [[nodiscard]] bool owns(const std::byte* address) const { return owns_at(offset_of(address)); }
+  // The same by the address's offset from the first slot.
+  [[nodiscard]] bool owns_at(std::uintptr_t offset) const { return offset < owned_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uintptr_t offset_of(const std::byte* address) const {
+    return reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(static_cast<std::byte*>(begin_));
   }
 
   // ---- Slots, by their number ----
@@ -116,7 +118,7 @@ class alignas(64) slab {
   }
   // Whether the address is the place of a slot.
   [[nodiscard]] bool begins_slot(const std::byte* address) const {
-    const auto [number, past] = quotient_of_place(address);
+    const auto [number, past] = quotient_of_place(offset_of(address));
     return number < slot_count() && past < reciprocal_;
   }
   // Whether it held one that was freed.
@@ -136,7 +138,8 @@ class alignas(64) slab {
   // is whole.
   [[nodiscard]] bool vacate(std::byte* secret, std::size_t& index);
   // The same for a capacity of at most max_fast (fast_path.h).
-  [[nodiscard]] bool vacate_fast(std::byte* secret, std::size_t& index);
+  // Requires that the slab owns the address, whose offset it is.
+  [[nodiscard]] bool vacate_fast(std::byte* secret, std::uintptr_t offset, std::size_t& index);
   // Whether a live secret's canaries are whole, read at leisure by whoever may use the secret.
   [[nodiscard]] bool intact(std::size_t index) const;
   // The same while its owner may free it at any moment; true also when that happened meanwhile.
@@ -305,15 +308,12 @@ class alignas(64) slab {
     std::uint64_t index;
     std::uint64_t past;
   };
-  [[nodiscard]] quotient quotient_of(std::uintptr_t address) const {
-    const auto offset = static_cast<std::intptr_t>(address - reinterpret_cast<std::uintptr_t>(begin_));
-    const platform::wide_product wide(static_cast<std::uint64_t>(offset), reciprocal_);
+  [[nodiscard]] quotient quotient_of(std::uintptr_t offset) const {
+    const platform::wide_product wide(static_cast<std::uint64_t>(static_cast<std::intptr_t>(offset)), reciprocal_);
     return {wide.high, wide.low};
   }
   // That of the place of a secret without a shift.
-  [[nodiscard]] quotient quotient_of_place(const std::byte* secret) const {
-    return quotient_of(reinterpret_cast<std::uintptr_t>(secret) - margin);
-  }
+  [[nodiscard]] quotient quotient_of_place(std::uintptr_t offset) const { return quotient_of(offset - margin); }
   [[nodiscard]] std::size_t size_of(slot::header known) const { return capacity_ - known.shift() - known.slack(); }
   [[nodiscard]] bool intact(std::size_t index, slot::header known) const;
   // Has the run grow by hidden pages: up to `least` bytes or more. ENOSPC when that is refused.
@@ -354,7 +354,7 @@ class alignas(64) slab {
 };
 
 inline std::size_t slab::index_of(const void* address) const {
-  const std::uint64_t index = quotient_of(reinterpret_cast<std::uintptr_t>(address)).index;
+  const std::uint64_t index = quotient_of(offset_of(static_cast<const std::byte*>(address))).index;
   return static_cast<std::size_t>(std::min(index, std::uint64_t{~std::size_t{0}}));
 }
 

@@ -37,8 +37,9 @@ namespace lockfast::internal {
 // The slots of one size class.
 class cache_bin {
  public:
-  static constexpr std::size_t max_depth = 128;
+  static constexpr std::size_t max_depth = 192;
   static constexpr std::size_t min_depth = 4;
+  static constexpr std::size_t max_batch = 96;  // what a caller has room for on its stack
 
   // One that has neither slots nor room.
   constexpr cache_bin() = default;
@@ -57,9 +58,12 @@ class cache_bin {
 
   // Makes slots ready that have rested; false if none has, beside those of the pool. Requires that none is ready.
   [[nodiscard]] bool make_ready(random_choice& random);
-  // How many slots to add: at most max_wanted(); none where a full pool and what rests are as many.
-  [[nodiscard]] std::size_t wanted() const { return held() < max_wanted(depth_) ? max_wanted(depth_) - held() : 0; }
-  [[nodiscard]] static constexpr std::size_t max_wanted(std::size_t depth) { return depth - depth / 4; }
+  // How many slots to add: at most max_batch; none where three quarters of what the bin may hold are there.
+  [[nodiscard]] std::size_t wanted() const {
+    const std::size_t full = depth_ - depth_ / 4;
+    const std::size_t missing = held() < full ? full - held() : 0;
+    return missing < max_batch ? missing : max_batch;
+  }
   // Whether so few are ready or can be made so that every few allocations would come here, and that was not asked since a depth of
   // frees: more may not be had. note_asked() says that it is asked now.
   [[nodiscard]] bool wants_more() const {

@@ -115,12 +115,12 @@ TEST_CASE("slots of every size class are filled, in part too, wiped in every byt
         *beside ^= std::byte{1};
         std::size_t found = 0;
         CHECK_FALSE(one.vacate(secret, found));
-        if (size == capacity) CHECK_FALSE(one.vacate_fast(secret, found));
+        if (size == capacity) CHECK_FALSE(one.vacate_fast(secret, one.offset_of(secret), found));
         *beside ^= std::byte{1};
       }
       std::fill_n(secret, size, std::byte{0xff});
       std::size_t found = 0;
-      REQUIRE((size == capacity ? one.vacate_fast(secret, found) : one.vacate(secret, found)));
+      REQUIRE((size == capacity ? one.vacate_fast(secret, one.offset_of(secret), found) : one.vacate(secret, found)));
       CHECK(found == index);
       CHECK(one.header(index).is_blank());
       CHECK(std::all_of(secret - slab::margin, secret + capacity + slab::margin,
@@ -128,6 +128,42 @@ TEST_CASE("slots of every size class are filled, in part too, wiped in every byt
     }
     one.put_free(index);
     REQUIRE(one.retire());
+  }
+  platform::release(run, run_size);
+}
+
+TEST_CASE("a slab owns the addresses of slots that have records, and of them frees a live secret's alone") {
+  const std::size_t run_size = 4 * platform::page_size();
+  std::byte* const run = platform::reserve(run_size, platform::page_size(), platform::fork_policy::absent).address;
+  REQUIRE(run != nullptr);
+  slab one(slab_region::none());
+  for (const std::size_t alignment : {std::size_t{16}, std::size_t{32}, std::size_t{64}}) {
+    for (std::size_t which = 0; which < size_class::count && size_class::capacity(which) <= slab::max_fast; ++which) {
+      const std::size_t capacity = size_class::capacity(which);
+      CAPTURE(capacity);
+      CAPTURE(alignment);
+      REQUIRE(one.cut(run, run_size, capacity, alignment));
+      const std::byte* const first = one.place(0) - slab::margin;
+      const std::size_t stride = static_cast<std::size_t>(one.place(1) - one.place(0));
+      const std::size_t records = static_cast<std::size_t>(run + run_size - first) / stride;
+      REQUIRE(one.open_more({page_run::lock_wanted::if_possible, ECANCELED, platform::default_key}) == 0);
+      const std::size_t index = one.take_free(0);
+      std::byte* const secret = one.occupy_fast(index, capacity);
+      std::size_t found = 0;
+      std::size_t wrong = 0;
+      for (std::byte* at = run; at != run + run_size; ++at) {
+        const bool is_owned = at >= first && at < first + records * stride;
+        wrong += one.owns(at) != is_owned;
+        wrong += is_owned && one.index_of(at) >= records;
+        wrong += is_owned && at != secret && one.vacate_fast(at, one.offset_of(at), found);
+      }
+      CHECK(wrong == 0);
+      CHECK_FALSE(one.owns(run - 1));
+      CHECK_FALSE(one.owns(run + run_size));
+      REQUIRE(one.vacate_fast(secret, one.offset_of(secret), found));
+      one.put_free(index);
+      REQUIRE(one.retire());
+    }
   }
   platform::release(run, run_size);
 }

@@ -25,7 +25,7 @@ struct model {
 
   void add() {
     tested.note_asked();
-    REQUIRE(tested.wanted() <= cache_bin::max_wanted(depth));
+    REQUIRE(tested.wanted() <= std::min(depth - depth / 4, cache_bin::max_batch));
     std::vector<slot_ref> batch;
     while (batch.size() < tested.wanted()) batch.push_back(numbered(made++));
     tested.add(batch.data(), batch.size());
