@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <iterator>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "fuzz/bytes.h"
+#include "fuzz/own_folder.h"
 #include "fuzz/target.h"
 
 namespace lockfast::fuzz {
@@ -31,11 +31,8 @@ struct held {
 };
 
 const std::string& directory() {
-  static const std::string path = [] {
-    const std::filesystem::path base =
-        std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
-    return (base / "lockfast-boojum-fuzz").string();
-  }();
+  static const own_folder own("boojum");
+  static const std::string path = own.path().string();
   return path;
 }
 

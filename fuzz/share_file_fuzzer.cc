@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "fuzz/bytes.h"
+#include "fuzz/own_folder.h"
 #include "fuzz/target.h"
 
 namespace lockfast::fuzz {
@@ -35,11 +36,8 @@ constinit std::array<kind, change_count> counts = {{{"overwrite", 0},
 using contents = std::vector<std::uint8_t>;
 
 const std::string& directory() {
-  static const std::string path = [] {
-    const std::filesystem::path base =
-        std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
-    return (base / "lockfast-share-fuzz").string();
-  }();
+  static const own_folder own("share");
+  static const std::string path = own.path().string();
   return path;
 }
 

@@ -4,12 +4,9 @@
 // second time, by a reader of docs/vault.md that is written here: both must agree on whether it is a vault, and on each record.
 #include <lockfast/lockfast.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -20,6 +17,7 @@
 #include "boojum/files/named_file.h"
 #include "boojum/vault/file_io.h"
 #include "fuzz/bytes.h"
+#include "fuzz/own_folder.h"
 #include "fuzz/target.h"
 
 namespace lockfast::fuzz {
@@ -63,31 +61,9 @@ constexpr std::uint64_t max_stretching = std::uint64_t{1} << 30;  // bytes, as l
 using contents = std::vector<std::uint8_t>;
 using records = std::map<std::uint64_t, contents>;  // by id
 
-// A folder in memory, where there is one, that goes with the process.
-class folder {
- public:
-  folder() {
-    const std::filesystem::path base =
-        std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
-    path_ = base / ("lockfast-vault-fuzz-" + std::to_string(getpid()));
-    std::filesystem::create_directory(path_);
-  }
-  ~folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-
-  std::string file() const { return path_ / "records"; }
-
- private:
-  std::filesystem::path path_;
-};
-
 const std::string& path() {
-  static const folder own;
-  static const std::string file = own.file();
+  static const own_folder own("vault-file");
+  static const std::string file = own.path() / "records";
   return file;
 }
 

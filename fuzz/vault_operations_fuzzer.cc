@@ -4,11 +4,8 @@
 // stay what they were. The refresher is stopped, so that an input does the same each time.
 #include <lockfast/lockfast.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <iterator>
 #include <map>
 #include <set>
@@ -17,6 +14,7 @@
 #include <vector>
 
 #include "fuzz/bytes.h"
+#include "fuzz/own_folder.h"
 #include "fuzz/target.h"
 
 namespace lockfast::fuzz {
@@ -33,28 +31,6 @@ using value = std::vector<std::uint8_t>;
 bool same(std::span<const std::byte> bytes, const value& wanted) {
   return std::ranges::equal(bytes, std::as_bytes(std::span(wanted)));
 }
-
-// A folder in memory, where there is one, that goes with the process.
-class folder {
- public:
-  folder() {
-    const std::filesystem::path base =
-        std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
-    path_ = base / ("lockfast-vault-fuzz-" + std::to_string(getpid()));
-    std::filesystem::create_directory(path_);
-  }
-  ~folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-
-  std::string file() const { return path_ / "records"; }
-
- private:
-  std::filesystem::path path_;
-};
 
 class session {
  public:
@@ -243,7 +219,8 @@ void session::iterate() {
 
 void session::save_and_load() {
   if (saves_ == save_limit) return skip();
-  static const folder own;
+  static const own_folder own("vault");
+  static const std::string file = own.path() / "records";
   static const passphrase phrase = [] {
     std::string typed = "four words of mine";
     auto made = passphrase::take(std::span<char>(typed));
@@ -253,11 +230,11 @@ void session::save_and_load() {
   ++saves_;
   // The first takes the place of what another session has left.
   const auto over = saves_ == 1 ? vault::replaces::any_file : vault::replaces::own_file;
-  if (!records_.save(own.file(), phrase, {.cost = 10, .over = over})) disagree("a save is refused");
-  auto loaded = vault::load(own.file(), phrase, {.vault = options_, .min_saves = saves_});
+  if (!records_.save(file, phrase, {.cost = 10, .over = over})) disagree("a save is refused");
+  auto loaded = vault::load(file, phrase, {.vault = options_, .min_saves = saves_});
   if (!loaded) disagree("a load is refused: %s", message(loaded.error()).data());
   if (loaded->saves() != saves_ || loaded->identity() != records_.identity()) disagree("another vault is loaded");
-  const auto newer = vault::load(own.file(), phrase, {.min_saves = saves_ + 1});
+  const auto newer = vault::load(file, phrase, {.min_saves = saves_ + 1});
   if (newer || newer.error() != memory_error::outdated) disagree("an outdated file is loaded");
   if (input_.below(2) == 0) records_ = std::move(*loaded);
 }

@@ -35,11 +35,15 @@ struct lives {
   lockfast_compartment* within = nullptr;
 };
 
-// More of each kind than rest idle, so that some are given back at once.
+// More of each kind than rest idle, so that some are given back at once, within an ordinary user's lock limit.
 lives make_secrets() {
+  struct kind {
+    std::size_t size;
+    int count;
+  };
   lives made;
-  for (const std::size_t size : {std::size_t{32}, std::size_t{9000}, std::size_t{300000}}) {
-    for (int count = 0; count < 40; ++count) made.secrets.push_back(lockfast_malloc_isolated(size));
+  for (const kind& one : {kind{32, 40}, kind{9000, 40}, kind{300000, 8}}) {
+    for (int count = 0; count < one.count; ++count) made.secrets.push_back(lockfast_malloc_isolated(one.size));
   }
   for (std::size_t size = 1; size < 16000; size += 61) made.secrets.push_back(lockfast_malloc(size));
   made.within = lockfast_compartment_create();

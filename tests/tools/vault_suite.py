@@ -69,12 +69,17 @@ class Terminal:
 
     def __init__(self, *words, environment=(), program=None):
         self.said, self.seen = "", 0
-        self.pid, self.master = pty.fork()
+        self.master, slave = pty.openpty()
+        self.slave = os.ttyname(slave)  # the command's /proc has it too, for root alone
+        self.pid = os.fork()
         if self.pid == 0:
+            os.close(self.master)
+            os.login_tty(slave)
             os.environ.pop("NO_COLOR", None)
             os.environ.update(TERM="xterm", **dict(environment))
             words = [command, *words] if program is None else [program, *words]
             os.execv(words[0], words)
+        os.close(slave)
 
     def _more(self, until):
         if not select.select([self.master], [], [], max(0, until - time.monotonic()))[0]:

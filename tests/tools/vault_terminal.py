@@ -108,7 +108,7 @@ def test_the_terminal_is_put_back():
     # Whatever ends it.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1):
         listed = at_prompt(file)
-        slave = os.open(f"/proc/{listed.pid}/fd/0", os.O_RDWR | os.O_NOCTTY)  # keeps the terminal
+        slave = os.open(listed.slave, os.O_RDWR | os.O_NOCTTY)  # keeps the terminal
         os.kill(listed.pid, number)
         status = os.waitpid(listed.pid, 0)[1]
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number, status
