@@ -125,6 +125,8 @@ class compartment {
   void rest(slot_ref freed);
   void end_oldest_rest();
   bool end_rest();
+  // Whether a trim may find something to give back.
+  [[nodiscard]] bool may_give_back(bool ends_rest);
 
   // Where closing took the locks off, once it is open again. A refusal is what the policy does not allow.
   [[nodiscard]] platform::error lock_after_closing();

@@ -1,4 +1,5 @@
 // compartments.cc - all compartments of the process: their records and handles; what is asked of every one; the fork.
+#include <algorithm>
 #include <new>
 
 #include "allocator/base/breach.h"
@@ -105,13 +106,22 @@ std::size_t compartment::audit() {
   return damaged;
 }
 
+bool compartment::may_give_back(bool ends_rest) {
+  const scoped_lock held(mutex_);
+  if (ends_rest && resting_count_ != 0) return true;
+  return std::ranges::any_of(lists_, [](slab_bin& list) { return list.has_empty(); });
+}
+
 std::size_t compartment::trim(trimming why) {
   std::size_t bytes = 0;
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {
     if (!one->exists()) continue;
+    const bool ends_rest = why == trimming::asked || !one->family().chosen().quarantine_holds;
+    // Another thread's that is closed is not opened for nothing.
+    if (!one->may_give_back(ends_rest)) continue;
     bytes += one->while_writable([&] {
       std::size_t given = 0;
-      if (why == trimming::asked || !one->family().chosen().quarantine_holds) one->end_rest();
+      if (ends_rest) one->end_rest();
       for (slab_bin& list : one->lists_) given += list.trim();
       return given;
     });

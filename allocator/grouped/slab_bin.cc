@@ -169,6 +169,15 @@ void slab_bin::drop_closed_slowly() {
   all_ = kept;
 }
 
+bool slab_bin::has_empty() {
+  const scoped_lock held(mutex_);
+  drop_closed();
+  for (const slab* one = all_; one != nullptr; one = one->next_of_list) {
+    if (one->all_free()) return true;
+  }
+  return false;
+}
+
 std::size_t slab_bin::trim() {
   const scoped_lock held(mutex_);
   drop_closed();

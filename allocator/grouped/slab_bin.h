@@ -65,6 +65,8 @@ class slab_bin {
     return result;
   }
 
+  // Whether every slot of a slab waits here.
+  [[nodiscard]] bool has_empty();
   // Retires the slabs of which every slot waits here, but for those whose pages the system does not take back; how many bytes.
   std::size_t trim();
   // Wipes and frees every live secret, and retires every slab; how many secrets. A slab whose pages the system does not take

@@ -280,6 +280,24 @@ TEST_CASE("threads that make, use and destroy compartments of their own do not d
   });
 }
 
+TEST_CASE("a trim does not open another thread's closed compartment that has nothing to give back") {
+  check_on_both([] {
+    compartment* const keys = new_compartment();
+    char* const secret = secret_in(keys, 32);
+    open_to(keys, LOCKFAST_NOACCESS);
+    std::atomic<bool> stop = false;
+    std::thread trimming([&] {
+      while (!stop) (void)lockfast_trim();
+    });
+    for (int round = 0; round < 20000; ++round) promised(!readable_here(secret), "closed");
+    stop = true;
+    trimming.join();
+    open_to(keys, LOCKFAST_READONLY);
+    promised(filled(secret, 32, 'x'), "its bytes");
+    lockfast_compartment_destroy(keys);
+  });
+}
+
 TEST_CASE("a signal handler that returns leaves the interrupted thread's access as it was") {
   check_on_both([] {
     static compartment* keys = nullptr;
