@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "allocator/base/bytes.h"
 #include "allocator/base/wipes.h"
@@ -183,11 +185,20 @@ void pool::deallocate_slow(void* secret) {
 template void pool::deallocate_slow<native_family>(void* secret);
 template void pool::deallocate_slow<drop_in_family>(void* secret);
 
+void pool::deallocate_grouped(slab& in, const std::byte* secret) {
+  grouped_heap& family = pool_of(in).grouped_;
+  if (in.within == nullptr || in.absent_count != 0) {
+    family.deallocate(in, secret);
+    return;
+  }
+  const std::size_t index = grouped_heap::claim(in, secret);
+  family.count_frees(1);
+  in.within->deallocate({&in, index});
+}
+
 void pool::deallocate_anywhere(void* secret) {
   const auto* const bytes = static_cast<const std::byte*>(secret);
-  require(
-      secret, [&](slab& in) { pool_of(in).grouped_.deallocate(in, bytes); },
-      [&](span& at) { at.home.owner().deallocate(bytes, at); });
+  require(secret, [&](slab& in) { deallocate_grouped(in, bytes); }, [&](span& at) { at.home.owner().deallocate(bytes, at); });
 }
 
 allocated pool::reallocate_grouped(slab& in, void* secret, std::size_t size) {
@@ -261,9 +272,16 @@ platform::error pool::change_access(void* secret, platform::access to) {
       [&](span& at) { return at.home.owner().protect(static_cast<const std::byte*>(secret), at, to); });
 }
 
+platform::error pool::check_grouped(slab& in, const void* secret) {
+  const std::size_t index = in.index_of(secret);
+  if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
+  if (in.within == nullptr) return grouped_heap::check(in, index);
+  return in.within->while_writable([&] { return in.intact(index) ? 0 : EFAULT; });
+}
+
 platform::error pool::check(const void* secret) {
   return dispatch(
-      secret, [&](slab& in) { return grouped_heap::check(in, secret); },
+      secret, [&](slab& in) { return check_grouped(in, secret); },
       [&](span& at) { return at.home.owner().check(static_cast<const std::byte*>(secret), at); },
       [](breach) -> platform::error { return EINVAL; });
 }
@@ -276,7 +294,11 @@ platform::error pool::describe(const void* secret, account by, lockfast_receipt&
 
 platform::error pool::describe_as(const void* secret, account by, lockfast_receipt& receipt) {
   return dispatch(
-      secret, [&](slab& in) { return pool_of(in).grouped_.describe(in, secret, by, receipt); },
+      secret,
+      [&](slab& in) {
+        const auto shared = in.within == nullptr ? std::nullopt : std::optional(in.within->current_access());
+        return pool_of(in).grouped_.describe(in, secret, shared, by, receipt);
+      },
       [&](span& at) { return at.home.owner().describe(static_cast<const std::byte*>(secret), at, by, receipt); },
       [](breach) -> platform::error { return EINVAL; });
 }

@@ -122,6 +122,8 @@ class pool {
   // dispatch() of an address that has to be a secret's: else a breach.
   template <class InSlab, class InSpan>
   auto require(const void* secret, InSlab in_slab, InSpan in_span) const;
+  static void deallocate_grouped(slab& in, const std::byte* secret);
+  [[nodiscard]] static platform::error check_grouped(slab& in, const void* secret);
   [[nodiscard]] static platform::error describe_as(const void* secret, account by, lockfast_receipt& receipt);
   // Tells, where the policy asks for it, what a secret of the drop-in did not get.
   void notice(const void* secret) const;

@@ -140,7 +140,8 @@ bool process::wipe_on_crash(platform::after_wipe leaves) {
   // What is sealed is gone with its key, and nothing is sealed until the rest is wiped.
   for (pool* const one : pool::all()) one->sealing().key.wipe();
   pool::for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
-  for (pool* const one : pool::all()) done &= one->grouped().wipe_on_signal(leaves);
+  const auto wipe_in_compartment = [](slab& one) { one.within->wipe_on_signal(one); };
+  for (pool* const one : pool::all()) done &= one->grouped().wipe_on_signal(leaves, wipe_in_compartment);
   wipes::end();
   if (leaves == platform::after_wipe::closed) crash_survived_ = true;
   return done;

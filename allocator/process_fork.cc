@@ -24,7 +24,7 @@ void process::before_fork() {
   for (pool* const one : pool::all()) one->sealing().key.copy_for_child();
   compartment::before_fork();
   pool::for_each_arena([](isolated_arena& arena) { arena.before_fork(); });
-  for (pool* const one : pool::all()) one->grouped().copy_for_child();
+  for (pool* const one : pool::all()) one->grouped().copy_for_child(compartment::for_each_slab_of);
   for (pool* const one : pool::all()) one->grouped().before_fork();
   fork_exclusion::before_fork();
   ledger::of_process().before_fork();

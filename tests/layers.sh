@@ -23,14 +23,13 @@ forbid allocator/cipher 'allocator/(?!cipher/|base/bytes\.h)|lockfast/' 'the cip
 forbid compat 'boojum/|sodium\.h' 'the drop-ins know neither Boojum nor libsodium:'
 forbid tools 'platform/|allocator/|compat/|boojum/' 'the command knows the public headers alone:'
 
-# Within a layer each folder knows those before it. One circle is left: grouped and compartment know each other.
+# Within a layer each folder knows those before it.
 within() {
   local layer=$1
   shift
   for folder in "$@"; do
     local above
     above=$(printf '%s\n' "$@" | sed "0,/^$folder\$/d" | paste -sd '|')
-    if [ "$layer/$folder" = allocator/grouped ]; then above=$(sed 's/|*compartment//' <<<"$above"); fi
     if [ -n "$above" ]; then forbid "$layer/$folder" "$layer/($above)/" "$layer/$folder stands below these:"; fi
     forbid "$layer/$folder" "$layer/[^/\">]*[\">]" "$layer/$folder stands below the files of $layer/ itself:"
   done

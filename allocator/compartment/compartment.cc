@@ -145,7 +145,8 @@ void compartment::start(grouped_heap& family) {
                          .within = this,
                          .lock_required = family.chosen().lock_required,
                          .hide_error = family.chosen().hide_error,
-                         .protection_key = keyed() ? key_ : platform::default_key});
+                         .protection_key = keyed() ? key_ : platform::default_key,
+                         .forget_closed = [](compartment& within) { within.forget_closed(); }});
   }
 }
 

@@ -1,7 +1,6 @@
 // grouped_access.cc - the access of single grouped secrets, and what a closed one needs to be looked at.
 #include <cerrno>
 
-#include "allocator/compartment/compartment.h"
 #include "allocator/grouped/grouped_heap.h"
 #include "platform/thread_local.h"
 
@@ -23,11 +22,8 @@ platform::error grouped_heap::protect(slab& in, const void* secret, platform::ac
   return list->protect({&in, index}, to);
 }
 
-platform::error grouped_heap::check(slab& in, const void* secret) {
-  const std::size_t index = in.index_of(secret);
-  if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
+platform::error grouped_heap::check(slab& in, std::size_t index) {
   const auto verdict = [&] { return in.intact(index) ? 0 : EFAULT; };
-  if (in.within != nullptr) return in.within->while_writable(verdict);
   if (in.header(index).access() != platform::access::none) return verdict();
   slab_bin* const list = in.list;
   return list->while_open(in, verdict);

@@ -1,12 +1,11 @@
 // grouped_fork.cc - grouped secrets at a fork: a copy of the hidden ones before it, order in the child after it.
-#include "allocator/compartment/compartment.h"
 #include "allocator/grouped/grouped_heap.h"
 #include "allocator/pages/fork_exclusion.h"
 #include "platform/thread_local.h"
 
 namespace lockfast::internal {
 
-void grouped_heap::copy_for_child() {
+void grouped_heap::copy_for_child(walk of_compartments) {
   if (policy_.hide_error != 0 || policy_.fork != platform::fork_policy::inherit) return;
   const auto for_each_hidden = [&](auto act) {
     for (auto& arena : lists_) {
@@ -19,7 +18,7 @@ void grouped_heap::copy_for_child() {
     const auto in_compartment = [&](slab& one) {
       if (one.hidden()) act(one);
     };
-    compartment::for_each_slab_of(
+    of_compartments(
         *this, [](slab& one, void* with) { (*static_cast<decltype(&in_compartment)>(with))(one); },
         const_cast<void*>(static_cast<const void*>(&in_compartment)));
   };

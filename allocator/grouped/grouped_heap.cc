@@ -5,7 +5,6 @@
 #include <iterator>
 #include <new>
 
-#include "allocator/compartment/compartment.h"
 #include "allocator/base/metadata.h"
 #include "allocator/base/scoped_lock.h"
 #include "allocator/grouped/fast_path.h"
@@ -176,9 +175,7 @@ void grouped_heap::deallocate(slab& in, const std::byte* secret) {
 
 void grouped_heap::deallocate_uncached(slab& in, std::size_t index) {
   count_frees(1);
-  if (in.within != nullptr && in.absent_count == 0) {
-    in.within->deallocate({&in, index});
-  } else if (in.absent_count == 0) {
+  if (in.absent_count == 0) {
     in.vacate(index);
     const slot_ref freed = {&in, index};
     give_back(&freed, 1);
@@ -238,13 +235,14 @@ void grouped_heap::drain_at_exit() {
   platform::of_thread(thread_is_ending)[family_] = true;
 }
 
-platform::error grouped_heap::describe(const slab& in, const void* secret, account by, lockfast_receipt& receipt) const {
+platform::error grouped_heap::describe(const slab& in, const void* secret, std::optional<platform::access> shared, account by,
+                                       lockfast_receipt& receipt) const {
   const std::size_t index = in.index_of(secret);
   if (!in.holds(index, secret) || in.absent_count != 0) return EINVAL;
   receipt.size = in.size(index);
   receipt.placement = LOCKFAST_GROUPED;
-  receipt.access = static_cast<lockfast_access>(in.within == nullptr ? in.header(index).access() : in.within->current_access());
-  receipt.access_error = in.within != nullptr || in.access_in_force(index) ? 0 : EBUSY;
+  receipt.access = static_cast<lockfast_access>(shared.value_or(in.header(index).access()));
+  receipt.access_error = shared || in.access_in_force(index) ? 0 : EBUSY;
   receipt.lock_error = in.lock_error(index);
   if (receipt.access == LOCKFAST_NOACCESS && receipt.lock_error == 0 && !in.hidden()) {
     receipt.lock_error = platform::closed_lock_error();
@@ -368,7 +366,7 @@ void grouped_heap::forget_absent(const compartment& within) {
   });
 }
 
-bool grouped_heap::wipe_on_signal(platform::after_wipe leaves) {
+bool grouped_heap::wipe_on_signal(platform::after_wipe leaves, void (*wipe_in_compartment)(slab& one)) {
   const bool closes = leaves == platform::after_wipe::closed;
   bool done = true;
   for (thread_cache* one = closes ? caches_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_bins());
@@ -377,7 +375,7 @@ bool grouped_heap::wipe_on_signal(platform::after_wipe leaves) {
     if (one.within == nullptr) {
       one.wipe_on_signal();
     } else {
-      one.within->wipe_on_signal(one);
+      wipe_in_compartment(one);
     }
     if (closes) done &= one.leave_closed();
     one.end_wipe();

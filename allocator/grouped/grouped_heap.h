@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "allocator/base/account.h"
@@ -71,6 +72,7 @@ class grouped_heap {
                                    slab_bin::growth allowed);
 
   // The rest takes an address within a slab of any family's; one that is no live secret's is a breach where it says so.
+  // Not of a compartment's, but of what is left of one in a forked child, or after a crash.
   void deallocate(slab& in, const std::byte* secret);  // breach
   // Frees one of a family's into this thread's cache; false, and nothing, when that has no room, the address is no live
   // secret's in sound canaries, or its slot is larger than slab::max_fast (fast_path.h).
@@ -84,8 +86,10 @@ class grouped_heap {
   [[nodiscard]] platform::error protect(slab& in, const void* secret, platform::access to);  // breach
   // Opens a live secret of an arena's slab that was closed; what it was.
   static platform::access open(slab& in, std::size_t index);
-  [[nodiscard]] static platform::error check(slab& in, const void* secret);  // EINVAL, EFAULT
-  [[nodiscard]] platform::error describe(const slab& in, const void* secret, account by,
+  // EFAULT where a live secret of an arena's slab is damaged.
+  [[nodiscard]] static platform::error check(slab& in, std::size_t index);
+  // shared: the access of the compartment that the slab belongs to.
+  [[nodiscard]] platform::error describe(const slab& in, const void* secret, std::optional<platform::access> shared, account by,
                                          lockfast_receipt& receipt) const;  // EINVAL
 
   // How many live secrets of the arenas are damaged.
@@ -102,10 +106,10 @@ class grouped_heap {
   void count_frees(std::size_t count) { other_frees_.fetch_add(count, std::memory_order_relaxed); }
   // Frees the secrets of a compartment that stayed with the parent of a fork.
   void forget_absent(const compartment& within);
-  // For a signal handler: wipes every secret, whatever its access.
+  // For a signal handler: wipes every secret, whatever its access; those of a compartment's slab by wipe_in_compartment().
   // With after_wipe::closed they are absent from then on: false when the system would not close one. Then the same as for
   // isolated secrets.
-  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
+  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves, void (*wipe_in_compartment)(slab& one));
   void close_absent();
 
   [[nodiscard]] slab_heap& space() { return space_; }
@@ -115,8 +119,10 @@ class grouped_heap {
   // Gives up this thread's cache, at the thread's end.
   void drain_at_exit();
 
+  // Calls act(slab, with) for each slab of a family's compartments while its pages can be written.
+  using walk = void (*)(const grouped_heap& family, void (*act)(slab&, void*), void* with);
   // Copies what the child is to have, of every family, before any of them holds a mutex across the fork.
-  void copy_for_child();
+  void copy_for_child(walk of_compartments);
   void before_fork();
   void after_fork_in_parent();
   // Of every family, before the first is put in order.

@@ -3,7 +3,6 @@
 
 #include <cerrno>
 
-#include "allocator/compartment/compartment.h"
 #include "allocator/base/family.h"
 #include "allocator/pages/lock_watch.h"
 
@@ -151,7 +150,7 @@ void slab_bin::give_up(slab& empty) {
 
 void slab_bin::drop_closed_slowly() {
   closings_seen_ = slab::closings();
-  if (settings_.within != nullptr) settings_.within->forget_closed();
+  if (settings_.within != nullptr) settings_.forget_closed(*settings_.within);
   first_ = nullptr;
   last_ = nullptr;
   slab* kept = nullptr;

@@ -36,6 +36,7 @@ class slab_bin {
     bool lock_required;          // no slot of an unlocked page is to be taken
     platform::error hide_error;  // why no slab is to be hidden, or 0
     platform::key protection_key;
+    void (*forget_closed)(compartment& within) = nullptr;  // has it drop what it keeps of slabs that a crash has left closed
   };
 
   constexpr slab_bin() = default;
