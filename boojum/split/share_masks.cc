@@ -81,7 +81,7 @@ void add(std::span<std::byte> target, std::span<const std::byte> source) {
 
 // The cipher's state begins with the seed, so that it lies in the room, too.
 void add_seeded(seed_view seed, std::span<std::byte> target, mixing_room room) {
-  static_assert(sizeof(chacha20) <= decltype(room.digest)::extent);
+  static_assert(sizeof(chacha20) <= decltype(room.digest)::extent && alignof(chacha20) <= mixing_room::alignment);
   constexpr std::array<std::byte, chacha20::nonce_size> start = {};
   auto* const cipher = new (room.digest.data()) chacha20(seed, start);
   cipher->add_keystream(0, target.data(), target.data(), target.size());

@@ -28,7 +28,8 @@ using seed_view = std::span<const std::byte, seed_size>;
 
 // Room for what the computations need on the way: in locked memory, wiped by its owner.
 struct mixing_room {
-  static constexpr std::size_t size = 128;  // bytes
+  static constexpr std::size_t size = 128;      // bytes
+  static constexpr std::size_t alignment = 16;  // of where it begins
 
   explicit mixing_room(std::span<std::byte, size> bytes)
       : digest(bytes.first<64>()), key(bytes.subspan<64, 32>()), tail(bytes.subspan<96, 32>()) {}

@@ -27,6 +27,11 @@ constexpr std::size_t overhead = mac_key_size + mac_size;  // of M over S, bytes
 // need it. The prekey tells whether locks were scarce when the secret was made: to ask the system takes longer than all else.
 constexpr std::size_t min_scratch(std::size_t prekey) { return prekey == split_secret::prekey_under_small_limit ? 2048 : 0; }
 
+// So that a block of pages of its own, which ends where they do, begins where the room of mixing may.
+constexpr std::size_t whole(std::size_t size) {
+  return (size + mixing_room::alignment - 1) / mixing_room::alignment * mixing_room::alignment;
+}
+
 // libcrypto's frames may hold what it worked with.
 struct stack_wiped_at_end {
   stack_wiped_at_end() = default;
@@ -47,7 +52,7 @@ class split_secret::work {
         masked_(size + overhead),
         seeds_(what == room_for::no_prekeys ? 0 : (of.shares.size() - 1) * seed_size),
         files_(file_bytes(of)),
-        all_(std::max(mixing_room::size + overhead + masked_ + seeds_ + files_, min_scratch(prekey_))) {
+        all_(whole(std::max(mixing_room::size + overhead + masked_ + seeds_ + files_, min_scratch(prekey_)))) {
     if (!refused()) lockfast_wipe(masks().data(), masks().size());
   }
 
