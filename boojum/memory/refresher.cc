@@ -85,11 +85,11 @@ bool wait_for_round(record& in, std::unique_lock<std::mutex>& held) {
 void run_rounds() {
   record& in = the_record();
   std::unique_lock held(in.mutex);
-  while (in.wanted) {
-    if (!wait_for_round(in, held)) {
-      while (!in.wanted && !in.lapses.empty()) call_lapse(in, held, in.lapses.begin());
-      continue;
-    }
+  for (;;) {
+    // It may have been stopped before this thread came here the first time, or during a round.
+    while (!in.wanted && !in.lapses.empty()) call_lapse(in, held, in.lapses.begin());
+    if (!in.wanted) break;
+    if (!wait_for_round(in, held)) continue;
     // A secret that cannot be noted for want of memory waits for the next round.
     std::vector<std::shared_ptr<refreshable>> visited;
     try {
