@@ -22,14 +22,11 @@
 #include "platform/platform.h"
 #include "platform/windows/access_list.h"
 #include "platform/windows/error.h"
+#include "platform/windows/native.h"
+#include "platform/windows/wide_text.h"
 
 namespace lockfast::platform {
 namespace {
-
-HANDLE native(file one) { return reinterpret_cast<HANDLE>(one.number); }
-HANDLE native(directory one) { return reinterpret_cast<HANDLE>(one.number); }
-
-error result_of(BOOL done) { return done != 0 ? 0 : last_error(); }
 
 error errno_of_status(NTSTATUS status) {
   if (status >= 0) return 0;
@@ -47,29 +44,6 @@ NTSTATUS set_information(HANDLE of, void* information, std::size_t size, ULONG i
 }
 
 constexpr ULONG shared_by_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-
-// UTF-8 as Windows wants it; ENAMETOOLONG, or EINVAL for what is no UTF-8.
-template <std::size_t Capacity>
-class wide_text {
- public:
-  explicit wide_text(const char* text) {
-    const int length = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, text_.data(), static_cast<int>(Capacity));
-    if (length > 0) {
-      length_ = static_cast<std::size_t>(length) - 1;
-    } else {
-      refusal_ = GetLastError() == ERROR_INSUFFICIENT_BUFFER ? ENAMETOOLONG : EINVAL;
-    }
-  }
-
-  [[nodiscard]] error refusal() const { return refusal_; }
-  [[nodiscard]] wchar_t* data() { return text_.data(); }
-  [[nodiscard]] std::size_t length() const { return length_; }
-
- private:
-  std::array<wchar_t, Capacity> text_ = {};
-  std::size_t length_ = 0;
-  error refusal_ = 0;
-};
 
 // ---- Opening ----------------------------------------------------------------------------------------------------------------
 
@@ -339,65 +313,6 @@ error still_named(directory in, const char* name, file of) {
   return is_name_of(in, name, native(of));
 }
 
-// ---- Contents ---------------------------------------------------------------------------------------------------------------
-
-namespace {
-
-constexpr std::size_t max_at_once = std::size_t{1} << 30;
-
-OVERLAPPED place_at(std::uint64_t offset) {
-  OVERLAPPED place = {};
-  place.Offset = static_cast<DWORD>(offset);
-  place.OffsetHigh = static_cast<DWORD>(offset >> 32);
-  return place;
-}
-
-}  // namespace
-
-error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
-  const errno_saver kept;
-  while (!out.empty()) {
-    OVERLAPPED place = place_at(offset);
-    DWORD length = 0;
-    const std::size_t wanted = out.size() < max_at_once ? out.size() : max_at_once;
-    if (ReadFile(native(from), out.data(), static_cast<DWORD>(wanted), &length, &place) == 0) return last_error();
-    if (length == 0) return ENODATA;
-    out = out.subspan(length);
-    offset += length;
-  }
-  return 0;
-}
-
-error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
-  const errno_saver kept;
-  while (!bytes.empty()) {
-    OVERLAPPED place = place_at(offset);
-    DWORD length = 0;
-    const std::size_t wanted = bytes.size() < max_at_once ? bytes.size() : max_at_once;
-    if (WriteFile(native(to), bytes.data(), static_cast<DWORD>(wanted), &length, &place) == 0) return last_error();
-    if (length == 0) return EIO;
-    bytes = bytes.subspan(length);
-    offset += length;
-  }
-  return 0;
-}
-
-error size_of(file of, std::uint64_t& size) {
-  const errno_saver kept;
-  LARGE_INTEGER found = {};
-  if (GetFileSizeEx(native(of), &found) == 0) return last_error();
-  size = static_cast<std::uint64_t>(found.QuadPart);
-  return 0;
-}
-
-error sync(file of) {
-  const errno_saver kept;
-  return result_of(FlushFileBuffers(native(of)));
-}
-
-// There is no call for it: the system's copy goes when its memory is wanted.
-void forget(file) {}
-
 // ---- Names ------------------------------------------------------------------------------------------------------------------
 
 namespace {
@@ -426,10 +341,10 @@ NTSTATUS rename_to(HANDLE renamed, directory in, const wchar_t* to, std::size_t 
 
 // Older systems do not replace a file that somebody has open: it is given another name first, and goes when it is closed.
 NTSTATUS rename_past(HANDLE renamed, directory in, const char* to, const wchar_t* wide, std::size_t length) {
+  std::uint64_t number = 0;
+  if (try_random(std::as_writable_bytes(std::span(&number, 1))) != 0) return STATUS_ACCESS_DENIED;
   HANDLE other = nullptr;
   if (open_below(native(in), to, DELETE, FILE_OPEN, 0, nullptr, other) != 0) return STATUS_ACCESS_DENIED;
-  std::uint64_t number = 0;
-  random(std::as_writable_bytes(std::span(&number, 1)));
   wchar_t aside[name_capacity] = {};
   for (std::size_t at = 0; at < 16; ++at) aside[at] = L"0123456789abcdef"[number >> (4 * at) & 15];
   NTSTATUS result = rename_to(other, in, aside, std::wcslen(aside));
