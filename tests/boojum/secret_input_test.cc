@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "support/filled_pipe.h"
 #include "support/memory_search.h"
 #include "support/traced.h"
 
@@ -20,23 +21,6 @@ using lockfast::memory_error;
 using lockfast::secret_input;
 
 namespace {
-
-// A pipe that has this in it and ends.
-class filled_pipe {
- public:
-  explicit filled_pipe(std::string_view text) {
-    REQUIRE(pipe(ends_) == 0);
-    REQUIRE(write(ends_[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-    close(ends_[1]);
-  }
-  ~filled_pipe() { close(ends_[0]); }
-  filled_pipe(const filled_pipe&) = delete;
-  filled_pipe& operator=(const filled_pipe&) = delete;
-  int end() const { return ends_[0]; }
-
- private:
-  int ends_[2] = {-1, -1};
-};
 
 std::string text_of(const std::expected<buffer<std::byte>, memory_error>& from) {
   if (!from) return std::string(message(from.error()));

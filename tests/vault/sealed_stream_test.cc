@@ -12,6 +12,7 @@
 
 #include "boojum/vault/sealed_chunks.h"
 #include "support/child.h"
+#include "support/filled_pipe.h"
 #include "support/traced.h"
 
 using lockfast::memory_error;
@@ -84,24 +85,6 @@ bool is_whole(const sealed_chunks& of, std::uint64_t at) {
   return std::ranges::equal(*opened, expected);
 }
 
-// A pipe with this many bytes of the pattern, which then ends.
-class filled_pipe {
- public:
-  explicit filled_pipe(std::size_t size) {
-    REQUIRE(pipe(ends_) == 0);
-    const bytes text = pattern(size);
-    REQUIRE(write(ends_[1], text.data(), size) == static_cast<ssize_t>(size));
-    close(ends_[1]);
-  }
-  ~filled_pipe() { close(ends_[0]); }
-  filled_pipe(const filled_pipe&) = delete;
-  filled_pipe& operator=(const filled_pipe&) = delete;
-  int end() const { return ends_[0]; }
-
- private:
-  int ends_[2] = {-1, -1};
-};
-
 }  // namespace
 
 TEST_CASE("a stream gives back what was appended, in whatever pieces, one chunk at a time") {
@@ -160,14 +143,14 @@ TEST_CASE("a stream reads a descriptor to its end, wherever a chunk ends, and no
     CAPTURE(size);
     auto held = sealed_stream::create(small);
     REQUIRE(held);
-    const auto count = held->append_from(filled_pipe(size).end());
+    const auto count = held->append_from(filled_pipe(pattern(size)).end());
     REQUIRE(count);
     CHECK(*count == size);
     REQUIRE(all_of(*held) == pattern(size));
     // Nothing comes, once more: the last chunk stays the last.
-    REQUIRE(held->append_from(filled_pipe(0).end()));
+    REQUIRE(held->append_from(filled_pipe(pattern(0)).end()));
     REQUIRE(all_of(*held) == pattern(size));
-    const auto refused = held->append_from(filled_pipe(200).end(), 199);
+    const auto refused = held->append_from(filled_pipe(pattern(200)).end(), 199);
     REQUIRE_FALSE(refused);
     CHECK(refused.error() == memory_error::limit_exceeded);
     CHECK(held->append_from(-1).error() == memory_error::file_system);

@@ -9,22 +9,13 @@
 #include <cstddef>
 #include <string>
 
+#include "support/check.h"
 #include "support/child.h"
 #include "support/probe.h"
 
 namespace {
 
 using compartment = struct lockfast_compartment;
-
-void check(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (end.skipped()) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
 
 void limit_locks(std::size_t bytes) {
   const rlimit limit{bytes, bytes};
@@ -46,7 +37,7 @@ TEST_CASE("at a shortage a freed place is used again at once, or under quarantin
     for (const kind which : {isolated, grouped, in_compartment}) {
       CAPTURE(holds);
       CAPTURE(which);
-      check(in_child([=] {
+      check_clean(in_child([=] {
         prove(set_variable("LOCKFAST_OPTIONS", holds ? "hidden=off,quarantine=hold" : "hidden=off"), "the variable");
         limit_locks(256 * 1024);
         compartment* const keys = lockfast_compartment_create();
@@ -81,7 +72,7 @@ TEST_CASE("at a shortage a freed place is used again at once, or under quarantin
 TEST_CASE("a program that ignores the environment starts under its own policy, whatever LOCKFAST_OPTIONS says") {
   for (const char* const variable : {"freed=recycle", "lock=maybe", ","}) {
     CAPTURE(variable);
-    check(in_child([variable] {
+    check_clean(in_child([variable] {
       prove(set_variable("LOCKFAST_OPTIONS", variable), "the variable");
       lockfast_options asked = {};
       asked.environment = LOCKFAST_ENVIRONMENT_IGNORED;
@@ -92,7 +83,7 @@ TEST_CASE("a program that ignores the environment starts under its own policy, w
       promised(traps_on_read(secret), "the default");
     }));
   }
-  check(in_child([] {
+  check_clean(in_child([] {
     prove(set_variable("LOCKFAST_OPTIONS", "freed=recycle"), "the variable");
     lockfast_options asked = {};
     asked.environment = LOCKFAST_ENVIRONMENT_READ;
@@ -105,7 +96,7 @@ TEST_CASE("a program that ignores the environment starts under its own policy, w
 }
 
 TEST_CASE("configure refuses what it does not know: values outside their enums, and reserved ones that are not 0") {
-  check(in_child([] {
+  check_clean(in_child([] {
     lockfast_options asked = {};
     asked.quarantine = static_cast<lockfast_quarantine>(3);
     promised(lockfast_configure(&asked) == -1 && errno == EINVAL, "EINVAL");

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "support/check.h"
 #include "support/child.h"
 #include "support/probe.h"
 #include "support/sanitized.h"
@@ -53,16 +54,6 @@ void use(void* made, std::size_t size, bool isolated) {
   }
 }
 
-void check(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (end.skipped()) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
-
 void* in_compartment(std::size_t size) {
   compartment* const keys = lockfast_compartment_create();
   promised(keys != nullptr, "a compartment");
@@ -74,19 +65,19 @@ void* in_compartment(std::size_t size) {
 TEST_CASE("a secret of every placement is had with 1, 2, 4 and 8 MiB of address space") {
   for (const std::size_t room : {mebibyte, 2 * mebibyte, 4 * mebibyte, 8 * mebibyte}) {
     CAPTURE(room);
-    check(in_child([room] {
+    check_clean(in_child([room] {
       leave_room(room);
       use(lockfast_malloc_isolated(32), 32, true);
     }));
-    check(in_child([room] {
+    check_clean(in_child([room] {
       leave_room(room);
       use(lockfast_malloc(32), 32, false);
     }));
-    check(in_child([room] {
+    check_clean(in_child([room] {
       leave_room(room);
       use(in_compartment(32), 32, false);
     }));
-    check(in_child([room] {
+    check_clean(in_child([room] {
       leave_room(room);
       use(lockfast_malloc(32), 32, false);
       use(lockfast_malloc(10000), 10000, false);
@@ -103,7 +94,7 @@ TEST_CASE("a secret of every placement is had with 1, 2, 4 and 8 MiB of address 
 TEST_CASE("in little address space secrets are refused with ENOMEM in the end, and what is freed serves again") {
   for (const std::size_t room : {mebibyte, 8 * mebibyte}) {
     CAPTURE(room);
-    check(in_child([room] {
+    check_clean(in_child([room] {
       leave_room(room);
       static void* held[4096];
       for (int round = 0; round < 3; ++round) {
@@ -155,7 +146,7 @@ TEST_CASE("what is misused in a small region is found as in any other") {
 TEST_CASE("after mlockall(MCL_FUTURE) under a lock limit of 8 MiB a secret of every placement is had") {
   for (int kind = 0; kind < 3; ++kind) {
     CAPTURE(kind);
-    check(in_child([kind] {
+    check_clean(in_child([kind] {
       if (sanitized) skip("a sanitizer has more memory than can be locked");
       const rlimit limit{8 * mebibyte, 8 * mebibyte};
       if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) skip("the limit can't be set");

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "support/check.h"
 #include "support/child.h"
 #include "support/sanitized.h"
 
@@ -71,16 +72,6 @@ class limited_group {
   bool made_ = false;
 };
 
-void check(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (end.skipped()) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
-
 void refused(const void* made) { promised(made == nullptr && errno == ENOMEM, "ENOMEM"); }
 
 void* in_compartment(std::size_t size) {
@@ -95,7 +86,7 @@ TEST_CASE("in a memory cgroup of 256 MiB a secret of 1 GB is refused, hidden, lo
   const limited_group group;
   for (const char* const options : {"", "hidden=off", "hidden=off,lock=preferred", "freed=recycle"}) {
     CAPTURE(options);
-    check(in_child([&] {
+    check_clean(in_child([&] {
       if (sanitized) skip("a sanitizer's memory is beyond the limit");
       prove(set_variable("LOCKFAST_OPTIONS", options), "the variable");
       group.enter();
@@ -114,7 +105,7 @@ TEST_CASE("in a memory cgroup of 256 MiB a secret of 1 GB is refused, hidden, lo
 
 TEST_CASE("in a memory cgroup a secret is had that fits, though the cgroup is full of files' pages") {
   const limited_group group;
-  check(in_child([&] {
+  check_clean(in_child([&] {
     if (sanitized) skip("a sanitizer's memory is beyond the limit");
     prove(set_variable("LOCKFAST_OPTIONS", "hidden=off,lock=preferred"), "the variable");
     group.enter();
@@ -135,7 +126,7 @@ TEST_CASE("a secret larger than the machine's memory is refused at once") {
   if (sizeof(void*) < 8) return;
   for (const char* const options : {"", "hidden=off", "hidden=off,lock=preferred"}) {
     CAPTURE(options);
-    check(in_child([&] {
+    check_clean(in_child([&] {
       prove(set_variable("LOCKFAST_OPTIONS", options), "the variable");
       const auto before = clock_type::now();
       const std::size_t pages = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES));

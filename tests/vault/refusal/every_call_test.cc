@@ -16,11 +16,13 @@
 #include "boojum/vault/file_io.h"
 #include "boojum/vault/vault_lock.h"
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
 #include "support/sanitized.h"
 #include "support/short_heap.h"
 #include "support/traced.h"
 #include "vault/file_key.h"
+#include "vault/refusal/in_turn.h"
 
 using lockfast::memory_error;
 using lockfast::vault;
@@ -34,11 +36,6 @@ namespace {
 constexpr std::size_t record_count = 20;
 constexpr const char* path = "/folder/records";
 
-// What a child leaves with when it kept every promise.
-constexpr int every_call_was_let = 40;
-constexpr int done_all_the_same = 41;
-constexpr int refused_deed = 42;
-
 vault::id inserted(vault_state& records, const traced& secret) {
   const auto held = secret.buffer();
   const auto view = held.read();
@@ -51,12 +48,6 @@ vault::id inserted(vault_state& records, const traced& secret) {
 bool holds(vault_state& records, vault::id which, const traced& secret) {
   const auto view = records.open(which);
   return view && secret.equals(view->span());
-}
-
-std::size_t live() {
-  struct lockfast_statistics now;
-  lockfast_get_statistics(&now);
-  return now.live;
 }
 
 // A vault with records, and a secret to put into it, of another size than any of them.
@@ -86,43 +77,16 @@ struct scene {
 
 using deed = std::function<std::expected<void, memory_error>(scene&)>;
 
-// Runs the deed with each call refused in turn, each time in a child; check says whether the vault is as it should be, done or
-// not. Returns how often the deed was refused. A refusal to close what was open is a breach, and says so.
+// check says whether the vault is as it should be, done or not. Returns how often the deed was refused.
 std::size_t refuse_each(const deed& act, const std::function<bool(scene&, bool done)>& check) {
-  std::size_t refusals = 0;
-  for (const auto& [refuse_nth, refused] :
-       {std::pair(&simulated::refuse_nth, &simulated::refused), std::pair(&short_heap::refuse_nth, &short_heap::refused)}) {
-    bool more = true;
-    for (std::size_t n = 1; more; ++n) {
-      REQUIRE(n < 5000);
-      const auto body = [&, refuse = refuse_nth, was = refused] {
-        const std::size_t before = live();
-        bool was_refused = false;
-        bool done = false;
-        {
-          scene on;
-          refuse(n);
-          done = act(on).has_value();
-          was_refused = was();
-          refuse(0);
-          promised(done || was_refused, "no refusal without a cause");
-          promised(check(on, done), "the vault as it should be");
-        }
-        promised(live() == before, "nothing left behind");
-        if (under_tsan) lockfast::refresher::stop();  // else the sanitizer waits a second for its thread
-        _exit(!was_refused ? every_call_was_let : done ? done_all_the_same : refused_deed);
-      };
-      const ending end = in_child(body);
-      CAPTURE(n);
-      CAPTURE(end.text);
-      const bool breach = end.signal == SIGABRT && end.said("access refused");
-      const bool known = breach || (end.signal == 0 && end.status >= every_call_was_let && end.status <= refused_deed);
-      CHECK(known);
-      refusals += end.status == refused_deed ? 1 : 0;
-      more = end.status != every_call_was_let && known;
-    }
-  }
-  return refusals;
+  return refuse_in_turn([&](turn& now) {
+    scene on;
+    now.begin();
+    const bool done = act(on).has_value();
+    now.end();
+    promised(check(on, done), "the vault as it should be");
+    return done;
+  });
 }
 
 }  // namespace
@@ -288,7 +252,7 @@ TEST_CASE("a load that is refused leaves nothing, and the file") {
 
 TEST_CASE("a re-key that was refused is not tried by every call that follows, and is done once when it can be") {
   // In a child, so that the tests that follow begin with a fresh allocator.
-  const ending end = in_child([] {
+  check_clean(in_child([] {
     constexpr std::chrono::seconds age(1);
     {
       vault_state records(vault::options{.hot_records = 0, .key_age = age});
@@ -309,9 +273,5 @@ TEST_CASE("a re-key that was refused is not tried by every call that follows, an
       promised(records.key_age() < age, "a re-key");
     }
     if (under_tsan) lockfast::refresher::stop();
-    _exit(every_call_was_let);
-  });
-  CAPTURE(end.text);
-  CHECK(end.signal == 0);
-  CHECK(end.status == every_call_was_let);
+  }));
 }

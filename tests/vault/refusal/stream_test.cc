@@ -15,6 +15,7 @@
 #include "support/child.h"
 #include "support/sanitized.h"
 #include "support/short_heap.h"
+#include "vault/refusal/in_turn.h"
 
 using lockfast::memory_error;
 using lockfast::sealed_stream;
@@ -24,11 +25,6 @@ namespace {
 
 using bytes = std::vector<std::byte>;
 using result = std::expected<void, memory_error>;
-
-// What a child leaves with when it kept every promise.
-constexpr int every_call_was_let = 40;
-constexpr int done_all_the_same = 41;
-constexpr int refused_deed = 42;
 
 bytes pattern(std::size_t size) {
   bytes made(size);
@@ -47,49 +43,23 @@ bool holds(const sealed_stream& held, std::size_t size) {
   return used.has_value() && rest.empty() && held.size() == size;
 }
 
-// Runs the deed on a stream of so many bytes with each call refused in turn, each time in a child. Returns how often it was refused.
-int refuse_each(std::size_t size, const std::function<result(sealed_stream&)>& act,
-                const std::function<bool(const sealed_stream&, bool done)>& check) {
-  int refusals = 0;
-  for (const auto& [refuse, refused] :
-       {std::pair(&simulated::refuse_nth, &simulated::refused), std::pair(&short_heap::refuse_nth, &short_heap::refused)}) {
-    bool more = true;
-    for (std::size_t n = 1; more; ++n) {
-      REQUIRE(n < 2000);
-      const ending end = in_child([&, refuse_call = refuse, was = refused] {
-        bool done = false;
-        bool was_refused = false;
-        {
-          {
-            auto other = sealed_stream::create();  // libcrypto's own start is not ours to test
-            prove(other && other->append(pattern(1)), "a first stream");
-          }
-          auto held = sealed_stream::create({.chunk = 64, .prekey = 32});
-          const bytes first = pattern(size);
-          prove(held && held->append(first), "a stream");
-          refuse_call(n);
-          done = act(*held).has_value();
-          was_refused = was();
-          refuse_call(0);
-          promised(done || was_refused, "no refusal without a cause");
-          promised(check(*held, done), "the stream as it should be");
-        }
-        struct lockfast_statistics now = {};
-        lockfast_get_statistics(&now);
-        promised(now.live == 0, "nothing left behind");
-        if (under_tsan) lockfast::refresher::stop();  // else the sanitizer waits a second for its thread
-        _exit(!was_refused ? every_call_was_let : done ? done_all_the_same : refused_deed);
-      });
-      CAPTURE(n);
-      CAPTURE(end.text);
-      const bool breach = end.signal == SIGABRT && end.said("access refused");
-      const bool known = breach || (end.signal == 0 && end.status >= every_call_was_let && end.status <= refused_deed);
-      CHECK(known);
-      refusals += end.status == refused_deed ? 1 : 0;
-      more = end.status != every_call_was_let && known;
+// Runs the deed on a stream of so many bytes. Returns how often it was refused.
+std::size_t refuse_each(std::size_t size, const std::function<result(sealed_stream&)>& act,
+                        const std::function<bool(const sealed_stream&, bool done)>& check) {
+  return refuse_in_turn([&](turn& now) {
+    {
+      auto other = sealed_stream::create();  // libcrypto's own start is not ours to test
+      prove(other && other->append(pattern(1)), "a first stream");
     }
-  }
-  return refusals;
+    auto held = sealed_stream::create({.chunk = 64, .prekey = 32});
+    const bytes first = pattern(size);
+    prove(held && held->append(first), "a stream");
+    now.begin();
+    const bool done = act(*held).has_value();
+    now.end();
+    promised(check(*held, done), "the stream as it should be");
+    return done;
+  });
 }
 
 }  // namespace
