@@ -2,8 +2,8 @@
 // secrets, a fork, a crash and the end.
 //
 // Invariant: before a fork, mutexes are taken in one order: start, the compartments' registry, each span heap's or slab heap's, hiding,
-// ledger, region map, grants, metadata. Whoever holds two elsewhere took them in this order; the others' are not taken for a fork,
-// and a child begins what they guard anew.
+// ledger, region map, grants, metadata. Other code that holds two of these takes them in this order. A fork takes no other mutex: the
+// child resets what the others guard.
 //
 // Threads: everything, from any thread.
 #ifndef LOCKFAST_ALLOCATOR_PROCESS_H

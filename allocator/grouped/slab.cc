@@ -235,8 +235,8 @@ bool slab::wipe_as_found(std::size_t index, bool is_last) {
   constexpr std::size_t part = 64;
   slot& one = slots_[index];
   const slot::header found = one.read();
-  // Another thread frees or resizes it, or this one does, whose call a signal handler has interrupted. The last try waits for neither:
-  // a thread may have stopped for good.
+  // Another thread frees or resizes it, or this one does, whose call a signal handler has interrupted. The last try waits for neither, since
+  // a thread may never go on.
   const bool is_own = platform::of_thread(busy_with) == &one;
   const bool is_left_unwiped = found.is_free() && !racing_zero(place(index) - margin, slot_size());
   if ((is_left_unwiped || found.is_busy()) && !is_last && !is_own) return false;

@@ -185,7 +185,7 @@ bool isolated_arena::keep_sealed_copy(const sealed_copies::entry& each) {
 
 // The lists' mutexes are not held across a fork: whatever a thread was doing to a list, the child empties it.
 //
-// Sorts every span anew: a live one is settled, or absent. Every other one becomes fresh, so that the lists begin empty.
+// Settles every span that is live, or makes it absent. Every other one becomes fresh, so that the lists begin empty.
 void isolated_arena::after_fork_in_child() {
   for (span_list& list : lists_) list.reset_in_child();
   heap_.reset_in_child();

@@ -108,7 +108,7 @@ class span_heap {
 
   void before_fork() { stock_.mutex().lock(); }
   void after_fork() { stock_.mutex().unlock(); }
-  // In a forked child, which sorts every span anew.
+  // In a forked child: the lists are empty until the child puts its spans into them.
   void reset_in_child();
 
  private:

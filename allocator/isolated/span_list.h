@@ -85,7 +85,7 @@ class alignas(64) span_list {
   enum class quarantine : bool { yields, holds };
   [[nodiscard]] span* take_any_idle(quarantine when = quarantine::yields);
 
-  // Empties the list, for a forked child, which sorts every span anew and chooses by a seed of its own.
+  // Empties the list for a forked child, which puts its own spans into it and draws a seed of its own.
   void reset_in_child();
   // Spans that put_idle ever took as freed, and those that take_ready gave for good.
   [[nodiscard]] std::uint64_t frees() const { return frees_; }

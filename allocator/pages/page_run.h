@@ -17,8 +17,8 @@
 //
 // The owner wipes the pages before it gives them back.
 //
-// Threads: the queries from any thread; the rest belongs to whoever owns the span or slab. Nothing here waits, but for the scope of
-// fork_exclusion that the callers hold.
+// Threads: any thread may call the queries. All else needs the span or the slab, and the caller holds the scope of fork_exclusion that
+// a function takes. fill_gap_in_child() has one of its own.
 #ifndef LOCKFAST_ALLOCATOR_PAGES_PAGE_RUN_H
 #define LOCKFAST_ALLOCATOR_PAGES_PAGE_RUN_H
 

@@ -12,8 +12,8 @@
 //   1. A record is for one kind, as long as the process lives.
 //   2. A record that is released is empty. No other one is, but for those that a forked child could not reserve again.
 //
-// Threads: for_each() and bytes_reserved() from any thread, without a mutex; the rest belongs to whoever holds mutex(), which is
-// held while a region is reserved or released.
+// Threads: any thread may call for_each() and bytes_reserved(), without a mutex. All else needs mutex(), which is held while a region is
+// reserved or released.
 #ifndef LOCKFAST_ALLOCATOR_PAGES_REGION_STOCK_H
 #define LOCKFAST_ALLOCATOR_PAGES_REGION_STOCK_H
 

@@ -6,12 +6,10 @@
 //    records.use({ids}, [](vault::spans secrets) { ... });                   // many at once, for one opening of the key
 //    auto saved = records.save("records.vault", phrase);
 //
-// A record is sealed by XChaCha20-Poly1305 under the vault's key, which is split while it rests. What binds it is the vault's
-// identity, the record's id and its version: a record that was moved, changed or put back from before is
-// memory_error::damaged. It takes at most 64 bytes over its own size.
-//
-// An opened record lies in an isolated block that can only be read, and is wiped when the last view of it goes; a few that
-// were opened lately stay, at rest without access, so that opening them again costs no cipher (options::hot_records).
+// A record is sealed by XChaCha20-Poly1305 under the vault's key, which is split while it rests. What binds it is the vault's identity,
+// the record's id and its version: a record that was moved, changed or put back from before is memory_error::damaged. It takes at most
+// 64 bytes over its own size. An opened record lies in an isolated block that can only be read, and is wiped when the last view of it
+// goes; a few that were opened lately stay, at rest without access, so that opening them again costs no cipher (options::hot_records).
 //
 // Every function refuses by memory_error; all that touch records refuse with
 //    denied        the system or the policy gave no memory, lock or access
