@@ -10,15 +10,13 @@ function(lockfast_objects name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
                         VISIBILITY_INLINES_HIDDEN ON CXX_EXTENSIONS OFF)
   lockfast_warnings(${name})
-  lockfast_precompile(${name} <algorithm> <array> <atomic> <bit> <concepts> <cstring> <limits> <mutex> <new> <span> <utility>)
+  lockfast_together(${name} 4)
 endfunction()
 
-# lockfast_precompile(name HEADER ...): where LOCKFAST_PRECOMPILED asks for it, and the sources are enough to be worth it.
-function(lockfast_precompile name)
-  get_target_property(sources ${name} SOURCES)
-  list(LENGTH sources count)
-  if(LOCKFAST_PRECOMPILED AND count GREATER 5)
-    target_precompile_headers(${name} PRIVATE ${ARGN})
+# lockfast_together(name COUNT): where LOCKFAST_QUICK_BUILD asks for it, so many sources are compiled as one.
+function(lockfast_together name count)
+  if(LOCKFAST_QUICK_BUILD)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${count})
   endif()
 endfunction()
 

@@ -12,14 +12,14 @@ namespace {
 
 using platform::wide_product;
 
-std::uint64_t load(const std::byte* from) {
+std::uint64_t load_word(const std::byte* from) {
   std::uint64_t word;
   std::memcpy(&word, from, sizeof word);
   if constexpr (std::endian::native != std::endian::little) word = __builtin_bswap64(word);
   return word;
 }
 
-void store(std::byte* to, std::uint64_t word) {
+void store_word(std::byte* to, std::uint64_t word) {
   if constexpr (std::endian::native != std::endian::little) word = __builtin_bswap64(word);
   std::memcpy(to, &word, sizeof word);
 }
@@ -41,10 +41,10 @@ struct wide {
 }  // namespace
 
 poly1305::poly1305(std::span<const std::byte, key_size> key)
-    : r_low_(load(key.data()) & 0x0ffffffc0fffffff),
-      r_high_(load(key.data() + 8) & 0x0ffffffc0ffffffc),
-      s_low_(load(key.data() + 16)),
-      s_high_(load(key.data() + 24)) {}
+    : r_low_(load_word(key.data()) & 0x0ffffffc0fffffff),
+      r_high_(load_word(key.data() + 8) & 0x0ffffffc0ffffffc),
+      s_low_(load_word(key.data() + 16)),
+      s_high_(load_word(key.data() + 24)) {}
 
 poly1305::~poly1305() {
   wipe(&r_low_, sizeof r_low_);
@@ -90,7 +90,7 @@ std::size_t poly1305::add_blocks(std::span<const std::byte> bytes) {
   number h = sum_;
   std::size_t done = 0;
   for (; bytes.size() - done >= block_size; done += block_size) {
-    step(h, load(bytes.data() + done), load(bytes.data() + done + 8), 1, r_low_, r_high_);
+    step(h, load_word(bytes.data() + done), load_word(bytes.data() + done + 8), 1, r_low_, r_high_);
   }
   sum_ = h;
   return done;
@@ -103,7 +103,7 @@ void poly1305::add_padded(std::span<const std::byte> bytes) {
   if (rest.empty()) return;
   std::byte last[block_size] = {};
   std::memcpy(last, rest.data(), rest.size());
-  add(load(last), load(last + 8));
+  add(load_word(last), load_word(last + 8));
 }
 
 void poly1305::add_last(std::span<const std::byte> bytes) {
@@ -112,7 +112,7 @@ void poly1305::add_last(std::span<const std::byte> bytes) {
   std::byte last[block_size] = {};
   std::memcpy(last, rest.data(), rest.size());
   last[rest.size()] = std::byte{1};
-  step(sum_, load(last), load(last + 8), 0, r_low_, r_high_);
+  step(sum_, load_word(last), load_word(last + 8), 0, r_low_, r_high_);
 }
 
 void poly1305::finish(std::span<std::byte, tag_size> tag) {
@@ -123,8 +123,8 @@ void poly1305::finish(std::span<std::byte, tag_size> tag) {
   std::uint64_t low = (less.low & take) | (sum_.low & ~take);
   std::uint64_t high = (less.middle & take) | (sum_.middle & ~take);
   high += add_carrying(low, s_low_) + s_high_;
-  store(tag.data(), low);
-  store(tag.data() + 8, high);
+  store_word(tag.data(), low);
+  store_word(tag.data() + 8, high);
 }
 
 }  // namespace lockfast::internal

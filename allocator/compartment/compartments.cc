@@ -58,7 +58,7 @@ compartment* compartment::make_record() {
 compartment* compartment::take_record() {
   const scoped_lock held(registry_);
   for (unused_queue& each : unused_) {
-    if (compartment* const unused = each.take(); unused != nullptr) return unused;
+    if (compartment* const found = each.take(); found != nullptr) return found;
   }
   return make_record();
 }

@@ -21,7 +21,7 @@ constexpr std::size_t stripe_size = leaves * block_size;
 constexpr std::uint64_t all_ones = ~std::uint64_t{0};
 
 // One stripe's turn: where each leaf is.
-struct turn {
+struct stripe_turn {
   std::uint64_t size[leaves];    // bytes of the leaf so far, this block included
   std::uint64_t active[leaves];  // all ones where the leaf has a block here, otherwise 0
   std::uint64_t last[leaves];    // the same for its last block
@@ -31,7 +31,7 @@ struct turn {
 // Word k of each leaf.
 using sums = std::uint64_t[8][leaves];
 
-void absorb_one_by_one(sums& of, const std::byte* stripe, const turn& now) {
+void absorb_one_by_one(sums& of, const std::byte* stripe, const stripe_turn& now) {
   blake2b::work work;
   for (std::size_t leaf = 0; leaf < leaves; ++leaf) {
     if (now.active[leaf] == 0) continue;
@@ -94,7 +94,7 @@ using bytes [[gnu::vector_size(32)]] = std::uint8_t;
   }
 }
 
-[[gnu::noinline, gnu::target("avx2")]] void absorb_together(sums& of, const std::byte* stripe, const turn& now) {
+[[gnu::noinline, gnu::target("avx2")]] void absorb_together(sums& of, const std::byte* stripe, const stripe_turn& now) {
   lanes words[16];
   load_words(words, stripe);
   lanes v[16];
@@ -148,8 +148,8 @@ void begin(sums& of, std::uint64_t depth) {
 }
 
 // Where the leaves are in a stripe of a text of so many bytes.
-turn turn_at(std::size_t stripe, std::size_t total) {
-  turn now = {};
+stripe_turn turn_at(std::size_t stripe, std::size_t total) {
+  stripe_turn now = {};
   for (std::size_t leaf = 0; leaf < leaves; ++leaf) {
     const std::size_t from = stripe * stripe_size + leaf * block_size;
     const bool is_active = from < total || stripe == 0;
@@ -167,7 +167,7 @@ turn turn_at(std::size_t stripe, std::size_t total) {
 void blake2bp(std::span<const std::byte> head, std::span<const std::byte> text, std::span<std::byte, blake2bp_size> out,
               leaves_at_once how) {
   const bool together = how == leaves_at_once::most && platform::has_vectors_of_32();
-  const auto absorb = [&](sums& of, const std::byte* stripe, const turn& now) {
+  const auto absorb = [&](sums& of, const std::byte* stripe, const stripe_turn& now) {
     together ? absorb_together(of, stripe, now) : absorb_one_by_one(of, stripe, now);
   };
   sums of;

@@ -24,13 +24,6 @@ namespace {
 
 constexpr std::uint64_t max_secret = std::uint64_t{1} << 32;
 
-struct header {
-  char magic[8] = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't'};
-  std::uint32_t version = 1;
-  std::uint32_t kind = 2;  // sealed; shares have their index here, and another layout
-  std::uint64_t size = 0;  // of the secret, bytes
-};
-
 }  // namespace
 
 class sealed_file {
@@ -54,6 +47,13 @@ class sealed_file {
   [[nodiscard]] const options& chosen() const { return options_; }
 
  private:
+  struct header {
+    char magic[8] = {'l', 'o', 'c', 'k', 'f', 'a', 's', 't'};
+    std::uint32_t version = 1;
+    std::uint32_t kind = 2;  // sealed; shares have their index here, and another layout
+    std::uint64_t size = 0;  // of the secret, bytes
+  };
+
   static constexpr std::size_t overhead = sizeof(header) + nonce_size + tag_size;
 
   [[nodiscard]] std::span<const std::byte> associated() const { return std::as_bytes(std::span(&header_, 1)); }

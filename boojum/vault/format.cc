@@ -60,8 +60,7 @@ std::expected<void, memory_error> chunk_writer::end() { return flush(last_chunk)
 
 std::expected<void, memory_error> chunk_writer::flush(std::uint64_t mark) {
   const auto out = sealed(used_);
-  const auto nonce = chunk_nonce(header_, ++chunks_ | mark);
-  seal(key_.view(), nonce, stored_.mark(), plain().first(used_), out);
+  seal(key_.view(), chunk_nonce(header_, ++chunks_ | mark), stored_.mark(), plain().first(used_), out);
   if (const platform::error refusal = place_.write_at(offset_, out); refusal != 0) {
     return refused_by_system(refusal, "cannot write", path_);
   }

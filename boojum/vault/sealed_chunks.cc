@@ -156,7 +156,12 @@ sealed_chunks::appending::~appending() {
 // ---- The interface --------------------------------------------------------------------------------------------------------
 
 using internal::sealed_chunks;
+
+namespace {
+
 using result = std::expected<void, memory_error>;
+
+}  // namespace
 
 std::expected<sealed_stream, memory_error> sealed_stream::create(const options& chosen) {
   if (chosen.chunk < min_chunk || chosen.chunk > max_chunk) return std::unexpected(memory_error::limit_exceeded);

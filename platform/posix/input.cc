@@ -69,7 +69,7 @@ silent_terminal::~silent_terminal() {
 
 // A shell has its own mode in force while the process is stopped, and may leave it so when the process goes on. So the mode is looked at
 // several times a second, and set again: what was typed in between was shown, and is dropped.
-int silent_terminal::read_key(std::byte& key, bool& is_end) const {
+int silent_terminal::read_key(std::byte& pressed, bool& is_end) const {
   constexpr int patience_ms = 50;
   pollfd waiting{before_->descriptor, POLLIN, 0};
   for (;;) {
@@ -83,7 +83,7 @@ int silent_terminal::read_key(std::byte& key, bool& is_end) const {
     if (ready > 0) break;
   }
   std::size_t count = 0;
-  const int refusal = read_some(before_->descriptor, {&key, 1}, count);
+  const int refusal = read_some(before_->descriptor, {&pressed, 1}, count);
   is_end = count == 0;
   return refusal;
 }
