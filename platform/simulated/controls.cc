@@ -20,6 +20,7 @@ void reset() {
   in.memory_available = SIZE_MAX;
   in.fork_error = 0;
   in.guard_markers = false;
+  in.hibernates = false;
   in.moves = true;
   in.closing_unlocks = false;
   in.keeps_pages = false;
@@ -66,6 +67,7 @@ void set_lock_limit(std::size_t bytes) { the_host().lock_limit = bytes; }
 void set_page_size(std::size_t bytes) { the_host().page = bytes; }
 void set_hidden_limit(std::size_t bytes) { the_host().hidden_limit = bytes; }
 void set_guard_markers(bool has) { the_host().guard_markers = has; }
+void set_hibernates(bool can) { the_host().hibernates = can; }
 void set_moves(bool can) { the_host().moves = can; }
 void set_map_limit(std::size_t maps) { the_host().map_limit = maps; }
 void count_maps(std::size_t of_others) {

@@ -62,6 +62,7 @@ struct host {
   bool counts_maps = false;
   bool keeps_pages = false;
   bool generator = true;
+  bool hibernates = false;
   error advice_error = 0;
   std::size_t page = 4096;
   std::uint64_t random_state = 1;

@@ -144,7 +144,7 @@ void discard(std::byte* address, std::size_t size) {
 }
 
 error hiding_error() { return the_host().hidden_limit == 0 ? ENOSYS : 0; }
-bool may_hibernate() { return false; }
+bool may_hibernate() { return the_host().hibernates; }
 
 error hide(std::byte* address, std::size_t size, fork_policy, reservation& again) {
   host& in = the_host();

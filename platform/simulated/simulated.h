@@ -67,6 +67,8 @@ void set_lock_limit(std::size_t bytes);
 void set_page_size(std::size_t bytes);
 // How many bytes can be hidden, 0 at the start: then the system has no hidden memory at all.
 void set_hidden_limit(std::size_t bytes);
+// Whether the machine can hibernate; no, at the start.
+void set_hibernates(bool can);
 // Whether pages can change places; yes, at the start.
 void set_moves(bool can);
 // Whether it has guard markers, and how many maps it allows; no, and SIZE_MAX, at the start.

@@ -194,20 +194,23 @@ TEST_CASE("with hidden and locked pages used up a required lock is refused, and 
   }
 }
 
-TEST_CASE("hidden=off hides nothing, and says so; where the system has no hidden memory, on and auto say why") {
+TEST_CASE(
+    "hidden=off hides nothing, and says so; where the system has no hidden memory, on and auto say why; auto hides nothing where the "
+    "machine can hibernate") {
   const struct {
     const char* policy;
     std::size_t budget;
+    bool hibernates;
     int reason;
-  } cases[] = {{"hidden=off", 64 * page, ECANCELED},
-               {"hidden=on", 0, ENOSYS},
-               {"hidden=auto", 0, ENOSYS},
-               {"hidden=on", 64 * page, 0},
-               {"hidden=auto", 64 * page, 0}};
+  } cases[] = {{"hidden=off", 64 * page, false, ECANCELED}, {"hidden=on", 0, false, ENOSYS},
+               {"hidden=auto", 0, false, ENOSYS},           {"hidden=on", 64 * page, false, 0},
+               {"hidden=auto", 64 * page, false, 0},        {"hidden=on", 64 * page, true, 0},
+               {"hidden=auto", 64 * page, true, ECANCELED}};
   for (const auto& each : cases) {
     CAPTURE(each.policy);
     check_clean(in_child([&] {
       simulated::set_hidden_limit(each.budget);
+      simulated::set_hibernates(each.hibernates);
       options(each.policy);
       for (const bool in_group : {false, true}) {
         held one(in_group, 100, 1);
