@@ -67,6 +67,7 @@ TEST_CASE(
     promised(lockfast_protect(secret, LOCKFAST_READWRITE) == -1 && errno == ENOMEM, "not opened without its lock");
     promised(receipt_of(secret).access == LOCKFAST_NOACCESS, "closed still");
     lockfast_free(secret);  // for which none is needed
+    promised(lockfast_malloc_isolated(32) == nullptr && errno == ENOMEM, "nor does its place serve without one");
     simulated::set_lock_limit(SIZE_MAX);
     void* const next = lockfast_malloc_isolated(32);
     prove(next != nullptr, "a secret in the same pages");
@@ -127,6 +128,8 @@ TEST_CASE("where closing takes the lock off, a compartment is locked again once 
     promised(lockfast_compartment_protect(keys, LOCKFAST_READWRITE) == -1 && errno == ENOMEM, "not opened without its lock");
     promised(receipt_of(secret).access == LOCKFAST_NOACCESS, "closed still");
     simulated::set_lock_limit(SIZE_MAX);
+    promised(lockfast_compartment_protect(keys, LOCKFAST_READONLY) == 0, "opened");
+    promised(receipt_of(secret).access == LOCKFAST_READONLY, "and no more than that");
     promised(lockfast_compartment_protect(keys, LOCKFAST_READWRITE) == 0, "opened");
     promise_locked(secret, bytes);
     lockfast_compartment_destroy(keys);

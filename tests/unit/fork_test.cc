@@ -14,13 +14,18 @@
 #include <vector>
 
 #include "allocator/base/random.h"
+#include "allocator/isolated/span_region.h"
+#include "allocator/pages/fork_gate.h"
 #include "allocator/pages/lock_watch.h"
 #include "platform/simulated/simulated.h"
 #include "support/child.h"
 #include "support/hex.h"
 
 namespace simulated = lockfast::simulated;
+using lockfast::internal::fork_gate;
 using lockfast::internal::lock_watch;
+using lockfast::internal::span;
+using lockfast::internal::span_region;
 
 namespace {
 
@@ -250,7 +255,8 @@ TEST_CASE("whichever call is refused at a fork, the child has each closed secret
       }
       int status = 0;
       prove(waitpid(child, &status, 0) == child, "the child's end");
-      promised(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused), "what the child was promised");
+      promised(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused),
+               "what the child was promised");
       check_each(all);
       if (WEXITSTATUS(status) == not_refused) break;
       ++refused;
@@ -314,6 +320,45 @@ TEST_CASE("a child watches no page of its parent's for its lock") {
     prove(lockfast_configure(&chosen) == 0, "the options");
     prove(lockfast_malloc_isolated(32) != nullptr && !lock_watch::sees_none(), "a page that is watched");
     in_forked([] { promised(lock_watch::sees_none() && !lock_watch::lost(), "none, and none is lost"); });
+  });
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
+TEST_CASE("what a thread was taking out when another forked is wiped in the child before its page goes") {
+  const ending end = in_child([] {
+    simulated::set_guard_markers(true);
+    simulated::set_map_limit(100);
+    lockfast_options chosen = {};
+    chosen.fork = LOCKFAST_FORK_INHERIT;
+    prove(lockfast_configure(&chosen) == 0, "the options");
+    const held one = {static_cast<unsigned char*>(lockfast_malloc_isolated(32)), 32};
+    const held other = {static_cast<unsigned char*>(lockfast_malloc_isolated(32)), 32};
+    prove(one.secret != nullptr && other.secret != nullptr && simulated::bytes_marked() != 0, "secrets between markers");
+    for (const held& each : {one, other}) std::memset(each.secret, 'x', each.size);
+    // As between the verdict on its canary and the wipe.
+    span& at = *span_region::find_secret(reinterpret_cast<std::byte*>(one.secret)).at;
+    at.set(span::state::busy);
+    at.leave();
+    // The simulated host ends the process where a marker is put on what is not wiped.
+    in_forked([&] {
+      promised(filled(one, 0) && lockfast_size(one.secret) == 0, "wiped, and no secret any more");
+      promised(filled(other, 'x') && lockfast_check(other.secret) == 0, "the other one is whole");
+    });
+    promised(filled(one, 'x'), "the parent's is the thread's to wipe");
+  });
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
+TEST_CASE("nothing is sealed or opened between the preparation of a fork and its end") {
+  const ending end = in_child([] {
+    prove(lockfast_malloc_isolated(32) != nullptr, "a secret");
+    in_fork = [] { promised(!fork_gate::try_enter(), "the gate is shut"); };
+    in_forked([] { promised(fork_gate::try_enter(), "it is open in the child"); });
+    promised(fork_gate::try_enter(), "and in the parent again");
   });
   CAPTURE(end.text);
   CAPTURE(end.signal);

@@ -7,13 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "allocator/isolated/idle_budget.h"
 #include "allocator/isolated/span_list.h"
+#include "allocator/isolated/span_region.h"
 #include "platform/simulated/simulated.h"
 #include "support/check.h"
 #include "support/child.h"
 
 namespace simulated = lockfast::simulated;
+using lockfast::internal::span;
 using lockfast::internal::span_list;
+using lockfast::platform::access;
 
 namespace {
 
@@ -49,6 +53,15 @@ std::size_t idle() {
   struct lockfast_statistics now;
   lockfast_get_statistics(&now);
   return now.bytes_idle;
+}
+
+// The access of every idle place in a secret's region.
+bool idle_ones_are(lockfast::platform::access wanted, const void* beside) {
+  const auto& in = lockfast::internal::span_region::find_secret(static_cast<const std::byte*>(beside)).at->home;
+  for (const auto* at = in.begin(); at < in.end(); ++at) {
+    if (at->current_state() == span::state::idle && at->current_access() != wanted) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -96,6 +109,18 @@ TEST_CASE("what rests is a share of the lock limit, and a shortage of anybody's 
   }));
 }
 
+TEST_CASE("a page that the bound on spare ones refuses is not counted, and a child counts none of its parent's") {
+  using lockfast::internal::idle_budget;
+  check_clean(in_child([] {
+    idle_budget::start(10);
+    promised(idle_budget::take(10) && !idle_budget::take(1), "up to the bound");
+    idle_budget::give_back(1);
+    promised(idle_budget::take(1) && !idle_budget::take(1), "one went, and one came");
+    idle_budget::reset_in_child();
+    promised(idle_budget::take(10), "all of them");
+  }));
+}
+
 TEST_CASE("idle=few keeps a few places of each size") {
   check_clean(in_child([] {
     options("idle=few");
@@ -137,6 +162,7 @@ TEST_CASE("where many secrets live, places are opened ahead of the next ones: id
       check_clean(in_child([&] {
         options(policy);
         hidden ? simulated::set_hidden_limit(SIZE_MAX) : simulated::set_hidden_limit(0);
+        const bool traps = std::string(policy).find("recycle") == std::string::npos;
         std::vector<void*> all = load(7);
         promised(idle() == 0, "none beside a few secrets");
         std::size_t most = 0;
@@ -144,6 +170,7 @@ TEST_CASE("where many secrets live, places are opened ahead of the next ones: id
           all.push_back(load(1)[0]);
           if (idle() > most) most = idle();
           promised(idle() <= all.size() * page / 8, "an eighth of those in use at most");
+          promised(idle_ones_are(traps ? access::none : access::read_write, all[0]), "inaccessible where freed ones trap");
         }
         promised(most == max_ahead * page, "no more than that");
         promised(lockfast_audit() == 0, "whole canaries");

@@ -222,3 +222,65 @@ TEST_CASE("what is allocated is counted, and what is refused on the way is not")
   }
   calls.arena.trim();
 }
+
+TEST_CASE("pages that are given back are inaccessible, while another secret of the same region lives") {
+  for (const auto& policy : {trapping, recycling}) {
+    const by_address calls{make_arena(policy)};
+    std::byte* const kept = calls.allocate(32);
+    const std::size_t accessible = simulated::bytes_accessible();
+    std::vector<std::byte*> all;
+    for (int count = 0; count < 20; ++count) all.push_back(calls.allocate(32));
+    for (std::byte* const secret : all) calls.deallocate(secret);
+    CHECK(calls.arena.trim() == 20 * 4096);
+    CHECK(simulated::bytes_accessible() == accessible);
+    calls.deallocate(kept);
+    calls.arena.trim();
+  }
+}
+
+TEST_CASE("a closed secret whose realloc is refused stays closed") {
+  const by_address calls{make_arena(trapping)};
+  std::byte* const secret = calls.allocate(32);
+  REQUIRE(calls.protect(secret, access::none) == 0);
+  simulated::set_lock_limit(simulated::bytes_locked());
+  CHECK(calls.arena.reallocate(secret, span_of(secret), 5000).refusal == ENOMEM);
+  CHECK(calls.describe(secret).access == LOCKFAST_NOACCESS);
+  CHECK(calls.check(secret) == 0);
+  calls.deallocate(secret);
+  calls.arena.trim();
+  simulated::set_lock_limit(SIZE_MAX);
+}
+
+TEST_CASE("a large place that was freed last is not the next to be used") {
+  for (const auto& policy : {trapping, recycling}) {
+    const by_address calls{make_arena(policy)};
+    std::byte* const first = calls.allocate(300000);
+    calls.deallocate(first);
+    std::byte* const second = calls.allocate(300000);
+    CHECK(second != first);
+    calls.deallocate(second);
+    std::byte* const third = calls.allocate(300000);
+    CHECK(third == first);
+    calls.deallocate(third);
+    calls.arena.trim();
+  }
+}
+
+TEST_CASE("a handler wipes a secret that the call which it interrupts is busy with, whatever its access") {
+  const by_address calls{make_arena(trapping)};
+  for (const auto before : {access::read_write, access::none}) {
+    std::byte* const secret = calls.allocate(100);
+    REQUIRE(calls.protect(secret, before) == 0);
+    span& at = span_of(secret);
+    at.set(span::state::busy);
+    {
+      const busy_scope interrupted(&at);
+      CHECK(at.wipe_on_signal(lockfast::platform::after_wipe::as_before));
+    }
+    for (std::size_t byte = 0; byte < 100; ++byte) REQUIRE(secret[byte] != std::byte{sodium_fill_byte});
+    at.set(span::state::live);
+    CHECK(calls.check(secret) == 0);
+    calls.deallocate(secret);
+  }
+  calls.arena.trim();
+}

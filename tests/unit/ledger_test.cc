@@ -2,6 +2,7 @@
 #include "allocator/ledger.h"
 
 #include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +13,9 @@
 #include <vector>
 
 #include "platform/simulated/simulated.h"
+#include "support/check.h"
+#include "support/child.h"
+#include "support/receipt.h"
 #include "unit/arena.h"
 
 using namespace lockfast::internal;
@@ -181,6 +185,20 @@ TEST_CASE("a range past the end of the address space is refused") {
   CHECK(ledger::of_process().claim(reinterpret_cast<void*>(UINTPTR_MAX - 100), 200) == ENOMEM);
   CHECK(ledger::of_process().disclaim(reinterpret_cast<void*>(UINTPTR_MAX - 100), 200) == ENOMEM);
   CHECK(ledger::of_process().claim(nullptr, 0) == 0);
+}
+
+TEST_CASE("a claim of a secret's page that has no lock is refused for what kept it from the lock") {
+  check_clean(in_child([] {
+    simulated::reset();
+    prove(set_variable("LOCKFAST_OPTIONS", "lock=preferred"), "the variable");
+    for (const bool in_group : {false, true}) {
+      simulated::set_lock_limit(0);
+      void* const secret = in_group ? lockfast_malloc(32) : lockfast_malloc_isolated(32);
+      simulated::set_lock_limit(SIZE_MAX);
+      prove(secret != nullptr && receipt_of(secret).lock_error == ENOMEM, "a secret without the lock");
+      promised(lockfast_mlock(secret, 32) == -1 && errno == ENOMEM, "refused");
+    }
+  }));
 }
 
 TEST_CASE("ten thousand random claims agree with a set of bytes") {

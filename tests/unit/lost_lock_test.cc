@@ -209,3 +209,15 @@ TEST_CASE("a process that may lock less than before has no secret between guard 
     }));
   }
 }
+
+TEST_CASE("a place between guard markers that cannot have its lock serves no secret that requires one") {
+  check_clean(in_child([] {
+    simulated::set_guard_markers(true);
+    simulated::set_map_limit(100);
+    options("hidden=off");
+    prove(lockfast_malloc_isolated(3000) != nullptr && simulated::bytes_marked() != 0, "a place between markers");
+    simulated::unlock_everything();
+    simulated::set_lock_limit(0);
+    promised(lockfast_malloc_isolated(3000) == nullptr && errno == ENOMEM, "refused");
+  }));
+}

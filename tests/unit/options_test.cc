@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "allocator/report.h"
+
 using namespace lockfast::internal;
 
 namespace {
@@ -121,4 +123,15 @@ TEST_CASE("a value outside its enum is not valid") {
   CHECK(invalid_field(options) == nullptr);
   options.freed = static_cast<lockfast_freed>(3);
   CHECK(invalid_field(options) != nullptr);
+}
+
+TEST_CASE("a report's destination in a field is valid as long as it has room") {
+  lockfast_options options = {};
+  const std::string longest(lockfast::internal::report::max_destination - 1, 'x');
+  options.report = longest.c_str();
+  CHECK(invalid_field(options) == nullptr);
+  const std::string longer = longest + 'x';
+  options.report = longer.c_str();
+  REQUIRE(invalid_field(options) != nullptr);
+  CHECK(std::string(invalid_field(options)) == "report");
 }

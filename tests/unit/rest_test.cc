@@ -108,6 +108,33 @@ TEST_CASE("under rest=seal a secret is sealed when it is closed, under rest=keep
   }));
 }
 
+TEST_CASE("the receipt of a sealed secret says how its key is kept, whatever pages it has itself") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    simulated::set_hidden_limit(page);
+    void* const secret = lockfast_malloc_isolated(32);
+    prove(receipt_of(secret).backing == LOCKFAST_HIDDEN, "the one page that can be hidden");
+    prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0 && is_sealed(secret), "sealed");
+    promised(receipt_of(secret).backing == LOCKFAST_LOCKED && receipt_of(secret).hide_error != 0, "the key's is locked");
+  }));
+}
+
+TEST_CASE("pages that a sealed secret gives up are inaccessible, where pages cannot change places, too") {
+  for (const bool moves : {true, false}) {
+    CAPTURE(moves);
+    check_clean(in_child([&] {
+      simulated::set_moves(moves);
+      void* const first = closed_secret(32, 1);
+      prove(lockfast_trim() != 0 && is_sealed(first), "a key and a record");
+      const std::size_t accessible = simulated::bytes_accessible();
+      void* const second = closed_secret(32, 2);
+      prove(lockfast_trim() != 0 && is_sealed(second), "sealed");
+      promised(simulated::bytes_accessible() == accessible, "inaccessible");
+      open_whole(second, 32, 2);
+    }));
+  }
+}
+
 TEST_CASE("a trim seals what is closed, and says how many bytes came back") {
   check_clean(in_child([] {
     std::vector<void*> all;

@@ -12,6 +12,7 @@
 #include "allocator/grouped/size_class.h"
 #include "allocator/grouped/slab.h"
 #include "allocator/grouped/slab_region.h"
+#include "platform/simulated/simulated.h"
 
 using namespace lockfast::internal;
 namespace platform = lockfast::platform;
@@ -174,5 +175,55 @@ TEST_CASE("a slab of nobody's has no secret anywhere") {
     auto* const address = reinterpret_cast<std::byte*>(at);
     CHECK_FALSE(none.begins_slot(address));
     CHECK_FALSE(none.holds(none.index_of(address), address));
+  }
+}
+
+TEST_CASE("slabs that come after one another in one place have canaries of their own") {
+  const std::size_t run_size = 4 * platform::page_size();
+  std::byte* const run = platform::reserve(run_size, platform::page_size(), platform::fork_policy::absent).address;
+  REQUIRE(run != nullptr);
+  std::byte fronts[2][slab::margin];
+  for (auto& front : fronts) {
+    slab one(slab_region::none());
+    REQUIRE(one.cut(run, run_size, 32));
+    REQUIRE(one.open_more({page_run::lock_wanted::if_possible, ECANCELED, platform::default_key}) == 0);
+    const std::size_t index = one.take_free(0);
+    std::byte* const secret = one.occupy_fast(index, 32);
+    std::copy_n(secret - slab::margin, slab::margin, front);
+    std::size_t found = 0;
+    REQUIRE(one.vacate_fast(secret, one.offset_of(secret), found));
+    one.put_free(index);
+    REQUIRE(one.retire());
+  }
+  CHECK_FALSE(std::equal(fronts[0], fronts[0] + slab::margin, fronts[1]));
+  platform::release(run, run_size);
+}
+
+TEST_CASE("a slab's pages are wiped and inaccessible once they are given back, those that a crash has closed as well") {
+  // The simulated host ends the process where what is unlocked is not wiped.
+  for (const bool closed : {false, true}) {
+    CAPTURE(closed);
+    const std::size_t run_size = 4 * platform::page_size();
+    std::byte* const run = platform::reserve(run_size, platform::page_size(), platform::fork_policy::absent).address;
+    REQUIRE(run != nullptr);
+    const std::size_t accessible = lockfast::simulated::bytes_accessible();
+    slab one(slab_region::none());
+    REQUIRE(one.cut(run, run_size, 32));
+    REQUIRE(one.open_more({page_run::lock_wanted::always, ECANCELED, platform::default_key}) == 0);
+    const std::size_t index = one.take_free(0);
+    std::byte* const secret = one.occupy_fast(index, 32);
+    std::fill_n(secret, 32, std::byte{0xff});
+    if (closed) {
+      REQUIRE(one.leave_closed());
+      CHECK(one.retire_closed());
+    } else {
+      std::size_t found = 0;
+      REQUIRE(one.vacate_fast(secret, one.offset_of(secret), found));
+      one.put_free(index);
+      CHECK(one.retire());
+    }
+    CHECK(lockfast::simulated::bytes_accessible() == accessible);
+    CHECK(std::all_of(run, run + run_size, [](std::byte each) { return each == std::byte{0}; }));
+    platform::release(run, run_size);
   }
 }

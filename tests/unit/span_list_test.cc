@@ -73,3 +73,29 @@ TEST_CASE("no more pages rest than the pool's budget and the quarantine allow") 
   calls.arena.trim();
   CHECK(lockfast::simulated::bytes_locked() == 0);
 }
+
+TEST_CASE("a place without its lock is no spare one") {
+  isolated_arena::policy small = preferring;
+  small.idle_pages = 80;
+  small.spare_pages = 100;
+  const by_address calls{make_arena(small)};
+  const std::size_t page = lockfast::platform::page_size();
+  lockfast::simulated::set_lock_limit(40 * page);
+  std::vector<std::byte*> all;
+  for (int count = 0; count < 70; ++count) all.push_back(calls.allocate(32));
+  REQUIRE(span_of(all[39]).lock_error() == 0);
+  REQUIRE(span_of(all[40]).lock_error() != 0);
+  const auto idle_count = [in = &span_of(all[0]).home] {
+    return std::count_if(in->begin(), in->end(), [](const span& at) { return at.current_state() == span::state::idle; });
+  };
+  // As many as rest in quarantine or are ready; then those without a lock have those in quarantine leave, and leave themselves.
+  for (int at = 0; at < 15; ++at) calls.deallocate(all[static_cast<std::size_t>(at)]);
+  CHECK(idle_count() == 15);
+  for (int at = 40; at < 70; ++at) calls.deallocate(all[static_cast<std::size_t>(at)]);
+  CHECK(idle_count() == 15 + 5);
+  for (int at = 15; at < 40; ++at) calls.deallocate(all[static_cast<std::size_t>(at)]);
+  CHECK(idle_count() == 15 + 5 + 20);
+  calls.arena.trim();
+  CHECK(idle_count() == 0);
+  lockfast::simulated::set_lock_limit(SIZE_MAX);
+}
