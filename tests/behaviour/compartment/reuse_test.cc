@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <vector>
@@ -111,4 +112,17 @@ TEST_CASE("the last sixteen places that were freed in a compartment are not used
   });
   CAPTURE(end.text);
   CHECK(end.clean());
+}
+
+TEST_CASE("a compartment's slots are not handed out in order") {
+  check_clean(in_child([] {
+    compartment* const keys = new_compartment();
+    std::vector<char*> all;
+    for (int count = 0; count < 64; ++count) all.push_back(secret_in(keys, 32));
+    std::vector<std::ptrdiff_t> steps;
+    for (std::size_t at = 1; at < all.size(); ++at) steps.push_back(all[at] - all[at - 1]);
+    std::ranges::sort(steps);
+    const auto repeated = std::ranges::unique(steps);
+    promised(steps.size() - repeated.size() > 20, "no stride");
+  }));
 }

@@ -113,6 +113,20 @@ TEST_CASE("fork=inherit: a child's realloc, check and breach are the child's alo
   CHECK(end.text == std::string("lockfast: ") + broken + "\n");
 }
 
+TEST_CASE("a grouped secret whose canary was broken before a fork is found so in the child") {
+  check_clean(in_child([] {
+    options("fork=inherit");
+    for (const std::size_t size : {32U, 40U}) {
+      char* const whole = secret_of(size);
+      char* const damaged = secret_of(size);
+      damaged[size] ^= 1;
+      forked(
+          [&] { promised(lockfast_check(damaged) == -1 && lockfast_check(whole) == 0 && lockfast_audit() == 1, "that one"); });
+      damaged[size] ^= 1;
+    }
+  }));
+}
+
 TEST_CASE("fork=wipe gives the child zeros in every grouped secret, with canaries that hold") {
   check_clean(in_child([] {
     options("fork=wipe");

@@ -256,3 +256,17 @@ TEST_CASE("no byte of a secret is left when free returns, whichever thread frees
     promise_nothing_left();
   }));
 }
+
+TEST_CASE("an audit calls no secret damaged that another thread frees or makes meanwhile") {
+  check_clean(in_child([] {
+    std::atomic<bool> ended = false;
+    std::thread other([&] {
+      while (!ended) {
+        for (const std::size_t size : {32U, 40U, 1000U}) lockfast_free(lockfast_malloc(size));
+      }
+    });
+    for (int round = 0; round < 5000; ++round) promised(lockfast_audit() == 0, "none is damaged");
+    ended = true;
+    other.join();
+  }));
+}
