@@ -41,14 +41,22 @@ TEST_CASE("sizes and alignments that can't be are refused with ENOMEM or EINVAL,
     CHECK(lockfast_aligned_alloc(64, size) == nullptr);
     CHECK(errno == ENOMEM);
   }
-  CHECK(lockfast_calloc(SIZE_MAX, 2) == nullptr);
-  CHECK(errno == ENOMEM);
+  // The second product is 2 where it overflows unseen.
+  for (const std::size_t count : {SIZE_MAX, SIZE_MAX / 2 + 2}) {
+    errno = 0;
+    CHECK(lockfast_calloc(count, 2) == nullptr);
+    CHECK(errno == ENOMEM);
+  }
   for (const std::size_t alignment : {0U, 3U, 24U}) {
     errno = 0;
     CHECK(lockfast_aligned_alloc(alignment, 48) == nullptr);
     CHECK(errno == EINVAL);
   }
-  CHECK(lockfast_aligned_alloc(SIZE_MAX / 2 + 1, 1) == nullptr);
+  for (const std::size_t alignment : {SIZE_MAX / 2 + 1, std::size_t{1} << 31}) {
+    errno = 0;
+    CHECK(lockfast_aligned_alloc(alignment, 1) == nullptr);
+    CHECK(errno == ENOMEM);
+  }
   errno = 1234;
   void* const secret = lockfast_calloc(3, 5);
   REQUIRE(secret != nullptr);

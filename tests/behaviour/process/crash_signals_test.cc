@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <thread>
 
 #include "behaviour/process/crashing.h"
@@ -154,3 +155,24 @@ TEST_CASE("under crash=wipe a second thread's crash waits until the first has wi
   }));
 }
 #endif
+
+TEST_CASE("a crash of a forked child wipes the child's secrets, and none of its parent's") {
+  if (skip_under_sanitizer()) return;
+  for (const std::string policy : {"fork=inherit", "fork=wipe", "fork=absent"}) {
+    CAPTURE(policy);
+    check_clean(in_child([&] {
+      options("crash=wipe," + policy);
+      install(SIGSEGV, [](int) { _exit(filled(beside, 32, 0) ? 0 : 1); }, 0);
+      make_secrets();
+      const pid_t child = fork();
+      if (child == 0) {
+        beside = secret_of(32);
+        fault();
+      }
+      int state = 0;
+      prove(waitpid(child, &state, 0) == child, "its end");
+      promised(WIFEXITED(state) && WEXITSTATUS(state) == 0, "the handler found zeros");
+      promised(alone[0] == 'x' && beside[0] == 'x', "the parent's as they were");
+    }));
+  }
+}

@@ -67,30 +67,33 @@ struct held {
 }  // namespace
 
 TEST_CASE("fork=inherit gives the child a private copy, locked again, of the same access") {
-  check_clean(in_child([] {
-    options("fork=inherit");
-    const held secrets;
-    forked([&] {
-      promised(secrets.all[0][0] == 'p' && secrets.large[0] == 'p', "the copy");
-      promised(traps_on_write(secrets.all[1]), "read-only");
-      promised(traps_on_read(secrets.all[2]), "no access");
-      for (char* const secret : {secrets.all[0], secrets.all[1], secrets.all[2], secrets.large}) {
-        lockfast_receipt receipt;
-        promised(lockfast_describe(secret, &receipt) == 0 && receipt.lock_error == 0 && receipt.backing != LOCKFAST_UNLOCKED,
-                 "a receipt of the lock");
-        promised(lockfast_check(secret) == 0, "canaries");
-        // A closed one may be sealed: it has pages from here on.
-        promised(lockfast_protect(secret, LOCKFAST_READWRITE) == 0 && secret[0] == 'p', "access");
-        promised(state_of(secret).locked && state_of(secret).undumpable == advice_is_followed(), "the lock itself");
-        std::memset(secret, 'c', 100);
-        lockfast_free(secret);
-      }
-      void* const fresh = lockfast_malloc_isolated(5000);
-      promised(fresh != nullptr && state_of(fresh).locked, "a secret of the child's own");
-      lockfast_free(fresh);
-    });
-    secrets.unchanged();
-  }));
+  for (const char* const policy : {"fork=inherit", "fork=inherit,hidden=off"}) {
+    CAPTURE(policy);
+    check_clean(in_child([&] {
+      options(policy);
+      const held secrets;
+      forked([&] {
+        promised(secrets.all[0][0] == 'p' && secrets.large[0] == 'p', "the copy");
+        promised(traps_on_write(secrets.all[1]), "read-only");
+        promised(traps_on_read(secrets.all[2]), "no access");
+        for (char* const secret : {secrets.all[0], secrets.all[1], secrets.all[2], secrets.large}) {
+          lockfast_receipt receipt;
+          promised(lockfast_describe(secret, &receipt) == 0 && receipt.lock_error == 0 && receipt.backing != LOCKFAST_UNLOCKED,
+                   "a receipt of the lock");
+          promised(lockfast_check(secret) == 0, "canaries");
+          // A closed one may be sealed: it has pages from here on.
+          promised(lockfast_protect(secret, LOCKFAST_READWRITE) == 0 && secret[0] == 'p', "access");
+          promised(state_of(secret).locked && state_of(secret).undumpable == advice_is_followed(), "the lock itself");
+          std::memset(secret, 'c', 100);
+          lockfast_free(secret);
+        }
+        void* const fresh = lockfast_malloc_isolated(5000);
+        promised(fresh != nullptr && state_of(fresh).locked, "a secret of the child's own");
+        lockfast_free(fresh);
+      });
+      secrets.unchanged();
+    }));
+  }
 }
 
 TEST_CASE("fork=inherit without room for a copy leaves hidden secrets absent, never zero, and the child goes on") {
@@ -244,6 +247,33 @@ TEST_CASE("fork=absent, the default, gives the child nothing: a touch traps, a f
   });
   CHECK(twice.status == 0);
   CHECK(twice.said("lockfast: double free"));
+}
+
+TEST_CASE("a child's canaries are its own, and one that was broken before the fork is found so in the child") {
+  for (const char* const policy : {"fork=inherit", "fork=inherit,hidden=off", "fork=wipe"}) {
+    CAPTURE(policy);
+    check_clean(in_child([&] {
+      options(policy);
+      constexpr std::size_t canary_size = 16;
+      char* secrets[2];
+      for (char*& secret : secrets) {
+        secret = static_cast<char*>(lockfast_malloc_isolated(32));
+        prove(secret != nullptr, "a secret");
+      }
+      auto [whole, damaged] = secrets;
+      char canary[canary_size];
+      std::memcpy(canary, whole - canary_size, canary_size);
+      damaged[-1] ^= 1;
+      const bool wipes = std::strcmp(policy, "fork=wipe") == 0;
+      forked([&] {
+        promised(std::memcmp(canary, whole - canary_size, canary_size) != 0, "another canary");
+        promised(lockfast_check(whole) == 0, "whole");
+        // What is wiped has no damage left.
+        promised(lockfast_check(damaged) == (wipes ? 0 : -1), "damaged");
+      });
+      promised(std::memcmp(canary, whole - canary_size, canary_size) == 0, "the parent's is as it was");
+    }));
+  }
 }
 
 TEST_CASE("threads in other calls at the moment of fork do no harm") {

@@ -67,6 +67,9 @@ TEST_CASE("a page that the program unlocks by itself is told so") {
     promised(!truly_locked(grouped), "a grouped secret's page");
     lockfast_receipt receipt;
     promised(lockfast_describe(isolated, &receipt) == 0 && receipt.lock_error == ECANCELED, "one page of an isolated secret");
+    // What a receipt has seen is mended with the next pages.
+    prove(lockfast_malloc_isolated(32) != nullptr, "one more");
+    promised(truly_locked(isolated) && truly_locked(grouped), "locked again");
   }));
 }
 
