@@ -1,6 +1,7 @@
 // kernel_pages_test.cc - what Linux itself says of pages in each state of platform.h: the flags of their map, and what is charged.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -118,6 +119,46 @@ TEST_CASE("locked pages are locked and in RAM, and unlocked ones cost no lock") 
   CHECK(bytes_locked() == before);
 }
 
+TEST_CASE("pages that are locked already are so beyond a limit that was lowered") {
+  if (!locks_are_real() || !advice_is_followed()) return;
+  check_clean(in_child([] {
+    const reserved four(4);
+    four.open();
+    prove(platform::lock(four.begin(), four.size()) == 0, "locked");
+    become_nobody_with_lock_limit(page_size());
+    const reserved other(4);
+    other.open();
+    prove(platform::renew_lock(other.begin(), other.size()) != 0, "a limit");
+    promised(platform::renew_lock(four.begin(), four.size()) == 0, "locked still");
+  }));
+}
+
+TEST_CASE("pages that are moved are in RAM where they come to, one too that never was where it came from") {
+  if (!locks_are_real()) return;
+  const reserved from(2);
+  const reserved between(1);
+  const reserved to(2);
+  from.open();
+  REQUIRE(platform::renew_lock(from.begin(), from.size()) == 0);
+  from.begin()[0] = std::byte{1};
+  if (platform::move(from.begin(), to.begin(), to.size()) != 0) {
+    MESSAGE("skipped: this system moves no pages");
+    return;
+  }
+  CHECK(to.begin()[0] == std::byte{1});
+  CHECK(resident(to.begin() + page_size()));
+  CHECK(state_of(to.begin() + page_size()).locked);
+}
+
+TEST_CASE("root of a container has the limit of locks that anybody has") {
+  check_clean(in_child([] {
+    const rlimit limit = {std::size_t{1} << 20, std::size_t{1} << 20};
+    prove(setrlimit(RLIMIT_MEMLOCK, &limit) == 0, "the limit");
+    if (unshare(CLONE_NEWUSER) != 0) skip("no user namespace");
+    promised(platform::lock_limit() == limit.rlim_cur, "the limit");
+  }));
+}
+
 TEST_CASE("a lock that is refused is charged for nothing") {
   if (!locks_are_real()) return;
   check_clean(in_child([] {
@@ -161,7 +202,8 @@ TEST_CASE("pages of a child that locks them again are locked and in RAM, and its
     if (is_own(two.begin()) || !resident(two.begin())) skip("the system does not tell whose pages are");
     become_nobody_with_lock_limit(0);
     promised(platform::lock_again(two.begin(), two.size()) != 0, "refused");
-    for (std::size_t at = 0; at < two.size(); at += page_size()) promised(is_own(two.begin() + at), "its own without a lock too");
+    for (std::size_t at = 0; at < two.size(); at += page_size())
+      promised(is_own(two.begin() + at), "its own without a lock too");
   }));
 }
 

@@ -5,14 +5,21 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
+
+#if !defined(_WIN32)
+#include <sys/time.h>
+#endif
 
 #include "host/reserved.h"
 #include "platform/platform.h"
+#include "support/check.h"
 #include "support/child.h"
 
 namespace platform = lockfast::platform;
@@ -32,6 +39,23 @@ TEST_CASE("random bytes are no pattern, at any length, and fill what they are as
     CHECK(std::any_of(last, last + 16, [](std::byte one) { return one != std::byte{0}; }));
   }
 }
+
+#if !defined(_WIN32)
+TEST_CASE("random bytes are random to the last though signals cut the system's answers short") {
+  check_clean(in_child([] {
+    // Linux looks for signals after each page (random(4)).
+    prove(std::signal(SIGALRM, [](int) {}) != SIG_ERR, "a handler");
+    const itimerval often = {{0, 500}, {0, 500}};
+    prove(setitimer(ITIMER_REAL, &often, nullptr) == 0, "a timer");
+    std::vector<std::byte> bytes(std::size_t{4} << 20);
+    for (int round = 0; round < 5; ++round) {
+      std::ranges::fill(bytes, std::byte{0});
+      platform::random(bytes);
+      promised(std::any_of(bytes.end() - 16, bytes.end(), [](std::byte one) { return one != std::byte{0}; }), "to the last");
+    }
+  }));
+}
+#endif
 
 TEST_CASE("what is overwritten is gone, and closed pages in between are no fault") {
   const std::size_t page = platform::page_size();

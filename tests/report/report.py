@@ -86,6 +86,11 @@ def test_a_breach_writes_one():
     assert one(lines, "totals")["allocations"] == 4
 
 
+def test_a_breach_after_a_breach_writes_no_second_one():
+    lines = lines_of(report_of("again", status=-signal.SIGABRT))
+    assert one(lines, "machine")["reason"] == "breach"
+
+
 def test_a_program_that_never_calls_says_so():
     lines = lines_of(report_of("none"))
     assert one(lines, "totals")["allocations"] == 0

@@ -5,6 +5,7 @@
  * Each deed holds three grouped secrets and one isolated one, filled with the same 32 bytes, and frees two of them. Then:
  *
  *    exit     nothing more            breach   changes a canary and frees the secret
+ *    again    the same, and once more in a handler of the signal that follows
  *    fork     a child exits, too      handler  allocates and frees while a signal handler reports to standard output
  *    call     reports to standard output, then to a closed descriptor
  *    leak     writes a secret to standard error: what a search must find
@@ -38,6 +39,14 @@ static char *filled(char *secret) {
   return secret;
 }
 
+static char *damaged;
+
+static void on_abort(int number) {
+  (void)number;
+  require(signal(SIGABRT, SIG_DFL) != SIG_ERR, "no handler");
+  lockfast_free(damaged);
+}
+
 static void on_alarm(int number) {
   (void)number;
   if (lockfast_report(STDOUT_FILENO) == 0) ++reports;
@@ -64,6 +73,13 @@ int main(int count, char **arguments) {
   char *grouped[3];
   for (int at = 0; at < 3; ++at) grouped[at] = filled(lockfast_malloc(size));
   if (strcmp(deed, "breach") == 0) {
+    isolated[-1] ^= 1;
+    lockfast_free(isolated);
+  }
+  if (strcmp(deed, "again") == 0) {
+    require(signal(SIGABRT, on_abort) != SIG_ERR, "a handler");
+    damaged = grouped[0];
+    damaged[-1] ^= 1;
     isolated[-1] ^= 1;
     lockfast_free(isolated);
   }

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "filter.h"
 #include "lifecycle.h"
@@ -49,4 +50,21 @@ TEST_CASE("no call of the C interface is a cancellation point") {
     prove(filter_calls({&random, 1}, verdict::refuse(ENOSYS), verdict::allow()), "the filter");
     live_in_both_threads();
   }));
+}
+
+TEST_CASE("a breach in a thread that is to be cancelled ends the process, and says so") {
+  const ending end = in_child([] {
+    const auto damage = [](void*) -> void* {
+      auto* const secret = static_cast<char*>(lockfast_malloc_isolated(32));
+      prove(secret != nullptr, "a secret");
+      secret[-1] ^= 1;
+      (void)pthread_cancel(pthread_self());
+      lockfast_free(secret);
+      return nullptr;
+    };
+    pthread_t other;
+    prove(pthread_create(&other, nullptr, damage, nullptr) == 0 && pthread_join(other, nullptr) == 0, "a thread");
+  });
+  CHECK(end.signal == SIGABRT);
+  CHECK(end.text == "lockfast: broken canary: bytes beside a secret were changed\n");
 }

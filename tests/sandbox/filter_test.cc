@@ -1,14 +1,17 @@
 // filter_test.cc - filters that kill, and filters that refuse one call after the other.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -178,4 +181,31 @@ TEST_CASE("the program is told nothing of the child that tries what a filter kil
     promised(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD, "no child");
     promised(waitpid(-1, nullptr, WNOHANG | __WALL) == -1 && errno == ECHILD, "no child of any kind");
   }));
+}
+
+TEST_CASE("the child that tries what a filter kills for leaves no core file") {
+  const own_directory own;
+  std::string pattern;
+  std::ifstream("/proc/sys/kernel/core_pattern") >> pattern;
+  if (pattern.empty() || pattern.front() == '|' || pattern.front() == '/' || pattern.front() == '@') {
+    MESSAGE("skipped: core files go elsewhere");
+    return;
+  }
+  // Not in_child, which allows no core file.
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const rlimit plenty = {RLIM_INFINITY, RLIM_INFINITY};
+    prove(chdir(own.path().c_str()) == 0 && setrlimit(RLIMIT_CORE, &plenty) == 0, "core files there");
+    // For each death a further child goes on with the calls that are left.
+    const std::array<long, 2> deadly = {SYS_memfd_secret, SYS_mseal};
+    prove(filter_calls(deadly, verdict::kill(), verdict::allow()), "the filter");
+    (void)receipt_of_new_secret();
+    _exit(0);
+  }
+  int state = 0;
+  REQUIRE(waitpid(child, &state, 0) == child);
+  CHECK(WIFEXITED(state));
+  CHECK(WEXITSTATUS(state) == 0);
+  CHECK(std::filesystem::is_empty(own.path()));
 }

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 #include <lockfast/secret.hpp>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -173,6 +175,34 @@ TEST_CASE("random bytes come from the device where getrandom is refused") {
       live_over_a_fork();
     }));
   }
+}
+
+TEST_CASE("a device in the place of the generator's is not taken for it") {
+  check_clean(in_child([] {
+    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) skip("no file system of its own");
+    // Nothing of it comes to the others.
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) skip("no file system of its own");
+    if (mount("/dev/zero", "/dev/urandom", nullptr, MS_BIND, nullptr) != 0) skip("no mount");
+    const long random = SYS_getrandom;
+    prove(filter_calls({&random, 1}, verdict::refuse(EPERM), verdict::allow()), "the filter");
+    std::array<unsigned char, 64> bytes = {};
+    promised(lockfast_try_random(bytes.data(), bytes.size()) == -1 && errno == EPERM, "refused");
+    promised(lockfast_malloc(32) == nullptr && errno == EPERM, "no secret without random bytes");
+  }));
+}
+
+TEST_CASE("under crash=wipe a program goes on from no crash that leaves a secret open") {
+  const ending end = in_child([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "crash=wipe"), "the options");
+    // Reached only through the library's handler, which was installed after it.
+    prove(std::signal(SIGFPE, [](int) { _exit(0); }) != SIG_ERR, "a handler");
+    prove(lockfast_malloc_isolated(32) != nullptr, "a secret");
+    const long change = SYS_mprotect;
+    prove(filter_calls({&change, 1}, verdict::refuse(EPERM), verdict::allow()), "the filter");
+    (void)raise(SIGFPE);
+  });
+  CAPTURE(end.text);
+  CHECK(end.signal == SIGFPE);
 }
 
 namespace {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <fstream>
+#include <string>
 
 #include "support/child.h"
 #include "support/page_state.h"
@@ -28,6 +30,15 @@ struct own_pages {
   std::size_t size;
   char* first;
 };
+
+// Where a map of that name begins; null where there is none.
+char* map_named(const std::string& name) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.ends_with(name)) return reinterpret_cast<char*>(std::stoull(line, nullptr, 16));
+  }
+  return nullptr;
+}
 
 void refuses_at_once(void* address, std::size_t length) {
   CAPTURE(length);
@@ -87,6 +98,14 @@ TEST_CASE("memory that the kernel takes a lock of and does not hold is refused w
     munmap(mapped, size);
   };
   SUBCASE("droppable") { refused(map_droppable, page_size()); }
+  // Of the kernel's own, for the calls that need none.
+  SUBCASE("of a device") {
+    char* const clock = map_named("[vvar]");
+    if (clock == nullptr) return;
+    errno = 0;
+    CHECK(lockfast_mlock(clock, 64) == -1);
+    CHECK(errno == ENOTSUP);
+  }
   SUBCASE("of huge pages") { refused(MAP_PRIVATE | MAP_HUGETLB, std::size_t{2} << 20); }
 }
 

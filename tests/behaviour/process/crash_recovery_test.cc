@@ -257,6 +257,31 @@ TEST_CASE("other threads are trapped at what a crash wiped while the program's h
   }));
 }
 
+TEST_CASE("a handler goes on reading what was wiped though another thread gets the signal that ends such a look") {
+  if (skip_under_sanitizer()) return;
+  check_clean(in_child([] {
+    options("crash=wipe");
+    static std::atomic<int> stage = 0;
+    install(
+        SIGSEGV,
+        [](int) {
+          if (stage != 0) _exit(1);  // the touch below has come here again
+          stage = 1;
+          while (stage != 2) usleep(1000);
+          _exit(filled(alone, 32, 0) ? 0 : 2);
+        },
+        0);
+    make_secrets();
+    std::thread([] {
+      while (stage != 1) usleep(1000);
+      (void)pthread_kill(pthread_self(), SIGURG);
+      stage = 2;
+      for (;;) pause();
+    }).detach();
+    fault();
+  }));
+}
+
 TEST_CASE("a process whose handler recovered dies of the next crash with every later secret wiped") {
   if (skip_under_sanitizer()) return;
   int ends[2];

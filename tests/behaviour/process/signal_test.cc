@@ -8,6 +8,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#if __has_include(<linux/seccomp.h>)
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#include <cstddef>
+#include <future>
+#include <thread>
+
 #include "support/child.h"
 
 namespace {
@@ -72,3 +84,39 @@ TEST_CASE("secrets are had where no file may grow, and a signal that waited alre
   CAPTURE(end.text);
   CHECK(end.clean());
 }
+
+#if __has_include(<linux/seccomp.h>) && defined(SECCOMP_RET_USER_NOTIF)
+TEST_CASE("a breach's line is whole on a descriptor that takes a few bytes at a time") {
+  const auto end = in_child([] {
+    auto* const secret = static_cast<char*>(lockfast_malloc_isolated(32));
+    prove(secret != nullptr, "a secret");
+    std::promise<int> writes;
+    // Makes seven bytes of each write of the other thread, and answers so.
+    std::thread([asked = writes.get_future()]() mutable {
+      const int listener = asked.get();
+      for (;;) {
+        seccomp_notif call = {};
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
+        const auto* const bytes = reinterpret_cast<const char*>(call.data.args[1]);
+        const std::size_t size = call.data.args[2] < 7 ? call.data.args[2] : 7;
+        seccomp_notif_resp answer = {.id = call.id, .val = write(STDERR_FILENO, bytes, size), .error = 0, .flags = 0};
+        (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+      }
+    }).detach();
+    sock_filter program[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, 1),
+                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const sock_fprog filter = {static_cast<unsigned short>(sizeof program / sizeof *program), program};
+    prove(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new rights");
+    const auto listener =
+        static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter));
+    if (listener < 0) skip("no calls are told of");
+    writes.set_value(listener);
+    secret[-1] ^= 1;
+    lockfast_free(secret);
+  });
+  if (end.skipped()) return;
+  CHECK(end.signal == SIGABRT);
+  CHECK(end.text == "lockfast: broken canary: bytes beside a secret were changed\n");
+}
+#endif
