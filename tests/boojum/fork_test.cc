@@ -13,6 +13,7 @@
 #include "boojum/places.h"
 #include "boojum/rest_probe.h"
 #include "boojum/memory/fork.h"
+#include "boojum/memory/scratch.h"
 #include "support/child.h"
 
 using namespace lockfast;
@@ -240,6 +241,25 @@ const scenario opening_and_forking("fork beside views", [] {
   other.join();
 });
 
+const scenario scratches("scratches at a fork", [] {
+  choose(LOCKFAST_FORK_INHERIT);
+  internal::signal_once made;
+  internal::signal_once ended;
+  const std::byte* bytes = nullptr;
+  std::thread other([&] {
+    const internal::scratch room(100);
+    std::ranges::fill(room.bytes(), std::byte{'x'});
+    bytes = room.data();
+    made.give();
+    ended.wait();
+  });
+  made.wait();
+  promised_in_child([&] { promised(std::count(bytes, bytes + 100, std::byte{0}) == 100, "wiped in the child"); });
+  promised(std::count(bytes, bytes + 100, std::byte{'x'}) == 100, "the thread's as it was");
+  ended.give();
+  other.join();
+});
+
 void check(const scenario& one) {
   const auto end = one.run();
   CAPTURE(end.text);
@@ -261,3 +281,5 @@ TEST_CASE("a fork waits until a directory is open, so that a child may open othe
 TEST_CASE("a view that is open at a fork can be left in a child that has not the secret") { check(view_at_absent_fork); }
 TEST_CASE("a child's copy is not held open by the views of threads that it does not have") { check(view_at_inheriting_fork); }
 TEST_CASE("a child may open its copy whatever another thread did at the fork") { check(opening_and_forking); }
+
+TEST_CASE("what a thread was working with is wiped in a child that has not the thread") { check(scratches); }

@@ -5,9 +5,12 @@
 #include <lockfast/lockfast.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
+#include "boojum/crypto/scrypt.h"
 #include "boojum/places.h"
+#include "support/check.h"
 #include "support/child.h"
 #include "support/sanitized.h"
 #include "support/short_heap.h"
@@ -215,4 +218,28 @@ int main(int argc, char** argv) {
     return 1;
   }
   return doctest::Context(argc, argv).run();
+}
+
+TEST_CASE("scrypt asks for no memory beyond its limit, and wipes what it had") {
+  if (under_tsan) return;
+  check_clean(in_child([] {
+    prove(short_heap::install(short_heap::asked::in_any_way), "a heap of the test's own");
+    const std::array<std::byte, 32> password = {};
+    std::array<std::byte, 32> out = {};
+    short_heap::refuse_nth(1);
+    promised(!internal::scrypt(password, {}, 24, 64, 1, out), "128 GiB are refused");
+    promised(!short_heap::refused(), "without a request");
+    short_heap::refuse_nth(0);
+    static std::size_t large = 0;
+    static std::size_t left = 0;
+    constexpr std::size_t memory_size = 128 << 6;
+    short_heap::look_at_freed([](const std::byte* block, std::size_t size) {
+      if (size < memory_size) return;
+      ++large;
+      left += static_cast<std::size_t>(memory_size -
+                                       static_cast<std::size_t>(std::count(block, block + memory_size, std::byte{0})));
+    });
+    promised(internal::scrypt(password, {}, 6, 1, 1, out), "a key");
+    promised(large >= 1 && left == 0, "zeros in what it gave back");
+  }));
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <set>
 
 #include "boojum/places.h"
@@ -10,6 +11,7 @@
 #include "boojum/split/share_content.h"
 #include "support/page_state.h"
 #include "support/probe.h"
+#include "support/sanitized.h"
 
 using namespace lockfast;
 using internal::add_mask;
@@ -223,4 +225,75 @@ TEST_CASE("a million refreshes leave the value intact") {
   for (int round = 0; round < rounds; ++round) done += held->refresh(refresh_target::keep).has_value();
   CHECK(done == rounds);
   CHECK(*held->join() == *value);
+}
+
+TEST_CASE("a mask depends on the index of its share, and a tag on the secret's size and its last part of a block") {
+  alignas(mixing_room::alignment) std::array<std::byte, mixing_room::size> bytes = {};
+  const mixing_room room(bytes);
+  const std::array<std::byte, 64> prekey = {std::byte{1}};
+  for (const std::size_t size : {40U, 100U}) {
+    std::vector<std::byte> first(size);
+    std::vector<std::byte> second(size);
+    REQUIRE(add_mask(prekey, 0, first, room));
+    REQUIRE(add_mask(prekey, 1, second, room));
+    CHECK(first != second);
+  }
+  const std::array<std::byte, internal::mac_key_size> key = {std::byte{2}};
+  const auto tag = [&](std::vector<std::byte> secret) {
+    std::array<std::byte, internal::mac_size> made = {};
+    REQUIRE(internal::tag_of(key, secret, made, room));
+    return made;
+  };
+  CHECK(tag({std::byte{3}}) != tag({std::byte{3}, std::byte{0}}));
+  CHECK(tag({std::byte{3}}) != tag({std::byte{4}}));
+}
+
+TEST_CASE("a secret whose shares are damaged leaves no byte where it was to be") {
+  const auto value = buffer<std::byte>::random(40);
+  const auto held = split(*value, {.prekey = 32, .remix = remix_policy::on_demand});
+  auto* const share = reinterpret_cast<std::byte*>(share_probe::addresses(*held).back());
+  REQUIRE(lockfast_protect(share, LOCKFAST_READWRITE) == 0);
+  share[0] ^= std::byte{1};
+  REQUIRE(lockfast_protect(share, LOCKFAST_NOACCESS) == 0);
+  std::array<std::byte, 40> out = {};
+  const auto joined = held->join_into(out);
+  REQUIRE_FALSE(joined);
+  CHECK(joined.error() == memory_error::damaged);
+  CHECK(std::ranges::count(out, std::byte{0}) == 40);
+}
+
+namespace {
+
+constexpr std::byte paint = std::byte{0xa5};
+
+[[gnu::noinline]] void paint_stack() {
+  std::byte area[16384];
+  std::memset(area, std::to_integer<int>(paint), sizeof area);
+  __asm__ volatile("" : : "r"(area) : "memory");
+}
+
+// Of what is below the frame of a call, and within the reach of libcrypto's.
+[[gnu::noinline]] std::size_t painted_left() {
+  std::byte area[8192];
+  __asm__ volatile("" : "=m"(area));
+  return static_cast<std::size_t>(std::count(area + sizeof area - 5120, area + sizeof area - 2048, paint));
+}
+
+}  // namespace
+
+TEST_CASE("the stack is wiped where the frames of a join and of a refresh were, and libcrypto's below them") {
+  if (sanitized) return;
+  const auto value = buffer<std::byte>::random(40);
+  const auto held = split(*value, {});
+  std::array<std::byte, 40> out = {};
+  paint_stack();
+  REQUIRE(painted_left() == 3072);
+  const auto joined = held->join_into(out);
+  const std::size_t after_join = painted_left();
+  paint_stack();
+  const auto refreshed = held->refresh(refresh_target::keep);
+  const std::size_t after_refresh = painted_left();
+  REQUIRE((joined && refreshed));
+  CHECK(after_join == 0);
+  CHECK(after_refresh == 0);
 }

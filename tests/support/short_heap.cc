@@ -1,6 +1,7 @@
 // short_heap.cc - a counter in front of malloc.
 #include "support/short_heap.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@ namespace {
 bool throws = true;  // where a request that throws counts
 std::atomic<std::size_t> left = 0;
 std::atomic<bool> was_refused = false;
+void (*look_at)(const std::byte* block, std::size_t size) = nullptr;
 
 // Whether this request is the one.
 bool is_due() {
@@ -48,7 +50,10 @@ void* operator new(std::size_t size) {
 }
 void* operator new[](std::size_t size) { return operator new(size); }
 void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept {
+  if (look_at != nullptr && block != nullptr) look_at(static_cast<const std::byte*>(block), malloc_usable_size(block));
+  std::free(block);
+}
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
 #endif
@@ -60,6 +65,7 @@ bool install(asked counted) {
   return CRYPTO_set_mem_functions(allocate_for_libcrypto, reallocate_for_libcrypto, free_for_libcrypto) == 1;
 }
 
+void look_at_freed(void (*look)(const std::byte* block, std::size_t size)) { look_at = look; }
 void refuse_nth(std::size_t n) {
   was_refused = false;
   left = n;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/hex.h"
+#include "support/sanitized.h"
 
 using lockfast::internal::key_view;
 using lockfast::internal::nonce_view;
@@ -132,4 +133,32 @@ TEST_CASE("libcrypto's errors are those of before") {
   CHECK_FALSE(open(key_of(draft_key), nonce_of(draft_nonce), draft_associated, changed, out));
   CHECK(ERR_peek_last_error() == before);
   ERR_clear_error();
+}
+
+namespace {
+
+// A key as deep in the stack as libcrypto's frames may be.
+[[gnu::noinline]] void leave_on_stack() {
+  std::byte frames[5120];
+  for (std::size_t at = 0; at < sizeof frames; ++at) frames[at] = draft_key[at % draft_key.size()];
+  __asm__ volatile("" : : "r"(frames) : "memory");
+}
+
+[[gnu::noinline]] std::size_t count_on_stack() {
+  std::byte area[8192];
+  __asm__ volatile("" : "=m"(area));
+  std::size_t found = 0;
+  for (std::size_t at = 0; at + 8 <= sizeof area; ++at) found += std::memcmp(area + at, draft_key.data(), 8) == 0;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("what libcrypto may have left on the stack is wiped, however deep") {
+  if (sanitized) return;
+  leave_on_stack();
+  REQUIRE(count_on_stack() > 100);
+  leave_on_stack();
+  lockfast::internal::wipe_stack();
+  CHECK(count_on_stack() == 0);
 }
