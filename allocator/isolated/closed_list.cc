@@ -44,6 +44,7 @@ void closed_list::walk(std::size_t run_size) {
     for (; at > 0 && candidates_[at - 1].tick < found.tick; --at) candidates_[at] = candidates_[at - 1];
     candidates_[at] = found;
   };
+  std::size_t count = 0;
   block** link = &first_;
   while (*link != nullptr) {
     block& one = **link;
@@ -59,6 +60,7 @@ void closed_list::walk(std::size_t run_size) {
       if (seen == span::state::live && eligible(each, run_size)) consider({&each, each.sealed() ? 0 : each.closed_at()});
       ++at;
     }
+    count += one.count;
     // A block with room serves the next to be listed.
     if (&one != first_ && one.count < block_spans && first_->count == block_spans) {
       *link = one.next;
@@ -68,6 +70,7 @@ void closed_list::walk(std::size_t run_size) {
     }
     link = &one.next;
   }
+  count_ = count;
 }
 
 span* closed_list::take(std::size_t run_size) {

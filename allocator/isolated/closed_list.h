@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/base/relaxed.h"
+#include "allocator/base/scoped_lock.h"
 #include "allocator/isolated/span.h"
 #include "platform/platform.h"
 
@@ -30,8 +32,17 @@ class closed_list {
   static constexpr std::size_t any_size = 0;
   [[nodiscard]] span* take(std::size_t run_size);
 
-  // The same of one that is closed, and not sealed, in pages that are not held in RAM.
+  // Has the next take() find what was sealed since the list was walked.
+  void walk_again() {
+    const scoped_lock held(mutex_);
+    candidate_count_ = 0;
+  }
+
+  // The same as take() of one that is closed, and not sealed, in pages that are not held in RAM.
   [[nodiscard]] span* take_unlocked();
+
+  // How many spans had pages when the list was walked last.
+  [[nodiscard]] std::size_t count() const { return count_; }
 
   // In a forked child.
   void reset_in_child() {
@@ -64,6 +75,7 @@ class closed_list {
   std::size_t candidate_count_ = 0;
   std::size_t candidate_size_ = any_size;
   bool some_were_busy_ = false;  // when the list was walked last
+  relaxed<std::size_t> count_;
   // When the last walk that found nothing began, and for which size: until something is closed, the next would find nothing either.
   std::uintptr_t fruitless_at_ = 0;
   std::size_t fruitless_size_ = any_size;

@@ -171,7 +171,7 @@ class isolated_arena {
   // ---- At rest: isolated_rest.cc ----
 
   [[nodiscard]] bool seals_now(const span& closing) const {
-    return closing.lock_error() != 0 || !policy_.rest->closing_is_plain();
+    return closing.lock_error() != 0 || closing.visits() || !policy_.rest->closing_is_plain();
   }
   // Has the key's page taken: from the system, else from a busy span whose tenant is about to be closed.
   void require_key(span& at);
@@ -189,8 +189,8 @@ class isolated_arena {
   // The same of one whose pages are closed; it stays claimed.
   [[nodiscard]] platform::error open_closed(span& at, platform::access to) const;
   [[nodiscard]] platform::error unseal(span& at, platform::access to);
-  // Gives a sealed, busy span a writable run.
-  [[nodiscard]] platform::error take_run(span& at);
+  // Gives a sealed, busy span a writable run. from says where the pages are from.
+  [[nodiscard]] platform::error take_run(span& at, sealer::source& from);
   [[nodiscard]] platform::error open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock);
   // Opens a span with pages of the least recently closed secrets.
   [[nodiscard]] platform::error open_by_sealing(span& at, const span::tenancy& wanted);

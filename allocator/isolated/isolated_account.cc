@@ -19,7 +19,8 @@ std::size_t isolated_arena::max_used() const {
 std::size_t isolated_arena::maps_of_runs() const {
   std::size_t runs = 0;
   heap_.for_each([&](const span& at) {
-    runs += at.run() != nullptr && (!at.home.marked() || at.current_access() != platform::access::read_write);
+    const bool has_run = at.run() != nullptr && (!at.home.marked() || at.current_access() != platform::access::read_write);
+    runs += has_run || at.left_map();
   });
   return 2 * runs;
 }

@@ -93,13 +93,15 @@ void isolated_arena::seal_or_close(span& at, platform::error& refusal) {
   require_key(at);
   if (at.sealed()) return;  // its page has the key
   const bool held = at.lock_error() == 0;
-  if ((held && policy_.rest->closing_is_plain()) || !seal_in_place(at)) {
+  const bool visits = at.visits();
+  if ((held && !visits && policy_.rest->closing_is_plain()) || !seal_in_place(at)) {
     at.tick();
     refusal = at.protect(access::none);
     return;
   }
-  // A run that is kept costs two system calls less when it is opened again.
-  const bool keeps = held && policy_.rest->may_keep_run() && at.protect(access::none) == 0;
+  // A run that is kept costs two system calls less when it is opened again; a hidden one is dear, and the next visitor's.
+  const bool is_wanted = policy_.rest->may_keep_run() || (visits && at.hidden());
+  const bool keeps = held && is_wanted && at.protect(access::none) == 0;
   if (!keeps) (void)vacate(at);
   (void)span::advance_clock();
 }
@@ -157,6 +159,7 @@ platform::error isolated_arena::open_listed(span& at, const span::tenancy& wante
 platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& wanted) {
   sealer& rest = *policy_.rest;
   if (rest.refusal() != 0) return ENOMEM;
+  if (rest.has_runs_to_spare()) rest.closed.walk_again();
   const platform::one_look scope;
   for (bool made_room = false;;) {
     span* donor = rest.closed.take(wanted.run_size);
@@ -230,8 +233,9 @@ span* isolated_arena::place_inside_gate(std::size_t size, std::size_t alignment,
   return &at;
 }
 
-platform::error isolated_arena::take_run(span& at) {
+platform::error isolated_arena::take_run(span& at, sealer::source& from) {
   sealer& rest = *policy_.rest;
+  from = sealer::source::system;
   if (at.run() != nullptr) {
     const auto refusal = at.protect(access::read_write);
     if (refusal != 0) return refusal;
@@ -244,10 +248,12 @@ platform::error isolated_arena::take_run(span& at) {
   }
   const auto wanted = at.tenant_place(page_);
   using enum page_run::lock_wanted;
-  if (rest.lacks_room() && open_by_sealing(at, wanted) == 0) return 0;
+  from = rest.next_source();
+  if (from == sealer::source::closed_secret && open_by_sealing(at, wanted) == 0) return 0;
   auto refusal = open_listed(at, wanted, always);
   if (refusal != 0 && is_shortage(refusal)) {
     rest.set_short(true);
+    from = sealer::source::closed_secret;
     refusal = open_by_sealing(at, wanted);
     if (refusal != 0 && trim(trimming::shortage) != 0) refusal = open_listed(at, wanted, always);
   }
@@ -258,7 +264,8 @@ platform::error isolated_arena::take_run(span& at) {
 // ---- Opening ----------------------------------------------------------------------------------------------------------------
 
 platform::error isolated_arena::unseal(span& at, access to) {
-  if (const auto refusal = take_run(at); refusal != 0) return is_shortage(refusal) ? ENOMEM : refusal;
+  sealer::source from = sealer::source::system;
+  if (const auto refusal = take_run(at, from); refusal != 0) return is_shortage(refusal) ? ENOMEM : refusal;
   if (at.write_unsealed(policy_.rest->key, at.home.key()) == rest_key::outcome::damaged) {
     end_process(breach::sealed_damaged, policy_.signal);
   }
@@ -268,7 +275,9 @@ platform::error isolated_arena::unseal(span& at, access to) {
     if (at.protect(access::none) != 0) (void)vacate(at);
     return refusal;
   }
+  const bool visits = from != sealer::source::system && policy_.rest->seals_again(at.record());
   at.drop_record();
+  if (visits) at.visit();
   at.remember_lock_error();
   return 0;
 }

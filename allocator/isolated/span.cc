@@ -16,9 +16,9 @@ namespace lockfast::internal {
 
 using platform::access;
 
-void span::note_opened(access now) {
+void span::note_opened(access now, bool had_map) {
   access_ = now;
-  map_watch::add_run();
+  if (!had_map) map_watch::add_run();
   openings::count(lock_error(), home.dump_error(), hide_error(), home.fork_error());
 }
 
@@ -26,12 +26,13 @@ platform::error span::open(const tenancy& wanted, page_run::lock_wanted lock, pl
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   if (!has_room_for(bytes)) return ENOMEM;
+  const bool had_map = left_map();
   const fork_exclusion::scope held;
   const page_run::opening how = {
       .lock = lock, .hide_error = hide_error, .for_how_long = sealed() ? page_run::stay::brief : page_run::stay::lasting};
   const auto refusal =
       home.marked() ? open_between_markers(begin, bytes, lock, hide_error) : run_.open(held, home, begin, bytes, how);
-  if (refusal == 0) note_opened(access::read_write);
+  if (refusal == 0) note_opened(access::read_write, had_map);
   return refusal;
 }
 
@@ -55,6 +56,7 @@ platform::error span::open_ahead(std::size_t page, platform::error hide_error, b
   const std::size_t bytes = home.place_pages() * page;
   std::byte* const begin = home.end_of(*this) - bytes;
   const page_run::opening how = {.lock = page_run::lock_wanted::always, .hide_error = hide_error};
+  const bool had_map = left_map();
   const fork_exclusion::scope held;
   access opened = access::read_write;
   platform::error refusal = 0;
@@ -73,7 +75,7 @@ platform::error span::open_ahead(std::size_t page, platform::error hide_error, b
   const bool is_inside = address_ != nullptr && tenant() >= begin && tenant() <= begin + bytes &&
                          tenant_size() <= static_cast<std::size_t>(begin + bytes - tenant());
   if (!is_inside) address_ = nullptr;
-  note_opened(opened);
+  note_opened(opened, had_map);
   return traps ? protect(access::none) : 0;
 }
 
@@ -112,9 +114,10 @@ bool span::retire() {
   return given_back;
 }
 
-void span::forget_run() {
-  if (!run_.empty()) map_watch::drop_run();
-  run_.forget();
+// A map that is left counts as a run.
+void span::forget_run(page_run::map of_pages) {
+  if (of_pages == page_run::map::joined && (!run_.empty() || left_map())) map_watch::drop_run();
+  run_.forget(of_pages);
   access_ = access::none;
 }
 
@@ -216,9 +219,9 @@ platform::error span::take_run_of(span& donor, const tenancy& wanted) {
     if (fork_exclusion::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
     end_process(breach::access_refused, breach_signal::abort);
   }
+  if (!left_map()) map_watch::add_run();
   run_.adopt(begin, bytes, donor.lock_error(), donor.hide_error());
   access_ = access::read_write;
-  map_watch::add_run();
   donor.forget_run();
   return 0;
 }
@@ -226,16 +229,19 @@ platform::error span::take_run_of(span& donor, const tenancy& wanted) {
 bool span::vacate() {
   lock_watch::forget(run(), run_size());
   const fork_exclusion::scope held;
-  bool given_back = false;
-  if (home.marked()) {
-    given_back = mark_again() == 0;
-  } else if (fork_exclusion::vacate(run(), run_size(), home.blank(), home.policy()) == 0) {
-    given_back = true;
-  } else {
-    // The pages are empty, whether or not the system closes them.
-    const auto close = [&] { return (void)protect(access::none), 0; };
-    given_back = run_.give_back(held, home, locked_bytes(), close) == page_run::outcome::given_back;
+  const auto gives_back = [&](auto close) {
+    return run_.give_back(held, home, locked_bytes(), close) == page_run::outcome::given_back;
+  };
+  const auto close = [&] { return protect(access::none); };
+  if (!home.marked() && !hidden() && map_watch::has_plenty() && gives_back(close)) {
+    forget_run(page_run::map::left);
+    return true;
   }
+  // Where the system does not move pages: they are empty, whether or not it closes them.
+  const auto try_to_close = [&] { return (void)close(), 0; };
+  const bool given_back =
+      home.marked() ? mark_again() == 0
+                    : fork_exclusion::vacate(run(), run_size(), home.blank(), home.policy()) == 0 || gives_back(try_to_close);
   if (given_back) forget_run();
   return given_back;
 }

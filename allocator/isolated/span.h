@@ -103,6 +103,9 @@ class alignas(64) span {
   [[nodiscard]] bool has_tenant() const { return content_ >= content::plain; }
   // Whether that secret is in its record.
   [[nodiscard]] bool sealed() const { return content_ == content::sealed; }
+  // Whether it is open in pages that another secret gave up, and is to be sealed in them again when it is closed.
+  [[nodiscard]] bool visits() const { return content_ == content::visiting; }
+  void visit() { content_ = content::visiting; }
   // The errno that kept the tenant's pages from being locked while they were accessible, now or at some time before; or 0.
   [[nodiscard]] platform::error tenant_lock_error() const { return lock_error() != 0 ? lock_error() : error_before(); }
   // The record of a sealed tenant; null where that is zeros.
@@ -193,8 +196,14 @@ class alignas(64) span {
   // Takes the hidden run of a donor, whose tenant is sealed, in place of opening pages of its own: for a moment the run is in both
   // places, and counts twice. Requires that it is writable, wiped and of the wanted size, and that this region has no markers.
   [[nodiscard]] platform::error take_run_of(span& donor, const tenancy& wanted);
-  // Gives back the writable, wiped run of a sealed tenant. False when the system does not take it; then nothing has changed.
+  // Gives back the wiped run of a sealed tenant. False when the system does not take it; then nothing has changed. While there are
+  // plenty of maps the pages stay one of their own, which costs less than to join it to what lies beside it and to divide that again.
   [[nodiscard]] bool vacate();
+  [[nodiscard]] bool left_map() const { return run_.left_map(); }
+  // The address space of the place is gone.
+  void forget_map() {
+    if (left_map()) forget_run();
+  }
 
   // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
   // not take them back, and then the run is idle as before, and wiped.
@@ -233,8 +242,8 @@ class alignas(64) span {
   span_region& home;  // the region that its place is in
 
  private:
-  // What is in the run, or was: wiping tells a signal handler that the tenant is gone, its bytes may not be.
-  enum class content : std::uint8_t { none, wiping, plain, sealed };
+  // What is in the run, or was: wiping tells a signal handler that the tenant is gone, its bytes may not be; visiting is plain, too.
+  enum class content : std::uint8_t { none, wiping, plain, visiting, sealed };
 
   [[nodiscard]] std::size_t gap() const { return gap_and_error_ & 0xffff; }
   [[nodiscard]] platform::error error_before() const { return static_cast<platform::error>(gap_and_error_ >> 16); }
@@ -245,9 +254,9 @@ class alignas(64) span {
                                                      platform::error hide_error);
   // Puts the markers back on a wiped run, which is given back with that.
   [[nodiscard]] platform::error mark_again();
-  void note_opened(platform::access now);
+  void note_opened(platform::access now, bool had_map);
   void write_canaries(const canary_key& key);
-  void forget_run();
+  void forget_run(page_run::map of_pages = page_run::map::joined);
   void give_up_run_in_child(platform::fork_policy policy);
   [[nodiscard]] rest_key::bond bond() const {
     return {reinterpret_cast<std::uintptr_t>(static_cast<std::byte*>(address_)), size_, generation_};

@@ -46,6 +46,7 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
 }
 
 void span::give_up_run_in_child(platform::fork_policy policy) {
+  if (left_map()) return;
   if (!run_.empty() && policy != platform::fork_policy::absent) {
     if (hidden()) {
       fork_exclusion::reserve_again(run(), run_size(), policy);

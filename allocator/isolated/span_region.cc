@@ -44,6 +44,7 @@ bool span_region::refill(std::size_t place_pages, std::size_t place_count, const
 }
 
 void span_region::release() {
+  for (span* at = begin(); at < end(); ++at) at->forget_map();
   region::release();
   used_.store(0, std::memory_order_relaxed);
 }

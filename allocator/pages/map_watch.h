@@ -40,6 +40,9 @@ class map_watch {
     if (judged(now) != state_.load(std::memory_order_relaxed)) settle();
   }
 
+  // Whether so many are left that some may be spent to save time.
+  static bool has_plenty() { return runs() < max_runs_.load(std::memory_order_relaxed) / 4; }
+
   static void reset_in_child() {
     asking_.reset_in_child();
     settling_.reset_in_child();

@@ -86,11 +86,11 @@ platform::error page_run::close(const region& in, std::byte* at, std::size_t siz
   return fork_exclusion::unhide_at_once(at, size, in.policy());
 }
 
-void page_run::forget() {
+void page_run::forget(map of_pages) {
   begin_ = nullptr;
   size_ = 0;
   lock_error_ = 0;
-  hide_error_ = -1;
+  hide_error_ = of_pages == map::left ? empty_with_map : empty_and_joined;
 }
 
 bool page_run::fill_gap_in_child(const region& in, std::size_t kept, platform::key protection_key) {

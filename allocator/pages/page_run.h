@@ -11,7 +11,7 @@
 // unlocked behind that: the slab knows how many bytes are locked and passes that number (`locked`).
 //
 // Invariants
-//   1. All pages are hidden, or hide_error() says why not. It is -1 while the run is empty.
+//   1. All pages are hidden, or hide_error() says why not. It is negative while the run is empty.
 //   2. Pages are hidden or locked before they are part of the run, or lock_error() says why they are not locked.
 //   3. A function that refuses leaves the run as it was.
 //
@@ -58,6 +58,8 @@ class page_run {
   // Why the pages are not hidden, or 0.
   [[nodiscard]] platform::error hide_error() const { return hide_error_; }
   [[nodiscard]] bool hidden() const { return hide_error_ == 0; }
+  // Whether the run is empty and its last pages are a map of their own still.
+  [[nodiscard]] bool left_map() const { return hide_error_ == empty_with_map; }
   // Whether the system says that something took the lock off pages that were locked.
   [[nodiscard]] static bool lock_lost(const std::byte* address, std::size_t size) {
     const auto held = platform::lock_held(address, size);
@@ -94,7 +96,8 @@ class page_run {
   // Makes pages that have a protection key inaccessible and takes the key off, or those that have none.
   [[nodiscard]] static platform::error close(const region& in, std::byte* at, std::size_t size, platform::key had);
   // The run is empty from now on: its pages were given back, or are gone.
-  void forget();
+  enum class map : std::uint8_t { joined, left };
+  void forget(map of_pages = map::joined);
 
   // ---- In a forked child, where no other thread runs ----
 
@@ -103,6 +106,10 @@ class page_run {
   [[nodiscard]] bool fill_gap_in_child(const region& in, std::size_t kept, platform::key protection_key);
 
  private:
+  // In place of a hide_error, while the run is empty.
+  static constexpr std::int16_t empty_and_joined = -1;
+  static constexpr std::int16_t empty_with_map = -2;
+
   [[nodiscard]] static platform::error protect(std::byte* at, std::size_t size, platform::key through);
   [[nodiscard]] static platform::error hide(const fork_exclusion::scope& held, const region& in, std::byte* at,
                                             std::size_t size, platform::key protection_key);
@@ -113,7 +120,7 @@ class page_run {
   relaxed<std::byte*> begin_;
   relaxed<std::size_t> size_;
   relaxed<std::int16_t> lock_error_;
-  relaxed<std::int16_t> hide_error_ = std::int16_t{-1};
+  relaxed<std::int16_t> hide_error_ = empty_and_joined;
 };
 
 template <class Close>

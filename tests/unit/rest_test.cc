@@ -73,6 +73,62 @@ TEST_CASE("nothing is sealed while there is room, and a closed secret keeps its 
   }));
 }
 
+TEST_CASE("secrets that are opened once each, one after the other, leave most others their pages") {
+  for (const bool hidden : {true, false}) {
+    CAPTURE(hidden);
+    check_clean(in_child([&] {
+      simulated::set_lock_limit(hidden ? 0 : 65 * page);
+      simulated::set_hidden_limit(hidden ? 65 * page : 0);
+      std::vector<void*> closed;
+      std::vector<void*> sealed;
+      std::vector<void*> all;
+      for (std::size_t at = 0; at < 400; ++at) all.push_back(closed_secret(32, at));
+      for (void* const each : all) (receipt_of(each).rest == LOCKFAST_SEALED ? sealed : closed).push_back(each);
+      promised(closed.size() >= 48 && sealed.size() >= 320, "as many have pages as the budget allows");
+      for (std::size_t at = 0; at < 160; ++at) {
+        promised(lockfast_protect(sealed[at], LOCKFAST_READONLY) == 0, "opened");
+        promised(lockfast_protect(sealed[at], LOCKFAST_NOACCESS) == 0, "closed");
+      }
+      std::size_t left = 0;
+      for (void* const each : closed) left += receipt_of(each).rest == LOCKFAST_CLOSED;
+      promised(left >= closed.size() / 2, "most have them still");
+      for (std::size_t at = 0; at < all.size(); ++at) open_whole(all[at], 32, at);
+    }));
+  }
+}
+
+TEST_CASE("a secret that comes back soon keeps its pages") {
+  check_clean(in_child([] {
+    simulated::set_lock_limit(65 * page);
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 400; ++at) all.push_back(closed_secret(32, at));
+    for (std::size_t at = 0; at < 16; ++at) {
+      promised(lockfast_protect(all[at], LOCKFAST_READONLY) == 0 && lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "once");
+      promised(lockfast_protect(all[at], LOCKFAST_READONLY) == 0 && lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "again");
+      promised(receipt_of(all[at]).rest == LOCKFAST_CLOSED, "closed, not sealed");
+    }
+  }));
+}
+
+TEST_CASE("pages that are given back stay maps of their own while there are plenty, and count until their region goes") {
+  check_clean(in_child([] {
+    simulated::set_lock_limit(17 * page);
+    simulated::set_map_limit(1500);
+    simulated::count_maps(100);
+    const auto joined_by = [](std::size_t count, std::size_t size) {
+      std::vector<void*> all;
+      for (std::size_t at = 0; at < count; ++at) all.push_back(closed_secret(size, at));
+      const std::size_t joined = simulated::count(simulated::call::vacate);
+      for (void* const each : all) lockfast_free(each);
+      promised(lockfast_trim() != 0, "trimmed");
+      return joined;
+    };
+    // Each size has regions of its own.
+    for (std::size_t pages = 1; pages < 6; ++pages) promised(joined_by(100, pages * page - 100) == 0, "none is joined to what lies beside it");
+    promised(joined_by(1000, 32) > 500, "most are where there are not plenty");
+  }));
+}
+
 TEST_CASE("those that were closed first are sealed first, and opening counts") {
   check_clean(in_child([] {
     simulated::set_lock_limit(9 * page);
