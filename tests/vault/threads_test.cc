@@ -1,10 +1,12 @@
 // threads_test.cc - many threads on one vault: whatever opens is whole, and what was told of is so.
 #include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
 #include <lockfast/vault.hpp>
 
 #include <atomic>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -180,4 +182,39 @@ TEST_CASE("views of one record by many threads are one block") {
   }
   for (std::thread& each : threads) each.join();
   CHECK(faults == 0);
+}
+
+TEST_CASE("a record that is erased while it is opened is kept open for nobody") {
+  const auto live_now = [] {
+    struct lockfast_statistics now;
+    lockfast_get_statistics(&now);
+    return now.live_isolated;
+  };
+  vault records;
+  std::optional<vault::id> id = *records.insert(*lockfast::buffer<std::byte>::random(32));
+  // Also the key that opens a record, which may stay open for a while.
+  REQUIRE(records.open(*id));
+  records.erase(*id);
+  std::atomic<int> round = 0;
+  std::atomic<int> opened = 0;
+  constexpr int tries = sanitized ? 500 : 10'000;
+  std::thread reader([&] {
+    for (int at = 1; at <= tries; ++at) {
+      while (round != at) std::this_thread::yield();
+      (void)records.open(*id);
+      opened = at;
+    }
+  });
+  const std::size_t before = live_now();
+  std::size_t most = 0;
+  for (int at = 1; at <= tries; ++at) {
+    id = *records.insert(*lockfast::buffer<std::byte>::random(32));
+    round = at;
+    for (int turns = at % 64; turns > 0; --turns) (void)records.size();
+    records.erase(*id);
+    while (opened != at) std::this_thread::yield();
+    most = std::max(most, live_now());
+  }
+  reader.join();
+  CHECK(most <= before);
 }
