@@ -1,13 +1,39 @@
 // gcrypt_heap.cc - a program that knows libgcrypt alone, and needs more secure memory than its pool of 16 KiB.
 //
-//   client_gcrypt held|fell    what is expected of its secure blocks (heap_client.h)
+//   client_gcrypt held|fell       what is expected of its secure blocks (heap_client.h)
+//   client_gcrypt late LIBRARY    loads the drop-in when libgcrypt is in use
+#include <dlfcn.h>
 #include <gcrypt.h>
 
+#include <cerrno>
+
 #include "clients/heap_client.h"
+
+namespace {
+
+// Loads the drop-in once libgcrypt is in use, with blocks of its own.
+int load_late(const char* library) {
+  if (gcry_check_version(nullptr) == nullptr) return fail("libgcrypt");
+  gcry_control(GCRYCTL_INIT_SECMEM, 16384, 0);
+  gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+  void* const block = gcry_malloc_secure(32);
+  void* const loaded = dlopen(library, RTLD_NOW | RTLD_GLOBAL);
+  if (block == nullptr || loaded == nullptr) return fail("a block and the drop-in");
+  auto* const install = reinterpret_cast<int (*)()>(dlsym(loaded, "lockfast_gcrypt_install"));
+  if (install == nullptr) return fail("the function that installs it");
+  errno = 0;
+  if (install() != -1 || errno != EBUSY) return fail("libgcrypt was taken over in use");
+  if (gcry_is_secure(block) == 0) return fail("libgcrypt's own block");
+  gcry_free(block);
+  return 0;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   constexpr std::size_t count = 200;
   constexpr std::size_t size = 1024;
+  if (argc == 3 && std::string_view(argv[1]) == "late") return load_late(argv[2]);
   if (argc != 2) return 2;
   if (!become_user(std::size_t{1} << 20)) return fail("no ordinary user under the limit");
   // What has to come first is not spoilt by the drop-in: nothing of libgcrypt has begun yet, and the generator is chosen.
