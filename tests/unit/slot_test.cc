@@ -215,6 +215,10 @@ TEST_CASE("a slab's pages are wiped and inaccessible once they are given back, t
     std::fill_n(secret, 32, std::byte{0xff});
     if (closed) {
       REQUIRE(one.leave_closed());
+      // To a handler, once: a second fault there has another cause.
+      CHECK(one.show_absent(secret));
+      CHECK_FALSE(one.show_absent(secret));
+      one.close_absent();
       CHECK(one.retire_closed());
     } else {
       std::size_t found = 0;
