@@ -1,6 +1,7 @@
 // calls_test.cc - the table of system calls in docs/platforms.md, against the calls that are made; and what is asked once.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
+#include <lockfast/lockfast.hpp>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -151,4 +152,19 @@ TEST_CASE("a kernel without names for maps is asked for one once") {
     const auto named = seen.counts.find(SYS_prctl);
     CHECK((named == seen.counts.end() ? 0 : named->second) <= 1);
   }
+}
+
+TEST_CASE("a save has its file on the disk, and then the folder that names it") {
+  const own_directory own;
+  const traced_calls seen = calls_of([&] {
+    lockfast::vault records;
+    prove(records.insert(*lockfast::buffer<std::byte>::zeroed(32)).has_value(), "a record");
+    char typed[] = "four words of mine";
+    const auto phrase = lockfast::passphrase::take(std::span<char>(typed));
+    prove(phrase && records.save((own.path() / "records").string(), *phrase, {.cost = 10}).has_value(), "a save");
+  });
+  REQUIRE(seen.complete);
+  const auto synced = seen.counts.find(SYS_fsync);
+  REQUIRE(synced != seen.counts.end());
+  CHECK(synced->second == 2);
 }
