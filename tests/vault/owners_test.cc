@@ -101,6 +101,22 @@ TEST_CASE("who holds a file from load to save is alone with it, and others are t
   CHECK(entries_of(folder.path()) == 2);
 }
 
+TEST_CASE("a file is held while it is saved, and free afterwards") {
+  const own_folder folder;
+  const std::string path = folder.file("records");
+  vault_state records(vault::options{});
+  (void)inserted(records, traced(1));
+  int looks = 0;
+  const auto watch = [&](const vault::progress&) {
+    ++looks;
+    CHECK(vault::file_hold::acquire(path).error() == memory_error::busy);
+    return true;
+  };
+  REQUIRE(save_vault(records, path, work, key_from(), watch).has_value());
+  CHECK(looks > 0);
+  CHECK(vault::file_hold::acquire(path).has_value());
+}
+
 TEST_CASE("a cost is kept over load and save, and told by the file") {
   const own_folder folder;
   const std::string path = folder.file("records");

@@ -113,6 +113,19 @@ TEST_CASE("a watcher sees it go on, may stop it, and may not change the vault") 
   CHECK(done == 8192);
 }
 
+TEST_CASE("each file has a salt of its own") {
+  const own_folder folder;
+  vault_state records(vault::options{});
+  std::vector<decltype(lockfast::internal::vault_file_header::salt)> salts;
+  const lockfast::internal::file_key_maker note = [&](const lockfast::internal::vault_file_header& header) {
+    salts.push_back(header.salt);
+    return key_from()(header);
+  };
+  for (int round = 0; round < 2; ++round) REQUIRE(save_vault(records, folder.file("records"), work, note, nullptr).has_value());
+  REQUIRE(salts.size() == 2);
+  CHECK(salts[0] != salts[1]);
+}
+
 TEST_CASE("the memory that a save and a load take does not grow with the vault") {
   if (sanitized) return;  // whose heap is another
   if (!heap_in_use()) {
