@@ -149,3 +149,18 @@ TEST_CASE("the last key of a passphrase is never in the ordinary heap while scry
   CHECK(looks > 0);
   CHECK(most <= allowed);
 }
+
+TEST_CASE("an erased record leaves its sealed bytes nowhere in memory") {
+  if (!memory_can_be_searched()) return;
+  vault_state records(vault::options{.hot_records = 0});
+  const auto id = inserted(records, traced(1));
+  const auto where = vault_state::locate(id);
+  std::array<std::byte, 32> sealed;
+  lockfast::internal::seal_head head;
+  REQUIRE(records.shard(where.shard).read(where.at, head, sealed));
+  const needle wanted(sealed);
+  lockfast_wipe(sealed.data(), sealed.size());
+  CHECK(wanted.copies_in_memory() == 1);
+  REQUIRE(records.erase(id));
+  CHECK(wanted.copies_in_memory() == 0);
+}
