@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "boojum/vault/hot_records.h"
 #include "support/probe.h"
 #include "support/traced.h"
 
@@ -336,4 +339,15 @@ TEST_CASE("a use gives a value, or the function's own refusal, in one std::expec
   const std::expected<int, memory_error> together = records.use(std::span(&id, 1), [](vault::spans) -> std::expected<int, memory_error> { return 7; });
   CHECK(together == 7);
   CHECK(records.use(vault::id(), [](auto) -> std::expected<int, memory_error> { return 7; }).error() == memory_error::not_found);
+}
+
+TEST_CASE("a record that is kept open is found by its id and its version alone") {
+  auto made = lockfast::detail::cell::make(8);
+  REQUIRE(made);
+  const std::shared_ptr<lockfast::detail::cell> opened(std::move(*made));
+  lockfast::internal::hot_records hot(2);
+  hot.keep(1, 1, opened);
+  CHECK(hot.find(1, 1) == opened);
+  CHECK(hot.find(1, 2) == nullptr);
+  CHECK(hot.find(2, 1) == nullptr);
 }
