@@ -51,6 +51,21 @@ TEST_CASE("a write to a freed slot, or right beside it, is found when the slot i
   }
 }
 
+TEST_CASE("a slot that is handed out while a secret lives in it ends the process") {
+  check_breach(in_child([] {
+                 const std::size_t run_size = 4 * platform::page_size();
+                 std::byte* const run =
+                     platform::reserve(run_size, platform::page_size(), platform::fork_policy::absent).address;
+                 slab one(slab_region::none());
+                 prove(run != nullptr && one.cut(run, run_size, 32), "a slab");
+                 prove(one.open_more({page_run::lock_wanted::if_possible, ECANCELED, platform::default_key}) == 0, "pages");
+                 const std::size_t index = one.take_free(0);
+                 (void)one.occupy_fast(index, 32);
+                 (void)one.occupy_fast(index, 32);
+               }),
+               SIGABRT, "lockfast: double free: this secret was freed before\n");
+}
+
 TEST_CASE("an opening of a drop-in's block finds a canary that was changed while it was closed") {
   for (const auto opened : {platform::access::read, platform::access::read_write}) {
     check_breach(in_child([&] {

@@ -13,6 +13,7 @@
 #include "platform/simulated/host.h"
 #include "support/check.h"
 #include "support/child.h"
+#include "unit/closed_secret.h"
 
 using namespace lockfast::internal;
 namespace platform = lockfast::platform;
@@ -91,5 +92,25 @@ TEST_CASE("a wipe that comes while the key's page is given back is made up for w
     promised(one.key.give_back(wiped_meanwhile, &one.key) == 0, "a record needs it");
     promised(holds_no_key(), "wiped");
     promised(one.key.verify(bond, *one.record, size) == rest_key::outcome::wiped, "and so is what was sealed");
+  }));
+}
+
+TEST_CASE("a record that is given back is wiped") {
+  check_clean(in_child([] {
+    const sealed one;
+    prove(!all_zero(one.record->bytes(), size), "sealed bytes");
+    sealed_record::give_back(one.record, size);
+    promised(all_zero(one.record->bytes(), size), "wiped");
+  }));
+}
+
+TEST_CASE("a key that was made in a secret's page has nothing of the secret beside it") {
+  check_clean(in_child([] {
+    options("lock=preferred,rest=seal");
+    simulated::set_lock_limit(platform::page_size());
+    void* const secret = closed_secret(size, 1);
+    prove(is_sealed(secret) && key_page() != nullptr, "a key in the only page that is locked");
+    promised(all_zero(key_page() + rest_key::founding_size, platform::page_size() - rest_key::founding_size), "zeros");
+    open_whole(secret, size, 1);
   }));
 }
