@@ -44,7 +44,6 @@ void closed_list::walk(std::size_t run_size) {
     for (; at > 0 && candidates_[at - 1].tick < found.tick; --at) candidates_[at] = candidates_[at - 1];
     candidates_[at] = found;
   };
-  std::size_t count = 0;
   block** link = &first_;
   while (*link != nullptr) {
     block& one = **link;
@@ -60,7 +59,6 @@ void closed_list::walk(std::size_t run_size) {
       if (seen == span::state::live && eligible(each, run_size)) consider({&each, each.sealed() ? 0 : each.closed_at()});
       ++at;
     }
-    count += one.count;
     // A block with room serves the next to be listed.
     if (&one != first_ && one.count < block_spans && first_->count == block_spans) {
       *link = one.next;
@@ -70,7 +68,25 @@ void closed_list::walk(std::size_t run_size) {
     }
     link = &one.next;
   }
-  count_ = count;
+}
+
+void closed_list::put_wiped(span& sealed) {
+  const scoped_lock held(mutex_);
+  if (wiped_count_ == max_candidates) return;
+  wiped_[(wiped_first_ + wiped_count_++) % max_candidates] = &sealed;
+}
+
+// What was opened, freed or taken since is passed over.
+span* closed_list::take_wiped(std::size_t run_size) {
+  while (wiped_count_ != 0) {
+    span& next = *wiped_[wiped_first_];
+    wiped_first_ = (wiped_first_ + 1) % max_candidates;
+    --wiped_count_;
+    if (next.current_state() != span::state::live || !next.sealed() || !next.claim_live_at_once()) continue;
+    if (next.sealed() && eligible(next, run_size)) return &next;
+    next.set(span::state::live);
+  }
+  return nullptr;
 }
 
 span* closed_list::take(std::size_t run_size) {
@@ -79,6 +95,7 @@ span* closed_list::take(std::size_t run_size) {
   for (int waits = 0;; ++waits) {
     {
       const scoped_lock held(mutex_);
+      if (span* const found = take_wiped(run_size); found != nullptr) return found;
       if (span* const found = take_candidate(run_size); found != nullptr) return found;
       const std::uintptr_t now = span::closing_clock();
       if (fruitless_at_ == now && fruitless_size_ == run_size) return nullptr;

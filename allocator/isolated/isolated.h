@@ -180,7 +180,8 @@ class isolated_arena {
   void seal_unlocked();
   // Closes a claimed span by sealing it, as far as it can be sealed; it is live afterwards.
   [[nodiscard]] platform::error close_by_sealing(const std::byte* secret, span& at, const busy_scope& mine);
-  void seal_or_close(span& at, platform::error& refusal);
+  // Returns whether it is sealed in pages that it keeps.
+  [[nodiscard]] bool seal_or_close(span& at, platform::error& refusal);
   [[nodiscard]] platform::error protect_once(const std::byte* secret, span& at, platform::access to);
   [[nodiscard, gnu::cold]] platform::error protect_after_sealing(const std::byte* secret, span& at, platform::access to,
                                                                  platform::error refusal);

@@ -89,21 +89,22 @@ void isolated_arena::seal_unlocked() {
   }
 }
 
-void isolated_arena::seal_or_close(span& at, platform::error& refusal) {
+bool isolated_arena::seal_or_close(span& at, platform::error& refusal) {
   require_key(at);
-  if (at.sealed()) return;  // its page has the key
+  if (at.sealed()) return false;  // its page has the key
   const bool held = at.lock_error() == 0;
   const bool visits = at.visits();
   if ((held && !visits && policy_.rest->closing_is_plain()) || !seal_in_place(at)) {
     at.tick();
     refusal = at.protect(access::none);
-    return;
+    return false;
   }
   // A run that is kept costs two system calls less when it is opened again; a hidden one is dear, and the next visitor's.
   const bool is_wanted = policy_.rest->may_keep_run() || (visits && at.hidden());
   const bool keeps = held && is_wanted && at.protect(access::none) == 0;
   if (!keeps) (void)vacate(at);
   (void)span::advance_clock();
+  return keeps;
 }
 
 platform::error isolated_arena::close_by_sealing(const std::byte* secret, span& at, const busy_scope& mine) {
@@ -126,8 +127,9 @@ platform::error isolated_arena::close_by_sealing(const std::byte* secret, span& 
       return 0;
     }
   }
-  seal_or_close(at, refusal);
+  const bool keeps_run = seal_or_close(at, refusal);
   at.set(span::state::live);
+  if (keeps_run) policy_.rest->closed.put_wiped(at);
   fork_gate::leave();
   return refusal;
 }
@@ -159,7 +161,6 @@ platform::error isolated_arena::open_listed(span& at, const span::tenancy& wante
 platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& wanted) {
   sealer& rest = *policy_.rest;
   if (rest.refusal() != 0) return ENOMEM;
-  if (rest.has_runs_to_spare()) rest.closed.walk_again();
   const platform::one_look scope;
   for (bool made_room = false;;) {
     span* donor = rest.closed.take(wanted.run_size);
@@ -176,7 +177,8 @@ platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& w
       const bool gave_back = !moved && is_sealed && give_up_run(*donor);
       donor->set(span::state::live);
       if (!moved && !gave_back) return ENOMEM;
-      if (gave_back && !hidden) seal_ahead(wanted.run_size);
+      // Where maps are joined to others a look is needed.
+      if (gave_back && !hidden && !map_watch::has_plenty()) seal_ahead(wanted.run_size);
       if (moves && !moved && !made_room) {
         made_room = true;
         continue;
@@ -275,7 +277,7 @@ platform::error isolated_arena::unseal(span& at, access to) {
     if (at.protect(access::none) != 0) (void)vacate(at);
     return refusal;
   }
-  const bool visits = from != sealer::source::system && policy_.rest->seals_again(at.record());
+  const bool visits = from != sealer::source::system && policy_.rest->seals_again();
   at.drop_record();
   if (visits) at.visit();
   at.remember_lock_error();

@@ -96,12 +96,6 @@ class rest_key {
   // The same verdict, without opening.
   [[nodiscard]] outcome verify(const bond& to, const sealed_record& record, std::size_t size) const;
 
-  // How many records were sealed after this one.
-  [[nodiscard]] std::uint64_t sealed_since(const sealed_record& record) const {
-    constexpr std::uint64_t count_mask = (std::uint64_t{1} << number_bits) - 1;
-    return sealed_count_.load(std::memory_order_relaxed) - (record.number & count_mask);
-  }
-
   // Destroys every key, while everything is wiped.
   void wipe();
 

@@ -85,11 +85,8 @@ class sealer {
     return take_room() ? source::room : source::closed_secret;
   }
   // Whether a secret that is opened in another's pages is to be sealed again when it is closed, so that those which are used more
-  // often keep their pages. One in eight is not, and none that comes back soon: the least recently closed ones make room for those.
-  [[nodiscard]] bool seals_again(const sealed_record* record) {
-    if (record != nullptr && key.sealed_since(*record) < closed.count() / stays_each) return false;
-    return opened_in_others_.fetch_add(1, std::memory_order_relaxed) % stays_each != 0;
-  }
+  // often keep their pages. One in eight is not: the least recently closed one makes room for it.
+  [[nodiscard]] bool seals_again() { return opened_in_others_.fetch_add(1, std::memory_order_relaxed) % stays_each != 0; }
   // How many secrets may be sealed ahead of openings to come, each of which finds room then; and one that was.
   [[nodiscard]] std::size_t max_ahead() const { return max_wiped_runs_ / 4; }
   void add_room() { room_.fetch_add(1, std::memory_order_relaxed); }

@@ -97,6 +97,24 @@ TEST_CASE("secrets that are opened once each, one after the other, leave most ot
   }
 }
 
+TEST_CASE("secrets that are used again and again come to have pages, whichever had them before") {
+  check_clean(in_child([] {
+    simulated::set_lock_limit(65 * page);
+    std::vector<void*> sealed;
+    for (std::size_t at = 0; at < 400; ++at) {
+      void* const made = closed_secret(32, at);
+      if (at < 20) sealed.push_back(made);
+    }
+    for (void* const each : sealed) promised(is_sealed(each), "sealed by those that came after");
+    for (int round = 0; round < 40; ++round) {
+      for (std::size_t at = 0; at < sealed.size(); ++at) open_whole(sealed[at], 32, at);
+    }
+    std::size_t left = 0;
+    for (void* const each : sealed) left += is_sealed(each);
+    promised(left < 4, "most keep their pages");
+  }));
+}
+
 TEST_CASE("a secret that comes back soon keeps its pages") {
   check_clean(in_child([] {
     simulated::set_lock_limit(65 * page);
