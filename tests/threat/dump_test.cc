@@ -74,3 +74,18 @@ TEST_CASE("not held: a debugger's dump of every map holds open secrets that are 
     CHECK_FALSE(dump.holds(victim.of(freed)));
   }
 }
+
+TEST_CASE("a debugger's dump of every map holds no sealed secret, and its key lies in hidden memory where there is some") {
+  for (const backing& each : backings()) {
+    if (each.kind == LOCKFAST_UNLOCKED) continue;
+    CAPTURE(each.name);
+    const holder victim(each.options + ",rest=seal", each.first);
+    REQUIRE(victim.holds(each.kind));
+    REQUIRE(victim.at_rest().rest == LOCKFAST_SEALED);
+    CHECK(victim.at_rest().backing == each.kind);  // that of the key
+    const memory_dump dump(victim.process());
+    CHECK(dump.holds(victim.of(ordinary)));
+    CHECK(dump.holds(victim.of(isolated)) == (each.kind == LOCKFAST_LOCKED));  // a control: what is read of locked memory
+    CHECK_FALSE(dump.holds(victim.of(isolated_closed)));
+  }
+}

@@ -71,6 +71,7 @@ holding::holding(unsigned of_series) : series(of_series) {
   }
   lockfast_free(at[freed]);
   prove(lockfast_protect(at[isolated_closed], LOCKFAST_NOACCESS) == 0, "no access");
+  prove(lockfast_describe(at[isolated_closed], &at_rest) == 0, "a receipt");
   prove(lockfast_compartment_protect(closed, LOCKFAST_NOACCESS) == 0, "no access to a compartment");
 }
 

@@ -49,6 +49,7 @@ struct holding {
   lockfast_compartment* opened = nullptr;
   lockfast_compartment* closed = nullptr;
   std::array<unsigned, kinds> keys = {};  // protection keys
+  lockfast_receipt at_rest = {};           // of isolated_closed, once it is closed; those above are of open secrets
 
   explicit holding(unsigned of_series);
   [[nodiscard]] mark of(unsigned kind) const { return {series, kind}; }
@@ -89,6 +90,7 @@ class holder {
   [[nodiscard]] const unsigned char* at(unsigned kind) const { return have_.at[kind]; }
   [[nodiscard]] mark of(unsigned kind) const { return have_.of(kind); }
   [[nodiscard]] bool closed_by_key(unsigned kind) const { return have_.closed_by_key(kind); }
+  [[nodiscard]] const lockfast_receipt& at_rest() const { return have_.at_rest; }
   // For a debugger that makes the victim write.
   [[nodiscard]] tap out() const { return out_; }
 
