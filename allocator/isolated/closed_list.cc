@@ -70,32 +70,12 @@ void closed_list::walk(std::size_t run_size) {
   }
 }
 
-void closed_list::put_wiped(span& sealed) {
-  const scoped_lock held(mutex_);
-  if (wiped_count_ == max_candidates) return;
-  wiped_[(wiped_first_ + wiped_count_++) % max_candidates] = &sealed;
-}
-
-// What was opened, freed or taken since is passed over.
-span* closed_list::take_wiped(std::size_t run_size) {
-  while (wiped_count_ != 0) {
-    span& next = *wiped_[wiped_first_];
-    wiped_first_ = (wiped_first_ + 1) % max_candidates;
-    --wiped_count_;
-    if (next.current_state() != span::state::live || !next.sealed() || !next.claim_live_at_once()) continue;
-    if (next.sealed() && eligible(next, run_size)) return &next;
-    next.set(span::state::live);
-  }
-  return nullptr;
-}
-
 span* closed_list::take(std::size_t run_size) {
   // Those that somebody is busy with now may be closed in a moment.
   constexpr int max_waits = 100;
   for (int waits = 0;; ++waits) {
     {
       const scoped_lock held(mutex_);
-      if (span* const found = take_wiped(run_size); found != nullptr) return found;
       if (span* const found = take_candidate(run_size); found != nullptr) return found;
       const std::uintptr_t now = span::closing_clock();
       if (fruitless_at_ == now && fruitless_size_ == run_size) return nullptr;

@@ -30,17 +30,13 @@ class closed_list {
   static constexpr std::size_t any_size = 0;
   [[nodiscard]] span* take(std::size_t run_size);
 
-  // Has a span that was sealed and keeps its pages taken before any other; of those, the one that was put first.
-  void put_wiped(span& sealed);
-
-  // The same as take() of one that is closed, and not sealed, in pages that are not held in RAM.
+  // The same of one that is closed, and not sealed, in pages that are not held in RAM.
   [[nodiscard]] span* take_unlocked();
 
   // In a forked child.
   void reset_in_child() {
     mutex_.reset_in_child();
     candidate_count_ = 0;
-    wiped_count_ = 0;
   }
 
  private:
@@ -60,7 +56,6 @@ class closed_list {
   // Whether a live span may be taken, for certain only while the caller is busy with it.
   [[nodiscard]] static bool eligible(const span& one, std::size_t run_size);
   void walk(std::size_t run_size);
-  [[nodiscard]] span* take_wiped(std::size_t run_size);
   [[nodiscard]] span* take_candidate(std::size_t run_size);
 
   platform::mutex mutex_;
@@ -68,9 +63,6 @@ class closed_list {
   candidate candidates_[max_candidates] = {};  // the last one was closed first
   std::size_t candidate_count_ = 0;
   std::size_t candidate_size_ = any_size;
-  span* wiped_[max_candidates] = {};  // a ring; the walk finds those that it has no room for
-  std::size_t wiped_first_ = 0;
-  std::size_t wiped_count_ = 0;
   bool some_were_busy_ = false;  // when the list was walked last
   // When the last walk that found nothing began, and for which size: until something is closed, the next would find nothing either.
   std::uintptr_t fruitless_at_ = 0;

@@ -103,8 +103,7 @@ void isolated_arena::count_grown(std::size_t page_count) {
   using enum page_run::lock_wanted;
   sealer* const rest = policy_.rest;
   span* made = nullptr;
-  if (rest != nullptr && rest->next_source() == sealer::source::closed_secret)
-    made = place_by_sealing(size, alignment, page_count, what);
+  if (rest != nullptr && rest->lacks_room()) made = place_by_sealing(size, alignment, page_count, what);
   if (made == nullptr) made = attempt(take_place(page_count, exact, refusal), always);
   if (made == nullptr && is_shortage(refusal)) {
     // What others keep idle cures a shortage: first a place of this size, then the pages of all.

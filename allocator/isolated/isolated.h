@@ -171,7 +171,7 @@ class isolated_arena {
   // ---- At rest: isolated_rest.cc ----
 
   [[nodiscard]] bool seals_now(const span& closing) const {
-    return closing.lock_error() != 0 || closing.visits() || !policy_.rest->closing_is_plain();
+    return closing.lock_error() != 0 || !policy_.rest->closing_is_plain();
   }
   // Has the key's page taken: from the system, else from a busy span whose tenant is about to be closed.
   void require_key(span& at);
@@ -180,8 +180,7 @@ class isolated_arena {
   void seal_unlocked();
   // Closes a claimed span by sealing it, as far as it can be sealed; it is live afterwards.
   [[nodiscard]] platform::error close_by_sealing(const std::byte* secret, span& at, const busy_scope& mine);
-  // Returns whether it is sealed in pages that it keeps.
-  [[nodiscard]] bool seal_or_close(span& at, platform::error& refusal);
+  void seal_or_close(span& at, platform::error& refusal);
   [[nodiscard]] platform::error protect_once(const std::byte* secret, span& at, platform::access to);
   [[nodiscard, gnu::cold]] platform::error protect_after_sealing(const std::byte* secret, span& at, platform::access to,
                                                                  platform::error refusal);
@@ -190,8 +189,8 @@ class isolated_arena {
   // The same of one whose pages are closed; it stays claimed.
   [[nodiscard]] platform::error open_closed(span& at, platform::access to) const;
   [[nodiscard]] platform::error unseal(span& at, platform::access to);
-  // Gives a sealed, busy span a writable run. from says where the pages are from.
-  [[nodiscard]] platform::error take_run(span& at, sealer::source& from);
+  // Gives a sealed, busy span a writable run.
+  [[nodiscard]] platform::error take_run(span& at);
   [[nodiscard]] platform::error open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock);
   // Opens a span with pages of the least recently closed secrets.
   [[nodiscard]] platform::error open_by_sealing(span& at, const span::tenancy& wanted);

@@ -89,22 +89,19 @@ void isolated_arena::seal_unlocked() {
   }
 }
 
-bool isolated_arena::seal_or_close(span& at, platform::error& refusal) {
+void isolated_arena::seal_or_close(span& at, platform::error& refusal) {
   require_key(at);
-  if (at.sealed()) return false;  // its page has the key
+  if (at.sealed()) return;  // its page has the key
   const bool held = at.lock_error() == 0;
-  const bool visits = at.visits();
-  if ((held && !visits && policy_.rest->closing_is_plain()) || !seal_in_place(at)) {
+  if ((held && policy_.rest->closing_is_plain()) || !seal_in_place(at)) {
     at.tick();
     refusal = at.protect(access::none);
-    return false;
+    return;
   }
-  // A run that is kept costs two system calls less when it is opened again; a hidden one is dear, and the next visitor's.
-  const bool is_wanted = policy_.rest->may_keep_run() || (visits && at.hidden());
-  const bool keeps = held && is_wanted && at.protect(access::none) == 0;
+  // A run that is kept costs two system calls less when it is opened again.
+  const bool keeps = held && policy_.rest->may_keep_run() && at.protect(access::none) == 0;
   if (!keeps) (void)vacate(at);
   (void)span::advance_clock();
-  return keeps;
 }
 
 platform::error isolated_arena::close_by_sealing(const std::byte* secret, span& at, const busy_scope& mine) {
@@ -127,9 +124,8 @@ platform::error isolated_arena::close_by_sealing(const std::byte* secret, span& 
       return 0;
     }
   }
-  const bool keeps_run = seal_or_close(at, refusal);
+  seal_or_close(at, refusal);
   at.set(span::state::live);
-  if (keeps_run) policy_.rest->closed.put_wiped(at);
   fork_gate::leave();
   return refusal;
 }
@@ -235,9 +231,8 @@ span* isolated_arena::place_inside_gate(std::size_t size, std::size_t alignment,
   return &at;
 }
 
-platform::error isolated_arena::take_run(span& at, sealer::source& from) {
+platform::error isolated_arena::take_run(span& at) {
   sealer& rest = *policy_.rest;
-  from = sealer::source::system;
   if (at.run() != nullptr) {
     const auto refusal = at.protect(access::read_write);
     if (refusal != 0) return refusal;
@@ -250,12 +245,10 @@ platform::error isolated_arena::take_run(span& at, sealer::source& from) {
   }
   const auto wanted = at.tenant_place(page_);
   using enum page_run::lock_wanted;
-  from = rest.next_source();
-  if (from == sealer::source::closed_secret && open_by_sealing(at, wanted) == 0) return 0;
+  if (rest.lacks_room() && open_by_sealing(at, wanted) == 0) return 0;
   auto refusal = open_listed(at, wanted, always);
   if (refusal != 0 && is_shortage(refusal)) {
     rest.set_short(true);
-    from = sealer::source::closed_secret;
     refusal = open_by_sealing(at, wanted);
     if (refusal != 0 && trim(trimming::shortage) != 0) refusal = open_listed(at, wanted, always);
   }
@@ -266,8 +259,7 @@ platform::error isolated_arena::take_run(span& at, sealer::source& from) {
 // ---- Opening ----------------------------------------------------------------------------------------------------------------
 
 platform::error isolated_arena::unseal(span& at, access to) {
-  sealer::source from = sealer::source::system;
-  if (const auto refusal = take_run(at, from); refusal != 0) return is_shortage(refusal) ? ENOMEM : refusal;
+  if (const auto refusal = take_run(at); refusal != 0) return is_shortage(refusal) ? ENOMEM : refusal;
   if (at.write_unsealed(policy_.rest->key, at.home.key()) == rest_key::outcome::damaged) {
     end_process(breach::sealed_damaged, policy_.signal);
   }
@@ -277,9 +269,7 @@ platform::error isolated_arena::unseal(span& at, access to) {
     if (at.protect(access::none) != 0) (void)vacate(at);
     return refusal;
   }
-  const bool visits = from != sealer::source::system && policy_.rest->seals_again();
   at.drop_record();
-  if (visits) at.visit();
   at.remember_lock_error();
   return 0;
 }

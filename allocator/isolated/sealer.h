@@ -77,16 +77,9 @@ class sealer {
     return (why & maps) != 0 || asked_.fetch_add(1, std::memory_order_relaxed) % asks_system_each != 0;
   }
   void set_short(bool is) { set(pages, is); }
-  // Where an opening gets its pages: from the system; out of what a secret that was sealed ahead gave back; from a closed secret, since
-  // the system would refuse, or since there are enough pages that hold nothing.
-  enum class source : std::uint8_t { system, room, closed_secret };
-  [[nodiscard]] source next_source() {
-    if (!has_runs_to_spare() && !is_short()) return source::system;
-    return take_room() ? source::room : source::closed_secret;
-  }
-  // Whether a secret that is opened in another's pages is to be sealed again when it is closed, so that those which are used more
-  // often keep their pages. One in eight is not: the least recently closed one makes room for it.
-  [[nodiscard]] bool seals_again() { return opened_in_others_.fetch_add(1, std::memory_order_relaxed) % stays_each != 0; }
+  // Whether pages are taken from closed secrets before the system is asked for some: it would refuse, or there are enough that hold
+  // nothing.
+  [[nodiscard]] bool lacks_room() { return (has_runs_to_spare() || is_short()) && !take_room(); }
   // How many secrets may be sealed ahead of openings to come, each of which finds room then; and one that was.
   [[nodiscard]] std::size_t max_ahead() const { return max_wiped_runs_ / 4; }
   void add_room() { room_.fetch_add(1, std::memory_order_relaxed); }
@@ -134,7 +127,6 @@ class sealer {
 
   static constexpr std::uint32_t asks_system_each = 64;
   static constexpr std::uint32_t closings_for_a_try = 16;
-  static constexpr std::uint32_t stays_each = 8;
 
   when when_ = when::never;
   platform::fork_policy fork_ = platform::fork_policy::absent;
@@ -145,7 +137,6 @@ class sealer {
   std::atomic<unsigned> short_of_ = 0;
   std::atomic<std::size_t> room_ = 0;
   std::atomic<std::uint32_t> asked_ = 0;
-  std::atomic<std::uint32_t> opened_in_others_ = 0;
   std::atomic<std::uint32_t> tries_ = 0;
   std::atomic<std::uint32_t> foundings_ = 0;
   std::atomic<bool> closing_is_plain_ = false;

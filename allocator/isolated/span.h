@@ -103,9 +103,6 @@ class alignas(64) span {
   [[nodiscard]] bool has_tenant() const { return content_ >= content::plain; }
   // Whether that secret is in its record.
   [[nodiscard]] bool sealed() const { return content_ == content::sealed; }
-  // Whether it is open in pages that another secret gave up, and is to be sealed in them again when it is closed.
-  [[nodiscard]] bool visits() const { return content_ == content::visiting; }
-  void visit() { content_ = content::visiting; }
   // The errno that kept the tenant's pages from being locked while they were accessible, now or at some time before; or 0.
   [[nodiscard]] platform::error tenant_lock_error() const { return lock_error() != 0 ? lock_error() : error_before(); }
   // The record of a sealed tenant; null where that is zeros.
@@ -242,8 +239,8 @@ class alignas(64) span {
   span_region& home;  // the region that its place is in
 
  private:
-  // What is in the run, or was: wiping tells a signal handler that the tenant is gone, its bytes may not be; visiting is plain, too.
-  enum class content : std::uint8_t { none, wiping, plain, visiting, sealed };
+  // What is in the run, or was: wiping tells a signal handler that the tenant is gone, its bytes may not be.
+  enum class content : std::uint8_t { none, wiping, plain, sealed };
 
   [[nodiscard]] std::size_t gap() const { return gap_and_error_ & 0xffff; }
   [[nodiscard]] platform::error error_before() const { return static_cast<platform::error>(gap_and_error_ >> 16); }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -73,61 +74,6 @@ TEST_CASE("nothing is sealed while there is room, and a closed secret keeps its 
   }));
 }
 
-TEST_CASE("secrets that are opened once each, one after the other, leave most others their pages") {
-  for (const bool hidden : {true, false}) {
-    CAPTURE(hidden);
-    check_clean(in_child([&] {
-      simulated::set_lock_limit(hidden ? 0 : 65 * page);
-      simulated::set_hidden_limit(hidden ? 65 * page : 0);
-      std::vector<void*> closed;
-      std::vector<void*> sealed;
-      std::vector<void*> all;
-      for (std::size_t at = 0; at < 400; ++at) all.push_back(closed_secret(32, at));
-      for (void* const each : all) (receipt_of(each).rest == LOCKFAST_SEALED ? sealed : closed).push_back(each);
-      promised(closed.size() >= 48 && sealed.size() >= 320, "as many have pages as the budget allows");
-      for (std::size_t at = 0; at < 160; ++at) {
-        promised(lockfast_protect(sealed[at], LOCKFAST_READONLY) == 0, "opened");
-        promised(lockfast_protect(sealed[at], LOCKFAST_NOACCESS) == 0, "closed");
-      }
-      std::size_t left = 0;
-      for (void* const each : closed) left += receipt_of(each).rest == LOCKFAST_CLOSED;
-      promised(left >= closed.size() / 2, "most have them still");
-      for (std::size_t at = 0; at < all.size(); ++at) open_whole(all[at], 32, at);
-    }));
-  }
-}
-
-TEST_CASE("secrets that are used again and again come to have pages, whichever had them before") {
-  check_clean(in_child([] {
-    simulated::set_lock_limit(65 * page);
-    std::vector<void*> sealed;
-    for (std::size_t at = 0; at < 400; ++at) {
-      void* const made = closed_secret(32, at);
-      if (at < 20) sealed.push_back(made);
-    }
-    for (void* const each : sealed) promised(is_sealed(each), "sealed by those that came after");
-    for (int round = 0; round < 40; ++round) {
-      for (std::size_t at = 0; at < sealed.size(); ++at) open_whole(sealed[at], 32, at);
-    }
-    std::size_t left = 0;
-    for (void* const each : sealed) left += is_sealed(each);
-    promised(left < 4, "most keep their pages");
-  }));
-}
-
-TEST_CASE("a secret that comes back soon keeps its pages") {
-  check_clean(in_child([] {
-    simulated::set_lock_limit(65 * page);
-    std::vector<void*> all;
-    for (std::size_t at = 0; at < 400; ++at) all.push_back(closed_secret(32, at));
-    for (std::size_t at = 0; at < 16; ++at) {
-      promised(lockfast_protect(all[at], LOCKFAST_READONLY) == 0 && lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "once");
-      promised(lockfast_protect(all[at], LOCKFAST_READONLY) == 0 && lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "again");
-      promised(receipt_of(all[at]).rest == LOCKFAST_CLOSED, "closed, not sealed");
-    }
-  }));
-}
-
 TEST_CASE("pages that are given back stay maps of their own while there are plenty, and count until their region goes") {
   check_clean(in_child([] {
     simulated::set_lock_limit(17 * page);
@@ -136,6 +82,9 @@ TEST_CASE("pages that are given back stay maps of their own while there are plen
     const auto joined_by = [](std::size_t count, std::size_t size) {
       std::vector<void*> all;
       for (std::size_t at = 0; at < count; ++at) all.push_back(closed_secret(size, at));
+      for (int round = 0; round < 3; ++round) {
+        for (std::size_t at = 0; at < count; ++at) open_whole(all[at], size, at);
+      }
       const std::size_t joined = simulated::count(simulated::call::vacate);
       for (void* const each : all) lockfast_free(each);
       promised(lockfast_trim() != 0, "trimmed");
@@ -159,6 +108,26 @@ TEST_CASE("those that were closed first are sealed first, and opening counts") {
     for (const std::size_t at : {1U, 3U, 4U}) promised(is_sealed(all[at]), "closed before the others, and not opened since");
     for (const std::size_t at : {0U, 2U, 5U, 6U, 7U, 8U, 9U, 10U}) promised(!is_sealed(all[at]), "closed later");
   }));
+}
+
+TEST_CASE("whatever is opened beyond the limit, no secret is sealed that was closed after one that is not") {
+  for (const bool hidden : {true, false}) {
+    CAPTURE(hidden);
+    check_clean(in_child([&] {
+      simulated::set_lock_limit(hidden ? 0 : 33 * page);
+      simulated::set_hidden_limit(hidden ? 33 * page : 0);
+      std::vector<void*> by_closing;  // the least recently closed one first
+      for (std::size_t at = 0; at < 80; ++at) by_closing.push_back(closed_secret(32, at));
+      for (std::size_t turn = 0; turn < 400; ++turn) {
+        const auto opened = by_closing.begin() + static_cast<std::ptrdiff_t>(turn * turn % 61);
+        promised(lockfast_protect(*opened, LOCKFAST_READONLY) == 0 && lockfast_protect(*opened, LOCKFAST_NOACCESS) == 0, "opened, closed");
+        std::rotate(opened, opened + 1, by_closing.end());
+        const auto first = std::ranges::find_if_not(by_closing, is_sealed);
+        promised(by_closing.end() - first >= 31, "as many have pages as the limit allows");
+        promised(std::none_of(first, by_closing.end(), is_sealed), "the least recently closed ones are sealed");
+      }
+    }));
+  }
 }
 
 TEST_CASE("under rest=seal a secret is sealed when it is closed, under rest=keep never") {
