@@ -20,34 +20,34 @@ OVERLAPPED place_at(std::uint64_t offset) {
   return place;
 }
 
-}  // namespace
-
-error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
+// Calls transfer(part, length, place) until all bytes are done; at_end is the error where one transfers none.
+template <class Byte, class Transfer>
+error in_parts(std::uint64_t offset, std::span<Byte> bytes, error at_end, Transfer transfer) {
   const errno_saver kept;
-  while (!out.empty()) {
+  while (!bytes.empty()) {
     OVERLAPPED place = place_at(offset);
     DWORD length = 0;
-    const std::size_t wanted = out.size() < max_at_once ? out.size() : max_at_once;
-    if (ReadFile(native(from), out.data(), static_cast<DWORD>(wanted), &length, &place) == 0) return last_error();
-    if (length == 0) return ENODATA;
-    out = out.subspan(length);
+    if (transfer(bytes.first(bytes.size() < max_at_once ? bytes.size() : max_at_once), &length, &place) == 0)
+      return last_error();
+    if (length == 0) return at_end;
+    bytes = bytes.subspan(length);
     offset += length;
   }
   return 0;
 }
 
+}  // namespace
+
+error read_at(file from, std::uint64_t offset, std::span<std::byte> out) {
+  return in_parts(offset, out, ENODATA, [&](std::span<std::byte> part, DWORD* length, OVERLAPPED* place) {
+    return ReadFile(native(from), part.data(), static_cast<DWORD>(part.size()), length, place);
+  });
+}
+
 error write_at(file to, std::uint64_t offset, std::span<const std::byte> bytes) {
-  const errno_saver kept;
-  while (!bytes.empty()) {
-    OVERLAPPED place = place_at(offset);
-    DWORD length = 0;
-    const std::size_t wanted = bytes.size() < max_at_once ? bytes.size() : max_at_once;
-    if (WriteFile(native(to), bytes.data(), static_cast<DWORD>(wanted), &length, &place) == 0) return last_error();
-    if (length == 0) return EIO;
-    bytes = bytes.subspan(length);
-    offset += length;
-  }
-  return 0;
+  return in_parts(offset, bytes, EIO, [&](std::span<const std::byte> part, DWORD* length, OVERLAPPED* place) {
+    return WriteFile(native(to), part.data(), static_cast<DWORD>(part.size()), length, place);
+  });
 }
 
 error size_of(file of, std::uint64_t& size) {
