@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "platform/platform.h"
 
@@ -26,17 +27,21 @@ class lock_watch {
   // They are about to be unlocked.
   static void forget(const std::byte* begin, std::size_t size) {
     const std::byte* seen = page_.load(std::memory_order_relaxed);
-    if (seen >= begin && seen < begin + size) page_.compare_exchange_strong(seen, nullptr, std::memory_order_relaxed);
+    if (seen < begin || seen >= begin + size) return;
+    if (page_.compare_exchange_strong(seen, nullptr)) times_forgotten_.fetch_add(1);
   }
 
   // Asks the system, and remembers a loss until take_loss().
   static void look() {
-    const std::byte* seen = page_.load(std::memory_order_relaxed);
+    const std::uint64_t forgotten = times_forgotten_.load();
+    const std::byte* seen = page_.load();
     // Where closing takes a lock off, a page without one means nothing.
     if (seen == nullptr || platform::closed_lock_error() != 0) return;
     const bool held = platform::lock_held(seen, platform::page_size()) != platform::hold::none;
+    // It may have been given back meanwhile, and opened and locked once more: the address alone does not tell.
+    if (held || times_forgotten_.load() != forgotten) return;
     // Another is to be seen next: one that was given back while it was being counted would be lost for ever.
-    if (!held && page_.compare_exchange_strong(seen, nullptr, std::memory_order_relaxed)) see_loss();
+    if (page_.compare_exchange_strong(seen, nullptr)) see_loss();
   }
   static void see_loss() { lost_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] static bool lost() { return lost_.load(std::memory_order_relaxed); }
@@ -49,6 +54,7 @@ class lock_watch {
 
  private:
   inline static constinit std::atomic<const std::byte*> page_ = nullptr;
+  inline static constinit std::atomic<std::uint64_t> times_forgotten_ = 0;
   inline static constinit std::atomic<bool> lost_ = false;
 };
 

@@ -48,6 +48,12 @@ void observe_unlocks(void (*observer)(const std::byte*, std::size_t)) {
   in.unlock_observer = observer;
 }
 
+void observe_lock_held(void (*observer)(const std::byte*, std::size_t)) {
+  host& in = the_host();
+  const std::scoped_lock held(in.mutex);
+  in.lock_held_observer = observer;
+}
+
 bool refuses(call which) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);

@@ -67,6 +67,7 @@ struct host {
   std::size_t page = 4096;
   std::uint64_t random_state = 1;
   void (*unlock_observer)(const std::byte* address, std::size_t size) = nullptr;
+  void (*lock_held_observer)(const std::byte* address, std::size_t size) = nullptr;
 };
 
 host& the_host();

@@ -110,6 +110,7 @@ hold lock_held(const std::byte* address, std::size_t size) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
   counted(in, call::lock_held);
+  if (in.lock_held_observer != nullptr) in.lock_held_observer(address, size);
   std::size_t locked = 0;
   for (std::size_t at = 0; at < size; at += in.page) {
     const page_state* const reserved = state_at(in, address + at);

@@ -58,6 +58,8 @@ void refuse_from(std::size_t n);
 
 // Calls this before pages are unlocked or released, with the pages; null: nothing. It must not call the allocator.
 void observe_unlocks(void (*observer)(const std::byte* address, std::size_t size));
+// The same before lock_held() answers.
+void observe_lock_held(void (*observer)(const std::byte* address, std::size_t size));
 
 // Counts a call that may refuse, and says whether this one does: for the simulated files.
 [[nodiscard]] bool refuses(call which);

@@ -117,6 +117,28 @@ TEST_CASE("pages that are given back are no loss") {
   }
 }
 
+TEST_CASE("a page that is given back and locked again while the system is asked about it is no loss") {
+  for (const bool meanwhile : {true, false}) {
+    CAPTURE(meanwhile);
+    check_clean(in_child([=] {
+      options("hidden=off");
+      const auto reserved = lockfast::platform::reserve(page, page, lockfast::platform::fork_policy::inherit);
+      prove(reserved.address != nullptr, "a page without a lock");
+      lock_watch::see_locked(reserved.address);
+      // What another thread does around the moment of the answer.
+      if (meanwhile) {
+        simulated::observe_lock_held([](const std::byte* at, std::size_t size) {
+          lock_watch::forget(at, size);
+          lock_watch::see_locked(at);
+        });
+      }
+      lock_watch::look();
+      promised(lock_watch::lost() == !meanwhile, "a loss only where the lock went without a word");
+      promised(lock_watch::sees_none() == !meanwhile, "and the page is watched on");
+    }));
+  }
+}
+
 TEST_CASE("the key of sealed secrets is locked again as well, and a refusal is counted") {
   check_clean(in_child([] {
     options("lock=required,hidden=off,rest=seal");
