@@ -29,6 +29,8 @@ constexpr int vault_seeds = 16;
 constexpr std::size_t vault_seed_size = 600;
 constexpr int vault_file_seeds = 80;
 constexpr std::size_t vault_file_seed_size = 260;
+constexpr int report_file_seeds = 48;
+constexpr std::size_t report_file_seed_size = 900;
 constexpr std::size_t plan_size = 44;
 constexpr std::size_t recycle_field = 2;
 constexpr std::size_t offset_field = 5;  // two bytes, then whether it is a small one
@@ -137,7 +139,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   const std::filesystem::path folder = arguments[1];
-  for (const char* target : {"operations", "corruption", "boojum_operations", "share_file", "vault_operations", "vault_file"}) {
+  for (const char* target : {"operations", "corruption", "boojum_operations", "share_file", "vault_operations", "vault_file", "report_file"}) {
     std::filesystem::create_directories(folder / target);
   }
   const bool written = write_random(folder / "operations", operation_seeds, operation_seed_size) &&
@@ -145,6 +147,7 @@ int main(int count, char** arguments) {
                        write_random(folder / "boojum_operations", boojum_seeds, boojum_seed_size) &&
                        write_random(folder / "share_file", share_file_seeds, share_file_seed_size) &&
                        write_random(folder / "vault_operations", vault_seeds, vault_seed_size) &&
-                       write_random(folder / "vault_file", vault_file_seeds, vault_file_seed_size);
+                       write_random(folder / "vault_file", vault_file_seeds, vault_file_seed_size) &&
+                       write_random(folder / "report_file", report_file_seeds, report_file_seed_size);
   return written ? 0 : 1;
 }

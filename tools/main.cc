@@ -27,7 +27,7 @@ namespace {
 
 int refuse(const std::string& who, const std::string& what) {
   std::cout.flush();
-  std::cerr << who << ": " << what << '\n';
+  std::cerr << who << ": " << shown(what) << '\n';
   return bad_request;
 }
 

@@ -10,7 +10,14 @@ namespace lockfast::tools {
 
 std::string xml_text(const std::string& text) {
   std::string safe;
-  for (const char one : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char one = text[at];
+    // U+FFFE and U+FFFF, which XML forbids as it does most control characters.
+    if (text.compare(at, 3, "\xef\xbf\xbe") == 0 || text.compare(at, 3, "\xef\xbf\xbf") == 0) {
+      safe += ' ';
+      at += 2;
+      continue;
+    }
     switch (one) {
       case '&': safe += "&amp;"; break;
       case '<': safe += "&lt;"; break;

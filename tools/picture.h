@@ -6,7 +6,7 @@
 
 namespace lockfast::tools {
 
-// A text that holds no markup.
+// A text that holds no markup, and no character that XML 1.0 forbids.
 std::string xml_text(const std::string& text);
 
 // Replaces what the file held. Throws `refusal` if it cannot be written whole.

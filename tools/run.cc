@@ -20,6 +20,7 @@
 #include "tools/run/program_file.h"
 #include "tools/run/summary.h"
 #include "tools/run/supervised.h"
+#include "tools/shown.h"
 
 namespace lockfast::tools {
 namespace {
@@ -177,7 +178,7 @@ program_end run_and_tell(const request& wanted, const program_words& program) {
   }
   const program_end end = supervise(program.words, changes);
   if (end.start_error != 0) {
-    std::cerr << "lockfast run: " << program.words[0] << ": " << std::strerror(end.start_error)
+    std::cerr << "lockfast run: " << shown(program.words[0]) << ": " << std::strerror(end.start_error)
               << "; name a program that can be run\n";
     return end;
   }

@@ -70,6 +70,19 @@ def test_no_text_of_a_report_becomes_markup():
     assert not list(root.iter(svg + "script")) and any("<script>" in (one.text or "") for one in root.iter(svg + "text"))
 
 
+def test_no_text_of_a_report_commands_the_terminal():
+    harmful = "\x1b[2J\u009b\x7f"
+    text = drawn(machine, dict(isolated, kind=harmful, address=harmful), dict(slab, backing=harmful))
+    assert text.count("\\x1b[2J\\xc2\\x9b\\x7f") == 3, text
+    assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f]", text), text
+    assert "\\x1b[2J" in refused("map", "/nowhere/" + harmful)
+
+
+def test_the_picture_has_no_character_that_xml_forbids():
+    root = picture(written(machine, dict(isolated, kind="a\uffffb\ufffec")))
+    assert any("a b c" in (one.text or "") for one in root.iter(svg + "text"))
+
+
 def test_a_report_that_broke_off_is_drawn_as_far_as_it_goes():
     assert "|h|s|r|" in drawn(machine, isolated, machine, end="")
 

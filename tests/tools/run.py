@@ -56,23 +56,35 @@ def altered(name, source, change):
     return path
 
 
-def test_another_libc_is_named():
+def run_by_linker(name, copy):
+    """Runs a copy of a program whose dynamic linker has another name, which starts it all the same. None where there is none."""
     with open(subject("plain"), "rb") as file:
         linker = re.search(rb"/lib64/ld-linux[^\0]*", file.read())
     if linker is None:
         print("  not linked by glibc for x86-64: left out")
-        return
-    # A dynamic linker of another name, which starts the program all the same.
-    name = b"/tmp/ld-musl-%06d.so.1" % (os.getpid() % 1000000)
+        return None
     assert len(name) <= len(linker[0])
     os.symlink(linker[0], name)
     try:
-        ended = lockfast("run", "--", altered("musl", subject("plain"), lambda data: data.replace(linker[0], name.ljust(
-            len(linker[0]), b"\0"))))
+        return lockfast("run", "--", altered(copy, subject("plain"), lambda data: data.replace(
+            linker[0], name.ljust(len(linker[0]), b"\0"))))
     finally:
         os.remove(name)
-    assert ended.returncode == 5, ended
-    said(ended, "another C library (/tmp/ld-musl")
+
+
+def test_another_libc_is_named():
+    ended = run_by_linker(b"/tmp/ld-musl-%06d.so.1" % (os.getpid() % 1000000), "musl")
+    if ended is not None:
+        assert ended.returncode == 5, ended
+        said(ended, "another C library (/tmp/ld-musl")
+
+
+def test_no_name_commands_the_terminal():
+    ended = run_by_linker(b"/tmp/ld\x1b[2J\xc2\x9b-%06d" % (os.getpid() % 1000000), "plain\x1b[2J")
+    if ended is not None:
+        said(ended, "plain\\x1b[2J (process", "another C library (/tmp/ld\\x1b[2J\\xc2\\x9b-")
+        assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f]", ended.stderr), ended
+    assert "/nowhere/\\x1b[2J: " in lockfast("run", "--", "/nowhere/\x1b[2J").stderr
 
 
 def test_another_processor_is_named():

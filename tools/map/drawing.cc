@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tools/shown.h"
+
 namespace lockfast::tools {
 namespace {
 
@@ -110,7 +112,7 @@ std::string as_text(const std::vector<drawing>& drawings, const terminal& screen
   std::string text;
   for (const drawing& one : drawings) {
     text += screen.painted(colour::bold, one.title) + "\n";
-    for (const strip& part : one.strips) text += "\n  " + part.title + "\n" + strip_text(part, screen);
+    for (const strip& part : one.strips) text += "\n  " + shown(part.title) + "\n" + strip_text(part, screen);
     text += "\n";
   }
   return text + legend(drawings, screen) + "\n";

@@ -16,16 +16,19 @@ namespace {
 
 constexpr std::size_t label_width = 17;
 
+// What it prints has names and texts of programs, files and reports: no terminal obeys them.
 class printer {
  public:
   printer() : screen_(STDERR_FILENO) {}
 
-  void heading(colour with, const std::string& text) { std::cerr << "lockfast: " << screen_.painted(with, text) << '\n'; }
+  void heading(colour with, const std::string& text) {
+    std::cerr << "lockfast: " << screen_.painted(with, shown(text)) << '\n';
+  }
   void row(std::string label, const std::string& text, colour with = colour::plain) {
     label.resize(label_width, ' ');
     const std::string indent(2, ' ');
     std::cerr << indent << screen_.painted(colour::faint, label)
-              << screen_.painted(with, screen_.wrapped(text, label_width + indent.size())) << '\n';
+              << screen_.painted(with, screen_.wrapped(shown(text), label_width + indent.size())) << '\n';
   }
 
  private:
@@ -87,7 +90,7 @@ std::string why_not_called(const program_run& run, const std::vector<std::string
     return "it has its own copy of libsodium within: link it with Lockfast (docs/sodium.md, Static linking)";
   }
   if (const std::string module = module_with_libsodium(loaded); !module.empty()) {
-    return "it loaded " + shown(module) +
+    return "it loaded " + module +
            ", which has its own copy of libsodium within: build that with the system's libsodium, or link "
            "it with Lockfast (docs/sodium.md, Static linking)";
   }
