@@ -101,6 +101,7 @@ platform::error rest_key::found(const founding& /*held*/, const founder& by, con
     return refusal;
   }
   reserved_ = made.address;
+  moved_here_ = true;
   policy_ = by.policy;
   hide_error_ = by.hide_error;
   current_.store(0, std::memory_order_relaxed);
@@ -265,6 +266,7 @@ platform::error rest_key::release_page() {
   const std::size_t page_size = platform::page_size();
   internal::wipe(page(), page_size);
   forget_keys();
+  if (moved_here_) return EBUSY;
   if (hide_error_ == 0) {
     const fork_exclusion::scope hiding_held;
     if (const auto refused = fork_exclusion::unhide(hiding_held, page(), page_size, policy_); refused != 0) return refused;
@@ -280,6 +282,7 @@ platform::error rest_key::release_page() {
 void rest_key::forget_page() {
   refusal_.store(not_prepared, std::memory_order_release);
   reserved_ = nullptr;
+  moved_here_ = false;
   table_.store(nullptr, std::memory_order_relaxed);
   lock_refusal_.store(0, std::memory_order_relaxed);
   forget_keys();
@@ -306,6 +309,7 @@ bool rest_key::settle_in_child() {
   users_.store(0, std::memory_order_relaxed);
   wipe_missed_.store(false, std::memory_order_relaxed);
   lock_refusal_.store(0, std::memory_order_relaxed);
+  moved_here_ = false;
   if (reserved_ == nullptr) return true;
   const std::size_t page_size = platform::page_size();
   needs_key_.store(true, std::memory_order_relaxed);

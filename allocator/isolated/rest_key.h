@@ -100,8 +100,8 @@ class rest_key {
   void wipe();
 
   // Gives the wiped page back, after which the next prepare() or found() takes one: how many bytes came back. unused is asked once
-  // nothing more can be sealed, and says whether no record is left. 0 where one is, where one is being sealed, or where the system
-  // does not let the page go: the key stays.
+  // nothing more can be sealed, and says whether no record is left. 0 where one is, where one is being sealed, where the system does
+  // not let the page go, or where it was a secret's: the page stays.
   [[nodiscard]] std::size_t give_back(bool (*unused)(void* of), void* of);
 
   // In front of a fork, and in the parent behind it: the copy of a hidden page that a child inherits.
@@ -150,6 +150,9 @@ class rest_key {
   std::byte* reserved_ = nullptr;
   std::atomic<table*> table_ = nullptr;
   platform::error hide_error_ = 0;
+  // By found(). The system goes on charging it where it was, too (platform::move): each such page that was given back, and followed
+  // by another, would take one page of the limit for ever.
+  bool moved_here_ = false;
   platform::fork_policy policy_ = platform::fork_policy::absent;
   std::atomic<bool> needs_key_ = true;  // of its own: none was drawn yet, or it was wiped, or this is a child
   std::atomic<platform::error> draw_refusal_ = 0;

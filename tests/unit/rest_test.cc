@@ -334,6 +334,32 @@ TEST_CASE("secrets that were all open before the first was closed are sealed as 
   }
 }
 
+TEST_CASE("a key's page that was a secret's stays after a trim, wiped") {
+  for (const bool hidden : {true, false}) {
+    CAPTURE(hidden);
+    check_clean(in_child([&] {
+      options("lock=required");
+      simulated::set_lock_limit(hidden ? 0 : 4 * page);
+      simulated::set_hidden_limit(hidden ? 4 * page : 0);
+      void* all[4];
+      for (std::size_t at = 0; at < 4; ++at) {
+        all[at] = lockfast_malloc_isolated(32);
+        prove(all[at] != nullptr, "a secret");
+        write_into(all[at], 32, at);
+      }
+      prove(lockfast_protect(all[0], LOCKFAST_NOACCESS) == 0, "closed");
+      void* const fifth = lockfast_malloc_isolated(32);
+      prove(fifth == nullptr && is_sealed(all[0]), "a page of four is the key's");
+      for (void* const each : all) lockfast_free(each);
+      (void)lockfast_trim();
+      promised(statistics().bytes_locked == page, "the key's page stays, and counts");
+      promised(simulated::bytes_locked() + simulated::bytes_hidden() == page, "on the host, too");
+      for (std::size_t at = 0; at < 3; ++at) all[at] = closed_secret(32, at);
+      for (std::size_t at = 0; at < 3; ++at) open_whole(all[at], 32, at);
+    }));
+  }
+}
+
 TEST_CASE("where nothing can be locked nothing is sealed, and the receipt says why") {
   check_clean(in_child([] {
     options("lock=preferred,rest=seal");

@@ -139,6 +139,30 @@ TEST_CASE("at rest an isolated secret takes at most 200 bytes of RAM, for an ord
   }));
 }
 
+TEST_CASE("a program that seals at the lock limit, frees and trims finds as much room to lock each time") {
+  for (const char* const policy : {"lock=required", "lock=required,hidden=off"}) {
+    CAPTURE(policy);
+    check_clean(in_child([&] {
+      prove(become_user(std::size_t{64} << 10), "an ordinary user under the limit");
+      options(policy);
+      std::size_t first = 0;
+      for (int round = 0; round < 20; ++round) {
+        std::vector<void*> all;
+        for (void* made = lockfast_malloc_isolated(size); made != nullptr; made = lockfast_malloc_isolated(size)) all.push_back(made);
+        // One page and its charge are the key's from the first round on.
+        if (round == 1) first = all.size();
+        promised(round == 0 || (!all.empty() && all.size() == first), "as many locked ones as before");
+        promised(lockfast_protect(all[0], LOCKFAST_NOACCESS) == 0, "closed");
+        void* const one_more = lockfast_malloc_isolated(size);
+        prove(statistics().live_sealed == 1, "a sealed secret");
+        lockfast_free(one_more);
+        for (void* const each : all) lockfast_free(each);
+        (void)lockfast_trim();
+      }
+    }));
+  }
+}
+
 TEST_CASE("a closed secret beyond the lock limit lies plain in unlocked memory under rest=keep") {
   if (sanitized) {
     MESSAGE("skipped: all memory is searched, and a sanitizer's has terabytes");
