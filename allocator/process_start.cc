@@ -10,6 +10,7 @@
 #include "allocator/options.h"
 #include "allocator/pool.h"
 #include "allocator/report.h"
+#include "platform/access_checker.h"
 
 namespace lockfast::internal {
 namespace {
@@ -75,6 +76,7 @@ void process::on_thread_exit() {
 void process::start_process() {
   if (process_started.load(std::memory_order_relaxed)) return;
   platform::raise_lock_limit();
+  platform::find_access_checker();
   thread_exits_known = platform::at_thread_exit(on_thread_exit) == 0;
   process_started.store(true, std::memory_order_release);
 }

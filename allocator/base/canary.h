@@ -17,6 +17,7 @@
 #include <span>
 
 #include "allocator/base/random.h"
+#include "platform/access_checker.h"
 #include "platform/multiply_wide.h"
 
 namespace lockfast::internal {
@@ -41,20 +42,20 @@ class canary {
     words_[1] = platform::wide_product(words_[0] ^ key.words[2], place ^ key.words[3]).folded();
   }
 
-  void write(std::byte* at) const { std::memcpy(at, words_, size); }
+  LOCKFAST_UNCHECKED void write(std::byte* at) const { std::memcpy(at, words_, size); }
 
-  [[nodiscard]] bool matches(const std::byte* at) const {
+  [[nodiscard]] LOCKFAST_UNCHECKED bool matches(const std::byte* at) const {
     std::uint64_t found[2];
     std::memcpy(found, at, size);
     return ((found[0] ^ words_[0]) | (found[1] ^ words_[1])) == 0;
   }
 
   // The same for fewer bytes: the gap of less than an alignment behind a secret is the canary over and over.
-  void write_gap(std::byte* at, std::size_t gap) const {
+  LOCKFAST_UNCHECKED void write_gap(std::byte* at, std::size_t gap) const {
     for (std::size_t done = 0; done < gap; ++done) at[done] = byte(done);
   }
 
-  [[nodiscard]] bool matches_gap(const std::byte* at, std::size_t gap) const {
+  [[nodiscard]] LOCKFAST_UNCHECKED bool matches_gap(const std::byte* at, std::size_t gap) const {
     bool same = true;
     for (std::size_t done = 0; done < gap; ++done) same &= at[done] == byte(done);
     return same;

@@ -9,6 +9,7 @@
 #include "allocator/base/scoped_lock.h"
 #include "allocator/grouped/fast_path.h"
 #include "allocator/pages/lock_watch.h"
+#include "platform/access_checker.h"
 #include "platform/thread_local.h"
 
 namespace lockfast::internal {
@@ -123,7 +124,8 @@ std::byte* grouped_heap::allocate_cached(std::uint8_t family, std::size_t size) 
   if (!bin.take(taken)) {
     if (&bin == &no_cache_bin || !bin.make_ready(mine.random) || bin.wants_more() || !bin.take(taken)) return nullptr;
   }
-  return size <= slab::max_fast ? taken.in->occupy_fast(taken.index, size) : taken.in->occupy(taken.index, size, 0, 0);
+  return taken.in->fast_bin_index != slab::no_bin ? taken.in->occupy_fast(taken.index, size)
+                                                  : taken.in->occupy(taken.index, size, 0, 0);
 }
 
 allocated grouped_heap::allocate(std::size_t size, std::size_t alignment, int value, std::size_t arena,
@@ -147,6 +149,8 @@ bool grouped_heap::deallocate_cached(std::uint8_t family, std::byte* secret) {
       return true;
     }
   }
+  // A checker is told of a release on the longer way; no slab is noted to be near then.
+  if (platform::has_access_checker()) return false;
   region* const holder = region::holding(secret);
   if (holder == nullptr || holder->holds() != region::kind::slabs || &mine == &no_thread_cache) return false;
   slab* const found = static_cast<slab_region*>(holder)->at(secret);

@@ -2,6 +2,7 @@
 // makes of both.
 #include "allocator/grouped/slab.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <new>
@@ -11,12 +12,13 @@
 #include "allocator/base/scoped_lock.h"
 #include "allocator/base/wipes.h"
 #include "allocator/grouped/fast_path.h"
+#include "platform/access_checker.h"
 
 namespace lockfast::internal {
 namespace {
 
 // Reads a word that its owner may be wiping: the reader finds out by the slot's state, and no sanitizer can know that.
-[[gnu::noinline]] __attribute__((no_sanitize("thread"))) std::uint64_t racing_word(const std::byte* at) {
+[[gnu::noinline]] LOCKFAST_UNCHECKED __attribute__((no_sanitize("thread"))) std::uint64_t racing_word(const std::byte* at) {
   return *static_cast<const volatile std::uint64_t*>(static_cast<const void*>(at));
 }
 
@@ -28,7 +30,7 @@ bool racing_zero(const std::byte* at, std::size_t size) {
 }
 
 // Wipes bytes that their owner may be using.
-[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void racing_wipe(std::byte* at, std::size_t size) {
+[[gnu::noinline]] LOCKFAST_UNCHECKED __attribute__((no_sanitize("thread"))) void racing_wipe(std::byte* at, std::size_t size) {
   for (volatile auto* one = reinterpret_cast<volatile std::uint8_t*>(at); size != 0; --size) *one++ = 0;
 }
 
@@ -94,8 +96,9 @@ bool slab::intact(std::size_t index, slot::header known) const {
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + known.shift();
   const slot_canary beside(key_, secret, known.tenant());
-  if (known.is_live_and_full()) return beside.flanks(begin, begin + margin + capacity_);
-  return beside.surrounds(begin, secret, size_of(known), begin + slot_size());
+  const platform::unreported canaries_too;
+  if (known.is_live_and_full()) return canaries_too.known(beside.flanks(begin, begin + margin + capacity_));
+  return canaries_too.known(beside.surrounds(begin, secret, size_of(known), begin + slot_size()));
 }
 
 std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, int value) {
@@ -104,6 +107,7 @@ std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, 
   std::byte* const room = place(index);
   std::byte* const end_of_room = room + capacity_;
   if (!before.is_free()) end(breach::double_free);
+  platform::permit(room - margin, slot_size());
   const bool untouched = slot_canary::words_beside(room - margin, end_of_room) == 0 && all_zero(room, capacity_);
   if (!untouched) end(breach::write_after_free);
   std::byte* const secret = room + shift;
@@ -117,7 +121,17 @@ std::byte* slab::occupy(std::size_t index, std::size_t size, std::size_t shift, 
   }
   if (value != 0) fill(secret, value, size);  // the place was just verified to be zero
   entered.write(known.in(slot::state::live));
+  if (platform::has_access_checker()) [[unlikely]]
+    announce(index);
   return secret;
+}
+
+void slab::forbid_all_but_secrets() const {
+  if (!platform::has_access_checker()) return;
+  platform::forbid(run_, opened_bytes());
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    if (!header(index).is_free()) platform::permit(secret(index), size(index));
+  }
 }
 
 std::byte* slab::occupy_unusual(std::byte* place, std::size_t size) { return occupy(index_of(place), size, 0, 0); }
@@ -150,7 +164,24 @@ void slab::vacate(std::size_t index) {
   const slot::header known = header(index);
   if (!intact(index, known)) end(breach::broken_canary);
   leave(slots_[index], known.freed());
-  wipe(place(index) - margin, slot_size());
+  std::byte* const begin = place(index) - margin;
+  platform::permit(begin, slot_size());
+  wipe(begin, slot_size());
+  platform::forget_secret(secret(index));
+  platform::forbid(begin, slot_size());
+}
+
+void slab::announce(std::size_t index) const {
+  forbid_beside(index);
+  platform::name_secret(secret(index), size(index));
+}
+
+void slab::forbid_beside(std::size_t index) const {
+  const slot::header known = header(index);
+  const std::byte* const begin = place(index) - margin;
+  const std::byte* const end_of_secret = begin + slot_size() - margin - known.slack();
+  platform::forbid(begin, margin + known.shift());
+  platform::forbid(end_of_secret, margin + known.slack());
 }
 
 bool slab::intact(std::size_t index) const { return intact(index, header(index)); }
@@ -160,8 +191,9 @@ bool slab::intact_or_freed(std::size_t index) const {
   if (!before.is_live()) return true;
   const std::byte* const begin = place(index) - margin;
   const std::byte* const secret = begin + margin + before.shift();
+  const platform::unreported canaries_too;
   const slot_canary beside(key_, secret, before.tenant());
-  const bool same = beside.surrounds(begin, secret, size_of(before), begin + slot_size(), racing_word);
+  const bool same = canaries_too.known(beside.surrounds(begin, secret, size_of(before), begin + slot_size(), racing_word));
   std::atomic_thread_fence(std::memory_order_acquire);
   return same || header(index) != before;
 }
@@ -186,13 +218,17 @@ void slab::resize(std::size_t index, std::size_t size) {
   std::byte* const begin = place(index) - margin;
   std::byte* const secret = begin + margin + before.shift();
   std::atomic_thread_fence(std::memory_order_release);
+  platform::permit(secret + std::min(size, size_before), slot_size() - margin - before.shift() - std::min(size, size_before));
   if (size < size_before) wipe(secret + size, size_before - size);
   // A signal handler that wipes everything in this thread goes by the header: from here on it leaves the new canary's bytes alone.
   slots_[index].write(after.in(slot::state::busy));
   std::atomic_thread_fence(std::memory_order_release);
+  platform::permit(begin, margin + before.shift());
   slot_canary(key_, secret, before.tenant()).surround(begin, secret, size, begin + slot_size());
   if (size > size_before) fill(secret + size_before, 0, size - size_before);
   slots_[index].write(after.in(slot::state::live));
+  platform::rename_secret(secret, size_before, size);
+  forbid_beside(index);
 }
 
 platform::error slab::lock_error(std::size_t index) const {
@@ -233,12 +269,13 @@ void slab::wipe_on_signal() {
 // its canary would be overwritten. One free is not held up: a thread that has read the state already. The look after each part shows it.
 bool slab::wipe_as_found(std::size_t index, bool is_last) {
   constexpr std::size_t part = 64;
+  const platform::unreported free_bytes_too;
   slot& one = slots_[index];
   const slot::header found = one.read();
   // Another thread frees or resizes it, or this one does, whose call a signal handler has interrupted. The last try waits for neither, since
   // a thread may never go on.
   const bool is_own = platform::of_thread(busy_with) == &one;
-  const bool is_left_unwiped = found.is_free() && !racing_zero(place(index) - margin, slot_size());
+  const bool is_left_unwiped = found.is_free() && free_bytes_too.known(!racing_zero(place(index) - margin, slot_size()));
   if ((is_left_unwiped || found.is_busy()) && !is_last && !is_own) return false;
   if (is_left_unwiped) racing_wipe(place(index) - margin, slot_size());
   if (found.is_free()) return true;

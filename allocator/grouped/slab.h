@@ -39,6 +39,7 @@
 #include "allocator/grouped/slot.h"
 #include "allocator/grouped/slot_canary.h"
 #include "allocator/pages/page_run.h"
+#include "platform/access_checker.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -260,7 +261,10 @@ class alignas(64) slab {
   // In a forked child that does not have the pages: the live secrets are absent. How many those are.
   std::size_t leave_absent();
   // In a forked child that does not have the region either: no address lies in this slab any more.
-  void disown() { owned_.store(0, std::memory_order_release); }
+  void disown() {
+    platform::permit(run_, run_size_);
+    owned_.store(0, std::memory_order_release);
+  }
   // Frees a live secret that is absent; whether it was the last one, and no list holds the slab.
   [[nodiscard]] bool vacate_absent(std::size_t index);
 
@@ -296,6 +300,12 @@ class alignas(64) slab {
     entered.write(entering);
     std::atomic_thread_fence(std::memory_order_release);
   }
+
+  // Has a checker report what touches the bytes of a slot beside its secret (platform/access_checker.h); the same for a new secret, which
+  // is named; the same of every opened byte.
+  void forbid_beside(std::size_t index) const;
+  [[gnu::cold, gnu::noinline]] void announce(std::size_t index) const;
+  void forbid_all_but_secrets() const;
 
   [[nodiscard]] std::size_t slots_in(std::size_t bytes) const;
   // Bytes in front of the first slot.

@@ -5,6 +5,7 @@
 
 #include "allocator/base/family.h"
 #include "allocator/pages/lock_watch.h"
+#include "platform/access_checker.h"
 
 namespace lockfast::internal {
 
@@ -40,7 +41,7 @@ platform::error slab_bin::open_new(const page_run::opening& how, std::size_t cap
   fresh->within = settings_.within;
   const std::uint8_t bin = settings_.within == nullptr ? slab::bin_of(settings_.family, settings_.class_index) : slab::no_bin;
   fresh->bin_index = bin;
-  fresh->fast_bin_index = capacity <= slab::max_fast ? bin : slab::no_bin;
+  fresh->fast_bin_index = capacity <= slab::max_fast && !platform::has_access_checker() ? bin : slab::no_bin;
   if (const auto refusal = fresh->open_more(how); refusal != 0) {
     settings_.space->put(*fresh);
     return refusal;

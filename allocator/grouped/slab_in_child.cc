@@ -6,6 +6,7 @@
 #include "allocator/base/family.h"
 #include "allocator/pages/fork_exclusion.h"
 #include "allocator/grouped/slab_region.h"
+#include "platform/access_checker.h"
 
 namespace lockfast::internal {
 
@@ -26,6 +27,7 @@ void slab::copy_headers(std::byte* to) const {
 }
 
 void slab::renew_in_child(const std::byte* known_then) {
+  platform::permit(run_, opened_bytes());
   for (std::size_t index = 0; index < slot_count(); ++index) {
     const slot::header known = header(index);
     std::uint64_t then = 0;
@@ -47,6 +49,7 @@ bool slab::restore_key_in_child() const {
 
 void slab::settle_in_child(contents found) {
   pages_.store(held_by::nobody, std::memory_order_relaxed);
+  platform::permit(run_, opened_bytes());
   if (!hidden()) {
     const auto refusal = platform::lock_again(run_, locked_ != 0 ? locked_bytes() : opened_bytes());
     if (locked_ != 0 && refusal != 0) {
@@ -80,12 +83,14 @@ void slab::settle_in_child(contents found) {
     if (sound) slot_canary(renewed, secret, known.tenant()).surround(begin, secret, size_of(known), begin + slot_size());
   }
   key_ = renewed;
+  forbid_all_but_secrets();
   // Where a page cannot be closed again the receipts of its secrets say so.
   for (std::size_t page = 0; any_closed && page < opened_bytes() / platform::page_size(); ++page) (void)settle_page(page);
 }
 
 std::size_t slab::leave_absent() {
   pages_.store(held_by::nobody, std::memory_order_relaxed);
+  platform::permit(run_, opened_bytes());
   std::size_t live = 0;
   free_count_ = 0;
   withheld_ = 0;
@@ -113,6 +118,7 @@ std::size_t slab::leave_absent() {
 bool slab::forget_closed_in_child(platform::fork_policy policy) {
   if (!opened_.empty()) {
     if (list != nullptr) (void)leave_list();
+    platform::permit(run_, opened_bytes());
     // Under absent the address space is reserved again already.
     if (policy != platform::fork_policy::absent && hidden()) {
       fork_exclusion::reserve_again(run_, opened_bytes(), policy);
@@ -133,6 +139,7 @@ bool slab::forget_closed_in_child(platform::fork_policy policy) {
 }
 
 bool slab::vacate_absent(std::size_t index) {
+  platform::forget_secret(secret(index));
   slots_[index].write(header(index).in(slot::state::free));
   if (--absent_count != 0) return false;
   slot_count_.store(0, std::memory_order_release);

@@ -10,6 +10,7 @@
 #include "allocator/base/openings.h"
 #include "allocator/pages/room.h"
 #include "allocator/grouped/slab_region.h"
+#include "platform/access_checker.h"
 
 namespace lockfast::internal {
 
@@ -43,6 +44,7 @@ platform::error slab::open_more(const page_run::opening& how) {
     refusal = opened_.open(held, home, run_ + opened, least - opened, wanted);
   }
   if (refusal != 0) return refusal;
+  platform::forbid(run_ + opened, opened_bytes() - opened);
   if (lock_refusal() == 0) locked_ = opened_bytes();
   openings::count(lock_refusal(), home.dump_error(), hide_error(), home.fork_error());
   const std::size_t before = slot_count();
@@ -81,6 +83,7 @@ void slab::take_pages() {
 
 bool slab::retire() {
   take_pages();
+  platform::permit(run_, opened_bytes());
   bool untouched = true;
   for (std::size_t index = 0; index < slot_count(); ++index) untouched &= all_zero(place(index) - margin, slot_size());
   if (!untouched) end(breach::write_after_free);
@@ -100,11 +103,13 @@ bool slab::retire_closed() {
 platform::error slab::close_opened() const { return page_run::close(home, run_, opened_bytes(), protection_key_); }
 
 bool slab::give_back() {
+  platform::permit(run_, opened_bytes());
   wipe(run_, opened_bytes());
   const fork_exclusion::scope held;
   const auto outcome = opened_.give_back(held, home, locked_, [this] { return close_opened(); });
   if (outcome != page_run::outcome::given_back) {
     if (outcome == page_run::outcome::unlocked) locked_ = 0;
+    platform::forbid(run_, opened_bytes());
     pages_.store(held_by::nobody, std::memory_order_release);
     return false;
   }

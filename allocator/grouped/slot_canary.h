@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "allocator/base/canary.h"
+#include "platform/access_checker.h"
 #include "platform/multiply_wide.h"
 
 namespace lockfast::internal {
@@ -75,7 +76,7 @@ class slot_canary {
   }
 
  private:
-  static std::uint64_t plain_word(const std::byte* at) {
+  static LOCKFAST_UNCHECKED std::uint64_t plain_word(const std::byte* at) {
     std::uint64_t word;
     std::memcpy(&word, at, sizeof word);
     return word;

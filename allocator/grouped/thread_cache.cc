@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "allocator/base/metadata.h"
+#include "platform/access_checker.h"
 
 namespace lockfast::internal {
 
@@ -112,6 +113,8 @@ cache_bin* thread_cache::ensure_bin(std::uint8_t family, std::size_t class_index
   auto* const made = new (record) cache_bin(depth);
   // Others may read its frees() from here on.
   bins_[index].at.store(made, std::memory_order_release);
+  // What a warm pair does is not told to a checker: it is done the longer way then.
+  if (platform::has_access_checker()) return made;
   for (std::size_t step = 0; step < size_count; ++step) {
     if (size_class::of(step * size_step) == class_index) bins_[bin_count + step].at.store(made, std::memory_order_relaxed);
   }

@@ -140,6 +140,7 @@ void isolated_arena::claim(const std::byte* secret, span& at, const busy_scope& 
 }
 
 void isolated_arena::keep_idle(span& freed, span_list::tally as) {
+  freed.forbid_run();
   if (is_large(freed)) {
     rest_large(freed, as);
     return;
@@ -160,6 +161,7 @@ void isolated_arena::deallocate_closed(span& at) {
 [[gnu::flatten]] void isolated_arena::deallocate(const std::byte* secret, span& at) {
   if (at.address() == secret && at.claim_absent()) {
     other_frees_.fetch_add(1, std::memory_order_relaxed);
+    platform::forget_secret(secret);
     // After a fork there are no pages; after a crash there are, with canaries in them.
     if (at.sealed()) {
       if (at.run() != nullptr) policy_.rest->drop_run();
@@ -180,6 +182,7 @@ void isolated_arena::deallocate_closed(span& at) {
     return;
   }
   if (!at.canaries_intact(at.home.key())) end_process(breach::broken_canary, policy_.signal);
+  platform::forget_secret(secret);
   if (policy_.trap_freed) {
     at.wipe_run();
     if (at.protect(access::none) != 0) {

@@ -316,6 +316,7 @@ allocated isolated_arena::reallocate_sealed(const std::byte* secret, span& at, s
 // Nothing is opened: the record is authenticated, so that a damaged one does not pass, and wiped.
 void isolated_arena::deallocate_sealed(span& at) {
   if (at.verify_record(policy_.rest->key) == rest_key::outcome::damaged) end_process(breach::sealed_damaged, policy_.signal);
+  platform::forget_secret(at.address());
   at.drop_sealed_tenant();
   if (at.run() != nullptr) {
     policy_.rest->drop_run();

@@ -75,6 +75,7 @@ platform::error span::open_ahead(std::size_t page, platform::error hide_error, b
   const bool is_inside = address_ != nullptr && tenant() >= begin && tenant() <= begin + bytes &&
                          tenant_size() <= static_cast<std::size_t>(begin + bytes - tenant());
   if (!is_inside) address_ = nullptr;
+  forbid_run();
   note_opened(opened, had_map);
   return traps ? protect(access::none) : 0;
 }
@@ -89,7 +90,27 @@ void span::renew_lock() { (void)run_.renew_lock(locked_bytes()); }
 platform::error span::set_apart() { return home.marked() ? platform::set_apart(run(), run_size()) : 0; }
 
 bool span::intact(const canary_key& key) const {
-  return canaries_intact(key) && all_zero(run(), static_cast<std::size_t>(tenant() - run()));
+  const auto in_front = static_cast<std::size_t>(tenant() - run());
+  platform::permit(run(), in_front);
+  const bool is_intact = canaries_intact(key) && all_zero(run(), in_front);
+  platform::forbid(run(), in_front);
+  return is_intact;
+}
+
+bool span::canaries_match_unreported(const canary_key& key) const {
+  const platform::unreported canaries_too;
+  return canaries_too.known(canaries_match(key));
+}
+
+void span::forbid_beside() const {
+  platform::forbid(run(), static_cast<std::size_t>(address_ - run()));
+  platform::permit(address_, size_);
+  platform::forbid(address_ + size_, gap());
+}
+
+void span::announce() const {
+  forbid_beside();
+  platform::name_secret(address_, size_);
 }
 
 platform::error span::mark_again() {
@@ -116,6 +137,7 @@ bool span::retire() {
 
 // A map that is left counts as a run.
 void span::forget_run(page_run::map of_pages) {
+  platform::permit(run(), run_size());
   if (of_pages == page_run::map::joined && (!run_.empty() || left_map())) map_watch::drop_run();
   run_.forget(of_pages);
   access_ = access::none;
@@ -140,6 +162,7 @@ platform::error span::seal(rest_key& key) {
     return refusal;
   }
   become_sealed(*made);
+  platform::permit(run(), run_size());
   wipe(run(), run_size());
   return 0;
 }
@@ -163,11 +186,13 @@ platform::error span::found_key(rest_key& key) {
   if (made == nullptr) return ENOMEM;
   const rest_key::founding key_held(key);
   const fork_exclusion::scope held;
+  platform::permit(run(), run_size());
   ++generation_;
   const rest_key::founder founder = {run(), home.blank(), home.policy(), hide_error(), address_, size_};
   if (const auto refusal = key.found(key_held, founder, bond(), *made); refusal != 0) {
     --generation_;
     write_canaries(home.key());
+    forbid_beside();
     sealed_record::give_back(made, size_);
     return refusal;
   }
@@ -184,6 +209,7 @@ void span::become_sealed(sealed_record& in) {
 }
 
 void span::write_canaries(const canary_key& key) {
+  const platform::unreported canaries_too;
   const canary beside(key, address_, generation_);
   beside.write(tenant());
   beside.write_gap(address_ + size_, gap());
@@ -206,6 +232,7 @@ void span::drop_record() {
   sealed_record* const dropped = record();
   content_ = content::plain;
   link_ = 0;
+  if (!run_.empty()) forbid_beside();
   if (dropped != nullptr) sealed_record::give_back(dropped, size_);
 }
 

@@ -33,6 +33,7 @@
 #include "allocator/base/scoped_lock.h"
 #include "allocator/isolated/sealed_record.h"
 #include "allocator/pages/page_run.h"
+#include "platform/access_checker.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -130,7 +131,7 @@ class alignas(64) span {
   void lock_if_unlocked();
   // Locks the run again where something took the lock off; a refusal stays in lock_error().
   void renew_lock();
-  // Whether every byte that an open, idle run's last tenant had is still zero.
+  // Whether every byte that an open, idle run's last tenant had is still zero; all of it is permitted from then on.
   [[nodiscard]] bool untouched() const;
 
   // Takes a tenant in, in an open run: new generation, canaries, no contents yet.
@@ -145,6 +146,10 @@ class alignas(64) span {
   [[nodiscard]] bool canaries_intact(const canary_key& key) const;
   // The same, and whether the bytes in front of the canary are zero.
   [[nodiscard]] bool intact(const canary_key& key) const;
+
+  // Has a checker report what the program touches of the run (platform/access_checker.h): what is not the secret, or all of it.
+  void forbid_beside() const;
+  void forbid_run() const { platform::forbid(run(), run_size()); }
 
   // Wipes what the tenant and its canaries hold, or the whole run, with what a stray write left in front of the canary;
   // require a writable run.
@@ -252,7 +257,11 @@ class alignas(64) span {
   // Puts the markers back on a wiped run, which is given back with that.
   [[nodiscard]] platform::error mark_again();
   void note_opened(platform::access now, bool had_map);
+  [[nodiscard]] bool canaries_match(const canary_key& key) const;
+  [[nodiscard, gnu::cold, gnu::noinline]] bool canaries_match_unreported(const canary_key& key) const;
   void write_canaries(const canary_key& key);
+  // Tells a checker of a new tenant.
+  [[gnu::cold, gnu::noinline]] void announce() const;
   void forget_run(page_run::map of_pages = page_run::map::joined);
   void give_up_run_in_child(platform::fork_policy policy);
   [[nodiscard]] rest_key::bond bond() const {
@@ -331,28 +340,44 @@ inline void span::occupy(const tenancy& wanted, const canary_key& key) {
   written.write(wanted.address - canary::size);
   if (wanted.gap != 0) written.write_gap(wanted.address + wanted.size, wanted.gap);
   content_ = content::plain;
+  if (platform::has_access_checker()) [[unlikely]]
+    announce();
 }
 
-inline platform::error span::reopen() { return protect(platform::access::read_write); }
+inline platform::error span::reopen() {
+  platform::permit(run(), run_size());
+  return protect(platform::access::read_write);
+}
 
 inline void span::lock_if_unlocked() {
   if (lock_error() != 0) run_.set_lock_error(platform::lock(run(), run_size()));
 }
 
-inline bool span::untouched() const { return address_ == nullptr || all_zero(tenant(), tenant_size()); }
+inline bool span::untouched() const {
+  platform::permit(run(), run_size());
+  return address_ == nullptr || all_zero(tenant(), tenant_size());
+}
 
 inline bool span::canaries_intact(const canary_key& key) const {
+  if (platform::has_access_checker()) [[unlikely]]
+    return canaries_match_unreported(key);
+  return canaries_match(key);
+}
+
+inline bool span::canaries_match(const canary_key& key) const {
   const canary expected(key, address_, generation_);
   return expected.matches(tenant()) && (gap() == 0 || expected.matches_gap(address_ + size_, gap()));
 }
 
 inline void span::wipe_tenant() {
+  platform::permit(run(), run_size());
   content_ = content::wiping;
   wipe(tenant(), tenant_size());
   content_ = content::none;
 }
 
 inline void span::wipe_run() {
+  platform::permit(run(), run_size());
   content_ = content::wiping;
   wipe(run(), run_size());
   content_ = content::none;

@@ -14,8 +14,10 @@ using platform::access;
 bool span::fill_gap_in_child() { return run_.fill_gap_in_child(home, 0, platform::default_key); }
 
 void span::renew_in_child(const canary_key& key) {
+  platform::permit(run(), run_size());
   wipe(run(), run_size());
   write_canaries(key);
+  forbid_beside();
 }
 
 span::settled span::settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy) {
@@ -39,6 +41,7 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   if (emptied && home.fork_error() != 0) wipe_run();
   // What was damaged stays so: under the renewed key its old canary is as wrong.
   if (emptied || canaries_intact(key)) write_canaries(renewed);
+  forbid_beside();
   // What cannot be closed is not left open.
   if (protect(wanted) == 0) return settled::kept;
   wipe_run();
@@ -69,6 +72,7 @@ void span::forget_in_child(platform::fork_policy policy) {
 
 void span::keep_sealed_in_child(platform::fork_policy policy) {
   // What was sealed for the child alone is in its copy of the run, too.
+  platform::permit(run(), run_size());
   if (!run_.empty() && !hidden() && platform::protect(run(), run_size(), access::read_write) == 0) wipe(run(), run_size());
   give_up_run_in_child(policy);
   if (policy != platform::fork_policy::wipe) return;

@@ -3,13 +3,16 @@
 
 #include "allocator/base/bytes.h"
 #include "allocator/pages/room.h"
+#include "platform/access_checker.h"
 
 namespace lockfast::internal {
 namespace {
 
 // A secret's owner may write to it while it is copied, as it may while the kernel copies pages in fork.
-[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void copy_racing(std::byte* to, const std::byte* from,
-                                                                          std::size_t size) {
+[[gnu::noinline]] LOCKFAST_UNCHECKED __attribute__((no_sanitize("thread"))) void copy_racing(std::byte* to,
+                                                                                             const std::byte* from,
+                                                                                             std::size_t size) {
+  const platform::unreported canaries_too;
   auto* const words = static_cast<volatile std::uint64_t*>(static_cast<void*>(to));
   const auto* const read = static_cast<const volatile std::uint64_t*>(static_cast<const void*>(from));
   for (std::size_t at = 0; at < size / sizeof(std::uint64_t); ++at) words[at] = read[at];

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "platform/access_checker.h"
 #include "platform/errno_saver.h"
 
 namespace lockfast::platform {
@@ -21,7 +22,8 @@ int protection_of(access wanted) {
 
 error advise(std::byte* address, std::size_t size, int advice) { return result_of(madvise(address, size, advice)); }
 
-void touch(std::byte* address, std::size_t size) {
+LOCKFAST_UNCHECKED void touch(std::byte* address, std::size_t size) {
+  const unreported guards_too;
   const std::size_t step = page_size();
   for (std::size_t at = 0; at < size; at += step) {
     volatile std::byte* const byte = address + at;
