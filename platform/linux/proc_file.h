@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <span>
 
+#include "platform/linux/calls.h"
+
 namespace lockfast::platform {
 
 // By system calls of its own: those of the C library are cancellation points, and a thread that ended there would keep its mutexes
@@ -30,7 +32,8 @@ class text_file {
 
   [[nodiscard]] bool opened() const { return descriptor_ >= 0; }
   [[nodiscard]] std::span<const char> next_piece() {
-    const long length = descriptor_ < 0 ? 0 : syscall(SYS_read, descriptor_, buffer_, sizeof buffer_);
+    const long length =
+        descriptor_ < 0 ? 0 : written_by_system(buffer_, syscall(SYS_read, descriptor_, buffer_, sizeof buffer_));
     return {buffer_, length < 0 ? 0 : static_cast<std::size_t>(length)};
   }
 

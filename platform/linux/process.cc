@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "platform/errno_saver.h"
+#include "platform/linux/calls.h"
 #include "platform/linux/filter.h"
 #include "platform/posix/pages.h"
 
@@ -30,7 +31,7 @@ bool from_device(std::span<std::byte> out) {
   struct stat found = {};
   bool filled = fstat(device, &found) == 0 && S_ISCHR(found.st_mode) && major(found.st_rdev) == 1 && minor(found.st_rdev) == 9;
   while (filled && !out.empty()) {
-    const long length = syscall(SYS_read, device, out.data(), out.size());
+    const long length = written_by_system(out.data(), syscall(SYS_read, device, out.data(), out.size()));
     if (length > 0) {
       out = out.subspan(static_cast<std::size_t>(length));
     } else {
@@ -47,7 +48,7 @@ bool from_device(std::span<std::byte> out) {
 error try_random(std::span<std::byte> out) {
   const errno_saver kept;
   while (!out.empty()) {
-    const long length = syscall(SYS_getrandom, out.data(), out.size(), 0);
+    const long length = written_by_system(out.data(), syscall(SYS_getrandom, out.data(), out.size(), 0));
     if (length > 0) {
       out = out.subspan(static_cast<std::size_t>(length));
     } else if (const error refusal = errno; refusal != EINTR) {
