@@ -171,6 +171,15 @@ static void threads(void) {
   for (size_t at = 0; at < 3; ++at) pthread_join(some[at], NULL);
 }
 
+/* Where a secret lay whose pages went back to the system, the program may map its own. */
+static void map_where(unsigned char *secret, size_t size) {
+  unsigned char *const page = (unsigned char *)((uintptr_t)secret & ~(uintptr_t)4095);
+  unsigned char *const again = mmap(page, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  require(again != MAP_FAILED, "memory is mapped");
+  memset(again, 1, size);
+  munmap(again, size);
+}
+
 static void forks(void) {
   unsigned char *const secrets[] = {lockfast_malloc(40), lockfast_malloc_isolated(40), sodium_malloc(40)};
   unsigned char *const gone = lockfast_malloc(40);
@@ -194,6 +203,7 @@ static void forks(void) {
     sodium_free(secrets[2]);
     lockfast_free(closed);
     (void)lockfast_trim();
+    for (size_t at = 0; at < 3; ++at) map_where(secrets[at], 4096);
     sizes();
     compartments();
     exit(0);
@@ -205,18 +215,13 @@ static void forks(void) {
   lockfast_free(closed);
 }
 
-/* Where an isolated secret lay whose pages went back to the system, others may map theirs. */
 static void address_space_again(void) {
   unsigned char *const large = lockfast_malloc_isolated(3 << 20);
   require(large != NULL, "a large secret");
   use(large, 3 << 20);
-  unsigned char *const page = (unsigned char *)((uintptr_t)large & ~(uintptr_t)4095);
   lockfast_free(large);
   (void)lockfast_trim();
-  void *const again = mmap(page, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  require(again != MAP_FAILED, "memory is mapped");
-  memset(again, 1, 1 << 20);
-  munmap(again, 1 << 20);
+  map_where(large, 1 << 20);
 }
 
 void valid_uses(void) {
