@@ -101,25 +101,23 @@ void require_valid(const std::string& options) {
 class report_file {
  public:
   explicit report_file(const std::string& named) : temporary_(named.empty()) {
-    if (temporary_) {
-      std::string name = (fs::temp_directory_path() / "lockfast-run-XXXXXX").string();
-      const int descriptor = mkostemp(name.data(), O_CLOEXEC);
-      if (descriptor < 0) throw refusal("no file could be made in " + fs::temp_directory_path().string() + "; set TMPDIR");
-      close(descriptor);
-      path_ = name;
-    } else {
-      path_ = fs::absolute(named).lexically_normal().string();
-      const int descriptor = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-      if (descriptor < 0) throw refusal(named + " cannot be written (" + std::strerror(errno) + "); name another file");
-      close(descriptor);
-    }
+    path_ = (temporary_ ? fs::temp_directory_path() / "lockfast-run-XXXXXX" : fs::absolute(named).lexically_normal()).string();
     if (path_.find(',') != std::string::npos) {
-      remove();
       throw refusal("the report's path has a comma, which separates options; name another file");
     }
+    const int descriptor =
+        temporary_ ? mkostemp(path_.data(), O_CLOEXEC) : open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (descriptor < 0 && temporary_) {
+      throw refusal("no file could be made in " + fs::temp_directory_path().string() + "; set TMPDIR");
+    }
+    if (descriptor < 0) throw refusal(named + " cannot be written (" + std::strerror(errno) + "); name another file");
+    close(descriptor);
     begin_ = static_cast<std::size_t>(fs::is_regular_file(path_) ? fs::file_size(path_) : 0);
   }
-  ~report_file() { remove(); }
+  ~report_file() {
+    std::error_code ignored;
+    if (temporary_) fs::remove(path_, ignored);
+  }
   report_file(const report_file&) = delete;
   report_file& operator=(const report_file&) = delete;
 
@@ -133,11 +131,6 @@ class report_file {
   }
 
  private:
-  void remove() const {
-    std::error_code ignored;
-    if (temporary_) fs::remove(path_, ignored);
-  }
-
   bool temporary_;
   std::string path_;
   std::size_t begin_ = 0;

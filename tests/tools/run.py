@@ -20,6 +20,9 @@ def test_bad_input():
     assert "put -- before the program" in refused("run", "true")
     assert "values of lock: required, preferred" in refused("run", "lock=maybe", "--", "true")
     assert "--report FILE" in refused("run", "report=stderr", "--", "true")
+    assert "has a comma; give each OPTION=VALUE" in refused("run", "lock=preferred,rest=seal", "--", "true")
+    assert "path has a comma" in refused("run", "--report", os.path.join(scratch, "a,b"), "--", "true")
+    assert not os.path.exists(os.path.join(scratch, "a,b"))
     assert "cannot be written" in refused("run", "--report", "/nowhere/report", "--", "true")
 
 
