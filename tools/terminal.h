@@ -16,7 +16,6 @@ class terminal {
  public:
   explicit terminal(int descriptor);
 
-  bool colours() const { return colours_; }
   std::size_t width() const { return width_; }  // columns; 100 where it is no terminal
 
   std::string painted(colour with, std::string_view text) const;

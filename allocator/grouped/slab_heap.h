@@ -57,7 +57,6 @@ class slab_heap {
   }
 
   [[nodiscard]] std::size_t bytes_reserved() const { return stock_.bytes_reserved(); }
-  [[nodiscard]] platform::fork_policy fork_policy() const { return policy_; }
 
   // Growth is not half done while a process forks.
   void before_fork() { stock_.mutex().lock(); }

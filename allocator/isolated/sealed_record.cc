@@ -61,11 +61,6 @@ std::size_t whole_pages(std::size_t bytes) {
 
 }  // namespace
 
-std::size_t sealed_record::size_for(std::size_t size) {
-  const std::size_t bytes = sizeof(sealed_record) + size;
-  return bytes > max_class ? whole_pages(bytes) : bytes_of(class_of(bytes));
-}
-
 sealed_record* sealed_record::take(std::size_t size) {
   const std::size_t bytes = sizeof(sealed_record) + size;
   if (bytes > max_class) {

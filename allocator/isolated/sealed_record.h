@@ -25,9 +25,6 @@ class sealed_record {
   // Wipes it and gives it back; size is that of the secret.
   static void give_back(sealed_record* one, std::size_t size);
 
-  // What one takes, in bytes.
-  [[nodiscard]] static std::size_t size_for(std::size_t size);
-
   // Bytes of address space that records in pages of their own have.
   [[nodiscard]] static std::size_t bytes_reserved();
   // Held across a fork.

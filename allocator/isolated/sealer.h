@@ -29,8 +29,6 @@ class sealer {
     max_wiped_runs_ = max_wiped_runs;
   }
 
-  [[nodiscard]] when chosen() const { return when_; }
-
   // Takes the key's page, for which there may be no room. Closing a secret comes here until there is one, now and then.
   void prepare() {
     key.prepare(fork_, hide_error_);

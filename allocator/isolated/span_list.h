@@ -94,7 +94,6 @@ class alignas(64) span_list {
   void count_grown();
   // The most spans of this list that were used at once; more by those whose release no list counted.
   [[nodiscard]] std::uint64_t max_used() const { return max_used_; }
-  platform::mutex& mutex() { return mutex_; }
 
  private:
   static constexpr std::size_t frees_of_an_age = 4096;

@@ -27,7 +27,6 @@ class stage {
   [[noreturn]] void held(std::string_view how);
   [[noreturn]] void fell(std::string_view how);
   [[noreturn]] void not_tried(std::string_view why);
-  bool over() const { return over_; }
 
  private:
   friend outcome attempt(const std::function<void(stage&)>& body);
