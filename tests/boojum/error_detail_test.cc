@@ -10,7 +10,9 @@
 #include <cstring>
 #include <string_view>
 #include <thread>
+#include <utility>
 
+#include "boojum/memory/error_note.h"
 #include "boojum/places.h"
 #include "support/child.h"
 
@@ -67,6 +69,33 @@ TEST_CASE("a limit on the size of files is named, and the folder in which it is 
   });
   CAPTURE(end.text);
   CHECK(end.clean());
+}
+
+TEST_CASE("a limit on open files is named, and what is no file of the kind that is meant") {
+  const auto end = in_child([] {
+    const own_directory files;
+    const rlimit limit = {.rlim_cur = 3, .rlim_max = 3};
+    prove(setrlimit(RLIMIT_NOFILE, &limit) == 0, "a limit on open files");
+    promised(!create_in(files.path()) && last_error().number() == EMFILE && says("ulimit -n"), last_error().text());
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
+TEST_CASE("each errno of files has words of its own") {
+  const std::pair<int, const char*> all[] = {{EDQUOT, "share of the disk"},
+                                             {EISDIR, "a folder"},
+                                             {ENFILE, "the system has too many files"},
+                                             {ENXIO, "not an ordinary file"},
+                                             {ENODATA, "ends too early"},
+                                             {ENOTTY, "the system refused it"}};
+  for (const auto& [number, words] : all) {
+    CAPTURE(words);
+    const std::expected<void, memory_error> refused = internal::noting([&]() -> std::expected<void, memory_error> {
+      return internal::refused_by_system(number, "cannot read", "/a/path");
+    });
+    check_noted(refused, memory_error::file_system, number, {"cannot read", "/a/path", words});
+  }
 }
 
 TEST_CASE("an empty passphrase is told as such") {

@@ -71,6 +71,17 @@ TEST_CASE("a passphrase is replaced when what depends on it was changed, and sta
   CHECK(*phrase->equals(text("new")));
 }
 
+TEST_CASE("a passphrase that another is moved into is cleared, and becomes that one") {
+  auto phrase = take("old");
+  auto other = take("new");
+  *phrase = std::move(*other);
+  CHECK(*phrase->equals(text("new")));
+  CHECK_FALSE(other->available());
+  auto& same = *phrase;
+  *phrase = std::move(same);
+  CHECK(*phrase->equals(text("new")));
+}
+
 TEST_CASE("a cleared passphrase is not available, and can be set again") {
   auto phrase = take("first");
   phrase->clear();

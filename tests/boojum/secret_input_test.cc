@@ -1,5 +1,6 @@
 // secret_input_test.cc - secrets from descriptors and from a terminal of the test's own.
 #include <doctest/doctest.h>
+#include <lockfast/error_detail.hpp>
 #include <lockfast/secret_input.hpp>
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "support/child.h"
 #include "support/filled_pipe.h"
 #include "support/memory_search.h"
 #include "support/traced.h"
@@ -122,6 +124,18 @@ TEST_CASE("a terminal is asked, shows nothing, and is as it was afterwards") {
   CHECK(ask_at_terminal("half\003").answer == message(memory_error::cancelled));
   CHECK(ask_at_terminal("\004").answer == message(memory_error::cancelled));
   CHECK(ask_at_terminal("\r").answer == message(memory_error::zero_size));
+}
+
+TEST_CASE("where there is no terminal to ask at, that is said") {
+  const ending end = in_child([] {
+    prove(setsid() >= 0, "a session without a terminal");
+    const auto refused = secret_input::ask("Passphrase: ");
+    promised(!refused && refused.error() == memory_error::unsupported, "no terminal");
+    const auto told = lockfast::last_error();
+    promised(std::string(told.text()).find("no terminal to ask at") != std::string::npos, told.text());
+  });
+  CAPTURE(end.text);
+  CHECK(end.clean());
 }
 
 TEST_CASE("a buffer is shortened, and keeps what is left") {

@@ -7,14 +7,18 @@
 #include <lockfast/lockfast.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "allocator/base/bytes.h"
+#include "allocator/pool.h"
 #include "platform/simulated/simulated.h"
 #include "support/child.h"
 
@@ -180,6 +184,46 @@ TEST_CASE("a refusal of any one call leaves nothing behind, when only a few page
 TEST_CASE("a refusal of any one call leaves nothing behind, when isolated secrets lie between guard markers") {
   CHECK(refuse_each("hidden=off", {.guard_markers = true}) > 20);
   CHECK(refuse_each("hidden=off,freed=recycle", {.guard_markers = true}) > 20);
+}
+
+TEST_CASE("a refusal of any one call leaves the access of a grouped block, and the block, as they were") {
+  using lockfast::internal::pool;
+  using lockfast::platform::access;
+  for (std::size_t n = 1;; ++n) {
+    CAPTURE(n);
+    const ending end = in_child([&] {
+      prove(set_variable("LOCKFAST_OPTIONS", "placement=grouped"), "the variable");
+      simulated::reset();
+      std::vector<std::pair<void*, std::size_t>> blocks;
+      for (const std::size_t size : {40U, 40U, 3000U, 9000U}) {  // the last one lies in three pages
+        void* const made = pool::allocate_for_drop_in(size, lockfast::internal::sodium_fill_byte);
+        prove(made != nullptr, "a block");
+        std::memset(made, 's', size);
+        blocks.emplace_back(made, size);
+      }
+      simulated::refuse_nth(n);
+      int refusals = 0;
+      for (const access to : {access::none, access::read, access::none, access::read_write, access::read}) {
+        for (const auto& each : blocks) refusals += pool::drop_in().protect(each.first, to) != 0 ? 1 : 0;
+      }
+      const bool refused = simulated::refused();
+      simulated::refuse_nth(0);
+      promised(refusals == (refused ? 1 : 0), "one refusal, for its cause");
+      for (const auto& [block, size] : blocks) {
+        promised(pool::drop_in().protect(block, access::read_write) == 0, "opened in the end");
+        const auto* const bytes = static_cast<const char*>(block);
+        promised(static_cast<std::size_t>(std::count(bytes, bytes + size, 's')) == size, "whole in the end");
+        pool::deallocate<lockfast::internal::drop_in_family>(block);
+      }
+      if (!refused) _exit(not_refused);
+    });
+    CAPTURE(end.text);
+    if (end.status == not_refused) {
+      CHECK(n > 10);
+      return;
+    }
+    REQUIRE(end.clean());
+  }
 }
 
 TEST_CASE("a closed compartment whose pages the system will not open is served, refused, or ends the process with a line") {

@@ -16,16 +16,18 @@ namespace {
 
 constexpr std::size_t page = 4096;
 constexpr std::size_t size = 40;
+constexpr std::size_t long_size = 20000;  // of the last secret: its record has pages of its own
 
 struct machine {
   std::size_t lock_limit = SIZE_MAX;
   std::size_t hidden_limit = 0;
   bool moves = true;
   std::size_t marked_map_limit = 0;  // so few maps that every region is marked; 0: no markers
+  bool has_long_one = false;
 };
 
-bool holds(const unsigned char* secret, std::size_t which) {
-  for (std::size_t at = 0; at < size; ++at) {
+bool holds(const unsigned char* secret, std::size_t which, std::size_t length = size) {
+  for (std::size_t at = 0; at < length; ++at) {
     if (secret[at] != static_cast<unsigned char>(which * 13 + at)) return false;
   }
   return true;
@@ -34,21 +36,24 @@ bool holds(const unsigned char* secret, std::size_t which) {
 // Everything that touches a sealed secret; each refusal is the system's.
 class session {
  public:
+  explicit session(bool has_long_one) : has_long_one_(has_long_one) {}
+
   void run() {
     for (std::size_t which = 0; which < 6; ++which) {
-      auto* const secret = static_cast<unsigned char*>(lockfast_malloc_isolated(size));
+      const std::size_t length = has_long_one_ && which == 5 ? long_size : size;
+      auto* const secret = static_cast<unsigned char*>(lockfast_malloc_isolated(length));
       if (secret == nullptr) {
         refuse(errno == ENOMEM || errno == EPERM);  // EPERM: no random bytes
         continue;
       }
-      for (std::size_t at = 0; at < size; ++at) secret[at] = static_cast<unsigned char>(which * 13 + at);
-      all_.push_back({secret, which});
+      for (std::size_t at = 0; at < length; ++at) secret[at] = static_cast<unsigned char>(which * 13 + at);
+      all_.push_back({secret, which, length});
       close(secret);
     }
     for (const lockfast_access to : {LOCKFAST_READONLY, LOCKFAST_READWRITE}) {
       for (const held& each : all_) {
         if (lockfast_protect(each.secret, to) == 0) {
-          promised(holds(each.secret, each.which), "whole when opened");
+          promised(holds(each.secret, each.which, each.length), "whole when opened");
         } else {
           refuse(true);
           promised(receipt_of(each).rest != LOCKFAST_OPEN, "not open after a refusal");
@@ -60,7 +65,7 @@ class session {
       }
     }
     for (held& each : all_) {
-      void* const moved = lockfast_realloc(each.secret, size + 1);
+      void* const moved = lockfast_realloc(each.secret, each.length + 1);
       if (moved != nullptr) each.secret = static_cast<unsigned char*>(moved);
       if (moved == nullptr) refuse(errno == ENOMEM || errno == EPERM);
     }
@@ -73,7 +78,7 @@ class session {
     promised(lockfast_audit() == 0, "none is damaged");
     for (const held& each : all_) {
       promised(lockfast_protect(each.secret, LOCKFAST_READWRITE) == 0, "opened in the end");
-      promised(holds(each.secret, each.which), "whole in the end");
+      promised(holds(each.secret, each.which, each.length), "whole in the end");
       lockfast_free(each.secret);
     }
     lockfast_trim();
@@ -86,7 +91,7 @@ class session {
  private:
   struct held {
     unsigned char* secret;
-    std::size_t which;
+    std::size_t which, length;
   };
 
   void refuse(bool expected) {
@@ -100,6 +105,7 @@ class session {
     return receipt;
   }
 
+  bool has_long_one_;
   std::vector<held> all_;
   int refusals_ = 0;
 };
@@ -121,7 +127,7 @@ std::size_t refuse_each(const char* policy, const machine& on, refused how) {
       simulated::set_guard_markers(on.marked_map_limit != 0);
       if (on.marked_map_limit != 0) simulated::set_map_limit(on.marked_map_limit);
       how == refused::once ? simulated::refuse_nth(n) : simulated::refuse_from(n);
-      session one;
+      session one(on.has_long_one);
       one.run();
       const bool has_come = simulated::refused();
       simulated::refuse_nth(0);
@@ -144,6 +150,7 @@ void refuse_both_ways(const char* policy, const machine& on) {
 
 TEST_CASE("a refusal of any call, once or from then on, leaves each secret whole, when all are sealed") {
   refuse_both_ways("rest=seal", {});
+  refuse_both_ways("rest=seal", {.has_long_one = true});
   refuse_both_ways("rest=seal,freed=recycle", {.moves = false});
   refuse_both_ways("rest=seal", {.lock_limit = 3 * page});
   refuse_both_ways("rest=seal,hidden=on", {.hidden_limit = SIZE_MAX / 2});

@@ -138,6 +138,20 @@ TEST_CASE("where closing takes the lock off, a compartment is locked again once 
   }));
 }
 
+TEST_CASE("where closing takes the lock off, a compartment whose preferred lock is refused opens, and its receipts say so") {
+  check_clean(in_child([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "lock=preferred"), "the variable");
+    simulated::set_closing_unlocks(true);
+    auto* const keys = lockfast_compartment_create();
+    void* const secret = lockfast_compartment_malloc(keys, 32);
+    prove(secret != nullptr && lockfast_compartment_protect(keys, LOCKFAST_NOACCESS) == 0, "a closed compartment");
+    simulated::set_lock_limit(0);
+    promised(lockfast_compartment_protect(keys, LOCKFAST_READWRITE) == 0, "opened");
+    promised(receipt_of(secret).lock_error == ENOMEM && receipt_of(secret).backing == LOCKFAST_UNLOCKED, "unlocked");
+    lockfast_compartment_destroy(keys);
+  }));
+}
+
 TEST_CASE("a lock over the quota is asked for again once the quota is raised, and refused where it cannot be") {
   using lockfast::platform::lock_growing;
   using lockfast::platform::quota_surplus;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -265,6 +266,55 @@ TEST_CASE("whichever call is refused at a fork, the child has each closed secret
   });
   CAPTURE(end.text);
   CHECK(end.clean());
+}
+
+TEST_CASE("whichever call is refused at a fork, each open secret is whole in the parent, and whole or absent in the child") {
+  for (const bool hides : {false, true}) {
+    CAPTURE(hides);
+    const ending end = in_child([&] {
+      constexpr int not_refused = 3;
+      std::vector<held> all;
+      if (hides) {
+        all = hidden_without_room_for_a_copy();
+      } else {
+        lockfast_options chosen = {};
+        chosen.fork = LOCKFAST_FORK_INHERIT;
+        prove(lockfast_configure(&chosen) == 0, "the options");
+        all = secrets_of_every_kind();
+      }
+      for (std::size_t nth = 1;; ++nth) {
+        simulated::refuse_nth(nth);
+        const pid_t child = fork();
+        prove(child >= 0, "a fork");
+        const bool was_refused = simulated::refused();
+        simulated::refuse_nth(0);
+        if (child == 0) {
+          for (const held& one : all) {
+            lockfast_receipt receipt;
+            if (lockfast_describe(one.secret, &receipt) != 0) {
+              promised(was_refused, "absent for a cause");
+            } else {
+              promised(receipt.access == LOCKFAST_READWRITE && filled(one, 'x'), "open and whole, as it was");
+            }
+          }
+          promised(lockfast_audit() == 0, "no damage");
+          _exit(was_refused ? 0 : not_refused);
+        }
+        int status = 0;
+        prove(waitpid(child, &status, 0) == child, "the child's end");
+        // What cannot be closed again ends the child with a line: "access refused".
+        const bool was_ended = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+        promised(was_ended || (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused)),
+                 "what the child was promised");
+        for (const held& one : all) promised(filled(one, 'x'), "the parent's own");
+        promised(lockfast_audit() == 0, "no damage");
+        if (WIFEXITED(status) && WEXITSTATUS(status) == not_refused) break;
+      }
+    });
+    CAPTURE(end.text);
+    CHECK(end.clean());
+    CHECK(end.text.find("simulated:") == std::string::npos);
+  }
 }
 
 TEST_CASE("a copy for a child that cannot be hidden is locked while it is there, and wiped before it is unlocked") {

@@ -78,6 +78,21 @@ TEST_CASE("a locked vault opens and seals nothing until its passphrase is given"
   CHECK(records.insert("other", traced(2).buffer()).has_value());
 }
 
+TEST_CASE("a vault locks under the cost of its own where none is chosen, and refuses one out of range") {
+  vault records;
+  const auto id = *records.insert(traced(1).buffer());
+  const auto phrase = phrase_of("four words of mine");
+  for (const std::uint32_t cost : {9U, 21U}) {
+    CHECK(records.lock_with(phrase, {.cost = cost}).error() == memory_error::limit_exceeded);
+    CHECK(records.lock().error() == memory_error::unavailable);
+  }
+  REQUIRE(records.lock_with(phrase).has_value());
+  REQUIRE(records.lock().has_value());
+  CHECK(records.open(id).error() == memory_error::locked);
+  REQUIRE(records.unlock(phrase).has_value());
+  CHECK(traced(1).equals(records.open(id)->span()));
+}
+
 TEST_CASE("what is locked survives re-keys before and after, and erasing goes on meanwhile") {
   vault records;
   std::vector<vault::id> ids;

@@ -261,6 +261,29 @@ TEST_CASE("a reserved id is filled once, stays reserved over a save, and goes to
   CHECK(records.fill(*std::next(ids.begin()), traced(4).buffer()).error() == memory_error::not_found);
 }
 
+TEST_CASE("a secret that is only lent is inserted under a name, and fills an id, and stays with its owner") {
+  vault records;
+  const auto lent = traced(1).buffer();
+  const auto named = records.insert("name", lent);
+  REQUIRE(named.has_value());
+  CHECK(records.find("name") == named);
+  CHECK_FALSE(records.insert("name", lent).has_value());
+  const auto reserved = *records.reserve();
+  REQUIRE(records.fill(reserved, lent).has_value());
+  CHECK_FALSE(records.fill(reserved, lent).has_value());
+  for (const vault::id each : {*named, reserved}) CHECK(traced(1).equals(records.open(each)->span()));
+  CHECK(records.size() == 2);
+  CHECK(traced(1).equals(lent.read().span()));
+
+  const vault moved = std::move(records);
+  CHECK_FALSE(records.insert("other", lent).has_value());
+  CHECK_FALSE(records.fill(reserved, lent).has_value());
+  CHECK(records.footprint() == 0);
+  const own_folder folder;
+  CHECK(records.save(folder.file("records"), phrase(), {.cost = 10}).error() == memory_error::wiped);
+  CHECK(moved.footprint() >= 2 * traced(1).size());
+}
+
 TEST_CASE("an owner erases its record when it goes, unless it released it or the vault is gone") {
   auto records = std::make_unique<vault>();
   const auto insert = [&] { return *records->insert(traced(1).buffer()); };

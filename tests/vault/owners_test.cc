@@ -96,6 +96,16 @@ TEST_CASE("who holds a file from load to save is alone with it, and others are t
     // A hold of one path is none of another.
     CHECK(loaded->save(folder.file("other"), *phrase, {.hold = &*held}).has_value());
   }
+  {
+    // One that another is moved into gives its own path up.
+    auto first = vault::file_hold::acquire(path);
+    auto second = vault::file_hold::acquire(folder.file("third"));
+    REQUIRE(first.has_value());
+    REQUIRE(second.has_value());
+    *first = std::move(*second);
+    CHECK(vault::file_hold::acquire(path).has_value());
+    CHECK(vault::file_hold::acquire(folder.file("third")).error() == memory_error::busy);
+  }
   CHECK(records.save(path, *phrase).error() == memory_error::outdated);
   CHECK(vault::load(path, *phrase)->size() == 2);
   CHECK(entries_of(folder.path()) == 2);

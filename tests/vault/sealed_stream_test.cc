@@ -247,6 +247,18 @@ TEST_CASE("a stream that was cleared goes on, and one that was moved away refuse
   CHECK(held->use_chunk(0, [](std::span<const std::byte>) {}).error() == memory_error::wiped);
 }
 
+TEST_CASE("a stream that another is moved into is that one, and says how long its chunks are") {
+  auto kept = *sealed_stream::create(small);
+  REQUIRE(kept.append(pattern(10)));
+  auto other = *sealed_stream::create({.chunk = 2 * chunk});
+  REQUIRE(other.append(pattern(20, 3)));
+  CHECK(kept.chunk_size() == chunk);
+  kept = std::move(other);
+  CHECK(all_of(kept) == pattern(20, 3));
+  CHECK(kept.chunk_size() == 2 * chunk);
+  CHECK(other.chunk_size() == 0);
+}
+
 TEST_CASE("a stream of a chunk or prekey out of range is refused") {
   for (const auto& wrong : {sealed_stream::options{.chunk = sealed_stream::min_chunk - 1},
                             sealed_stream::options{.chunk = sealed_stream::max_chunk + 1}, sealed_stream::options{.prekey = 31},

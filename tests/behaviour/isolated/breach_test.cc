@@ -172,6 +172,11 @@ TEST_CASE("the canary of the place's earlier secret is not that of the next one"
   }), broken);
 }
 
+TEST_CASE("a breach that a client reports ends the process with the line of its reason") {
+  check_breach(in_child([] { lockfast_breach(LOCKFAST_ACCESS_REFUSED); }),
+               "access refused: the system would not change the access of a secret's pages");
+}
+
 TEST_CASE("options that nobody knows, or that come twice, end the process at the first use, and the line says which") {
   constexpr const char* lines[][2] = {
       {"lock=always", "an unknown key or value: 'lock=always'; values of lock: required, preferred"},

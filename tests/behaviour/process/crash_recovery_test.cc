@@ -150,6 +150,21 @@ volatile bool deeper = true;
 
 }  // namespace
 
+TEST_CASE("a sealed secret that a crash wiped is gone, and can be freed") {
+  if (skip_under_sanitizer()) return;
+  check_clean(in_child([] {
+    options("crash=wipe,rest=seal");
+    install(SIGSEGV, jump, 0);
+    for (int crash = 0; crash < 3; ++crash) {
+      make_secrets();
+      lockfast_receipt receipt;
+      prove(lockfast_describe(shut, &receipt) == 0 && receipt.rest == LOCKFAST_SEALED, "a sealed secret");
+      if (sigsetjmp(way_out, 1) == 0) fault();
+      check_gone();
+    }
+  }));
+}
+
 TEST_CASE("a stack that overflows is wiped for, on the program's stack for signals") {
   if (skip_under_sanitizer()) return;
   check_clean(in_child([] {
@@ -336,9 +351,12 @@ TEST_CASE("a compartment whose secrets a crash wiped traps, serves new secrets, 
       held.push_back(static_cast<char*>(lockfast_compartment_malloc(keys, size)));
       prove(held.back() != nullptr, "a secret");
     }
-    auto* const rests = lockfast_compartment_malloc(keys, 32);
-    prove(rests != nullptr, "a secret");
-    lockfast_free(rests);
+    // In a slab of its own the second one, which the crash finds nothing in.
+    for (const std::size_t size : {std::size_t{32}, std::size_t{400}}) {
+      auto* const rests = lockfast_compartment_malloc(keys, size);
+      prove(rests != nullptr, "a secret");
+      lockfast_free(rests);
+    }
     if (sigsetjmp(way_out, 1) == 0) fault();
     for (char* const each : held) promised(traps(each), "a touch traps");
     promised(lockfast_compartment_protect(keys, LOCKFAST_NOACCESS) == 0, "it closes");
@@ -346,6 +364,8 @@ TEST_CASE("a compartment whose secrets a crash wiped traps, serves new secrets, 
     for (char* const each : held) promised(traps(each), "a touch traps still");
     auto* const later = static_cast<char*>(lockfast_compartment_malloc(keys, 32));
     promised(later != nullptr && later[0] == 0, "a new secret");
+    auto* const longer = static_cast<char*>(lockfast_compartment_malloc(keys, 400));
+    promised(longer != nullptr && longer[0] == 0, "a new secret");
     lockfast_free(held[0]);
     for (int round = 0; round < 100; ++round) lockfast_free(lockfast_compartment_malloc(keys, 32));
     lockfast_compartment_destroy(keys);

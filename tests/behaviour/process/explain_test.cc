@@ -97,6 +97,21 @@ TEST_CASE("a lock limit of 0 is named") {
   CHECK(end.clean());
 }
 
+TEST_CASE("what is no shortage is told as what it is") {
+  const ending end = in_child([] {
+    must_say(explanation(EFAULT), "a canary is damaged");
+    must_say(explanation(ENOSYS), "has not got a call");
+    must_say(explanation(EPERM), "seccomp filter");
+    must_say(explanation(ENOTSUP), "lockfast_compartment_protect");
+    must_say(explanation(-1), "errno 0");
+    become_ordinary(0);
+    must_say(explanation(EPERM), "RLIMIT_MEMLOCK is 0");
+  });
+  if (end.skipped()) return;
+  CAPTURE(end.text);
+  CHECK(end.clean());
+}
+
 TEST_CASE("options that are refused are named by their field, and accepted ones are forgotten again") {
   const ending end = in_child([] {
     struct lockfast_options options = {};
