@@ -1,4 +1,4 @@
-# initramfs.sh - the file system that a machine of scripts/test-kernels has in its memory. Sourced by it.
+# initramfs.sh - the file system that a machine of scripts/test-kernels or scripts/test-residue has in its memory. Sourced by them.
 #
 #   initramfs BUSYBOX BUILD FILE LIBRARIES...   packs busybox, init, the suites of a build folder, at the paths that they have
 #                                               here, and the libraries that they need, which are sought in folders
@@ -25,25 +25,44 @@ copy_libraries() {
   done
 }
 
-initramfs() {
-  local busybox=$1 build=$2 file=$3 root=$3.root program interpreter
-  shift 3
+# A root folder that has busybox and an init.
+begin_root() {
+  local root=$1 busybox=$2 init=$3
   rm -rf "$root"
   mkdir -p "$root"/{bin,dev,lib,proc,sys,tmp}
   chmod 755 "$root"
   cp "$busybox" "$root/bin/busybox"
-  cp tests/kernels/init "$root/init"
+  cp "$init" "$root/init"
+}
+
+# Puts a program of the build folder there, with what it needs.
+add_program() {
+  local root=$1 build=$2 program=$3 interpreter
+  shift 3
+  cp --parents "$program" "$root"
+  copy_libraries "$root" "$build" "$program" "$@"
+  interpreter=$(readelf -lW "$program" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+  mkdir -p "$root$(dirname "$interpreter")"
+  [[ -e $root$interpreter ]] || ln -s "/lib/$(basename "$interpreter")" "$root$interpreter"
+}
+
+# Packs the folder into a file, and removes it.
+finish_root() {
+  local root=$1 file=$2
+  (cd "$root" && find . -print0 | cpio --quiet --null -o -H newc -R 0:0) >"$file"
+  rm -rf "$root"
+}
+
+initramfs() {
+  local busybox=$1 build=$2 file=$3 root=$3.root program
+  shift 3
+  begin_root "$root" "$busybox" tests/kernels/init
   {
     echo "$build/tests/kernels/kernel_facts"
     ctest --test-dir "$build" --show-only=json-v1 -R "$suites" | python3 tests/kernels/suites.py "$build"
   } >"$root/suites"
   for program in $(grep -oE "[^ =:]*$build/[^ ']+" "$root/suites" | sort -u); do
-    cp --parents "$program" "$root"
-    copy_libraries "$root" "$build" "$program" "$@"
+    add_program "$root" "$build" "$program" "$@"
   done
-  interpreter=$(readelf -lW "$program" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
-  mkdir -p "$root$(dirname "$interpreter")"
-  [[ -e $root$interpreter ]] || ln -s "/lib/$(basename "$interpreter")" "$root$interpreter"
-  (cd "$root" && find . -print0 | cpio --quiet --null -o -H newc -R 0:0) >"$file"
-  rm -rf "$root"
+  finish_root "$root" "$file"
 }

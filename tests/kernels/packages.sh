@@ -1,4 +1,5 @@
-# packages.sh - Debian packages of any suite and architecture, to unpack and not to install. Sourced by scripts/test-kernels.
+# packages.sh - Debian packages of any suite and architecture, to unpack and not to install. Sourced by scripts/test-kernels and
+# scripts/test-residue.
 #
 #   learn SUITE ARCHITECTURE                   has apt fetch the suite's signed index
 #   newest_kernel SUITE ARCHITECTURE FLAVOUR SERIES
