@@ -4,7 +4,7 @@
 Each line of the program that ends in "?" is a question. Before it is answered, all memory of the process that is not locked is read
 as a debugger would, and searched for every 16 bytes of the secrets that it was given. The answers come from the environment:
 ANSWERS, one a line; one that begins with "!" is a secret that is searched for from then on, and one that begins with "~" first
-waits as many seconds as it says. A variable of the program's environment is the control, which every search must find.
+waits as many seconds as it says. Those, and an argument that begins with "~", are multiplied on a busy machine. A variable of the program's environment is the control, which every search must find.
 Leaves with 77 where memory cannot be read here.
 """
 import os
@@ -59,6 +59,9 @@ def main():
     arguments = sys.argv[1:]
     name = os.path.basename(arguments[0])
     is_tls = name.startswith("tls")  # which gets a certificate, a key and a client
+    # On a busy machine the searches between two answers take longer, and what is to expire after them must not do so before.
+    patience = int(os.environ.get("LOCKFAST_TEST_PATIENCE", 0)) or 1 + int(os.getloadavg()[0] / os.cpu_count())
+    arguments = [str(int(each[1:]) * patience) if each.startswith("~") else each for each in arguments]
     answers = os.environ.pop("ANSWERS", "").splitlines()
     control = secrets.token_hex(16)
     needles, searches, output, client = set(), 0, [], None
@@ -96,7 +99,7 @@ def main():
             answer = answers.pop(0) if answers else ""
             if answer.startswith("~"):
                 seconds, answer = answer[1:].split(maxsplit=1)
-                time.sleep(float(seconds))
+                time.sleep(float(seconds) * patience)
             try:
                 found = found_in(program.pid, needles | {control.encode()[:PIECE]})
             except PermissionError:
