@@ -4,8 +4,6 @@
 #ifndef LOCKFAST_ALLOCATOR_BASE_RELAXED_H
 #define LOCKFAST_ALLOCATOR_BASE_RELAXED_H
 
-#include <atomic>
-
 namespace lockfast::internal {
 
 template <class T>
@@ -14,13 +12,19 @@ class relaxed {
   constexpr relaxed(T value = {}) : value_(value) {}
 
   relaxed& operator=(T value) {
-    value_.store(value, std::memory_order_relaxed);
+    __atomic_store(&value_, &value, __ATOMIC_RELAXED);
     return *this;
   }
-  operator T() const { return value_.load(std::memory_order_relaxed); }
+  operator T() const {
+    T value;
+    __atomic_load(&value_, &value, __ATOMIC_RELAXED);
+    return value;
+  }
+  // For the owner, and for those that it handed over to: a read that the compiler may put into another instruction.
+  [[nodiscard]] T owned() const { return value_; }
 
  private:
-  std::atomic<T> value_;
+  T value_;
 };
 
 }  // namespace lockfast::internal

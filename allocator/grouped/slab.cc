@@ -232,7 +232,8 @@ void slab::resize(std::size_t index, std::size_t size) {
 }
 
 platform::error slab::lock_error(std::size_t index) const {
-  const auto end = static_cast<std::size_t>(place(index) + capacity_ + margin - run_);
+  // Of any slab, also of one that another thread cuts now: place() may not be asked.
+  const std::size_t end = lead() + index * stride_ + capacity_ + overhead;
   return end <= locked_ ? 0 : lock_refusal();
 }
 

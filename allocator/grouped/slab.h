@@ -66,10 +66,10 @@ class alignas(64) slab {
  private:
   // What a warm pair reads, first: one cache line and a half.
   relaxed<std::byte*> begin_ = nullptr;  // of the first slot
-  slot* slots_ = nullptr;
+  relaxed<slot*> slots_ = nullptr;
   std::uint64_t reciprocal_ = 0;  // 2^64 / stride_, rounded up by 1 at most; 0 where there is one slot
-  std::size_t stride_ = 0;
-  std::size_t capacity_ = 0;
+  relaxed<std::size_t> stride_;
+  relaxed<std::size_t> capacity_;
   std::atomic<std::size_t> slot_count_ = 0;  // written last: whoever sees a slot counted may read what is known of it
   relaxed<std::byte*> run_ = nullptr;
   std::atomic<std::size_t> owned_ = 0;  // bytes of all slots that fit the run; 0 while the slab has none. See owns().
@@ -108,8 +108,8 @@ class alignas(64) slab {
   [[nodiscard]] std::size_t index_of(const void* address) const;
   [[nodiscard]] std::size_t slot_count() const { return slot_count_.load(std::memory_order_acquire); }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
-  // Where a slot's secret begins that asked for no alignment.
-  [[nodiscard]] std::byte* place(std::size_t index) const { return begin_ + margin + index * stride_; }
+  // Where a slot's secret begins that asked for no alignment; not of a slab that another thread may cut.
+  [[nodiscard]] std::byte* place(std::size_t index) const { return begin_ + margin + index * stride_.owned(); }
   [[nodiscard]] slot::header header(std::size_t index) const { return slots_[index].read(); }
   [[nodiscard]] std::byte* secret(std::size_t index) const { return place(index) + header(index).shift(); }
   [[nodiscard]] std::size_t size(std::size_t index) const { return size_of(header(index)); }

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/base/relaxed.h"
 #include "allocator/pages/region.h"
 #include "allocator/grouped/slab.h"
 #include "platform/platform.h"
@@ -76,8 +77,8 @@ class slab_region : public region {
   static slab slab_of_none_;
 
   unsigned place_shift_ = 0;
-  std::size_t place_size_ = 0;
-  std::size_t place_count_ = 0;
+  relaxed<std::size_t> place_size_;  // these two are read without a mutex by a report
+  relaxed<std::size_t> place_count_;
   std::size_t max_places_ = 0;
   std::atomic<std::size_t> used_ = 0;
   slab* slabs_ = nullptr;

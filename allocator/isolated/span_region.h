@@ -88,8 +88,8 @@ class span_region : public region {
  private:
   span_region() : region(kind::spans) {}
 
-  relaxed<std::size_t> place_pages_;
-  std::size_t place_count_ = 0;
+  relaxed<std::size_t> place_pages_;  // these two are read without a mutex by a report
+  relaxed<std::size_t> place_count_;
   std::size_t max_places_ = 0;
   std::atomic<std::size_t> used_ = 0;
   span* spans_ = nullptr;
