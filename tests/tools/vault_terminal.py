@@ -52,6 +52,15 @@ def test_the_terminal_gets_a_secret_only_when_asked():
     assert "give --show" in in_shell(f"'{command}' vault '{file}' get text --fd 3 3>&1").wait()[0]
 
 
+def test_nothing_and_too_much_are_refused():
+    file = os.path.join(tempfile.mkdtemp(dir=scratch), "keys.vault")
+    for typed, text in (("", "nothing was typed"), ("x" * 5000, "bytes were typed; give it through a descriptor")):
+        made = at(file, "new", "--cost", CHEAP)
+        made.answer(f"New passphrase of {file}: ", typed)
+        said, status = made.wait()
+        assert status == 2 and text in said and not os.path.exists(file), (said, status)
+
+
 def test_two_that_differ_change_nothing():
     file = new_file()
     before = content(file)
