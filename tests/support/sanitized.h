@@ -22,4 +22,12 @@ inline constexpr bool under_asan = false;
 #endif
 inline constexpr bool sanitized = under_tsan || under_asan;
 
+// Whether the objects count their lines (scripts/coverage). The counters take registers, and the compiler spills others.
+#if defined(__clang__) && defined(__ELF__)
+extern "C" [[gnu::weak, gnu::visibility("hidden")]] int __llvm_profile_runtime;
+inline bool counts_lines() { return &__llvm_profile_runtime != nullptr; }
+#else
+inline bool counts_lines() { return false; }
+#endif
+
 #endif

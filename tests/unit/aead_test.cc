@@ -160,6 +160,10 @@ TEST_CASE("neither key nor keystream nor plain bytes are left on the stack") {
     MESSAGE("skipped: a sanitizer has stacks of its own");
     return;
   }
+  if (counts_lines()) {
+    MESSAGE("skipped: the counters of lines have words spilt");
+    return;
+  }
   for (const std::size_t size : {32U, 100U, 700U, 5000U}) {
     CAPTURE(size);
     const bytes plain = pattern(size);
