@@ -43,7 +43,7 @@ add_program() {
   copy_libraries "$root" "$build" "$program" "$@"
   interpreter=$(readelf -lW "$program" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
   mkdir -p "$root$(dirname "$interpreter")"
-  [[ -e $root$interpreter ]] || ln -s "/lib/$(basename "$interpreter")" "$root$interpreter"
+  [[ -L $root$interpreter ]] || ln -s "/lib/$(basename "$interpreter")" "$root$interpreter"
 }
 
 # Packs the folder into a file, and removes it.
