@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -54,6 +55,52 @@ lives make_secrets() {
   return made;
 }
 
+// What is asked of it is done, or refused and nothing is changed.
+class filled_secret {
+ public:
+  filled_secret(void* address, std::size_t size) : address_(static_cast<unsigned char*>(address)), size_(size) {
+    prove(address != nullptr, "a secret");
+    for (std::size_t at = 0; at < size; ++at) address_[at] = byte_at(at);
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+  void protect(lockfast_access to) {
+    if (lockfast_protect(address_, to) == 0) access_ = to;
+    lockfast_receipt found = {};
+    promised(lockfast_describe(address_, &found) == 0 && found.access == access_, "the access that was set last");
+  }
+  void resize(std::size_t size) {
+    auto* const moved = static_cast<unsigned char*>(lockfast_realloc(address_, size));
+    if (moved == nullptr) return;
+    const std::size_t kept = std::min(size, size_);
+    address_ = moved;
+    size_ = kept;
+    expect_bytes();
+    size_ = size;
+    for (std::size_t at = kept; access_ == LOCKFAST_READWRITE && at < size; ++at) address_[at] = byte_at(at);
+    if (access_ != LOCKFAST_READWRITE) size_ = kept;
+  }
+  void expect_bytes() const {
+    if (access_ == LOCKFAST_NOACCESS) return;
+    for (std::size_t at = 0; at < size_; ++at) promised(address_[at] == byte_at(at), "the bytes that were written");
+    const int found = lockfast_check(address_);
+    promised(found == 0 || errno != EFAULT, "whole canaries");
+  }
+  // One that the system does not open can't be wiped: a free would end the process.
+  [[nodiscard]] bool release() {
+    const bool opens = access_ == LOCKFAST_READWRITE || lockfast_protect(address_, LOCKFAST_READWRITE) == 0;
+    if (opens) lockfast_free(address_);
+    return opens;
+  }
+
+ private:
+  static unsigned char byte_at(std::size_t at) { return static_cast<unsigned char>(at * 7 + 1); }
+
+  unsigned char* address_;
+  std::size_t size_;
+  lockfast_access access_ = LOCKFAST_READWRITE;
+};
+
 void free_all(const lives& made) {
   for (void* const each : made.secrets) lockfast_free(each);
   lockfast_compartment_destroy(made.within);
@@ -89,6 +136,46 @@ TEST_CASE("what lives when a sandbox is entered is freed there, whichever call i
       prove(filter_calls(all, verdict::refuse(EPERM), verdict::allow()), "the filter");
       free_all(made);
     }));
+  }
+}
+
+TEST_CASE("whichever call is refused from some moment on, and by which errno, each secret keeps its bytes and its access") {
+  for (const char* const options : {"hidden=auto", "hidden=off", "rest=seal", "freed=recycle,hidden=off", "lock=preferred"}) {
+    CAPTURE(std::string(options));
+    for (const named_call& one : shared_with_libsodium) {
+      CAPTURE(std::string(one.name));
+      for (const int error : {EPERM, ENOSYS, ENOMEM, EAGAIN}) {
+        CAPTURE(error);
+        check_clean(in_child([&] {
+          prove(set_variable("LOCKFAST_OPTIONS", options), "the options");
+          std::vector<filled_secret> all;
+          for (const std::size_t size : {32U, 5000U, 70000U}) {
+            for (int count = 0; count < 6; ++count) {
+              all.emplace_back(lockfast_malloc_isolated(size), size);
+              all.emplace_back(lockfast_malloc(size), size);
+            }
+          }
+          for (std::size_t at = 0; at < all.size(); at += 4) all[at].protect(LOCKFAST_NOACCESS);
+          prove(filter_calls({&one.number, 1}, verdict::refuse(error), verdict::allow()), "the filter");
+          for (int round = 0; round < 2; ++round) {
+            for (filled_secret& each : all) each.protect(LOCKFAST_READONLY);
+            for (filled_secret& each : all) each.expect_bytes();
+            (void)lockfast_audit();
+            for (filled_secret& each : all) each.protect(LOCKFAST_NOACCESS);
+            (void)lockfast_trim();
+            for (filled_secret& each : all) each.protect(LOCKFAST_READWRITE);
+            for (filled_secret& each : all) each.resize(each.size() + 300);
+          }
+          for (filled_secret& each : all) each.expect_bytes();
+          std::size_t left = 0;
+          for (filled_secret& each : all) left += each.release() ? 0U : 1U;
+          promised(left == 0 || one.number == SYS_mprotect, "what can be opened is freed");
+          struct lockfast_statistics counts;
+          lockfast_get_statistics(&counts);
+          promised(counts.live == left, "nothing else is live");
+        }));
+      }
+    }
   }
 }
 
