@@ -103,11 +103,18 @@ class pool {
   [[nodiscard]] std::size_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
   // Its parts, each with a rule of its own for threads.
   [[nodiscard]] std::span<isolated_arena, arena_count> isolated() { return isolated_; }
+  // Of pools that have started: one that another thread is starting has no secret.
+  template <class Do>
+  static void for_each_started(Do act) {
+    for (pool* const one : all_) {
+      if (one->has_started()) act(*one);
+    }
+  }
   template <class Do>
   static void for_each_arena(Do act) {
-    for (pool* const one : all_) {
-      for (isolated_arena& arena : one->isolated_) act(arena);
-    }
+    for_each_started([&](pool& one) {
+      for (isolated_arena& arena : one.isolated_) act(arena);
+    });
   }
   [[nodiscard]] grouped_heap& grouped() { return grouped_; }
   [[nodiscard]] sealer& sealing() { return sealer_; }

@@ -17,7 +17,7 @@ namespace lockfast::internal {
 std::size_t process::audit() {
   std::size_t damaged = 0;
   pool::for_each_arena([&](isolated_arena& arena) { damaged += arena.audit(); });
-  for (pool* const one : pool::all()) damaged += one->grouped().audit();
+  pool::for_each_started([&](pool& one) { damaged += one.grouped().audit(); });
   damaged += compartment::audit();
   return damaged;
 }
@@ -26,7 +26,7 @@ std::size_t process::trim(trimming why) {
   std::size_t bytes = 0;
   pool::for_each_arena([&](isolated_arena& arena) { bytes += arena.trim(why); });
   bytes += compartment::trim(why);
-  for (pool* const one : pool::all()) bytes += one->grouped().trim(why);
+  pool::for_each_started([&](pool& one) { bytes += one.grouped().trim(why); });
   return bytes;
 }
 
@@ -34,20 +34,19 @@ void process::renew_locks() {
   if (!lock_watch::take_loss()) return;
   pool::for_each_arena([](isolated_arena& arena) { arena.renew_locks(); });
   compartment::renew_locks();
-  for (pool* const one : pool::all()) one->grouped().renew_locks();
-  for (pool* const one : pool::all()) one->sealing().renew_lock();
+  pool::for_each_started([](pool& one) { one.grouped().renew_locks(); });
+  pool::for_each_started([](pool& one) { one.sealing().renew_lock(); });
 }
 
 std::size_t process::seal(std::size_t bytes, std::size_t most) {
   std::size_t sealed = 0;
-  for (pool* const one : pool::all()) {
-    if (!one->has_started()) continue;
+  pool::for_each_started([&](pool& one) {
     for (; sealed < bytes && most != 0; --most) {
-      const std::size_t more = one->isolated()[0].seal_one();
+      const std::size_t more = one.isolated()[0].seal_one();
       if (more == 0) break;
       sealed += more;
     }
-  }
+  });
   return sealed;
 }
 
@@ -72,7 +71,7 @@ std::size_t process::seal_and_trim() {
   struct lockfast_statistics now = {};
   pool::for_each_arena([&](const isolated_arena& arena) { arena.look(now); });
   std::size_t bytes = seal(SIZE_MAX, now.live_isolated) + trim(trimming::asked);
-  for (pool* const one : pool::all()) bytes += one->give_key_back();
+  pool::for_each_started([&](pool& one) { bytes += one.give_key_back(); });
   return bytes;
 }
 
@@ -92,12 +91,12 @@ void process::statistics(struct lockfast_statistics& out) {
 void process::count(struct lockfast_statistics& out) {
   out = {};
   pool::for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
-  for (pool* const one : pool::all()) one->grouped().add_to(out);
-  for (pool* const one : pool::all()) out.refusals += one->refusals();
-  for (pool* const one : pool::all()) {
-    out.bytes_locked += one->sealing().key.bytes_locked();
-    out.bytes_reserved += one->sealing().key.bytes_reserved();
-  }
+  pool::for_each_started([&](pool& one) { one.grouped().add_to(out); });
+  for (const pool* const one : pool::all()) out.refusals += one->refusals();
+  pool::for_each_started([&](pool& one) {
+    out.bytes_locked += one.sealing().key.bytes_locked();
+    out.bytes_reserved += one.sealing().key.bytes_reserved();
+  });
   out.bytes_reserved += metadata::bytes_reserved() + sealed_record::bytes_reserved();
   out.lock_limit = platform::lock_limit();
   out.maps_used = platform::maps_used();
@@ -112,10 +111,8 @@ process::peaks process::look(struct lockfast_statistics& out) {
     most.isolated += arena.max_used();
   });
   const std::uint64_t isolated = out.allocations;
-  for (pool* const one : pool::all()) {
-    one->grouped().look(out);
-    out.refusals += one->refusals();
-  }
+  pool::for_each_started([&](pool& one) { one.grouped().look(out); });
+  for (const pool* const one : pool::all()) out.refusals += one->refusals();
   out.bytes_reserved += metadata::bytes_reserved();
   // No more were live than were allocated, though a thread's cache holds more slots ready.
   most.isolated = std::max(most.isolated, out.live_isolated);
@@ -125,11 +122,11 @@ process::peaks process::look(struct lockfast_statistics& out) {
 }
 
 void process::draw(json_lines& out, region::addresses shown) {
-  for (pool* const one : pool::all()) {
-    const std::string_view family = one == &pool::native() ? std::string_view("native") : std::string_view("drop-in");
-    for (const isolated_arena& arena : one->isolated()) arena.draw(out, family, shown);
-    one->grouped().draw(out, family, shown);
-  }
+  pool::for_each_started([&](pool& one) {
+    const std::string_view family = &one == &pool::native() ? std::string_view("native") : std::string_view("drop-in");
+    for (const isolated_arena& arena : one.isolated()) arena.draw(out, family, shown);
+    one.grouped().draw(out, family, shown);
+  });
 }
 
 void process::wipe_all() { (void)wipe_on_crash(platform::after_wipe::as_before); }
@@ -138,10 +135,10 @@ bool process::wipe_on_crash(platform::after_wipe leaves) {
   bool done = true;
   wipes::begin();
   // What is sealed is gone with its key, and nothing is sealed until the rest is wiped.
-  for (pool* const one : pool::all()) one->sealing().key.wipe();
+  pool::for_each_started([](pool& one) { one.sealing().key.wipe(); });
   pool::for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
   const auto wipe_in_compartment = [](slab& one) { one.within->wipe_on_signal(one); };
-  for (pool* const one : pool::all()) done &= one->grouped().wipe_on_signal(leaves, wipe_in_compartment);
+  pool::for_each_started([&](pool& one) { done &= one.grouped().wipe_on_signal(leaves, wipe_in_compartment); });
   wipes::end();
   if (leaves == platform::after_wipe::closed) crash_survived_ = true;
   return done;
@@ -155,7 +152,7 @@ bool process::show_wiped(const void* address) {
 
 void process::close_shown() {
   pool::for_each_arena([](isolated_arena& arena) { arena.close_absent(); });
-  for (pool* const one : pool::all()) one->grouped().close_absent();
+  pool::for_each_started([](pool& one) { one.grouped().close_absent(); });
   crash_survived_ = true;
 }
 
