@@ -74,9 +74,12 @@ TEST_CASE("a limit on the size of files is named, and the folder in which it is 
 TEST_CASE("a limit on open files is named, and what is no file of the kind that is meant") {
   const auto end = in_child([] {
     const own_directory files;
-    const rlimit limit = {.rlim_cur = 3, .rlim_max = 3};
-    prove(setrlimit(RLIMIT_NOFILE, &limit) == 0, "a limit on open files");
+    rlimit before = {};
+    prove(getrlimit(RLIMIT_NOFILE, &before) == 0, "the limit on open files");
+    const rlimit few = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+    prove(setrlimit(RLIMIT_NOFILE, &few) == 0, "another one");
     promised(!create_in(files.path()) && last_error().number() == EMFILE && says("ulimit -n"), last_error().text());
+    prove(setrlimit(RLIMIT_NOFILE, &before) == 0, "the limit of before");  // the folder is to be removed
   });
   CAPTURE(end.text);
   CHECK(end.clean());
