@@ -7,6 +7,8 @@
 #define LOCKFAST_UNDER_TSAN 1
 #elif __has_feature(address_sanitizer)
 #define LOCKFAST_UNDER_ASAN 1
+#elif __has_feature(memory_sanitizer)
+#define LOCKFAST_UNDER_MSAN 1
 #endif
 #endif
 
@@ -20,7 +22,12 @@ inline constexpr bool under_asan = true;
 #else
 inline constexpr bool under_asan = false;
 #endif
-inline constexpr bool sanitized = under_tsan || under_asan;
+#if defined(LOCKFAST_UNDER_MSAN)
+inline constexpr bool under_msan = true;
+#else
+inline constexpr bool under_msan = false;
+#endif
+inline constexpr bool sanitized = under_tsan || under_asan || under_msan;
 
 // Whether the objects count their lines (scripts/coverage). The counters take registers, and the compiler spills others.
 #if defined(__clang__) && defined(__ELF__)
