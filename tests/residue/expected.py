@@ -6,7 +6,7 @@ from machine import NOTHING, Finding
 SECRETS = 16  # of each type in each process: pattern_count of pattern.h
 POINTERS = ("isolated", "grouped", "compartment")
 SPLIT = ("split", "split_file", "file", "phrase", "record", "saved")
-TYPES = POINTERS + ("ram", "cached") + SPLIT
+TYPES = POINTERS + ("piped", "ram", "cached") + SPLIT
 ORDINARY = ("plain", "sodium")
 LABELS = {  # in the table, where it is not the name
     "plain": "`malloc`",
@@ -18,9 +18,10 @@ LABELS = {  # in the table, where it is not the name
     "phrase": "passphrase",
     "record": "vault",
     "cached": "vault, cached records",
+    "piped": "read from a pipe",
     "saved": "vault, saved and loaded",
 }
-SEALED = ("isolated", "ram", "cached")  # what rest=seal seals when it is closed
+SEALED = ("isolated", "piped", "ram", "cached")  # what rest=seal seals when it is closed
 
 
 class Holder(NamedTuple):
@@ -110,7 +111,7 @@ class NoImage(NamedTuple):
 
 
 class OnceOrMore(NamedTuple):
-    """Each secret is there, and there may be copies where the kernel moved it from."""
+    """Each secret is there, and there may be copies in frames that the kernel has."""
 
     def holds(self, found):
         return found.whole == SECRETS
@@ -161,10 +162,25 @@ def expected_of(holder, kind):
         if holder.role == "hibernates":
             yield "hibernated", "swap", Found()
     elif holder.backing == "unlocked":
-        yield "in use", "ram", in_use(holder, kind)
+        yield "in use", "ram", Exactly(2) if kind == "piped" else in_use(holder, kind)
         yield "under pressure", "swap", Found()
+    elif kind == "piped":
+        yield from expected_of_piped(holder)
     else:
         yield from expected_of_secrets(holder, kind)
+
+
+def expected_of_piped(holder):
+    """The kernel keeps the page of an empty pipe until the pipe is closed, and wipes it never. It neither swaps nor dumps it."""
+    for column, file, wanted in expected_of_secrets(holder, "piped"):
+        if column == "with a child":
+            yield column, file, Exactly(2)  # the child has ended the use that its parent began, and sealed it
+        elif column == "ended" and file == "ram":
+            yield column, file, Left()
+        elif isinstance(wanted, Exactly) and (file == "ram" or column in ("hibernated", "resumed")):
+            yield column, file, Exactly(wanted.times + 1)
+        else:
+            yield column, file, wanted
 
 
 def expected_of_ordinary(holder):
@@ -205,6 +221,7 @@ def expected_of_secrets(holder, kind):
         yield "ended", "swap", NONE
     if holder.role in ("hibernates", "forbids"):
         rests = at_rest(holder, kind)
+        yield "compacted", "ram", rests
         yield "moved", "ram", rests if holder.backing == "hidden" or rests == NONE else OnceOrMore()
     if holder.role == "hibernates":
         for column in "hibernated", "resumed":

@@ -1,8 +1,7 @@
 // holder.cc - a process of the machine that scripts/test-residue boots.
 //
 //    residue_holder hold SEED HOLDER DIRECTORY [ordinary]   holds secrets of every type and ordinary blocks, or those alone
-//    residue_holder press MIB                            uses ordinary memory until so much more is in swap
-//    residue_holder as ID WORD...                        does one of these as that user and group, in a program started afresh
+//    residue_holder as ID WORD...   does that as that user and group, in a program started afresh
 //
 // A holder reads words on standard input and answers each by a line on standard output, when it is done:
 //
@@ -19,8 +18,8 @@
 #include <lockfast/lockfast.h>
 #include <lockfast/lockfast.hpp>
 #include <lockfast/passphrase.hpp>
+#include <lockfast/secret_input.hpp>
 #include <lockfast/vault.hpp>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +31,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -119,6 +117,7 @@ struct secrets {
   std::vector<lockfast::non_contiguous_memory> split_file_held;
   std::vector<lockfast::file_memory> file_held;
   std::vector<lockfast::passphrase> phrases;
+  std::vector<bytes> piped_held;
   std::optional<lockfast::vault> vaults[type_count];
   std::vector<lockfast::vault::id> ids[type_count];
 };
@@ -143,6 +142,19 @@ void make_vault(unsigned type, std::size_t hot_records) {
   for (unsigned secret = 0; secret < pattern_count; ++secret) {
     held->ids[type].push_back(value_of(made.insert(pattern_buffer(type, secret)), type_name[type]));
   }
+}
+
+// A secret that comes through a pipe, from a secret that is freed. Its end stays open, as a program's standard
+// input does.
+bytes read_from_pipe(unsigned secret) {
+  int ends[2];
+  void* const one = lockfast_malloc(pattern_size);
+  require(pipe(ends) == 0 && one != nullptr, "pipe");
+  write_pattern(one, piped, secret);
+  require(write(ends[1], one, pattern_size) == static_cast<ssize_t>(pattern_size), "write");
+  lockfast_free(one);
+  (void)close(ends[1]);
+  return value_of(lockfast::secret_input::read(ends[0]), "secret_input");
 }
 
 // A vault that was saved under one of the passphrases, and loaded.
@@ -188,6 +200,7 @@ void make() {
         "file"));
     held->phrases.push_back(
         value_of(lockfast::passphrase::take(pattern_buffer(phrase, secret), {.prekey = prekey}), "passphrase"));
+    held->piped_held.push_back(read_from_pipe(secret));
   }
   make_vault(record, 0);
   make_vault(cached, pattern_count);
@@ -225,6 +238,10 @@ void use_all(uses& in, bool files) {
     if (files) in.add(value_of(held->file_held[secret].unlock(), "file"), file, secret);
   }
   in.open_all();
+  for (unsigned secret = 0; secret < held->piped_held.size(); ++secret) {
+    in.open.push_back(held->piped_held[secret].read());
+    verify(in.open.back().data(), piped, secret);
+  }
   for (const unsigned type : {record, cached, saved}) {
     for (unsigned secret = 0; secret < held->ids[type].size(); ++secret) {
       in.records.push_back(value_of(held->vaults[type]->open(held->ids[type][secret]), type_name[type]));
@@ -340,29 +357,6 @@ void serve(std::string_view until) {
   }
 }
 
-// KiB of a line of /proc/meminfo.
-std::size_t machine_has(const std::string& what) {
-  std::ifstream lines("/proc/meminfo");
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(what + ":")) return std::strtoul(line.c_str() + what.size() + 1, nullptr, 10);
-  }
-  fail(what);
-}
-
-int press(std::size_t mib) {
-  constexpr std::size_t step = std::size_t{4} << 20;
-  const std::size_t size = (machine_has("MemTotal") << 10) + (mib << 20);
-  const std::size_t enough = machine_has("SwapFree") - (mib << 10);
-  void* const all = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  require(all != MAP_FAILED && madvise(all, size, MADV_NOHUGEPAGE) == 0, "mmap");
-  for (std::size_t at = 0; at < size; at += step) {
-    for (std::size_t page = at; page < at + step; page += 4096)
-      static_cast<volatile std::size_t*>(all)[page / sizeof(std::size_t)] = page;
-    if (machine_has("SwapFree") < enough) return 0;
-  }
-  return 1;
-}
-
 // A program that changed its user is not dumped; one that was started by that user is.
 int become(char** argv) {
   const auto user = static_cast<uid_t>(std::strtoul(argv[2], nullptr, 10));
@@ -376,7 +370,6 @@ int become(char** argv) {
 
 int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
-  if (what == "press" && argc == 3) return press(std::strtoul(argv[2], nullptr, 10));
   if (what == "as" && argc > 3) return become(argv);
   if (what != "hold" || argc < 5) return 2;
   seed = std::strtoull(argv[2], nullptr, 10);

@@ -28,12 +28,13 @@ enum type : unsigned {
   record,       // a vault's, without cached records
   cached,       // a vault's, with them
   saved,        // of a vault that was saved to a file and loaded from it
+  piped,        // a buffer that secret_input read from a pipe
   type_count
 };
 
 constexpr std::array<const char*, type_count> type_name = {"plain",  "sodium", "isolated",   "grouped", "compartment",
                                                            "ram",    "split",  "split_file", "file",    "phrase",
-                                                           "record", "cached", "saved"};
+                                                           "record", "cached", "saved",      "piped"};
 
 // One byte of a pattern; holder is the number of the process. The function is splitmix64's.
 constexpr unsigned char pattern_byte(std::uint64_t seed, unsigned holder, unsigned of_type, unsigned secret, std::size_t at) {

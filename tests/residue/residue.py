@@ -8,6 +8,7 @@ is met.
 """
 import json
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -19,8 +20,8 @@ CGROUP = "/sys/fs/cgroup/holders"  # of the processes that hold secrets
 
 
 class Run:
-    def __init__(self, machine, program, seed):
-        self.machine, self.program, self.seed = machine, program, seed
+    def __init__(self, machine, programs, seed):
+        self.machine, self.programs, self.seed = machine, programs, seed
         self.found = {}
         self.begun = time.monotonic()
 
@@ -34,7 +35,7 @@ class Run:
             holder = HOLDERS[number]
             self.machine.do(f"mkfifo /run/{number}.in /run/{number}.out; mkdir -m 777 /disk/{number}; chmod 666 /run/{number}.*")
             self.machine.do(f"(echo 0 >{CGROUP}/cgroup.procs; ulimit -l {holder.lock_limit}; export LOCKFAST_OPTIONS={holder.options}; "
-                            f"exec {self.program} as 1000 hold {self.seed} {number} /disk/{number} {'ordinary' * holder.ordinary} "
+                            f"exec {self.programs}/residue_holder as 1000 hold {self.seed} {number} /disk/{number} {'ordinary' * holder.ordinary} "
                             f"<>/run/{number}.in 1<>/run/{number}.out 2>/run/{number}.err) & pid_{number}=$!")
 
     def say(self, which, word):
@@ -56,13 +57,14 @@ class Run:
 
     def press(self):
         """A balloon, and then the kernel is told to reclaim all that it can from the processes that hold secrets."""
-        self.machine.do(f"(echo 1000 >/proc/self/oom_score_adj; exec {self.program} press 64)", 300)
+        self.machine.do(f"(echo 1000 >/proc/self/oom_score_adj; exec {self.programs}/residue_press 64)", 300)
         self.machine.do(f"echo 512M >{CGROUP}/memory.reclaim || true", 300)
 
     def prepare(self):
         for line in ("mkdir /disk /run", "mount -t ext4 $disk /disk", "chmod 1777 /disk", "mkswap $swap", "swapon $swap",
                      "mount -t cgroup2 none /sys/fs/cgroup", "echo +memory >/sys/fs/cgroup/cgroup.subtree_control", f"mkdir {CGROUP}",
-                     "ulimit -c unlimited", "echo '/disk/core.%p' >/proc/sys/kernel/core_pattern", "echo 100 >/proc/sys/vm/swappiness"):
+                     "ulimit -c unlimited", "echo '/disk/core.%p' >/proc/sys/kernel/core_pattern", "echo 100 >/proc/sys/vm/swappiness",
+                     "echo 0 >/proc/sys/vm/compact_unevictable_allowed"):  # locked pages stay where they are
             self.machine.do(line)
 
     def live(self):
@@ -100,6 +102,8 @@ class Run:
             self.say(each, "open")
             self.say(each, "close")
         self.machine.do("echo 1 >/proc/sys/vm/compact_memory")
+        self.scan("compacted")
+        self.machine.do("echo 1 >/proc/sys/vm/compact_unevictable_allowed; echo 1 >/proc/sys/vm/compact_memory")  # the default
         self.scan("moved")
         self.machine.do("grep disabled /sys/power/disk")
         self.machine.do("echo disk >/sys/power/state", fails=True)
@@ -121,7 +125,7 @@ def main():
     shared_memory = pathlib.Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="lockfast-residue-", dir=shared_memory if shared_memory.is_dir() else folder) as files:
         machine = Machine(files, folder / "log", kernel, initramfs, seed=seed, holders=len(HOLDERS), scan=f"{programs}/residue_scan")
-        run = Run(machine, f"{programs}/residue_holder", seed)
+        run = Run(machine, programs, seed)
         with machine:
             print(*machine.do("uname -srv"), file=sys.stderr)
             run.prepare()
@@ -140,6 +144,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that the machine ends and its files go
     try:
         sys.exit(main())
     except MachineError as error:
