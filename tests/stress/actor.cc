@@ -266,6 +266,8 @@ void actor::act_in_child() {
   for (held_secret& one : secrets_) {
     if (!one.empty()) one.verify_in_child(shared_.in);
   }
+  const fuzz::map_flags flags;
+  for (const held_secret& one : secrets_) one.compare(flags);
   held_secret made;
   for (const verb what : {verb::allocate, verb::allocate_isolated, verb::allocate_drop_in}) {
     fill(made, {what, 1, 100});

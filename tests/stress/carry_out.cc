@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <mutex>
 #include <thread>
 
 #include "fuzz/probe.h"
@@ -75,18 +76,22 @@ class performance {
  private:
   void act(std::size_t number) {
     actor& mine = actors_[number];
-    for (;;) {
-      together_.arrive_and_wait();
-      if (current_ == nullptr) return mine.release_all();
+    // In turn: at a limit, opening one's own may trim, and so open another's compartment for a moment.
+    const auto in_turn = [this](auto act) {
+      const std::scoped_lock alone(turn_);
+      act();
+    };
+    for (together_.arrive_and_wait(); current_ != nullptr; together_.arrive_and_wait()) {
       for (const operation& one : current_->of_thread[number]) {
         const std::string line = std::to_string(number) + ' ' + text(one);
         doing(line.c_str());
         mine.perform(one);
       }
       together_.arrive_and_wait();
-      mine.verify();
+      in_turn([&] { mine.verify(); });
       together_.arrive_and_wait();
     }
+    in_turn([&] { mine.release_all(); });
   }
 
   // What concerns all secrets together.
@@ -140,20 +145,8 @@ class performance {
 
   void compare_maps() const {
     const fuzz::map_flags flags;
-    const auto compare = [&](const held_secret& one) {
-      lockfast_receipt found = {};
-      if (one.empty() || one.size() == 0 || lockfast_describe(one.address(), &found) != 0) return;
-      if (found.rest == LOCKFAST_SEALED) return;
-      for (const std::uint8_t* const at : {one.address(), one.address() + one.size() - 1}) {
-        const auto* const map = flags.find(at);
-        if (map == nullptr) disagree("a secret is not mapped");
-        if (found.backing == LOCKFAST_LOCKED && fuzz::locks_are_real() && !map->locked) disagree("a secret is not locked");
-        if ((found.backing == LOCKFAST_HIDDEN) != map->hidden) disagree("the receipt is wrong about hiding");
-        if (found.dump_error == 0 && !map->undumpable && !map->hidden) disagree("a secret's pages would be in a core dump");
-      }
-    };
-    for (const actor& each : actors_) each.for_each(compare);
-    for (const held_secret& one : shared_.boxes) compare(one);
+    for (const actor& each : actors_) each.for_each([&](const held_secret& one) { one.compare(flags); });
+    for (const held_secret& one : shared_.boxes) one.compare(flags);
   }
 
   void end() {
@@ -173,6 +166,7 @@ class performance {
   shared_things shared_;
   std::deque<actor> actors_;
   std::barrier<> together_{thread_count + 1};
+  std::mutex turn_;
   const phase* current_ = nullptr;
   phase_number& done_;
 };

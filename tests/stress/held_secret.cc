@@ -185,6 +185,19 @@ void held_secret::verify(const configuration& in) {
   expect_access();
 }
 
+// A sealed secret has no pages, an absent one no receipt.
+void held_secret::compare(const fuzz::map_flags& flags) const {
+  lockfast_receipt found = {};
+  if (empty() || size_ == 0 || lockfast_describe(address_, &found) != 0 || found.rest == LOCKFAST_SEALED) return;
+  for (const std::uint8_t* const at : {address_, address_ + size_ - 1}) {
+    const auto* const map = flags.find(at);
+    if (map == nullptr) disagree("a secret is not mapped");
+    if (found.backing == LOCKFAST_LOCKED && fuzz::locks_are_real() && !map->locked) disagree("a secret is not locked");
+    if ((found.backing == LOCKFAST_HIDDEN) != map->hidden) disagree("the receipt is wrong about hiding");
+    if (found.dump_error == 0 && !map->undumpable && !map->hidden) disagree("a secret's pages would be in a core dump");
+  }
+}
+
 // ---- In a child -------------------------------------------------------------------------------------------------------------
 
 void held_secret::verify_in_child(const configuration& in) {

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "fuzz/probe.h"
 #include "stress/configuration.h"
 
 namespace lockfast::stress {
@@ -52,6 +53,8 @@ class held_secret {
 
   // When nothing else happens: all that can be asked about it, the kernel included; opens it to read it.
   void verify(const configuration& in);
+  // What the kernel says of its pages, against its receipt.
+  void compare(const fuzz::map_flags& flags) const;
   // In a forked child: what the fork policy says of it.
   void verify_in_child(const configuration& in);
 

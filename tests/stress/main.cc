@@ -58,7 +58,12 @@ void shorten_and_print(const plan& failed, const configuration& in) {
       seconds(60));
   std::cout << "# fails " << failures << " times of " << tries << "; " << operation_count(left) << " operations are left of "
             << operation_count(failed) << '\n';
-  write(std::cout, left);
+  constexpr std::size_t worth_reading = 200;
+  if (operation_count(left) <= worth_reading) {
+    write(std::cout, left);
+  } else {
+    std::cout << "# too many to print: the seed repeats them\n";
+  }
 }
 
 bool stress(const configuration& in, seconds time, std::uint64_t seed) {
