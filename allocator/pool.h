@@ -15,6 +15,7 @@
 #include <lockfast/lockfast.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <span>
 
@@ -148,8 +149,10 @@ class pool {
 
   // Refused where the system has no random bytes for it: the next call tries again.
   [[nodiscard]] platform::error ensure_started();
+  // A shortage is ENOMEM, whatever the system calls it.
   [[nodiscard]] void* address_or_errno(const allocated& made) {
-    return made.address != nullptr ? made.address : refuse(made.refusal);
+    if (made.address != nullptr) return made.address;
+    return refuse(is_shortage(made.refusal) ? ENOMEM : made.refusal);
   }
 
   static pool native_;

@@ -1,6 +1,8 @@
 // markers.cc - guard markers: MADV_GUARD_INSTALL, Linux 6.13.
 #include <sys/mman.h>
 
+#include <cerrno>
+
 #include "platform/errno_saver.h"
 #include "platform/linux/madvise.h"
 #include "platform/linux/lock.h"
@@ -66,7 +68,9 @@ error mark_again(std::byte* address, std::size_t size) {
 // that are in RAM.
 error set_apart(std::byte* address, std::size_t size) {
   const errno_saver kept;
-  return advise(address, size, MADV_SEQUENTIAL);
+  const error refusal = advise(address, size, MADV_SEQUENTIAL);
+  // What madvise(2) makes of a map that it cannot divide (mm/madvise.c).
+  return refusal == EAGAIN ? ENOMEM : refusal;
 }
 
 void join_again(std::byte* address, std::size_t size) {

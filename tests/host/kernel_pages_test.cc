@@ -308,3 +308,23 @@ TEST_CASE("a marking that is refused leaves pages that are inaccessible, unmarke
     promised(writable_here(four.begin()), "without a marker");
   }));
 }
+
+TEST_CASE("marked pages that cannot have a map of their own are refused with ENOMEM") {
+  check_clean(in_child([] {
+    const reserved four(4);
+    if (platform::mark(four.begin(), four.size()) != 0) skip("the kernel has no guard markers");
+    prove(platform::unmark(four.begin() + page_size(), page_size()) == 0, "open pages");
+    // Pages whose access differs from that of their neighbours, as many as the system has maps for.
+    constexpr std::size_t more_than_any = 400000;
+    auto* const pages = static_cast<char*>(mmap(nullptr, more_than_any * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    prove(pages != MAP_FAILED, "address space");
+    std::size_t at = 1;
+    while (at < more_than_any && mprotect(pages + at * page_size(), page_size(), PROT_READ) == 0) at += 2;
+    if (at >= more_than_any) skip("the system has maps enough");
+    promised(platform::set_apart(four.begin() + page_size(), page_size()) == ENOMEM, "the limit on maps");
+    munmap(pages, more_than_any * page_size());
+    promised(platform::set_apart(four.begin() + page_size(), page_size()) == 0, "and without it a map");
+    platform::join_again(four.begin() + page_size(), page_size());
+    promised(platform::unmark(four.begin(), four.size()) == 0, "no markers any more");
+  }));
+}
