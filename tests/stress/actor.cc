@@ -76,8 +76,11 @@ void actor::perform(const operation& one) {
   }
   switch (one.what) {
     case verb::make_compartment:
-      if (compartment.handle == nullptr) compartment = {lockfast_compartment_create()};
-      if (compartment.handle == nullptr) disagree("no compartment: %s", std::strerror(errno));
+      if (compartment.handle != nullptr) return;
+      compartment = {lockfast_compartment_create()};
+      if (compartment.handle != nullptr) return;
+      if (errno != ENOMEM || !shared_.in.is_tight()) disagree("no compartment: %s", std::strerror(errno));
+      ++refusals_;
       return;
     case verb::end_compartment: return end_compartment(compartment);
     case verb::protect_compartment: return protect_compartment(compartment, access_of(one.amount));
@@ -276,7 +279,10 @@ void actor::act_in_child() {
     made.release();
   }
   for (held_secret& one : secrets_) {
-    if (!one.empty() && one.within() == nullptr) one.release();
+    if (one.empty() || one.within() != nullptr) continue;
+    // Where a child has no map left for it, an absent secret's address is nobody's.
+    lockfast_receipt found = {};
+    if (shared_.in.maps_left == 0 || lockfast_describe(one.address(), &found) == 0) one.release();
   }
   if (lockfast_audit() != 0) disagree("an audit in a child finds damage");
   _exit(0);

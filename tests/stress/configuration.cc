@@ -2,6 +2,7 @@
 #include "stress/configuration.h"
 
 #include <grp.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -86,7 +88,16 @@ void enter(const configuration& one) {
     prove(setrlimit(RLIMIT_MEMLOCK, &few) == 0, "a limit on locks");
     become_ordinary_user();
   }
-  if (one.maps_left != 0) use_up_maps(one.maps_left);
+  if (one.maps_left != 0) {
+    // At the limit the heap cannot grow: the model's memory is there before.
+    constexpr int room = 256 << 20;
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TOP_PAD, room);
+    mallopt(M_TRIM_THRESHOLD, 2 * room);
+    std::free(std::malloc(room / 2));
+    use_up_maps(one.maps_left);
+  }
 }
 
 }  // namespace lockfast::stress
