@@ -18,6 +18,7 @@
 
 #include "allocator/cipher/aead.h"
 #include "boojum/split/share_masks.h"
+#include "prove/leaving_equal.h"
 
 using namespace lockfast::internal;
 
@@ -61,16 +62,6 @@ unsigned over_sizes(Call call) {
 }
 
 // ---- Planted leaks ----
-
-// Equal, but it leaves at the first difference.
-[[gnu::noinline]] int leaving_equal(const std::byte* a, const std::byte* b, std::size_t size) {
-  const auto* const from = reinterpret_cast<const volatile unsigned char*>(a);
-  const auto* const to = reinterpret_cast<const volatile unsigned char*>(b);
-  for (std::size_t at = 0; at < size; ++at) {
-    if (from[at] != to[at]) return 0;
-  }
-  return 1;
-}
 
 std::array<unsigned char, 256> table;
 [[gnu::noinline]] int substituted(const std::byte* secret) {

@@ -27,6 +27,7 @@
 #endif
 
 #include "allocator/cipher/aead.h"
+#include "prove/leaving_equal.h"
 
 using namespace lockfast::internal;
 
@@ -174,16 +175,6 @@ void compare(const char* what, expected outcome, Prepare prepare, Call call) {
 }
 
 // ---- Planted leaks ----
-
-// Equal, but it leaves at the first difference.
-[[gnu::noinline]] int leaving_equal(const std::byte* a, const std::byte* b, std::size_t size) {
-  const auto* const from = reinterpret_cast<const volatile unsigned char*>(a);
-  const auto* const to = reinterpret_cast<const volatile unsigned char*>(b);
-  for (std::size_t at = 0; at < size; ++at) {
-    if (from[at] != to[at]) return 0;
-  }
-  return 1;
-}
 
 // A product by doubling and adding, which adds where a bit of the secret is set: a time for each number of set bits.
 [[gnu::noinline]] unsigned doubled_and_added(const std::byte* secret, std::size_t size) {

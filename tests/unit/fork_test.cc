@@ -103,6 +103,25 @@ std::string drawn() {
   return to_hex(bytes);
 }
 
+// Forks while the nth call is refused. The child does act(whether it was), and leaves with 0, or with not_refused where no call was
+// left to refuse. Its status.
+constexpr int not_refused = 3;
+template <class Act>
+int fork_refusing(std::size_t nth, Act act) {
+  simulated::refuse_nth(nth);
+  const pid_t child = fork();
+  prove(child >= 0, "a fork");
+  const bool was_refused = simulated::refused();
+  simulated::refuse_nth(0);
+  if (child == 0) {
+    act(was_refused);
+    _exit(was_refused ? 0 : not_refused);
+  }
+  int status = 0;
+  prove(waitpid(child, &status, 0) == child, "the child's end");
+  return status;
+}
+
 }  // namespace
 
 TEST_CASE("where the system gives no more random bytes, none are drawn twice, in this process or in a child of it") {
@@ -236,7 +255,6 @@ TEST_CASE("a child has what was written last to a locked secret, not what was se
 
 TEST_CASE("whichever call is refused at a fork, the child has each closed secret whole, and so has the parent") {
   const ending end = in_child([] {
-    constexpr int not_refused = 3;
     simulated::reset();
     lockfast_options chosen = {};
     chosen.fork = LOCKFAST_FORK_INHERIT;
@@ -245,17 +263,7 @@ TEST_CASE("whichever call is refused at a fork, the child has each closed secret
     const std::vector<unsigned char*> all = closed_secrets();
     std::size_t refused = 0;
     for (std::size_t nth = 1;; ++nth) {
-      simulated::refuse_nth(nth);
-      const pid_t child = fork();
-      prove(child >= 0, "a fork");
-      const bool was_refused = simulated::refused();
-      simulated::refuse_nth(0);
-      if (child == 0) {
-        check_each(all);
-        _exit(was_refused ? 0 : not_refused);
-      }
-      int status = 0;
-      prove(waitpid(child, &status, 0) == child, "the child's end");
+      const int status = fork_refusing(nth, [&](bool) { check_each(all); });
       promised(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused),
                "what the child was promised");
       check_each(all);
@@ -272,7 +280,6 @@ TEST_CASE("whichever call is refused at a fork, each open secret is whole in the
   for (const bool hides : {false, true}) {
     CAPTURE(hides);
     const ending end = in_child([&] {
-      constexpr int not_refused = 3;
       std::vector<held> all;
       if (hides) {
         all = hidden_without_room_for_a_copy();
@@ -283,12 +290,7 @@ TEST_CASE("whichever call is refused at a fork, each open secret is whole in the
         all = secrets_of_every_kind();
       }
       for (std::size_t nth = 1;; ++nth) {
-        simulated::refuse_nth(nth);
-        const pid_t child = fork();
-        prove(child >= 0, "a fork");
-        const bool was_refused = simulated::refused();
-        simulated::refuse_nth(0);
-        if (child == 0) {
+        const int status = fork_refusing(nth, [&](bool was_refused) {
           for (const held& one : all) {
             lockfast_receipt receipt;
             if (lockfast_describe(one.secret, &receipt) != 0) {
@@ -298,10 +300,7 @@ TEST_CASE("whichever call is refused at a fork, each open secret is whole in the
             }
           }
           promised(lockfast_audit() == 0, "no damage");
-          _exit(was_refused ? 0 : not_refused);
-        }
-        int status = 0;
-        prove(waitpid(child, &status, 0) == child, "the child's end");
+        });
         // What cannot be closed again ends the child with a line: "access refused".
         const bool was_ended = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
         promised(was_ended || (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused)),
