@@ -64,7 +64,8 @@ void isolated_arena::look(struct lockfast_statistics& out) const {
         out.bytes_sealed += at->size();
         out.live_hidden += policy_.rest->key.hide_error() == 0 && !is_unlocked;
       } else {
-        out.live_hidden += at->hidden();
+        // One that was unlocked before is so until it is freed, as its receipt says.
+        out.live_hidden += at->hidden() && !is_unlocked;
       }
     }
   });

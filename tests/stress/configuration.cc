@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -38,6 +39,7 @@ constexpr configuration all[] = {
     {.name = "few-locks", .options = "lock=required,hidden=off,quarantine=hold", .lock_limit = 256 * kibibyte},
     {.name = "few-hidden", .options = "lock=required,hidden=on", .lock_limit = 256 * kibibyte},
     {.name = "unlocked", .options = "lock=preferred,hidden=off", .lock_limit = 64 * kibibyte},
+    {.name = "small", .options = "", .lock_limit = 64 * kibibyte},
     {.name = "few-maps", .options = "lock=required,hidden=off", .maps_left = 600},
 };
 
@@ -72,6 +74,16 @@ void become_ordinary_user() {
 }
 
 }  // namespace
+
+bool configuration::is_tight() const {
+  // An ordinary user has a limit in each configuration.
+  static const bool has_limit = [] {
+    struct lockfast_statistics now = {};
+    lockfast_get_statistics(&now);
+    return now.lock_limit != SIZE_MAX;
+  }();
+  return has_limit || lock_limit != 0 || maps_left != 0;
+}
 
 std::span<const configuration> configurations() { return all; }
 

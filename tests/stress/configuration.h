@@ -18,8 +18,8 @@ struct configuration {
   lockfast_fork native_fork = LOCKFAST_FORK_ABSENT;
   lockfast_fork drop_in_fork = LOCKFAST_FORK_INHERIT;
 
-  // Whether a call may be refused for want of locks or maps.
-  [[nodiscard]] bool is_tight() const { return lock_limit != 0 || maps_left != 0; }
+  // Whether a call may be refused for want of locks or maps. Asked in a process that is in the configuration.
+  [[nodiscard]] bool is_tight() const;
 };
 
 [[nodiscard]] std::span<const configuration> configurations();

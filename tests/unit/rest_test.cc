@@ -306,6 +306,28 @@ TEST_CASE("under lock=preferred an opening beyond the limit goes on unlocked, an
   }));
 }
 
+TEST_CASE("a secret that was unlocked once counts as unlocked alone, though its pages are hidden now") {
+  check_clean(in_child([] {
+    options("lock=preferred");
+    simulated::set_lock_limit(0);
+    simulated::set_hidden_limit(2 * page);
+    void* const first = lockfast_malloc_isolated(32);
+    void* const second = lockfast_malloc_isolated(32);
+    prove(lockfast_protect(first, LOCKFAST_NOACCESS) == 0, "closed: its page becomes the key's");
+    void* const third = lockfast_malloc_isolated(32);
+    prove(receipt_of(third).backing == LOCKFAST_UNLOCKED && is_sealed(first), "no page for the third");
+    prove(lockfast_protect(third, LOCKFAST_NOACCESS) == 0 && is_sealed(third), "sealed");
+    lockfast_free(second);
+    (void)lockfast_trim();
+    prove(lockfast_protect(third, LOCKFAST_READWRITE) == 0, "opened");
+    const lockfast_receipt found = receipt_of(third);
+    prove(found.hide_error == 0 && found.backing == LOCKFAST_UNLOCKED, "in a hidden page, and unlocked before");
+    const auto now = statistics();
+    promised(now.live_unlocked == 1, "unlocked");
+    promised(now.live_hidden == 1 && receipt_of(first).backing == LOCKFAST_HIDDEN, "the first alone is hidden");
+  }));
+}
+
 TEST_CASE("secrets that were all open before the first was closed are sealed as well, under a key in a page of theirs") {
   for (const bool hidden : {true, false}) {
     for (const bool backwards : {true, false}) {
