@@ -199,6 +199,7 @@ outcome carry_out(const plan& whole, const configuration& in, std::size_t places
 
 outcome carry_out_for(std::chrono::seconds time, std::uint64_t seed, const configuration& in, std::size_t places) {
   constexpr std::size_t operations = 400;
+  constexpr std::size_t settled = 20;  // pauses, before which a process holds more each time
   return in_configuration(in, [&](phase_number& done) {
     using clock = std::chrono::steady_clock;
     const auto begin = clock::now();
@@ -209,7 +210,7 @@ outcome carry_out_for(std::chrono::seconds time, std::uint64_t seed, const confi
     performed.run([&]() -> const phase* {
       alarm(patience(120));
       const auto passed = clock::now() - begin;
-      if (const holdings now = holdings::now(); number == 0 || passed < time / 2) {
+      if (const holdings now = holdings::now(); number < settled || passed < time / 2) {
         first.widen(now);
       } else {
         const auto grown = [](std::size_t earlier, std::size_t later, std::size_t slack) { return later > earlier + earlier / 10 + slack; };
