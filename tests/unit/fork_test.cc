@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "platform/simulated/simulated.h"
 #include "support/child.h"
 #include "support/hex.h"
+#include "unit/forked.h"
 
 namespace simulated = lockfast::simulated;
 using lockfast::internal::fork_gate;
@@ -29,34 +29,6 @@ using lockfast::internal::span;
 using lockfast::internal::span_region;
 
 namespace {
-
-constexpr std::size_t sizes[] = {1, 32, 100, 4000, 16384, 100000};
-
-struct held {
-  unsigned char* secret;
-  std::size_t size;
-};
-
-bool filled(const held& one, unsigned char value) {
-  for (std::size_t at = 0; at < one.size; ++at) {
-    if (one.secret[at] != value) return false;
-  }
-  return true;
-}
-
-std::vector<held> secrets_of_every_kind() {
-  std::vector<held> all;
-  lockfast_compartment* const keys = lockfast_compartment_create();
-  prove(keys != nullptr, "a compartment");
-  for (const std::size_t size : sizes) {
-    for (void* const made : {lockfast_malloc(size), lockfast_malloc_isolated(size), lockfast_compartment_malloc(keys, size)}) {
-      prove(made != nullptr, "a secret");
-      std::memset(made, 'x', size);
-      all.push_back({static_cast<unsigned char*>(made), size});
-    }
-  }
-  return all;
-}
 
 // Called behind the allocator's own part of a fork's preparation, since it is registered before that: what another thread may do then.
 void (*in_fork)() = nullptr;
@@ -71,55 +43,10 @@ void call_in_fork() {
 [[gnu::constructor(100)]] void before_the_allocator() { (void)pthread_atfork(call_in_fork, nullptr, nullptr); }
 #pragma GCC diagnostic pop
 
-// Calls look() in a forked child; what it promises there is promised here.
-template <class Look>
-void in_forked(Look look) {
-  const pid_t child = fork();
-  prove(child >= 0, "a fork");
-  if (child == 0) {
-    look();
-    _exit(0);
-  }
-  int status = 0;
-  prove(waitpid(child, &status, 0) == child, "the child's end");
-  promised(WIFEXITED(status) && WEXITSTATUS(status) == 0, "what the child was promised");
-}
-
-// Under fork=inherit, hidden where there is room; the copy for a child is then a plain one.
-std::vector<held> hidden_without_room_for_a_copy() {
-  simulated::set_hidden_limit(SIZE_MAX);
-  lockfast_options chosen = {};
-  chosen.fork = LOCKFAST_FORK_INHERIT;
-  chosen.rest = LOCKFAST_REST_SEAL;
-  prove(lockfast_configure(&chosen) == 0, "the options");
-  std::vector<held> all = secrets_of_every_kind();
-  simulated::set_hidden_limit(simulated::bytes_hidden());
-  return all;
-}
-
 std::string drawn() {
   std::array<std::byte, 32> bytes;
   lockfast::internal::draw_random(bytes);
   return to_hex(bytes);
-}
-
-// Forks while the nth call is refused. The child does act(whether it was), and leaves with 0, or with not_refused where no call was
-// left to refuse. Its status.
-constexpr int not_refused = 3;
-template <class Act>
-int fork_refusing(std::size_t nth, Act act) {
-  simulated::refuse_nth(nth);
-  const pid_t child = fork();
-  prove(child >= 0, "a fork");
-  const bool was_refused = simulated::refused();
-  simulated::refuse_nth(0);
-  if (child == 0) {
-    act(was_refused);
-    _exit(was_refused ? 0 : not_refused);
-  }
-  int status = 0;
-  prove(waitpid(child, &status, 0) == child, "the child's end");
-  return status;
 }
 
 }  // namespace
@@ -170,59 +97,6 @@ TEST_CASE("under fork=wipe a child wipes its copies where the system has no zero
   CHECK(end.clean());
 }
 
-namespace {
-
-constexpr std::size_t closed_count = 100;
-
-std::vector<unsigned char*> closed_secrets() {
-  std::vector<unsigned char*> all;
-  for (std::size_t at = 0; at < closed_count; ++at) {
-    all.push_back(static_cast<unsigned char*>(lockfast_malloc_isolated(32)));
-    prove(all.back() != nullptr, "a secret");
-    std::memset(all.back(), static_cast<int>(at), 32);
-    prove(lockfast_protect(all.back(), LOCKFAST_NOACCESS) == 0, "closed");
-  }
-  return all;
-}
-
-void check_each(const std::vector<unsigned char*>& all) {
-  for (std::size_t at = 0; at < all.size(); ++at) {
-    promised(lockfast_protect(all[at], LOCKFAST_READWRITE) == 0, "it opens");
-    promised(filled({all[at], 32}, static_cast<unsigned char>(at)) && lockfast_check(all[at]) == 0, "whole");
-    promised(lockfast_protect(all[at], LOCKFAST_NOACCESS) == 0, "closed again");
-  }
-}
-
-}  // namespace
-
-TEST_CASE("a child locks no page for closed secrets until it opens one") {
-  const ending end = in_child([] {
-    simulated::reset();
-    lockfast_options chosen = {};
-    chosen.fork = LOCKFAST_FORK_INHERIT;
-    chosen.rest = LOCKFAST_REST_AUTO;
-    prove(lockfast_configure(&chosen) == 0, "the policy");
-    const std::vector<unsigned char*> all = closed_secrets();
-    const std::size_t locks = simulated::count(simulated::call::lock);
-    const pid_t child = fork();
-    prove(child >= 0, "a fork");
-    if (child == 0) {
-      // One is the key's, which is inherited.
-      promised(simulated::count(simulated::call::lock) <= locks + 1, "no lock for each");
-      promised(simulated::count(simulated::call::reserve_over) == 1, "one call gives all pages up");
-      promised(simulated::bytes_locked() <= 2 * 4096, "nor pages");
-      check_each(all);
-      _exit(0);
-    }
-    int status = 0;
-    prove(waitpid(child, &status, 0) == child, "the child's end");
-    promised(WIFEXITED(status) && WEXITSTATUS(status) == 0, "what the child was promised");
-    check_each(all);
-  });
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
-
 TEST_CASE("a child has what was written last to a locked secret, not what was sealed for it before that") {
   const ending end = in_child([] {
     simulated::reset();
@@ -251,69 +125,6 @@ TEST_CASE("a child has what was written last to a locked secret, not what was se
   CAPTURE(end.text);
   CAPTURE(end.signal);
   CHECK(end.clean());
-}
-
-TEST_CASE("whichever call is refused at a fork, the child has each closed secret whole, and so has the parent") {
-  const ending end = in_child([] {
-    simulated::reset();
-    lockfast_options chosen = {};
-    chosen.fork = LOCKFAST_FORK_INHERIT;
-    chosen.rest = LOCKFAST_REST_AUTO;
-    prove(lockfast_configure(&chosen) == 0, "the policy");
-    const std::vector<unsigned char*> all = closed_secrets();
-    std::size_t refused = 0;
-    for (std::size_t nth = 1;; ++nth) {
-      const int status = fork_refusing(nth, [&](bool) { check_each(all); });
-      promised(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused),
-               "what the child was promised");
-      check_each(all);
-      if (WEXITSTATUS(status) == not_refused) break;
-      ++refused;
-    }
-    promised(refused > closed_count, "a call for each, and more");
-  });
-  CAPTURE(end.text);
-  CHECK(end.clean());
-}
-
-TEST_CASE("whichever call is refused at a fork, each open secret is whole in the parent, and whole or absent in the child") {
-  for (const bool hides : {false, true}) {
-    CAPTURE(hides);
-    const ending end = in_child([&] {
-      std::vector<held> all;
-      if (hides) {
-        all = hidden_without_room_for_a_copy();
-      } else {
-        lockfast_options chosen = {};
-        chosen.fork = LOCKFAST_FORK_INHERIT;
-        prove(lockfast_configure(&chosen) == 0, "the options");
-        all = secrets_of_every_kind();
-      }
-      for (std::size_t nth = 1;; ++nth) {
-        const int status = fork_refusing(nth, [&](bool was_refused) {
-          for (const held& one : all) {
-            lockfast_receipt receipt;
-            if (lockfast_describe(one.secret, &receipt) != 0) {
-              promised(was_refused, "absent for a cause");
-            } else {
-              promised(receipt.access == LOCKFAST_READWRITE && filled(one, 'x'), "open and whole, as it was");
-            }
-          }
-          promised(lockfast_audit() == 0, "no damage");
-        });
-        // What cannot be closed again ends the child with a line: "access refused".
-        const bool was_ended = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-        promised(was_ended || (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused)),
-                 "what the child was promised");
-        for (const held& one : all) promised(filled(one, 'x'), "the parent's own");
-        promised(lockfast_audit() == 0, "no damage");
-        if (WIFEXITED(status) && WEXITSTATUS(status) == not_refused) break;
-      }
-    });
-    CAPTURE(end.text);
-    CHECK(end.clean());
-    CHECK(end.text.find("simulated:") == std::string::npos);
-  }
 }
 
 TEST_CASE("a copy for a child that cannot be hidden is locked while it is there, and wiped before it is unlocked") {
