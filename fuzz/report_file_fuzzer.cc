@@ -1,7 +1,7 @@
 // report_file_fuzzer.cc - gives the command's reader of reports decoded files: reports of any content, changed ones and raw bytes.
 //
-// While a report is written, a model of what it says is written beside it: the reader must find the same. Whatever was read is then
-// drawn and summed up. A terminal must obey no byte of that text, and the picture must be well-formed XML.
+// The reader must find what the model says. Whatever was read is then drawn and summed up: a terminal must obey no byte of that text,
+// and the picture must be well-formed XML.
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fuzz/bytes.h"
+#include "fuzz/composed_report.h"
 #include "fuzz/target.h"
 #include "tools/command.h"
 #include "tools/map/drawing.h"
@@ -33,207 +34,6 @@ constinit std::array<kind, kind_count> counts = {{{"as written", 0},
                                                   {"raw bytes", 0},
                                                   {"drawn", 0},
                                                   {"refused", 0}}};
-
-// Words of a report and words that do harm where they are not quoted.
-constexpr std::array<std::string_view, 20> words = {
-    "native",  "drop-in", "isolated", "grouped",       "maps",     "hidden",       "locked",
-    "live",    "free",    "",         "\x1b[2J\x1b]0;", "\xc2\x9b", "</text><a b='", "&amp;",
-    "\" x=\"", "\xef\xbf\xbe", "\xef\xbf\xbf",  "\x7f\r\n\t", "\xc3\xa9 \\",   "libsodium.so.23 is no such file"};
-
-constexpr std::array<std::string_view, 9> other_values = {"null", "true",  "-1", "1.5", "18446744073709551616",
-                                                          "[]",   "[[1]]", "{}", "{\"line\": \"slab\"}"};
-
-std::string quoted(std::string_view text) {
-  std::string json = "\"";
-  for (const char one : text) {
-    const auto byte = static_cast<unsigned char>(one);
-    if (byte < ' ') {
-      json.append({'\\', 'u', '0', '0', "01"[byte >> 4], "0123456789abcdef"[byte & 15]});
-    } else {
-      if (one == '"' || one == '\\') json += '\\';
-      json += one;
-    }
-  }
-  return json + '"';
-}
-
-// Writes lines, and what a reader must find in them.
-class composer {
- public:
-  explicit composer(bytes& input) : input_(input) {}
-
-  void write_line() {
-    begin();
-    switch (input_.below(9)) {
-      case 0: machine(); break;
-      case 1: policy(); break;
-      case 2: totals(); break;
-      case 3: opened(); break;
-      case 4: not_in_force(); break;
-      case 5: named("breach", "message", &process_report::breaches); break;
-      case 6: named("loaded", "path", &process_report::loaded); break;
-      case 7: region(); break;
-      case 8: slab(); break;
-    }
-    end();
-  }
-
-  void write_unknown_line() {
-    begin();
-    text("line");
-    number("process");
-    end();
-  }
-
-  std::string lines;
-  std::vector<process_report> model;
-
- private:
-  void begin() {
-    lines += '{';
-    is_first_ = true;
-  }
-  void end() { lines += "}\n"; }
-
-  void put(std::string_view key, std::string_view value) {
-    lines.append(is_first_ ? "" : ", ").append(quoted(key)).append(": ").append(value);
-    is_first_ = false;
-  }
-  // Whether the member that comes next is left out, or has a value of another type: then a reader finds nothing.
-  bool is_spoilt(std::string_view key) {
-    if (input_.below(8) != 0) return false;
-    const std::size_t which = input_.below(other_values.size() + 1);
-    if (which != other_values.size()) put(key, other_values[which]);
-    return true;
-  }
-  std::uint64_t any_number() {
-    switch (input_.below(6)) {
-      case 0: return UINT64_MAX - input_.below(2);
-      case 1: return std::uint64_t{1} << input_.below(64);
-      default: return input_.below(60);
-    }
-  }
-  std::uint64_t number(std::string_view key) {
-    if (is_spoilt(key)) return 0;
-    const std::uint64_t value = any_number();
-    put(key, std::to_string(value));
-    return value;
-  }
-  std::string any_text() {
-    std::string all;
-    for (std::size_t count = 1 + input_.below(2); count > 0; --count) all += words[input_.below(words.size())];
-    return all;
-  }
-  std::string text(std::string_view key) {
-    if (is_spoilt(key)) return {};
-    std::string value = any_text();
-    put(key, quoted(value));
-    return value;
-  }
-  tools::run_lengths states() {
-    if (is_spoilt("states")) return {};
-    tools::run_lengths all;
-    std::string json = "[";
-    for (std::size_t count = input_.below(4); count > 0; --count) {
-      const std::string state = any_text();
-      const std::uint64_t length = any_number();
-      json.append(json.size() == 1 ? "" : ", ");
-      if (input_.below(8) == 0) {
-        json.append("[").append(quoted(state)).append("]");
-      } else {
-        json.append("[").append(quoted(state)).append(", ").append(std::to_string(length)).append("]");
-        all.emplace_back(state, length);
-      }
-    }
-    put("states", json + "]");
-    return all;
-  }
-  void line(std::string_view what) { put("line", quoted(what)); }
-
-  void machine() {
-    process_report report;
-    line("machine");
-    report.version = text("version");
-    if (!is_spoilt("process")) put("process", std::to_string(report.process = input_.below(2)));
-    report.reason = text("reason");
-    report.page_size = number("page_size");
-    const auto earlier = std::ranges::find(model, report.process, &process_report::process);
-    current_ = static_cast<std::size_t>(earlier - model.begin());
-    if (earlier == model.end()) {
-      model.push_back(std::move(report));
-    } else {
-      ++counts[later_report].count;
-      report.breaches = earlier->breaches;
-      *earlier = std::move(report);
-    }
-  }
-  // Lines before the first process go to one that nobody looks at.
-  process_report& current() { return model.empty() ? nobody_ : model[current_]; }
-
-  void policy() {
-    line("policy");
-    const bool is_native = text("family") == "native";
-    constexpr std::array<std::string_view, 4> said = {"true", "false", "1", "\"true\""};
-    const std::size_t which = input_.below(said.size());
-    put("used", said[which]);
-    const bool is_used = which == 0;
-    (is_native ? current().native_used : current().drop_in_used) = is_used;
-  }
-  void totals() {
-    line("totals");
-    for (const char* const name : {"allocations", "frees", "max_live_isolated", "bytes_locked"}) {
-      if (input_.below(4) == 0) continue;
-      const std::uint64_t value = any_number();
-      put(name, std::to_string(value));
-      current().totals[name] = value;
-    }
-  }
-  void opened() {
-    line("opened");
-    current().hidden = number("hidden");
-    current().locked = number("locked");
-    current().unlocked = number("unlocked");
-  }
-  void not_in_force() {
-    line("not_in_force");
-    tools::not_in_force one{text("protection"), 0, 0};
-    if (input_.below(4) != 0) put("errno", std::to_string(one.error = static_cast<int>(input_.below(140)) - 3));
-    one.runs = number("runs");
-    current().missing.push_back(std::move(one));
-  }
-  void named(std::string_view what, std::string_view key, std::vector<std::string> process_report::* where) {
-    line(what);
-    (current().*where).push_back(text(key));
-  }
-  void region() {
-    line("region");
-    tools::region_drawing one;
-    one.family = text("family");
-    one.kind = text("kind");
-    one.pages = number("pages");
-    one.guards = number("guards");
-    one.guarded_by = text("guarded_by");
-    one.places = number("places");
-    one.place_pages = number("place_pages");
-    if (const std::string address = text("address"); !address.empty()) one.address = address;
-    one.states = states();
-    current().regions.push_back(std::move(one));
-  }
-  void slab() {
-    line("slab");
-    tools::slab_drawing one;
-    one.pages = number("pages");
-    one.backing = text("backing");
-    one.capacity = number("capacity");
-    one.states = states();
-    if (!current().regions.empty()) current().regions.back().slabs.push_back(std::move(one));
-  }
-
-  bytes& input_;
-  process_report nobody_;
-  std::size_t current_ = 0;
-  bool is_first_ = true;
-};
 
 // ---- What was read -------------------------------------------------------------------------------------------------------------
 
@@ -342,11 +142,11 @@ void show(std::vector<process_report> reports, bytes& input) {
   // The summary opens the libraries that are named: only such as do not exist, here.
   for (process_report& one : reports) std::erase_if(one.loaded, [](const std::string& path) { return path.find('/') != path.npos; });
   tools::program_run run;
-  run.name = words[input.below(words.size())];
+  run.name = any_word(input);
   run.end.process = static_cast<pid_t>(input.below(4));
   if (input.below(4) == 0) run.end.status = SIGTERM;
   if (input.below(4) == 0) run.file.emplace();
-  if (input.below(4) == 0) run.obstacle = words[input.below(words.size())];
+  if (input.below(4) == 0) run.obstacle = any_word(input);
   const caught_errors caught;
   tools::summarize(reports, run);
   expect_obedient(caught.text(), "the summary");
@@ -366,7 +166,7 @@ std::vector<process_report> read_and_show(const std::string& text, bytes& input,
 }
 
 void read_written(bytes& input) {
-  composer report(input);
+  composed_report report(input);
   std::size_t bad = 0;  // the number of a line that is no object; 0 for none
   const std::size_t count = 1 + input.below(30);
   for (std::size_t line = 1; line <= count; ++line) {
@@ -381,6 +181,7 @@ void read_written(bytes& input) {
     }
   }
   if (input.below(4) == 0) report.lines += "{\"line\": \"machine\", \"process\": 1";  // a report that broke off
+  counts[later_report].count += report.later_reports;
   std::string refusal;
   const auto reports = read_and_show(report.lines, input, &refusal);
   if (bad != 0) {
@@ -396,8 +197,9 @@ void read_written(bytes& input) {
 
 void read_changed(bytes& input) {
   ++counts[changed].count;
-  composer report(input);
+  composed_report report(input);
   for (std::size_t count = 1 + input.below(8); count > 0; --count) report.write_line();
+  counts[later_report].count += report.later_reports;
   for (std::size_t count = 1 + input.below(4); count > 0; --count) {
     report.lines[input.below(report.lines.size())] = static_cast<char>(input.next());
   }
