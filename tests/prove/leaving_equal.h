@@ -1,4 +1,4 @@
-// leaving_equal.h - a planted leak, which whoever looks for leaks of time has to find.
+// leaving_equal.h - a planted timing leak, which each proof of constant time must find.
 #ifndef LOCKFAST_TESTS_PROVE_LEAVING_EQUAL_H
 #define LOCKFAST_TESTS_PROVE_LEAVING_EQUAL_H
 
