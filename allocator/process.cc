@@ -70,7 +70,15 @@ std::size_t process::seal_and_trim() {
   // No more than there are: other threads may go on closing secrets meanwhile.
   struct lockfast_statistics now = {};
   pool::for_each_arena([&](const isolated_arena& arena) { arena.look(now); });
-  std::size_t bytes = seal(SIZE_MAX, now.live_isolated) + trim(trimming::asked);
+  std::size_t bytes = seal(SIZE_MAX, now.live_isolated);
+  // At the limit on maps what has to be divided first cannot be given back until others have given their maps back. Other threads may
+  // go on freeing, so there is an end to it.
+  constexpr int max_walks = 4;
+  std::size_t more = 1;
+  for (int walk = 0; walk < max_walks && more != 0; ++walk) {
+    more = trim(trimming::asked);
+    bytes += more;
+  }
   pool::for_each_started([&](pool& one) { bytes += one.give_key_back(); });
   return bytes;
 }

@@ -176,3 +176,23 @@ TEST_CASE("where the rest of the process has taken the maps, each change is done
     }
   }
 }
+
+TEST_CASE("one trim gives back what had no map left for itself until others were given back") {
+  check_clean(in_child([] {
+    be({.options = "hidden=off,freed=recycle", .markers = true});
+    simulated::count_maps(map_limit / 2);
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 100; ++at) all.push_back(lockfast_malloc_isolated(size));
+    all.push_back(lockfast_malloc_isolated(std::size_t{1} << 20));
+    for (void* const each : all) {
+      prove(each != nullptr, "a secret");
+      lockfast_free(each);
+    }
+    prove(statistics().bytes_locked != 0, "pages that are kept for the next secrets");
+    simulated::count_maps(map_limit / 2 + map_limit - platform::maps_used());
+    const std::size_t refusals = simulated::map_refusals();
+    (void)lockfast_trim();
+    prove(simulated::map_refusals() != refusals, "no map is left");
+    promised(statistics().bytes_locked == 0 && simulated::bytes_locked() == 0, "nothing stays locked");
+  }));
+}
