@@ -204,10 +204,9 @@ void actor::unclaim(const operation& one) {
   const std::size_t part = one.amount % (shared_things::part_count / thread_count) * thread_count + number_;
   if (!claims_[part]) return;
   std::uint8_t* const begin = shared_.claimed + part * shared_.part_size();
-  // A page that has no map left for itself stays locked; its bytes are wiped and given up all the same.
-  const bool may_stay = shared_.in.maps_left != 0;
-  if (lockfast_munlock(begin, shared_.part_size()) != 0 && !(may_stay && errno == ENOMEM)) {
-    disagree("a claim given up: %s", std::strerror(errno));
+  if (lockfast_munlock(begin, shared_.part_size()) != 0) {
+    if (shared_.in.maps_left == 0 || errno != ENOMEM) disagree("a claim given up: %s", std::strerror(errno));
+    shared_.claims_stay_locked = true;
   }
   claims_[part] = false;
   if (!std::all_of(begin, begin + shared_.part_size(), [](std::uint8_t byte) { return byte == 0; })) {

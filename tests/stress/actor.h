@@ -5,6 +5,7 @@
 #define LOCKFAST_TESTS_STRESS_ACTOR_H
 
 #include <array>
+#include <atomic>
 #include <mutex>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct shared_things {
   std::mutex mutex;                    // of the boxes
   std::array<held_secret, 16> boxes;   // secrets on their way from thread to thread
   std::uint8_t* claimed = nullptr;
+  std::atomic<bool> claims_stay_locked = false;  // a page that was given up had no map left for itself, and stays locked
   [[nodiscard]] std::size_t part_size() const;
 };
 
