@@ -75,8 +75,10 @@ void isolated_arena::open_ahead(const span& opened) {
       continue;
     }
     idle_budget::give_back(page_count);
+    // At the end of a region there is no place left, and no refusal: the next request maps another region.
+    if (next == nullptr) return;
     list.pause_ahead();
-    if (next != nullptr) next->run() == nullptr ? list.put_fresh(*next) : list.keep(*next);
+    next->run() == nullptr ? list.put_fresh(*next) : list.keep(*next);
     return;
   }
 }

@@ -173,6 +173,15 @@ TEST_CASE("where many secrets live, places are opened ahead of the next ones: id
           promised(idle_ones_are(traps ? access::none : access::read_write, all[0]), "inaccessible where freed ones trap");
         }
         promised(most == max_ahead * page, "no more than that");
+        // A region's last place is no refusal: in the next region places are opened ahead as before.
+        std::size_t openings = 0;
+        constexpr int more = 3000;
+        for (int count = 0; count < more; ++count) {
+          const std::size_t before = held();
+          all.push_back(load(1)[0]);
+          openings += held() != before;
+        }
+        promised(openings <= more / max_ahead, "as a rule one opening serves sixteen");
         promised(lockfast_audit() == 0, "whole canaries");
         free_all(all);
         promised(lockfast_trim() != 0 && held() == 0, "given back");
