@@ -119,6 +119,26 @@ TEST_CASE("locked pages are locked and in RAM, and unlocked ones cost no lock") 
   CHECK(bytes_locked() == before);
 }
 
+TEST_CASE("a page that is locked is faulted in once, and many pages by one call where the kernel has it") {
+  if (!locks_are_real()) return;
+  const auto faults_of = [](std::size_t count) {
+    const reserved pages(count);
+    pages.open();
+    rusage before;
+    rusage after;
+    getrusage(RUSAGE_SELF, &before);
+    REQUIRE(platform::lock(pages.begin(), pages.size()) == 0);
+    getrusage(RUSAGE_SELF, &after);
+    for (std::size_t at = 0; at < pages.size(); at += page_size()) CHECK(resident(pages.begin() + at));
+    CHECK(platform::unlock(pages.begin(), pages.size()) == 0);
+    return after.ru_minflt - before.ru_minflt;
+  };
+  (void)faults_of(1);
+  CHECK(faults_of(1) <= 1);
+  constexpr std::size_t many = 200;
+  CHECK(faults_of(many) <= static_cast<long>(many) + 20);
+}
+
 TEST_CASE("pages that are locked already are so beyond a limit that was lowered") {
   if (!locks_are_real() || !advice_is_followed()) return;
   check_clean(in_child([] {
