@@ -154,13 +154,13 @@ void isolated_arena::keep_idle(span& freed, span_list::tally as) {
 void isolated_arena::deallocate_closed(span& at) {
   if (!at.hidden() || !at.retire()) end_process(breach::access_refused, policy_.signal);
   at.leave();
-  other_frees_.fetch_add(1, std::memory_order_relaxed);
+  count_free(at);
   retire(at);
 }
 
 [[gnu::flatten]] void isolated_arena::deallocate(const std::byte* secret, span& at) {
   if (at.address() == secret && at.claim_absent()) {
-    other_frees_.fetch_add(1, std::memory_order_relaxed);
+    count_free(at);
     platform::forget_secret(secret);
     // After a fork there are no pages; after a crash there are, with canaries in them.
     if (at.sealed()) {
@@ -185,9 +185,14 @@ void isolated_arena::deallocate_closed(span& at) {
   platform::forget_secret(secret);
   if (policy_.trap_freed) {
     at.wipe_run();
+    if (is_large(at) && !heap_.rests(at)) {
+      count_free(at);
+      release_wiped(at);
+      return;
+    }
     if (at.protect(access::none) != 0) {
       // At the limit on maps, where a marker needs none; or in a sandbox: then the run is kept as it is, open, wiped and locked.
-      other_frees_.fetch_add(1, std::memory_order_relaxed);
+      count_free(at);
       retire(at);
       return;
     }

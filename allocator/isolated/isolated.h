@@ -139,6 +139,10 @@ class isolated_arena {
   // Hidden pages are given back, and the kernel wipes them. A locked secret could not be wiped: a breach.
   void deallocate_closed(span& at);
   void rest_large(span& freed, span_list::tally as);
+  // Counts a free after which the pages do not rest.
+  void count_free(const span& freed);
+  // Gives the pages of a large secret that is freed, wiped and open back with their region, which closes them.
+  void release_wiped(span& large);
   // Gives an idle span's pages back, or keeps them where the system does not take them; how many bytes went back.
   std::size_t retire(span& idle);
   void claim(const std::byte* secret, span& at, const busy_scope& mine) const;

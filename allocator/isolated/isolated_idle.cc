@@ -18,11 +18,13 @@ void isolated_arena::put_back(place taken) {
   }
 }
 
+void isolated_arena::count_free(const span& freed) {
+  other_frees_.fetch_add(1, std::memory_order_relaxed);
+  if (is_large(freed)) large_used_.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void isolated_arena::rest_large(span& freed, span_list::tally as) {
-  if (as == span_list::tally::freed) {
-    other_frees_.fetch_add(1, std::memory_order_relaxed);
-    large_used_.fetch_sub(1, std::memory_order_relaxed);
-  }
+  if (as == span_list::tally::freed) count_free(freed);
   span* leaving[span_heap::max_resting + 1];
   const std::size_t count = heap_.rest(freed, leaving);
   for (std::size_t index = 0; index < count; ++index) retire(*leaving[index]);
@@ -107,6 +109,18 @@ std::size_t isolated_arena::retire(span& idle) {
     heap_.keep(idle);
   }
   return given_back ? bytes : 0;
+}
+
+void isolated_arena::release_wiped(span& large) {
+  if (policy_.rest != nullptr) policy_.rest->set_short(false);
+  if (large.retire(span::region_of_run::goes)) {
+    if (policy_.rest != nullptr) map_watch::look();
+    heap_.release_large(large.home);
+    return;
+  }
+  large.forbid_run();
+  (void)large.protect(platform::access::none);
+  heap_.keep(large);
 }
 
 std::size_t isolated_arena::trim(trimming why) {

@@ -323,7 +323,7 @@ void isolated_arena::deallocate_sealed(span& at) {
     keep_idle(at, span_list::tally::freed);
     return;
   }
-  other_frees_.fetch_add(1, std::memory_order_relaxed);
+  count_free(at);
   retire(at);
 }
 

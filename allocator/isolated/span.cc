@@ -118,18 +118,20 @@ platform::error span::mark_again() {
   return platform::mark_again(run(), run_size());
 }
 
-bool span::retire() {
+bool span::retire(region_of_run after) {
   const access before = access_;
-  // An idle run is zero, but for what a stray write left in front of the canary.
-  if (protect(access::read_write) == 0) wipe_run();
+  // What is closed and has no tenant was wiped before it was closed. What is open is zero, but for what a stray write left in front of
+  // the canary.
+  const bool is_wiped = after == region_of_run::goes || (before == access::none && content_ == content::none);
+  if (!is_wiped && protect(access::read_write) == 0) wipe_run();
   const fork_exclusion::scope held;
-  const auto close = [&] { return protect(access::none); };
+  const auto close = [&] { return after == region_of_run::goes || access_ == access::none ? 0 : protect(access::none); };
   // Markers may be refused at the limit on maps.
   const bool given_back =
       home.marked() ? mark_again() == 0 : run_.give_back(held, home, locked_bytes(), close) == page_run::outcome::given_back;
   if (given_back) {
     forget_run();
-  } else {
+  } else if (access_ != before) {
     (void)protect(before);
   }
   return given_back;

@@ -208,8 +208,10 @@ class alignas(64) span {
   }
 
   // Unlocks an idle run and gives its pages back: the span is as fresh as it was before open(). False when the system does
-  // not take them back, and then the run is idle as before, and wiped.
-  [[nodiscard]] bool retire();
+  // not take them back, and then the run is idle as before, and wiped. goes: the pages are wiped, and their region is released as a
+  // whole at once, which closes them.
+  enum class region_of_run : std::uint8_t { stays, goes };
+  [[nodiscard]] bool retire(region_of_run after = region_of_run::stays);
 
   // In a forked child, where no other thread runs. fill_gap: has an empty, writable run where a hidden one stayed with the parent,
   // of which the access that is to be is still on record; false when that is refused. settle: makes a tenant's run the child's own, locked, its canaries those of the renewed key;

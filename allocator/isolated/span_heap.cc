@@ -126,12 +126,16 @@ span_heap::large_place span_heap::take_large(std::size_t page_count, bool exact)
   return {made == nullptr ? nullptr : busy(made->take_unused()), false};
 }
 
+bool span_heap::rests(const span& freed) const {
+  const std::size_t page_count = freed.run_size() / platform::page_size();
+  return page_count == freed.home.place_pages() && page_count <= settings_.max_resting_pages;
+}
+
 std::size_t span_heap::rest(span& freed, span* (&leaving)[max_resting + 1]) {
   const scoped_lock held(stock_.mutex());
-  const std::size_t page_count = freed.run_size() / platform::page_size();
+  const std::size_t page_count = freed.home.place_pages();
   std::size_t count = 0;
-  // Only a run that fills its place serves a secret of as many pages.
-  if (page_count != freed.home.place_pages() || page_count > settings_.max_resting_pages) {
+  if (!rests(freed)) {
     leaving[count++] = &freed;
     return count;
   }

@@ -61,6 +61,9 @@ class span_heap {
   };
   // exact: one that rests or is kept, if its run has just as many pages; otherwise a new one. Null when the system refuses.
   [[nodiscard]] large_place take_large(std::size_t page_count, bool exact);
+  // Whether a freed one rests: its run fills its place, so that it serves a secret of as many pages, and it is no larger than all that
+  // may rest.
+  [[nodiscard]] bool rests(const span& freed) const;
   // Has a freed one rest. Those that must leave for it, or itself where it is not to rest, are busy with the caller, who gives their
   // pages back: how many.
   [[nodiscard]] std::size_t rest(span& freed, span* (&leaving)[max_resting + 1]);
