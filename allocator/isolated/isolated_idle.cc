@@ -19,8 +19,9 @@ void isolated_arena::put_back(place taken) {
 }
 
 void isolated_arena::count_free(const span& freed) {
+  if (!is_large(freed)) return lists_[freed.home.place_pages() - 1].count_freed();
   other_frees_.fetch_add(1, std::memory_order_relaxed);
-  if (is_large(freed)) large_used_.fetch_sub(1, std::memory_order_relaxed);
+  large_used_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void isolated_arena::rest_large(span& freed, span_list::tally as) {

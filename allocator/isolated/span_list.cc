@@ -144,4 +144,9 @@ void span_list::count_grown() {
   note_used();
 }
 
+void span_list::count_freed() {
+  const scoped_lock held(mutex_);
+  frees_ = frees_ + 1;
+}
+
 }  // namespace lockfast::internal

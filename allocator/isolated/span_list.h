@@ -92,7 +92,9 @@ class alignas(64) span_list {
   [[nodiscard]] std::uint64_t taken() const { return taken_; }
   // Counts a span that came from elsewhere than take_ready() and is used.
   void count_grown();
-  // The most spans of this list that were used at once; more by those whose release no list counted.
+  // Counts a span that is used no more and does not come back to this list as an idle one.
+  void count_freed();
+  // The most spans of this list that were used at once.
   [[nodiscard]] std::uint64_t max_used() const { return max_used_; }
 
  private:

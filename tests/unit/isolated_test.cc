@@ -2,11 +2,15 @@
 #include "allocator/isolated/isolated.h"
 
 #include <doctest/doctest.h>
+#include <lockfast/lockfast.h>
 
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "allocator/process.h"
+#include "support/check.h"
+#include "support/child.h"
 #include "unit/arena.h"
 
 using namespace lockfast::internal;
@@ -185,6 +189,22 @@ TEST_CASE("allocations less frees are the live secrets") {
   CHECK(counted.allocations == 51);
   CHECK(counted.frees == 21);
   for (std::byte* const secret : held) calls.deallocate(secret);
+}
+
+TEST_CASE("the most that lived at once are no more for those that were freed while they had no pages") {
+  check_clean(in_child([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "rest=seal"), "the variable");
+    for (const std::size_t size : {std::size_t{32}, std::size_t{100000}}) {
+      for (int round = 0; round < 100; ++round) {
+        void* const secret = lockfast_malloc_isolated(size);
+        prove(secret != nullptr && lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "a closed secret");
+        (void)lockfast_trim();
+        lockfast_free(secret);
+      }
+    }
+    struct lockfast_statistics now;
+    promised(lockfast::internal::process::look(now).isolated <= 2, "one of each size at most");
+  }));
 }
 
 TEST_CASE("what is allocated is counted, and what is refused on the way is not") {
