@@ -42,6 +42,8 @@ void refuse_from(std::size_t n) {
   the_host().refuses_on = true;
 }
 
+void observe_calls(void (*observer)()) { the_host().mutex.observer = observer; }
+
 void observe_unlocks(void (*observer)(const std::byte*, std::size_t)) {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);

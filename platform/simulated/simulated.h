@@ -56,6 +56,8 @@ void refuse_from(std::size_t n);
 [[nodiscard]] std::size_t count(call which);
 [[nodiscard]] std::size_t total_count();
 
+// Calls this before each call does anything, and before each query of what it did; null: nothing. It may wait.
+void observe_calls(void (*observer)());
 // Calls this before pages are unlocked or released, with the pages; null: nothing. It must not call the allocator.
 void observe_unlocks(void (*observer)(const std::byte* address, std::size_t size));
 // The same before lock_held() answers.
