@@ -54,7 +54,7 @@ void map_watch::ask() {
   const std::size_t kept = others + reserve_of(limit_);
   const std::size_t max = kept < limit_ ? (limit_ - kept) / maps_of_a_run : 0;
   const bool near = now + 4 * margin_ >= max;
-  ask_from_runs_.store(near ? max / 2 : std::max(first_ask, std::min(2 * now, now + (max - now) / 2)),
+  ask_from_runs_.store(near ? max / 2 : std::max(first_ask, std::min(4 * now, now + (max - now) / 2)),
                        std::memory_order_relaxed);
   ask_from_opened_.store(near ? opened + opened_for_an_ask : 0, std::memory_order_relaxed);
   max_runs_.store(max, std::memory_order_relaxed);

@@ -50,6 +50,7 @@ class status_field {
 
   void see(char character) {
     if (character == '\n') {
+      is_read_ |= at_ != other_line && name_[at_] == '\0';
       at_ = 0;
     } else if (at_ != other_line && name_[at_] == '\0') {
       const unsigned digit = character >= 'a'   ? static_cast<unsigned>(character - 'a') + 10
@@ -60,6 +61,8 @@ class status_field {
       at_ = at_ != other_line && name_[at_] == character ? at_ + 1 : other_line;
     }
   }
+  // Whether the line of the name has ended.
+  [[nodiscard]] bool is_read() const { return is_read_; }
   // 0 where no line has it.
   [[nodiscard]] std::uint64_t value() const { return value_; }
 
@@ -70,6 +73,7 @@ class status_field {
   unsigned base_;
   std::size_t at_ = 0;
   std::uint64_t value_ = 0;
+  bool is_read_ = false;
 };
 
 }  // namespace lockfast::platform
