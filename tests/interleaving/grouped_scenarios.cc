@@ -1,6 +1,8 @@
 // grouped_scenarios.cc - secrets that share pages: thread caches, slabs that are owned, compartments.
 #include <array>
+#include <thread>
 
+#include "allocator/pool.h"
 #include "platform/platform.h"
 #include "tests/interleaving/scenario.h"
 #include "tests/interleaving/secrets.h"
@@ -18,6 +20,25 @@ void warm(std::size_t count) {
   watch_unlocks();
   for (std::size_t each = 0; each < count; ++each) held[each] = make_grouped(200, each);
   lockfast_free(lockfast_malloc(200));
+}
+
+// A block of the drop-in's, which can be closed by itself.
+void* make_block(std::size_t which) {
+  void* const block = internal::pool::allocate_for_drop_in(200, 0);
+  require(block != nullptr, "a block is refused");
+  write_into(block, 200, which);
+  return block;
+}
+
+void protect_block(void* block, platform::access to) {
+  require(internal::pool::drop_in().protect(block, to) == 0, "an access is refused");
+}
+
+void close_and_open_block(void* block, std::size_t which) {
+  protect_block(block, platform::access::none);
+  protect_block(block, platform::access::read_write);
+  require_access(block, LOCKFAST_READWRITE);
+  require_contents(block, 200, which);
 }
 
 void pair(std::size_t which) { free_whole(make_grouped(200, which), 200, which); }
@@ -120,6 +141,27 @@ const scenario all[] = {
            require_wiped(held[1], 200);
            require_counts(2);
          }},
+    // To a slab that the walk comes to before the old one.
+    {.name = "grouped.realloc_to_an_earlier_slab_against_wipe_all",
+     .options = locked,
+     .threads = {[] {
+                   leave_book(held[1]);
+                   moved = lockfast_realloc(held[1], 200);
+                 },
+                 [] { lockfast_wipe_all(); }},
+     .prepare =
+         [] {
+           warm(1);
+           held[1] = make_grouped(1000, 1);
+           // Those of the other arenas: the next thread shares the slabs of this one.
+           for (int others = 0; others < 3; ++others) std::thread([] { lockfast_free(lockfast_malloc(200)); }).join();
+         },
+     .verify =
+         [] {
+           require(moved != nullptr, "a move is refused");
+           require_wiped(moved, 200);
+           require_counts(2);
+         }},
     {.name = "grouped.end_of_thread_against_free",
      .options = locked,
      .threads = {[] { held[1] = make_grouped(200, 5); },
@@ -154,6 +196,16 @@ const scenario all[] = {
            free_whole(held[0], 200, 0);
          },
      .verify = [] { require_counts(0); }},
+    // Served by the thread's cache, in slots that the secrets fill.
+    {.name = "grouped.audit_against_pairs",
+     .options = locked,
+     .threads = {[] { require(lockfast_audit() == 0, "a canary is damaged"); },
+                 [] {
+                   free_whole(make_grouped(32, 5), 32, 5);
+                   free_whole(make_grouped(32, 6), 32, 6);
+                 }},
+     .prepare = [] { warm(1); },
+     .verify = [] { require_counts(1); }},
     {.name = "grouped.audit_against_free",
      .options = locked,
      .threads = {[] { require(lockfast_audit() == 0, "a canary is damaged"); },
@@ -166,6 +218,22 @@ const scenario all[] = {
          [] {
            require_contents(held[0], 190, 6);
            require_counts(2);
+         }},
+    {.name = "grouped.protect_neighbours",
+     .options = "hidden=off,lock=required,placement=grouped",
+     .threads = {[] { close_and_open_block(held[0], 0); }, [] { close_and_open_block(held[1], 1); }},
+     .prepare =
+         [] {
+           held[0] = make_block(0);
+           held[1] = make_block(1);
+         },
+     .verify =
+         [] {
+           protect_block(held[0], platform::access::none);
+           protect_block(held[1], platform::access::none);
+           internal::pool::drop_in().deallocate_anywhere(held[0]);
+           internal::pool::drop_in().deallocate_anywhere(held[1]);
+           require_counts(0);
          }},
     {.name = "compartments.open_and_close",
      .options = locked,

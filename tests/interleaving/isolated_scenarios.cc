@@ -53,7 +53,7 @@ const scenario all[] = {
            warm(2);
            leave_book(held[0]);
          },
-     .dies_of = "lockfast: "},
+     .dies_of = "lockfast: double free"},
     {.name = "isolated.free_against_wipe_all",
      .options = locked,
      .threads = {[] {

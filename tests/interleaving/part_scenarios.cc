@@ -62,7 +62,8 @@ relaxed<int> last = 0;
 
 void move_to_where_the_walk_was() {
   const wipes::look before;
-  first = last;
+  const int copied = last;
+  first = copied;
   last = 0;
   if (before.wiped()) first = 0;
 }
@@ -83,8 +84,12 @@ void claim_slot() {
   owners = owners + 1;
 }
 
+std::atomic<std::size_t> kept = 0;  // of the bound of 3
+
 void keep_idle_pages() {
   if (!idle_budget::take(2)) return;
+  require(kept.fetch_add(2) + 2 <= 3, "more pages are kept than the bound allows");
+  kept.fetch_sub(2);
   idle_budget::give_back(2);
 }
 

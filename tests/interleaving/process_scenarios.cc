@@ -24,18 +24,12 @@ void warm() {
   require(nowhere >= 0, "no /dev/null");
 }
 
-// The child has what fork=inherit gives it, and its own calls work.
-void fork_and_try() {
+void fork_and_have_child(void (*body)()) {
   const pid_t child = fork();
   require(child >= 0, "no child");
   if (child == 0) {
     alarm(10);
-    require_contents(held[0], 32, 0);
-    require_contents(held[1], 200, 1);
-    lockfast_free(held[0]);
-    lockfast_free(held[1]);
-    lockfast_free(lockfast_malloc(200));
-    lockfast_free(lockfast_malloc_isolated(32));
+    body();
     require(lockfast_audit() == 0, "a canary is damaged in the child");
     _exit(0);
   }
@@ -74,13 +68,36 @@ const scenario all[] = {
      .verify = [] { require_counts(0); }},
     {.name = "process.fork_against_pairs",
      .options = "hidden=off,lock=required,fork=inherit",
-     .threads = {fork_and_try,
+     .threads = {[] {
+                   // The child has what fork=inherit gives it, and its own calls work.
+                   fork_and_have_child([] {
+                     free_whole(held[0], 32, 0);
+                     free_whole(held[1], 200, 1);
+                     lockfast_free(lockfast_malloc(200));
+                     lockfast_free(lockfast_malloc_isolated(32));
+                   });
+                 },
                  [] {
                    free_whole(make_isolated(32, 5), 32, 5);
                    free_whole(make_grouped(200, 6), 200, 6);
                  }},
      .prepare = warm,
      .verify = [] { require_counts(2); }},
+    // What is sealed in the parent is sealed or open in the child, and whole.
+    {.name = "process.fork_against_open",
+     .options = "hidden=off,lock=required,fork=inherit,rest=seal",
+     .threads = {[] { fork_and_have_child([] { open_and_close(held[0], 32, 0); }); }, [] { open_and_close(held[0], 32, 0); }},
+     .prepare =
+         [] {
+           watch_unlocks();
+           held[0] = make_isolated(32, 0);
+           close(held[0]);
+         },
+     .verify =
+         [] {
+           open_and_close(held[0], 32, 0);
+           require_counts(1);
+         }},
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 namespace lockfast::interleaving {
 namespace {
 
+constexpr const char* at_limit = "hidden=off,lock=required,rest=auto";
 constexpr const char* sealing = "hidden=off,lock=required,rest=seal";
 std::array<void*, 6> held;
 
@@ -36,16 +37,17 @@ void warm(std::size_t count) {
   }
 }
 
-// At the lock limit, under which closed secrets are sealed for those that are opened.
-void warm_at_limit() {
+// With room for half of the secrets: closed ones are sealed for those that are opened.
+void warm_at_limit(void (*set_limit)(std::size_t)) {
   watch_unlocks();
+  const std::size_t page = platform::page_size();
+  set_limit(3 * page);  // one is the key's
   for (std::size_t each = 0; each < 4; ++each) {
     held[each] = make_isolated(32, each);
     close(held[each]);
   }
-  struct lockfast_statistics now;
-  lockfast_get_statistics(&now);
-  simulated::set_lock_limit(now.bytes_locked);
+  require(is_sealed(held[0]) && is_sealed(held[1]), "the first secrets are not sealed");
+  require(!is_sealed(held[3]), "the last secret is sealed");
 }
 
 void require_all_whole(std::size_t count) {
@@ -118,23 +120,46 @@ const scenario all[] = {
            if (!is_sealed(held[0]) && lockfast_protect(held[0], LOCKFAST_READONLY) == 0) require_wiped(held[0], 32);
          }},
     {.name = "rest.at_the_lock_limit",
-     .options = "hidden=off,lock=required,rest=auto",
-     .threads = {[] { open_and_close(held[0], 32, 0); }, [] { open_and_close(held[1], 32, 1); }},
-     .prepare = warm_at_limit,
+     .options = at_limit,
+     .threads = {[] { open_and_close(held[0], 32, 0); }, [] { open_and_close(held[3], 32, 3); }},
+     .prepare = [] { warm_at_limit(simulated::set_lock_limit); },
      .verify =
          [] {
            require_all_whole(4);
            require_counts(4);
          }},
+    {.name = "rest.free_at_the_lock_limit",
+     .options = at_limit,
+     .threads = {[] { open_and_close(held[0], 32, 0); }, [] { lockfast_free(held[3]); }},
+     .prepare = [] { warm_at_limit(simulated::set_lock_limit); },
+     .verify =
+         [] {
+           require_all_whole(3);
+           require_counts(3);
+         }},
     {.name = "rest.allocation_at_the_lock_limit",
-     .options = "hidden=off,lock=required,rest=auto",
+     .options = at_limit,
      .threads = {[] { open_and_close(held[0], 32, 0); }, [] { held[4] = make_isolated(32, 4); }},
-     .prepare = warm_at_limit,
+     .prepare = [] { warm_at_limit(simulated::set_lock_limit); },
      .verify =
          [] {
            require_contents(held[4], 32, 4);
            require_all_whole(4);
            require_counts(5);
+         },
+     .quick_bound = 1},
+    {.name = "rest.at_the_hidden_limit",
+     .options = "lock=required,rest=auto",
+     .threads = {[] { open_and_close(held[0], 32, 0); }, [] { open_and_close(held[3], 32, 3); }},
+     .prepare =
+         [] {
+           simulated::set_lock_limit(platform::page_size());
+           warm_at_limit(simulated::set_hidden_limit);
+         },
+     .verify =
+         [] {
+           require_all_whole(4);
+           require(lockfast_audit() == 0, "a canary is damaged");
          }},
     {.name = "rest.close_against_trim",
      .options = sealing,
