@@ -50,12 +50,7 @@ void check_each(const std::vector<unsigned char*>& all) {
 
 TEST_CASE("a child locks no page for closed secrets until it opens one") {
   const ending end = in_child([] {
-    simulated::reset();
-    lockfast_options chosen = {};
-    chosen.fork = LOCKFAST_FORK_INHERIT;
-    chosen.rest = LOCKFAST_REST_AUTO;
-    prove(lockfast_configure(&chosen) == 0, "the policy");
-    const std::vector<unsigned char*> all = closed_secrets();
+    const std::vector<unsigned char*> all = closed_secrets_to_inherit();
     const std::size_t locks = simulated::count(simulated::call::lock);
     const pid_t child = fork();
     prove(child >= 0, "a fork");
@@ -78,12 +73,7 @@ TEST_CASE("a child locks no page for closed secrets until it opens one") {
 
 TEST_CASE("whichever call is refused at a fork, the child has each closed secret whole, and so has the parent") {
   const ending end = in_child([] {
-    simulated::reset();
-    lockfast_options chosen = {};
-    chosen.fork = LOCKFAST_FORK_INHERIT;
-    chosen.rest = LOCKFAST_REST_AUTO;
-    prove(lockfast_configure(&chosen) == 0, "the policy");
-    const std::vector<unsigned char*> all = closed_secrets();
+    const std::vector<unsigned char*> all = closed_secrets_to_inherit();
     std::size_t refused = 0;
     for (std::size_t nth = 1;; ++nth) {
       const int status = fork_refusing(nth, [&](bool) { check_each(all); });

@@ -99,13 +99,8 @@ TEST_CASE("under fork=wipe a child wipes its copies where the system has no zero
 
 TEST_CASE("a child has what was written last to a locked secret, not what was sealed for it before that") {
   const ending end = in_child([] {
-    simulated::reset();
-    lockfast_options chosen = {};
-    chosen.fork = LOCKFAST_FORK_INHERIT;
-    chosen.rest = LOCKFAST_REST_AUTO;
-    prove(lockfast_configure(&chosen) == 0, "the policy");
     static std::vector<unsigned char*> all;
-    all = closed_secrets();
+    all = closed_secrets_to_inherit();
     in_fork = [] {
       prove(lockfast_protect(all[0], LOCKFAST_READWRITE) == 0 && lockfast_protect(all[1], LOCKFAST_READWRITE) == 0, "opened");
       std::memset(all[0], 'n', 32);

@@ -55,7 +55,13 @@ inline std::vector<held> hidden_without_room_for_a_copy() {
 
 inline constexpr std::size_t closed_count = 100;
 
-inline std::vector<unsigned char*> closed_secrets() {
+// Under fork=inherit, closed and not sealed while there is room.
+inline std::vector<unsigned char*> closed_secrets_to_inherit() {
+  lockfast::simulated::reset();
+  lockfast_options chosen = {};
+  chosen.fork = LOCKFAST_FORK_INHERIT;
+  chosen.rest = LOCKFAST_REST_AUTO;
+  prove(lockfast_configure(&chosen) == 0, "the policy");
   std::vector<unsigned char*> all;
   for (std::size_t at = 0; at < closed_count; ++at) {
     all.push_back(static_cast<unsigned char*>(lockfast_malloc_isolated(32)));
