@@ -48,6 +48,7 @@ struct reservation {
 // Reserves inaccessible address space at a multiple of alignment: zeros once it is opened, left out of core dumps, never
 // merged with equal pages of others, in pages of the ordinary size.
 [[nodiscard]] reservation reserve(std::size_t size, std::size_t alignment, fork_policy policy);
+// Where the system does not take them back, as in a sandbox, the pages are inaccessible from then on.
 void release(std::byte* address, std::size_t size);
 
 // Changes the access of pages; ENOMEM when the system's limit on maps does not allow it. Closing (to access::none) what was

@@ -27,7 +27,8 @@ LOCKFAST_UNCHECKED void touch(std::byte* address, std::size_t size) {
   const std::size_t step = page_size();
   for (std::size_t at = 0; at < size; at += step) {
     // One access, not a read and a write: those are two faults of a new page, which gets the page of zeros for the first.
-    (void)__atomic_fetch_or(reinterpret_cast<unsigned char*>(address + at), 0, __ATOMIC_RELAXED);
+    // Of a word: RISC-V has no instruction for a byte.
+    (void)__atomic_fetch_or(reinterpret_cast<uint32_t*>(address + at), 0, __ATOMIC_RELAXED);
   }
 }
 
@@ -93,7 +94,8 @@ reservation reserve_over(std::byte* address, std::size_t size, fork_policy polic
 
 void release(std::byte* address, std::size_t size) {
   const errno_saver kept;
-  munmap(address, size);
+  // What the system does not let go is closed at least.
+  if (munmap(address, size) != 0) (void)mprotect(address, size, PROT_NONE);
 }
 
 error protect(std::byte* address, std::size_t size, access to) {
