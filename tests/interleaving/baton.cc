@@ -1,4 +1,4 @@
-// baton.cc - the passing on.
+// baton.cc - how the right to run goes from one thread to the next.
 #include "tests/interleaving/baton.h"
 
 #include <cstdio>
@@ -22,7 +22,7 @@ struct runner {
   bool ended = true;
 };
 
-// Written by whoever has the baton.
+// Only the thread that has the baton, which is the one that runs, reads or writes this.
 struct state {
   runner runners[max_threads];
   std::binary_semaphore all_ended{0};

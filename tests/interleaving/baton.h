@@ -1,10 +1,11 @@
 // baton.h - one of several threads runs at a time; at each scheduling point it may have to give way to another.
 //
 // The threads are real ones, since the library has variables of each thread and takes notice of a thread's end. They pass a
-// baton: who has it runs. A thread that waits for a mutex, or yields, passes it on by itself; a preemption is a passing on that a
-// schedule asks for. What was done is recorded where another process can read it, also when this one dies.
+// baton: the thread that has it runs, and the others wait. A thread that waits for a mutex, or yields, passes it on by itself;
+// at a preemption it passes it on because a schedule says so. What was done is recorded where another process can read it, also when this one dies.
 //
-// Threads: run() by a thread that is none of them; the rest by whoever has the baton. Outside run() nothing is a point.
+// Threads: run() is called by a thread that is none of those that it starts. The other functions are called by the thread that
+// has the baton. Outside run() there are no scheduling points.
 #ifndef LOCKFAST_TESTS_INTERLEAVING_BATON_H
 #define LOCKFAST_TESTS_INTERLEAVING_BATON_H
 
@@ -23,7 +24,7 @@ enum class touch : unsigned char { read, write };
 // A scheduling point: the running thread is about to read or write what lies there.
 void announce(const void* address, touch how);
 
-// Mutexes: each call is a scheduling point, and who must wait passes the baton on.
+// Mutexes: each call is a scheduling point, and a thread that must wait passes the baton on.
 int lock(pthread_mutex_t* mutex);
 int unlock(pthread_mutex_t* mutex);
 int try_lock(pthread_mutex_t* mutex);

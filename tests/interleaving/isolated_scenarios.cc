@@ -16,6 +16,16 @@ void warm(std::size_t count) {
   lockfast_free(lockfast_malloc_isolated(32));
 }
 
+void warm_one_and_an_idle_place() {
+  warm(2);
+  free_whole(held[1], 32, 1);
+}
+
+void the_first_is_left() {
+  require_contents(held[0], 32, 0);
+  require_counts(1);
+}
+
 void* moved = nullptr;
 
 const scenario all[] = {
@@ -23,11 +33,7 @@ const scenario all[] = {
      .options = locked,
      .threads = {[] { free_whole(make_isolated(32, 5), 32, 5); }, [] { free_whole(make_isolated(32, 6), 32, 6); }},
      .prepare = [] { warm(1); },
-     .verify =
-         [] {
-           require_contents(held[0], 32, 0);
-           require_counts(1);
-         }},
+     .verify = the_first_is_left},
     {.name = "isolated.protect_neighbours",
      .options = locked,
      .threads = {[] {
@@ -94,26 +100,14 @@ const scenario all[] = {
     {.name = "isolated.trim_against_pair",
      .options = locked,
      .threads = {[] { (void)lockfast_trim(); }, [] { free_whole(make_isolated(32, 6), 32, 6); }},
-     .prepare =
-         [] {
-           warm(2);
-           free_whole(held[1], 32, 1);
-         },
-     .verify =
-         [] {
-           require_contents(held[0], 32, 0);
-           require_counts(1);
-         },
+     .prepare = warm_one_and_an_idle_place,
+     .verify = the_first_is_left,
      .quick_bound = 1},
     {.name = "isolated.audit_against_free",
      .options = locked,
      .threads = {[] { require(lockfast_audit() == 0, "a canary is damaged"); }, [] { free_whole(held[1], 32, 1); }},
      .prepare = [] { warm(2); },
-     .verify =
-         [] {
-           require_contents(held[0], 32, 0);
-           require_counts(1);
-         }},
+     .verify = the_first_is_left},
     {.name = "isolated.statistics_against_free",
      .options = locked,
      .threads = {[] {
@@ -128,16 +122,8 @@ const scenario all[] = {
     {.name = "isolated.audit_against_trim",
      .options = locked,
      .threads = {[] { require(lockfast_audit() == 0, "a canary is damaged"); }, [] { (void)lockfast_trim(); }},
-     .prepare =
-         [] {
-           warm(2);
-           free_whole(held[1], 32, 1);
-         },
-     .verify =
-         [] {
-           require_contents(held[0], 32, 0);
-           require_counts(1);
-         },
+     .prepare = warm_one_and_an_idle_place,
+     .verify = the_first_is_left,
      .quick_bound = 1,
      .long_bound = 1},
 };
