@@ -2,7 +2,8 @@
 //
 // The threads are real ones, since the library has variables of each thread and takes notice of a thread's end. They pass a
 // baton: the thread that has it runs, and the others wait. A thread that waits for a mutex, or yields, passes it on by itself;
-// at a preemption it passes it on because a schedule says so. What was done is recorded where another process can read it, also when this one dies.
+// at a preemption it passes it on because a schedule says so. What was done is recorded where another process can read it, also
+// when this one dies.
 //
 // Threads: run() is called by a thread that is none of those that it starts. The other functions are called by the thread that
 // has the baton. Outside run() there are no scheduling points.

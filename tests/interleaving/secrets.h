@@ -1,6 +1,7 @@
 // secrets.h - what the scenarios say of secrets: contents that can be told from one another, and the book of those that live.
 //
-// Threads: one at a time: the thread that has the baton, or, before and after the threads run, the one that prepares and verifies.
+// Threads: one at a time: the thread that has the baton, or, before and after the threads run, the one that prepares and
+// verifies.
 #ifndef LOCKFAST_TESTS_INTERLEAVING_SECRETS_H
 #define LOCKFAST_TESTS_INTERLEAVING_SECRETS_H
 
