@@ -59,8 +59,11 @@ void process::after_fork_in_child() {
   grants_mutex().unlock();
   region_map::mutex().unlock();
   ledger::of_process().after_fork_in_parent();
-  ledger::of_process().after_fork_in_child();
   fork_exclusion::after_fork();
+  // Before anything else takes a map or a place: at the limit on maps there are just those that the regions had in the parent.
+  pool::for_each_arena([](isolated_arena& arena) { arena.reserve_in_child(); });
+  for (pool* const one : pool::all()) one->grouped().reserve_in_child();
+  ledger::of_process().after_fork_in_child();
   lock_watch::reset_in_child();
   map_watch::reset_in_child();
   for (pool* const one : pool::all()) one->sealing().settle_in_child();

@@ -125,7 +125,8 @@ class grouped_heap {
   void copy_for_child(walk of_compartments);
   void before_fork();
   void after_fork_in_parent();
-  // Of every family, before the first is put in order.
+  // Of every family, before the first is put in order: what the policy left in the parent has its address space again.
+  void reserve_in_child() { space_.reserve_in_child(); }
   void unlock_in_child();
   void after_fork_in_child();
 

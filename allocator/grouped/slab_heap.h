@@ -61,15 +61,22 @@ class slab_heap {
   // Growth is not half done while a process forks.
   void before_fork() { stock_.mutex().lock(); }
   void after_fork_in_parent() { stock_.mutex().unlock(); }
+  // In a forked child, where the policy left the pages in the parent: their address space is reserved again. A region for which that
+  // is refused is gone, and its secrets' addresses are foreign.
+  void reserve_in_child() {
+    if (policy_ != platform::fork_policy::absent) return;
+    stock_.for_each([](slab_region& one) {
+      if (!one.empty()) one.reserve_in_child();
+    });
+  }
   // In a forked child: calls settle(slab&) for each slab that is somebody's or has open pages; those of which it says false are
-  // closed. Where the policy left the pages in the parent, their address space is reserved first; a region for which that is
-  // refused is gone, and its secrets' addresses are foreign.
+  // closed.
   template <class Settle>
   void sort_in_child(Settle settle) {
     for (slab*& chain : closed_) chain = nullptr;
     resting_count_ = 0;
     stock_.for_each([&](slab_region& one) {
-      if (one.empty() || (policy_ == platform::fork_policy::absent && !one.reserve_in_child())) return;
+      if (one.empty()) return;
       one.taken_count = 0;
       for (slab* at = one.begin(); at < one.end(); ++at) {
         if (settle(*at)) {

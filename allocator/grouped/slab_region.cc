@@ -39,12 +39,11 @@ void slab_region::release() {
   used_.store(0, std::memory_order_relaxed);
 }
 
-bool slab_region::reserve_in_child() {
-  if (reserve_again()) return true;
+void slab_region::reserve_in_child() {
+  if (reserve_again()) return;
   // A thread may have noted them: its release of such a secret would look at memory that is not there.
   for (slab* one = begin(); one < end(); ++one) one->disown();
   used_.store(0, std::memory_order_relaxed);
-  return false;
 }
 
 std::byte* slab_region::run_of(const slab& one) const {

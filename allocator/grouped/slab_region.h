@@ -43,8 +43,9 @@ class slab_region : public region {
   // bytes, guard page included, or a single one of whatever number of pages. False when the map refuses: then it is released.
   [[nodiscard]] bool refill(std::size_t place_size, std::size_t place_count, const platform::reservation& space,
                             region_map::place where, platform::fork_policy policy);
-  // In a forked child whose parent's region was fork_policy::absent.
-  [[nodiscard]] bool reserve_in_child();
+  // In a forked child whose parent's region was fork_policy::absent: its address space is reserved again, at the same place. Where
+  // the system refuses, the region is empty.
+  void reserve_in_child();
 
   // The slab whose place, or the guard page in front of it, the address lies in; null if none. Requires an address within.
   [[nodiscard]] slab* at(const void* address) const {

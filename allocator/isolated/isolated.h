@@ -103,6 +103,7 @@ class isolated_arena {
   void before_fork();
   void after_fork_in_parent();
   // Of every arena, before the first is put in order.
+  void reserve_in_child();
   void unlock_in_child();
   void after_fork_in_child();
 

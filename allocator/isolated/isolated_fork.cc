@@ -117,6 +117,14 @@ void isolated_arena::after_fork_in_parent() {
 
 // ---- In the child -----------------------------------------------------------------------------------------------------------
 
+// A region for which that is refused is gone, and its secrets' addresses are foreign.
+void isolated_arena::reserve_in_child() {
+  if (policy_.fork != fork_policy::absent) return;
+  heap_.for_each_region([](span_region& one) {
+    if (!one.empty()) one.reserve_in_child();
+  });
+}
+
 void isolated_arena::unlock_in_child() {
   idle_budget::reset_in_child();
   heap_.after_fork();
@@ -197,8 +205,7 @@ void isolated_arena::after_fork_in_child() {
   heap_.for_each_region([&](span_region& one) {
     if (one.empty()) return;
     if (one.marked()) unmark_unused_in_child(one);
-    // Without its address space the region is gone, and its secrets' addresses are foreign.
-    if (!one.settle_in_child()) return;
+    one.lock_marks_in_child();
     const canary_key before = one.renew_key();
     if (policy_.fork == fork_policy::wipe && policy_.rest != nullptr) seal_zeros_in_child(one);
     if (policy_.fork != fork_policy::absent && !one.marked()) reserve_unused_in_child(one);

@@ -51,15 +51,13 @@ void span_region::release() {
 
 void span_region::mark() { marked_ = platform::mark(base(), size()) == 0; }
 
-bool span_region::settle_in_child() {
-  if (policy() != platform::fork_policy::absent) {
-    if (marked_) (void)platform::lock_marked_again(base(), size());
-    return true;
-  }
+void span_region::reserve_in_child() {
   marked_ = false;
-  if (reserve_again()) return true;
-  used_.store(0, std::memory_order_relaxed);
-  return false;
+  if (!reserve_again()) used_.store(0, std::memory_order_relaxed);
+}
+
+void span_region::lock_marks_in_child() {
+  if (marked_) (void)platform::lock_marked_again(base(), size());
 }
 
 canary_key span_region::renew_key() {

@@ -79,9 +79,11 @@ class span_region : public region {
   [[nodiscard]] span* begin() const { return spans_; }
   [[nodiscard]] span* end() const { return spans_ + used_.load(std::memory_order_acquire); }
 
-  // In a forked child: the region as the policy has it there. Under fork_policy::absent its address space is reserved again, at
-  // the same place: false when the system refuses, and then the region is empty.
-  [[nodiscard]] bool settle_in_child();
+  // In a forked child whose parent's region was fork_policy::absent: its address space is reserved again, at the same place. Where
+  // the system refuses, the region is empty.
+  void reserve_in_child();
+  // In a forked child that has the region: the lock of its markers, which a fork drops.
+  void lock_marks_in_child();
   // A new canary key; the one before it.
   canary_key renew_key();
 

@@ -1,7 +1,6 @@
 // map_limit_test.cc - at the system's limit on maps a secret is whole or refused.
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "support/child.h"
+#include "support/maps.h"
 #include "support/page_state.h"
 #include "support/probe.h"
 
@@ -49,14 +49,7 @@ TEST_CASE("no block is handed out without its guards at the system's limit on ma
     }
     promised(lockfast_malloc_isolated(1 << 20) != nullptr, "a large secret from what was given back");
   });
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  // A sanitizer's own run-time library needs maps, and ends the process without them.
-  if (end.skipped() || end.said("Sanitizer failed to allocate") || end.said("Sanitizer: out of memory")) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
+  check_clean_while_short_of_maps(end);
 }
 
 namespace {
@@ -65,19 +58,6 @@ struct lockfast_statistics statistics() {
   struct lockfast_statistics now;
   lockfast_get_statistics(&now);
   return now;
-}
-
-// Uses up the maps of this process, but for so many.
-void use_up_maps(std::size_t left) {
-  const auto now = statistics();
-  if (now.map_limit > 1'000'000 || now.map_limit < now.maps_used + left) skip("no limit on maps to come to");
-  const std::size_t wanted = now.map_limit - now.maps_used - left;
-  // Every other page with another access is a map of its own.
-  auto* const pages = static_cast<char*>(mmap(nullptr, wanted * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  if (pages == MAP_FAILED) skip("no room for maps");
-  for (std::size_t page = 1; page < wanted; page += 2) {
-    prove(mprotect(pages + page * page_size(), page_size(), PROT_READ) == 0, "a map");
-  }
 }
 
 bool holds(const char* secret, std::size_t which) {
@@ -95,22 +75,12 @@ char* closed_secret(std::size_t which) {
   return secret;
 }
 
-void check_clean_or_skipped(const ending& end) {
-  CAPTURE(end.text);
-  CAPTURE(end.signal);
-  if (end.skipped() || end.said("Sanitizer failed to allocate") || end.said("Sanitizer: out of memory")) {
-    MESSAGE("skipped: " << end.text);
-  } else {
-    CHECK(end.clean());
-  }
-}
-
 }  // namespace
 
 TEST_CASE("near the system's limit on maps closed secrets are sealed, so that any number of them is held and opened") {
   for (const char* const hidden : {"hidden=on", "hidden=off"}) {
     CAPTURE(std::string(hidden));
-    check_clean_or_skipped(in_child([=] {
+    check_clean_while_short_of_maps(in_child([=] {
       prove(set_variable("LOCKFAST_OPTIONS", hidden), "the variable");
       constexpr std::size_t count = 2500;
       std::vector<char*> held;
@@ -143,7 +113,7 @@ TEST_CASE("where the program has used up the maps, a change of access is done or
     for (const std::size_t left : {std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
       CAPTURE(std::string(hidden));
       CAPTURE(left);
-      check_clean_or_skipped(in_child([=] {
+      check_clean_while_short_of_maps(in_child([=] {
         prove(set_variable("LOCKFAST_OPTIONS", hidden), "the variable");
         std::vector<char*> held;
         held.reserve(6000);
@@ -183,13 +153,13 @@ TEST_CASE("where the program has used up the maps, a change of access is done or
   }
 }
 
-// The kernel lets mmap make one map more than the limit (mm/mmap.c compares with ">"), and then wants for two before it divides one.
-TEST_CASE("in a child of a process that has used up the maps, each secret is whole or absent, and nothing else of it can be read") {
+TEST_CASE(
+    "in a child of a process that has used up the maps, each secret is whole or absent, and nothing else of it can be read") {
   for (const char* const rest : {"rest=auto", "rest=keep"}) {
     for (const std::size_t left : {std::size_t{0}, std::size_t{2}}) {
       CAPTURE(std::string(rest));
       CAPTURE(left);
-      check_clean_or_skipped(in_child([=] {
+      check_clean_while_short_of_maps(in_child([=] {
         prove(set_variable("LOCKFAST_OPTIONS", (std::string("fork=inherit,hidden=off,") + rest).c_str()), "the variable");
         std::vector<char*> held;
         held.reserve(5000);
@@ -197,12 +167,11 @@ TEST_CASE("in a child of a process that has used up the maps, each secret is who
         for (std::size_t at = 0; at < 5000; ++at) {
           held.push_back(closed_secret(at));
           prove(held.back() != nullptr, "a secret");
-          if (at % 3 != 0) prove(lockfast_protect(held[at], at % 3 == 1 ? LOCKFAST_READWRITE : LOCKFAST_READONLY) == 0, "opened");
+          if (at % 3 != 0)
+            prove(lockfast_protect(held[at], at % 3 == 1 ? LOCKFAST_READWRITE : LOCKFAST_READONLY) == 0, "opened");
         }
         use_up_maps(left);
-        while (left == 0 && mmap(nullptr, page_size(), statistics().maps_used % 2 == 0 ? PROT_NONE : PROT_READ,
-                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
-        }
+        if (left == 0) use_up_last_map();
         const ending child = in_child([&] {
           for (std::size_t at = 0; at < held.size(); ++at) {
             lockfast_receipt found = {};
@@ -212,7 +181,8 @@ TEST_CASE("in a child of a process that has used up the maps, each secret is who
             } else {
               promised(holds(held[at], at), "whole");
             }
-            if (!is_absent && lockfast_protect(held[at], LOCKFAST_READWRITE) == 0) promised(holds(held[at], at), "whole when opened");
+            if (!is_absent && lockfast_protect(held[at], LOCKFAST_READWRITE) == 0)
+              promised(holds(held[at], at), "whole when opened");
             promised(traps_on_read(page_of(held[at]) - 1) && traps_on_read(held[at] + 32), "both guards");
           }
           promised(lockfast_audit() == 0, "none is damaged");
