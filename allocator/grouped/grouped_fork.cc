@@ -101,7 +101,11 @@ void grouped_heap::after_fork_in_child() {
       // Hidden pages: zeros where those are asked for; of an inheriting child that has no copy the secrets are absent.
       const bool fills = one.hidden() && policy_.fork == platform::fork_policy::wipe && one.fill_gap_in_child(0);
       if (!fills) {
-        if (one.hidden()) fork_exclusion::reserve_again(one.run(), one.opened_bytes(), policy_.fork);
+        if (one.hidden()) {
+          fork_exclusion::reserve_again(one.run(), one.opened_bytes(), policy_.fork);
+        } else {
+          one.lose_pages_in_child();
+        }
         return one.leave_absent() != 0;
       }
     }

@@ -88,6 +88,12 @@ void slab::settle_in_child(contents found) {
   for (std::size_t page = 0; any_closed && page < opened_bytes() / platform::page_size(); ++page) (void)settle_page(page);
 }
 
+// By the system: which of them are open, a thread of the parent may have been changing.
+void slab::lose_pages_in_child() const {
+  platform::overwrite({run(), opened_bytes()});
+  (void)close_opened();
+}
+
 std::size_t slab::leave_absent() {
   pages_.store(held_by::nobody, std::memory_order_relaxed);
   platform::permit(run_, opened_bytes());

@@ -138,6 +138,14 @@ void unlock_everything() {
   }
 }
 
+bool readable(const void* address) {
+  host& in = the_host();
+  const std::scoped_lock held(in.mutex);
+  const auto offset = reinterpret_cast<std::uintptr_t>(address) % in.page;
+  const page_state* const found = state_at(in, static_cast<const std::byte*>(address) - offset);
+  return found != nullptr && found->allowed != platform::access::none && !found->marked;
+}
+
 bool foreign_locked(const void* address) {
   host& in = the_host();
   return in.foreign_locked.contains(page_of(address));

@@ -102,6 +102,8 @@ void set_generator(bool has);
 [[nodiscard]] std::size_t bytes_locked();
 [[nodiscard]] std::size_t bytes_hidden();
 [[nodiscard]] std::size_t bytes_marked();
+// Whether a byte of reserved memory could be read.
+[[nodiscard]] bool readable(const void* address);
 // Pages of the caller's own memory that are locked.
 [[nodiscard]] bool foreign_locked(const void* address);
 [[nodiscard]] bool foreign_concealed(const void* address);

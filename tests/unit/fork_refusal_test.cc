@@ -108,6 +108,7 @@ TEST_CASE("whichever call is refused at a fork, each open secret is whole in the
             lockfast_receipt receipt;
             if (lockfast_describe(one.secret, &receipt) != 0) {
               promised(was_refused, "absent for a cause");
+              promised(!simulated::readable(one.secret), "nothing of an absent one can be read");
             } else {
               promised(receipt.access == LOCKFAST_READWRITE && filled(one, 'x'), "open and whole, as it was");
             }
