@@ -109,6 +109,8 @@ class isolated_arena {
 
  private:
   static constexpr std::size_t small_pages = span_heap::small_pages;
+  // How many page runs between markers go at once.
+  static constexpr std::size_t retired_together = 16;
 
   struct place {
     span* at;

@@ -34,10 +34,15 @@ void isolated_arena::rest_large(span& freed, span_list::tally as) {
 void isolated_arena::keep_or_retire(span_list& list, span& surplus) {
   // A run without its lock, or without the cover that others have, is no gain to the next secret.
   const bool is_kept = surplus.run() != nullptr && surplus.lock_error() == 0 && idle_budget::take(surplus.home.place_pages());
-  if (is_kept) {
-    list.put_spare(surplus);
-  } else {
-    retire(surplus);
+  if (is_kept) return list.put_spare(surplus);
+  const platform::one_look scope;
+  const bool looks = surplus.home.marked();
+  retire(surplus);
+  // To put markers back takes a look at the filters: some that are kept go with it, and the next to be freed find room.
+  for (std::size_t left = looks ? retired_together : 1; left > 1; --left) {
+    span* const spare = list.take_spare();
+    if (spare == nullptr) return;
+    retire(*spare);
   }
 }
 

@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "lifecycle.h"
 #include "own_directory.h"
@@ -131,6 +132,23 @@ TEST_CASE("where many secrets live, a fresh one costs no look at the filters of 
     REQUIRE(looks != seen.counts.end());
     CHECK(looks->second < many / 4);
   }
+}
+
+TEST_CASE("between guard markers a secret costs no look at the filters of its own, neither when it comes nor when it goes") {
+  constexpr std::size_t many = 5000;  // markers begin at 4,096, and as many page runs are kept of those that are freed
+  const traced_calls seen = calls_of([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "hidden=off,lock=preferred"), "the options");
+    std::vector<void*> all;
+    for (std::size_t count = 0; count < many; ++count) {
+      all.push_back(lockfast_malloc_isolated(32));
+      prove(all.back() != nullptr, "a secret");
+    }
+    for (void* const each : all) lockfast_free(each);
+  });
+  REQUIRE(seen.complete);
+  const auto looks = seen.counts.find(SYS_openat);
+  REQUIRE(looks != seen.counts.end());
+  CHECK(looks->second < many / 4);
 }
 
 TEST_CASE("a kernel without names for maps is asked for one once") {
