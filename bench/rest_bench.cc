@@ -222,6 +222,7 @@ std::vector<course> courses() {
   using enum lockfast_hidden;
   all.push_back(sealed("lockfast: not sealed", LOCKFAST_HIDDEN_OFF, LOCKFAST_REST_KEEP, 1));
   all.push_back(sealed("lockfast: sealed, its page kept", LOCKFAST_HIDDEN_OFF, LOCKFAST_REST_SEAL, 1));
+  all.push_back(sealed("lockfast: sealed at closing, locked pages", LOCKFAST_HIDDEN_OFF, LOCKFAST_REST_SEAL, beyond_limit));
   all.push_back(sealed("lockfast: sealed, locked pages of another", LOCKFAST_HIDDEN_OFF, LOCKFAST_REST_AUTO, beyond_limit));
   if (has_hidden_memory())
     all.push_back(sealed("lockfast: sealed, a hidden page of another", LOCKFAST_HIDDEN_ON, LOCKFAST_REST_AUTO, beyond_limit));

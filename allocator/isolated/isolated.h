@@ -198,7 +198,8 @@ class isolated_arena {
   [[nodiscard]] platform::error unseal(span& at, platform::access to);
   // Gives a sealed, busy span a writable run.
   [[nodiscard]] platform::error take_run(span& at);
-  [[nodiscard]] platform::error open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock);
+  [[nodiscard]] platform::error open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock,
+                                            page_run::stay for_how_long);
   // Opens a span with pages of the least recently closed secrets.
   [[nodiscard]] platform::error open_by_sealing(span& at, const span::tenancy& wanted);
   [[nodiscard]] span* place_by_sealing(std::size_t size, std::size_t alignment, std::size_t page_count, busy_with what);

@@ -58,7 +58,7 @@ void isolated_arena::retire_unneeded(span_list& list) {
 
 platform::error isolated_arena::open_fresh(span& at, const span::tenancy& wanted, page_run::lock_wanted lock) {
   const platform::one_look scope;
-  const auto refusal = open_listed(at, wanted, lock);
+  const auto refusal = open_listed(at, wanted, lock, page_run::stay::lasting);
   if (refusal == 0) open_ahead(at);
   return refusal;
 }

@@ -143,8 +143,9 @@ std::size_t isolated_arena::seal_one() {
 
 // ---- Pages ------------------------------------------------------------------------------------------------------------------
 
-platform::error isolated_arena::open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock) {
-  const auto refusal = at.open(wanted, lock, policy_.hide_error);
+platform::error isolated_arena::open_listed(span& at, const span::tenancy& wanted, page_run::lock_wanted lock,
+                                            page_run::stay for_how_long) {
+  const auto refusal = at.open(wanted, lock, policy_.hide_error, for_how_long);
   if (refusal == 0 && policy_.rest != nullptr) {
     policy_.rest->closed.enlist(at);
     map_watch::look();
@@ -185,7 +186,8 @@ platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& w
       rest.closed.enlist(at);
       return 0;
     }
-    const auto refusal = open_listed(at, wanted, page_run::lock_wanted::always);
+    // Its turn to be sealed comes, too: the lock that needs no look.
+    const auto refusal = open_listed(at, wanted, page_run::lock_wanted::always, page_run::stay::brief);
     if (refusal == 0 || !is_shortage(refusal)) return refusal;
     rest.set_short(true);
     made_room = false;
@@ -246,13 +248,14 @@ platform::error isolated_arena::take_run(span& at) {
   const auto wanted = at.tenant_place(page_);
   using enum page_run::lock_wanted;
   if (rest.lacks_room() && open_by_sealing(at, wanted) == 0) return 0;
-  auto refusal = open_listed(at, wanted, always);
+  constexpr auto brief = page_run::stay::brief;
+  auto refusal = open_listed(at, wanted, always, brief);
   if (refusal != 0 && is_shortage(refusal)) {
     rest.set_short(true);
     refusal = open_by_sealing(at, wanted);
-    if (refusal != 0 && trim(trimming::shortage) != 0) refusal = open_listed(at, wanted, always);
+    if (refusal != 0 && trim(trimming::shortage) != 0) refusal = open_listed(at, wanted, always, brief);
   }
-  if (refusal != 0 && policy_.lock == if_possible) refusal = open_listed(at, wanted, if_possible);
+  if (refusal != 0 && policy_.lock == if_possible) refusal = open_listed(at, wanted, if_possible, brief);
   return refusal;
 }
 

@@ -22,14 +22,14 @@ void span::note_opened(access now, bool had_map) {
   openings::count(lock_error(), home.dump_error(), hide_error(), home.fork_error());
 }
 
-platform::error span::open(const tenancy& wanted, page_run::lock_wanted lock, platform::error hide_error) {
+platform::error span::open(const tenancy& wanted, page_run::lock_wanted lock, platform::error hide_error,
+                           page_run::stay for_how_long) {
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   if (!has_room_for(bytes)) return ENOMEM;
   const bool had_map = left_map();
   const fork_exclusion::scope held;
-  const page_run::opening how = {
-      .lock = lock, .hide_error = hide_error, .for_how_long = sealed() ? page_run::stay::brief : page_run::stay::lasting};
+  const page_run::opening how = {.lock = lock, .hide_error = hide_error, .for_how_long = for_how_long};
   const auto refusal =
       home.marked() ? open_between_markers(begin, bytes, lock, hide_error) : run_.open(held, home, begin, bytes, how);
   if (refusal == 0) note_opened(access::read_write, had_map);

@@ -119,7 +119,8 @@ class alignas(64) span {
   // ---- Pages; each refusal leaves the span as it was ----
 
   // Opens the tenancy's pages for writing: page_run::open, or what does the same between markers.
-  [[nodiscard]] platform::error open(const tenancy& wanted, page_run::lock_wanted lock, platform::error hide_error);
+  [[nodiscard]] platform::error open(const tenancy& wanted, page_run::lock_wanted lock, platform::error hide_error,
+                                     page_run::stay for_how_long);
 
   // Takes all pages of the place for a tenant that is to come, hidden where hide_error is 0, else locked: an idle run, inaccessible
   // where it is to trap. Requires a region without markers.

@@ -4,6 +4,7 @@
 #include <lockfast/lockfast.hpp>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -132,6 +133,27 @@ TEST_CASE("where many secrets live, a fresh one costs no look at the filters of 
     REQUIRE(looks != seen.counts.end());
     CHECK(looks->second < many / 4);
   }
+}
+
+TEST_CASE(
+    "where locks are used up, a new secret that takes the pages of a closed one costs no look at the filters of its own") {
+  constexpr std::size_t many = 600;
+  const traced_calls seen = calls_of([] {
+    const rlim_t half_of_them = many / 2 * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+    const rlimit limit = {half_of_them, half_of_them};
+    prove(setrlimit(RLIMIT_MEMLOCK, &limit) == 0, "the limit");
+    if (geteuid() == 0) prove(setresuid(65534, 65534, 65534) == 0, "a user whom it holds for");
+    prove(prctl(PR_SET_DUMPABLE, 1) == 0, "a look at the filters");
+    prove(set_variable("LOCKFAST_OPTIONS", "hidden=off,lock=required"), "the options");
+    for (std::size_t count = 0; count < many; ++count) {
+      void* const made = lockfast_malloc_isolated(32);
+      prove(made != nullptr && lockfast_protect(made, LOCKFAST_NOACCESS) == 0, "a secret that rests");
+    }
+  });
+  REQUIRE(seen.complete);
+  const auto looks = seen.counts.find(SYS_openat);
+  REQUIRE(looks != seen.counts.end());
+  CHECK(looks->second < many / 4);
 }
 
 TEST_CASE("between guard markers a secret costs no look at the filters of its own, neither when it comes nor when it goes") {
