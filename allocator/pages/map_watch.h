@@ -41,7 +41,7 @@ class map_watch {
   }
 
   // Whether so many are left that some may be spent to save time.
-  static bool has_plenty() { return runs() < max_runs_.load(std::memory_order_relaxed) / 4; }
+  static bool has_plenty() { return runs() < max_runs_.load(std::memory_order_relaxed) / 2; }
 
   static void reset_in_child() {
     asking_.reset_in_child();
