@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from suite import command, lockfast, run_tests, scratch
-from vault_suite import PHRASE, content, done, new_file, pipe_with, refused, vault
+from vault_suite import CHEAP, PHRASE, content, done, new_file, pipe_with, refused, vault
 
 tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -44,6 +44,13 @@ def test_a_descriptor_of_the_command_itself_is_none_of_the_users():
     for number in range(3, 12):
         ended = lockfast("vault", file, "list", "--passphrase-fd", str(number))
         assert ended.returncode == 2 and "is not open" in ended.stderr, ended
+    done(file, "put", "key", secret=b"secret")
+    for words in (["put", "other", "--fd"], ["get", "key", "--fd"], ["rekey", "--cost", CHEAP, "--new-passphrase-fd"]):
+        for number in range(3, 12):
+            ended = subprocess.run([command, "vault", file, *words, str(number), "--passphrase-fd", "0"], input=PHRASE.encode() + b"\n",
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+            assert ended.returncode == 2 and b"is not open" in ended.stderr, ended
+    assert done(file, "get", "key") == b"secret"
 
 
 def test_the_passphrase_and_the_secret_may_share_the_standard_input():

@@ -210,7 +210,7 @@ TEST_CASE("a record that is erased while it is opened is kept open for nobody") 
   for (int at = 1; at <= tries; ++at) {
     id = *records.insert(*lockfast::buffer<std::byte>::random(32));
     round = at;
-    for (int turns = at % 64; turns > 0; --turns) (void)records.size();
+    for (int turns = at % 1024; turns > 0; --turns) (void)records.size();
     records.erase(*id);
     while (opened != at) std::this_thread::yield();
     most = std::max(most, live_now());
