@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -31,7 +32,7 @@ TEST_CASE("a secret ends where its last page ends, behind zeros and a canary, at
       CHECK(at.run() + at.run_size() == secret + size);
       CHECK(at.run_size() == (size + canary::size + page - 1) / page * page);
       CHECK(all_zero(at.run(), static_cast<std::size_t>(secret - canary::size - at.run())));
-      for (std::size_t byte = 0; byte < size; ++byte) REQUIRE(secret[byte] == std::byte{sodium_fill_byte});
+      CHECK(std::all_of(secret, secret + size, [](std::byte each) { return each == std::byte{sodium_fill_byte}; }));
       calls.deallocate(secret);
     }
     calls.arena.trim();
