@@ -168,6 +168,44 @@ TEST_CASE("what is wiped while a fork is under way is wiped in the child, too, a
   CHECK(end.clean());
 }
 
+TEST_CASE("a secret that came into another's place after the copy for a child is zeros there, and has canaries of its own") {
+  static unsigned char* place;
+  const ending end = in_child([] {
+    simulated::set_hidden_limit(SIZE_MAX);
+    lockfast_options chosen = {};
+    chosen.fork = LOCKFAST_FORK_INHERIT;
+    prove(lockfast_configure(&chosen) == 0, "the options");
+    std::array<void*, 64> places_to_come;
+    for (void*& each : places_to_come) prove((each = lockfast_malloc_isolated(32)) != nullptr, "a secret");
+    place = static_cast<unsigned char*>(lockfast_malloc_isolated(32));
+    prove(place != nullptr, "one more");
+    std::memset(place, 'x', 32);
+    for (void* const each : places_to_come) lockfast_free(each);
+    simulated::set_hidden_limit(simulated::bytes_hidden());
+    // Until a secret has that place again.
+    in_fork = [] {
+      lockfast_free(place);
+      void* made = lockfast_malloc_isolated(32);
+      for (int tries = 0; tries < 10'000 && made != place; ++tries) {
+        lockfast_free(made);
+        made = lockfast_malloc_isolated(32);
+      }
+      prove(made == place, "the place");
+      std::memset(place, 'y', 32);
+    };
+    in_forked([] {
+      in_fork = nullptr;
+      promised(filled({place, 32}, 0), "neither the bytes of the secret before it nor its own");
+      promised(lockfast_check(place) == 0, "whole");
+      lockfast_free(place);
+    });
+    promised(filled({place, 32}, 'y') && lockfast_check(place) == 0, "the parent's own");
+  });
+  CAPTURE(end.text);
+  CAPTURE(end.signal);
+  CHECK(end.clean());
+}
+
 TEST_CASE("a child watches no page of its parent's for its lock") {
   const ending end = in_child([] {
     lockfast_options chosen = {};
