@@ -258,7 +258,8 @@ class alignas(64) slab {
   // slot that is not live is wiped and waits here. Where the contents came along, a canary that is broken stays so.
   enum class contents : std::uint8_t { inherited, lost };
   void settle_in_child(contents found);
-  // In a forked child that cannot open them all: no secret is left in those that are open, which are closed as far as there are maps.
+  // In a forked child that cannot open them all: they are as never opened. Where that is refused, no secret is left in those that are
+  // open, which are closed as far as there are maps.
   void lose_pages_in_child() const;
   // In a forked child that does not have the pages: the live secrets are absent. How many those are.
   std::size_t leave_absent();

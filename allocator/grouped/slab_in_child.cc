@@ -88,8 +88,10 @@ void slab::settle_in_child(contents found) {
   for (std::size_t page = 0; any_closed && page < opened_bytes() / platform::page_size(); ++page) (void)settle_page(page);
 }
 
-// By the system: which of them are open, a thread of the parent may have been changing.
+// With their contents, those of closed pages too, which would be without a lock here. At the limit on maps that can be refused: then
+// what is open is overwritten, by the system, since a thread of the parent may have been changing which pages are.
 void slab::lose_pages_in_child() const {
+  if (fork_exclusion::reserve_over(run(), opened_bytes(), home.policy())) return;
   platform::overwrite({run(), opened_bytes()});
   (void)close_opened();
 }
