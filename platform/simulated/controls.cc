@@ -100,11 +100,7 @@ std::size_t bytes_reserved() {
 std::size_t bytes_accessible() {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
-  std::size_t pages = 0;
-  for (const auto& [base, block] : in.blocks) {
-    for (const page_state& page : block.pages) pages += page.allowed != access::none;
-  }
-  return pages * in.page;
+  return sum_of(in, &block_counts::accessible) * in.page;
 }
 
 std::size_t bytes_locked() {
@@ -122,7 +118,7 @@ std::size_t bytes_hidden() {
 std::size_t bytes_marked() {
   host& in = the_host();
   const std::scoped_lock held(in.mutex);
-  return pages_that(in, &page_state::marked) * in.page;
+  return sum_of(in, &block_counts::marked) * in.page;
 }
 
 void lock_as_program(const void* address) { the_host().foreign_locked.insert(page_of(address)); }
@@ -135,6 +131,7 @@ void unlock_everything() {
   in.foreign_locked.clear();
   for (auto& [base, block] : in.blocks) {
     for (page_state& page : block.pages) page.locked = false;
+    block.counts.reset();
   }
 }
 

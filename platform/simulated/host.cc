@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace lockfast::simulated {
 namespace {
@@ -11,6 +12,22 @@ bool same_map(const page_state& one, const page_state& other) {
   const auto allowed = [](const page_state& page) { return page.marked ? access::read_write : page.allowed; };
   return allowed(one) == allowed(other) && one.locked == other.locked && !one.hidden && !other.hidden &&
          one.apart == other.apart && (one.between_markers || one.opened == other.opened);
+}
+
+const block_counts& counts_of(const reserved_block& block) {
+  if (!block.counts.has_value()) {
+    block_counts& counts = block.counts.emplace();
+    const page_state* before = nullptr;
+    for (const page_state& page : block.pages) {
+      counts.locked += page.locked;
+      counts.hidden += page.hidden;
+      counts.accessible += page.allowed != access::none;
+      counts.marked += page.marked;
+      counts.maps += before == nullptr || !same_map(*before, page);
+      before = &page;
+    }
+  }
+  return *block.counts;
 }
 
 }  // namespace
@@ -43,13 +60,13 @@ bool refuses(host& in, call which) {
   return true;
 }
 
-std::size_t locked_bytes(const host& in) {
-  std::size_t locked = in.foreign_locked.size();
-  for (const auto& [base, block] : in.blocks) {
-    for (const page_state& page : block.pages) locked += page.locked;
-  }
-  return locked * in.page;
+std::size_t sum_of(const host& in, std::size_t block_counts::* count) {
+  std::size_t sum = 0;
+  for (const auto& [base, block] : in.blocks) sum += counts_of(block).*count;
+  return sum;
 }
+
+std::size_t locked_bytes(const host& in) { return (in.foreign_locked.size() + sum_of(in, &block_counts::locked)) * in.page; }
 
 std::size_t reserved_bytes(const host& in) {
   std::size_t pages = 0;
@@ -57,15 +74,7 @@ std::size_t reserved_bytes(const host& in) {
   return pages * in.page;
 }
 
-std::size_t pages_that(const host& in, bool page_state::* are) {
-  std::size_t count = 0;
-  for (const auto& [base, block] : in.blocks) {
-    for (const page_state& page : block.pages) count += page.*are;
-  }
-  return count;
-}
-
-std::size_t hidden_bytes(const host& in) { return (pages_that(in, &page_state::hidden) - in.hidden_twice.size()) * in.page; }
+std::size_t hidden_bytes(const host& in) { return (sum_of(in, &block_counts::hidden) - in.hidden_twice.size()) * in.page; }
 
 const page_state* state_at(const host& in, const std::byte* page) {
   auto after = in.blocks.upper_bound(const_cast<std::byte*>(page));
@@ -75,14 +84,7 @@ const page_state* state_at(const host& in, const std::byte* page) {
   return index < block.pages.size() ? &block.pages[index] : nullptr;
 }
 
-std::size_t maps_of(const host& in) {
-  std::size_t maps = in.other_maps;
-  for (const auto& [base, block] : in.blocks) {
-    maps += 1;
-    for (std::size_t at = 1; at < block.pages.size(); ++at) maps += !same_map(block.pages[at - 1], block.pages[at]);
-  }
-  return maps;
-}
+std::size_t maps_of(const host& in) { return in.other_maps + sum_of(in, &block_counts::maps); }
 
 bool lacks_maps_to_move(host& in) {
   const bool lacks = in.counts_maps && maps_of(in) + 3 > in.map_limit;
@@ -91,9 +93,8 @@ bool lacks_maps_to_move(host& in) {
 }
 
 void require_wiped(const host& in, const std::byte* page, const char* what) {
-  for (std::size_t at = 0; at < in.page; ++at) {
-    if (page[at] != std::byte{0}) fail(what);
-  }
+  // Zero if the first byte is, and each is like the one before it.
+  if (page[0] != std::byte{0} || std::memcmp(page, page + 1, in.page - 1) != 0) fail(what);
 }
 
 }  // namespace lockfast::simulated

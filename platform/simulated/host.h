@@ -11,7 +11,9 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <set>
+#include <type_traits>
 #include <vector>
 
 #include "platform/platform.h"
@@ -32,9 +34,16 @@ struct page_state {
   bool apart = false;
 };
 
+struct block_counts {
+  std::size_t locked = 0, hidden = 0, accessible = 0, marked = 0;  // pages
+  std::size_t maps = 0;
+};
+
 struct reserved_block {
   std::vector<page_state> pages;
   std::align_val_t alignment = {};
+  // Counted when it is asked for, since every call asks; empty after a change of pages.
+  mutable std::optional<block_counts> counts;
 };
 
 // Tells an observer before a call takes it, so that another thread's may come first.
@@ -93,9 +102,9 @@ std::uintptr_t page_of(const void* address);
 void counted(host& in, call which);
 // Counts a call that may refuse, and says whether this one does.
 bool refuses(host& in, call which);
+std::size_t sum_of(const host& in, std::size_t block_counts::* count);
 std::size_t locked_bytes(const host& in);
 std::size_t reserved_bytes(const host& in);
-std::size_t pages_that(const host& in, bool page_state::* are);
 std::size_t hidden_bytes(const host& in);
 // Null where nothing is reserved.
 const page_state* state_at(const host& in, const std::byte* page);
@@ -104,17 +113,18 @@ std::size_t maps_of(const host& in);
 bool lacks_maps_to_move(host& in);
 void require_wiped(const host& in, const std::byte* page, const char* what);
 
-// Calls visit(state, address) for each page of a run that must lie in one reserved block.
+// Calls visit(state, address) for each page of a run that must lie in one reserved block. One that takes a constant state changes
+// none.
 template <class Visit>
 void for_each_page(host& in, std::byte* address, std::size_t size, Visit visit) {
   auto after = in.blocks.upper_bound(address);
   if (after == in.blocks.begin()) fail("pages that are not reserved");
-  const auto& [base, block] = *std::prev(after);
-  auto& pages = std::prev(after)->second.pages;
+  auto& [base, block] = *std::prev(after);
+  if constexpr (!std::is_invocable_v<Visit, const page_state&, std::byte*>) block.counts.reset();
   const auto offset = static_cast<std::size_t>(address - base);
   if (offset % in.page != 0 || size % in.page != 0 || size == 0) fail("address or size that is no multiple of a page");
   if (offset + size > block.pages.size() * in.page) fail("pages that are not reserved");
-  for (std::size_t at = 0; at < size; at += in.page) visit(pages[(offset + at) / in.page], address + at);
+  for (std::size_t at = 0; at < size; at += in.page) visit(block.pages[(offset + at) / in.page], address + at);
 }
 
 // Changes pages, unless the system counts maps, and there would be more of them than it allows: then nothing is changed, false.
