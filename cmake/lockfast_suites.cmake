@@ -1,5 +1,6 @@
-# lockfast_parse_once(name): of a test program for another processor or under a sanitizer, takes doctest and the standard library
-# from a header that is compiled once, for half of the time. The preset release shows that each file includes what it needs.
+# lockfast_parse_once(name): of a test program for another processor, under a sanitizer or in the preset tested, takes doctest and the
+# standard library from a header that is compiled once, for half of the time. The preset release shows that each file includes what it
+# needs.
 function(lockfast_parse_once name)
   if(LOCKFAST_SLOW_PROCESSOR OR LOCKFAST_QUICK_BUILD)
     target_precompile_headers(${name} REUSE_FROM test_support)

@@ -13,9 +13,9 @@ function(lockfast_objects name)
   lockfast_together(${name} 4)
 endfunction()
 
-# lockfast_together(name COUNT): where LOCKFAST_QUICK_BUILD asks for it, so many sources are compiled as one.
+# lockfast_together(name COUNT): where LOCKFAST_QUICK_BUILD is ON, so many sources are compiled as one.
 function(lockfast_together name count)
-  if(LOCKFAST_QUICK_BUILD)
+  if(LOCKFAST_QUICK_BUILD STREQUAL "ON")
     set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${count})
   endif()
 endfunction()
