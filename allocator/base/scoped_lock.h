@@ -7,13 +7,19 @@
 #ifndef LOCKFAST_ALLOCATOR_BASE_SCOPED_LOCK_H
 #define LOCKFAST_ALLOCATOR_BASE_SCOPED_LOCK_H
 
-#include "platform/thread_local.h"
+#include <atomic>
+
 #include "platform/platform.h"
+#include "platform/thread_local.h"
 
 namespace lockfast::internal {
 
 // What this thread's call is busy with; null outside. The address of the variable names the thread.
 LOCKFAST_OF_THREAD extern const void* busy_with;
+
+// The mutex that this thread is taking or releasing, from before it has it until its holder is told, and the other way round; null
+// outside. Between the two a handler could not know that it waits for its own thread.
+LOCKFAST_OF_THREAD extern const platform::mutex* changing_hands;
 
 [[noreturn, gnu::cold]] void end_reentered();
 
@@ -22,17 +28,50 @@ class scoped_lock {
   explicit scoped_lock(platform::mutex& held) : held_(held), shared_(!platform::single_threaded()) {
     const void* const me = &platform::of_thread(busy_with);
     if (held.held_by(me)) end_reentered();
-    if (shared_) held.lock();
-    held.set_holder(me);
+    if (shared_) {
+      lock(me);
+    } else {
+      held.set_holder(me);
+    }
   }
   ~scoped_lock() {
-    held_.set_holder(nullptr);
-    if (shared_) held_.unlock();
+    if (shared_) {
+      unlock();
+    } else {
+      held_.set_holder(nullptr);
+    }
   }
   scoped_lock(const scoped_lock&) = delete;
   scoped_lock& operator=(const scoped_lock&) = delete;
 
  private:
+  void lock(const void* me) {
+    const platform::mutex*& changing = platform::of_thread(changing_hands);
+    const platform::mutex* const interrupted = changing;
+    if (interrupted == &held_) {
+      lock_interrupted();
+    } else {
+      changing = &held_;
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      held_.lock();
+    }
+    held_.set_holder(me);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    changing = interrupted;
+  }
+  void unlock() {
+    const platform::mutex*& changing = platform::of_thread(changing_hands);
+    const platform::mutex* const interrupted = changing;
+    changing = &held_;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    held_.set_holder(nullptr);
+    held_.unlock();
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    changing = interrupted;
+  }
+  // In a handler that interrupted lock() or unlock() of the same mutex.
+  [[gnu::cold]] void lock_interrupted();
+
   platform::mutex& held_;
   bool shared_;
 };
