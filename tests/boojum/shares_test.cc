@@ -51,9 +51,16 @@ void check_all_changed(const std::vector<std::vector<std::byte>>& before, const 
   }
 }
 
+// Shares that a test compares or changes are not to be re-mixed meanwhile.
+struct no_refresher {
+  no_refresher() { refresher::stop(); }
+  ~no_refresher() { CHECK(refresher::start()); }
+};
+
 }  // namespace
 
 TEST_CASE("every share differs after each refresh and after each unlock, unless it is to be on demand") {
+  const no_refresher alone;
   const own_directory files;
   for (const auto& kind : split_kinds(files.path())) {
     const auto value = buffer<std::byte>::random(64);
@@ -103,6 +110,7 @@ TEST_CASE("the last share is no constant behind the masks: it is random over man
 }
 
 TEST_CASE("shares in RAM are isolated secrets without access, more than a page apart") {
+  const no_refresher alone;
   const auto value = buffer<std::byte>::random(32);
   for (const std::size_t prekey : {32U, 4096U, 65536U}) {
     const auto held = split(*value, {.shares = std::vector(5, share_place::ram), .prekey = prekey});
@@ -136,6 +144,7 @@ TEST_CASE("the distance between two shares is left to chance") {
 }
 
 TEST_CASE("a refresh leaves shares where they are, or moves every one, by choice") {
+  const no_refresher alone;
   const auto value = buffer<std::byte>::random(32);
   const auto held = split(*value, {.shares = std::vector(3, share_place::ram), .prekey = 64});
   const auto before = share_probe::addresses(*held);
@@ -151,6 +160,7 @@ TEST_CASE("a refresh leaves shares where they are, or moves every one, by choice
 }
 
 TEST_CASE("every single bit of a share in RAM that is flipped is damage, until it is flipped back") {
+  const no_refresher alone;
   const auto value = buffer<std::byte>::random(20);
   const auto held = split(*value, {.prekey = 32, .remix = remix_policy::on_demand});
   for (const std::uintptr_t each : share_probe::addresses(*held)) {
@@ -172,6 +182,7 @@ TEST_CASE("every single bit of a share in RAM that is flipped is damage, until i
 }
 
 TEST_CASE("one share of before among later ones is damage; all of before together are the secret again") {
+  const no_refresher alone;
   const auto value = buffer<std::byte>::random(20);
   const auto held = split(*value, {.shares = {share_place::ram, share_place::ram, share_place::ram}, .remix = remix_policy::on_demand});
   const auto addresses = share_probe::addresses(*held);
@@ -199,6 +210,7 @@ TEST_CASE("one share of before among later ones is damage; all of before togethe
 }
 
 TEST_CASE("a prekey that was changed is another in every part, and can be brought back") {
+  const no_refresher alone;
   std::array<std::byte, mixing_room::size> room = {};
   const std::array<std::byte, seed_size> seed = {std::byte{7}};
   const std::vector<std::byte> before(1000, std::byte{0x55});
@@ -249,6 +261,7 @@ TEST_CASE("a mask depends on the index of its share, and a tag on the secret's s
 }
 
 TEST_CASE("a secret whose shares are damaged leaves no byte where it was to be") {
+  const no_refresher alone;
   const auto value = buffer<std::byte>::random(40);
   const auto held = split(*value, {.prekey = 32, .remix = remix_policy::on_demand});
   auto* const share = reinterpret_cast<std::byte*>(share_probe::addresses(*held).back());
