@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "allocator/base/interval_set.h"
+#include "allocator/base/scoped_lock.h"
 #include "platform/platform.h"
 
 namespace lockfast::internal {
@@ -40,8 +41,8 @@ class ledger {
   // other errno is the system's refusal to unlock a page, which then stays locked and is nobody's.
   [[nodiscard]] platform::error disclaim(void* address, std::size_t length);
 
-  void before_fork() { mutex_.lock(); }
-  void after_fork_in_parent() { mutex_.unlock(); }
+  void before_fork() { lock_over_fork(mutex_); }
+  void after_fork_in_parent() { unlock_after_fork(mutex_); }
   // Locks the claimed pages again; what can't be locked is no longer claimed.
   void after_fork_in_child();
 

@@ -1,4 +1,7 @@
 // process_fork.cc - a fork: every mutex in its order, copies of what is hidden, and order in the child.
+#include <array>
+
+#include "allocator/base/scoped_lock.h"
 #include "allocator/compartment/grants.h"
 #include "allocator/pages/fork_gate.h"
 #include "allocator/pages/fork_exclusion.h"
@@ -12,13 +15,25 @@
 #include "platform/one_look.h"
 
 namespace lockfast::internal {
+namespace {
+
+// Those that are taken last, and released first.
+std::array<platform::mutex*, 4> of_process() {
+  return {&region_map::mutex(), &grants_mutex(), &sealed_record::mutex(), &metadata::mutex()};
+}
+void unlock_of_process() {
+  const auto all = of_process();
+  for (std::size_t left = all.size(); left != 0; --left) unlock_after_fork(*all[left - 1]);
+}
+
+}  // namespace
 
 // When the library is loaded, not when it starts: a fork that begins while another thread starts a pool must find the handlers
 // registered, or its child would find the mutex held for ever.
 void process::register_fork_handlers() { platform::at_fork(before_fork, after_fork_in_parent, after_fork_in_child); }
 
 void process::before_fork() {
-  start_mutex_.lock();
+  lock_over_fork(start_mutex_);
   fork_gate::shut();
   pool::for_each_arena([](isolated_arena& arena) { arena.copy_for_child(); });
   for (pool* const one : pool::all()) one->sealing().key.copy_for_child();
@@ -28,17 +43,11 @@ void process::before_fork() {
   for (pool* const one : pool::all()) one->grouped().before_fork();
   fork_exclusion::before_fork();
   ledger::of_process().before_fork();
-  region_map::mutex().lock();
-  grants_mutex().lock();
-  sealed_record::mutex().lock();
-  metadata::mutex().lock();
+  for (platform::mutex* const each : of_process()) lock_over_fork(*each);
 }
 
 void process::after_fork_in_parent() {
-  metadata::mutex().unlock();
-  sealed_record::mutex().unlock();
-  grants_mutex().unlock();
-  region_map::mutex().unlock();
+  unlock_of_process();
   ledger::of_process().after_fork_in_parent();
   fork_exclusion::after_fork();
   for (pool* const one : pool::all()) one->grouped().after_fork_in_parent();
@@ -46,7 +55,7 @@ void process::after_fork_in_parent() {
   compartment::after_fork_in_parent();
   for (pool* const one : pool::all()) one->sealing().key.after_fork_in_parent();
   fork_gate::reopen();
-  start_mutex_.unlock();
+  unlock_after_fork(start_mutex_);
 }
 
 // The child is alone: no mutex is needed while the arenas put themselves in order.
@@ -54,10 +63,7 @@ void process::after_fork_in_child() {
   const platform::one_look scope;
   platform::forget_fatal_signal_in_child();
   wipes::reset_in_child();
-  metadata::mutex().unlock();
-  sealed_record::mutex().unlock();
-  grants_mutex().unlock();
-  region_map::mutex().unlock();
+  unlock_of_process();
   ledger::of_process().after_fork_in_parent();
   fork_exclusion::after_fork();
   // Before anything else takes a map or a place: at the limit on maps there are just those that the regions had in the parent.
@@ -76,7 +82,7 @@ void process::after_fork_in_child() {
   for (pool* const one : pool::all()) one->grouped().after_fork_in_child();
   compartment::settle_in_child();
   fork_gate::reopen_in_child();
-  start_mutex_.unlock();
+  unlock_after_fork(start_mutex_);
 }
 
 }  // namespace lockfast::internal

@@ -1,6 +1,8 @@
 // metadata.cc - a chunk at a time from the system, cut from its start.
 #include "allocator/base/metadata.h"
 
+#include "allocator/base/scoped_lock.h"
+
 namespace lockfast::internal {
 namespace {
 
@@ -46,22 +48,17 @@ bool refill(std::size_t size) {
 
 std::byte* metadata::take(std::size_t size) {
   size = (size + alignment - 1) / alignment * alignment;
-  current_mutex.lock();
-  std::byte* taken = nullptr;
-  if (size <= current.left || refill(size)) {
-    taken = current.next;
-    current.next += size;
-    current.left -= size;
-  }
-  current_mutex.unlock();
+  const scoped_lock held(current_mutex);
+  if (size > current.left && !refill(size)) return nullptr;
+  std::byte* const taken = current.next;
+  current.next += size;
+  current.left -= size;
   return taken;
 }
 
 std::size_t metadata::bytes_reserved() {
-  current_mutex.lock();
-  const std::size_t reserved = current.reserved;
-  current_mutex.unlock();
-  return reserved;
+  const scoped_lock held(current_mutex);
+  return current.reserved;
 }
 
 platform::mutex& metadata::mutex() { return current_mutex; }

@@ -13,11 +13,11 @@ void end_reentered() { end_process(breach::reentered, breach_signal::abort); }
 
 // The interrupted call has the mutex, or is about to take it, or waits for another thread that has it. The other thread becomes its
 // holder at once; the interrupted call never does.
-void scoped_lock::lock_interrupted() {
+void lock_interrupted(platform::mutex& wanted) {
   constexpr int max_turns = 2000;  // some tenths of a second
   int without_holder = 0;
-  for (backoff turns; !held_.try_lock(); turns.wait()) {
-    without_holder = held_.held_by(nullptr) ? without_holder + 1 : 0;
+  for (backoff turns; !wanted.try_lock(); turns.wait()) {
+    without_holder = wanted.held_by(nullptr) ? without_holder + 1 : 0;
     if (without_holder == max_turns) end_reentered();
   }
 }

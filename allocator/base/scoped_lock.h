@@ -23,20 +23,50 @@ LOCKFAST_OF_THREAD extern const platform::mutex* changing_hands;
 
 [[noreturn, gnu::cold]] void end_reentered();
 
+// In a handler that interrupted named_lock() or named_unlock() of the same mutex: takes it.
+[[gnu::cold]] void lock_interrupted(platform::mutex& wanted);
+
+// Takes a mutex where there are threads, and names this one as its holder.
+inline void named_lock(platform::mutex& wanted) {
+  const platform::mutex*& changing = platform::of_thread(changing_hands);
+  const platform::mutex* const interrupted = changing;
+  if (interrupted == &wanted) {
+    lock_interrupted(wanted);
+  } else {
+    changing = &wanted;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    wanted.lock();
+  }
+  wanted.set_holder(&platform::of_thread(busy_with));
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  changing = interrupted;
+}
+
+inline void named_unlock(platform::mutex& held) {
+  const platform::mutex*& changing = platform::of_thread(changing_hands);
+  const platform::mutex* const interrupted = changing;
+  changing = &held;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  held.set_holder(nullptr);
+  held.unlock();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  changing = interrupted;
+}
+
 class scoped_lock {
  public:
   explicit scoped_lock(platform::mutex& held) : held_(held), shared_(!platform::single_threaded()) {
     const void* const me = &platform::of_thread(busy_with);
     if (held.held_by(me)) end_reentered();
     if (shared_) {
-      lock(me);
+      named_lock(held);
     } else {
       held.set_holder(me);
     }
   }
   ~scoped_lock() {
     if (shared_) {
-      unlock();
+      named_unlock(held_);
     } else {
       held_.set_holder(nullptr);
     }
@@ -45,36 +75,26 @@ class scoped_lock {
   scoped_lock& operator=(const scoped_lock&) = delete;
 
  private:
-  void lock(const void* me) {
-    const platform::mutex*& changing = platform::of_thread(changing_hands);
-    const platform::mutex* const interrupted = changing;
-    if (interrupted == &held_) {
-      lock_interrupted();
-    } else {
-      changing = &held_;
-      std::atomic_signal_fence(std::memory_order_seq_cst);
-      held_.lock();
-    }
-    held_.set_holder(me);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    changing = interrupted;
-  }
-  void unlock() {
-    const platform::mutex*& changing = platform::of_thread(changing_hands);
-    const platform::mutex* const interrupted = changing;
-    changing = &held_;
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    held_.set_holder(nullptr);
-    held_.unlock();
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    changing = interrupted;
-  }
-  // In a handler that interrupted lock() or unlock() of the same mutex.
-  [[gnu::cold]] void lock_interrupted();
-
   platform::mutex& held_;
   bool shared_;
 };
+
+// A fork holds mutexes without a scope, and a handler may run in its middle. Where there is one thread it finds them free, as before.
+inline void lock_over_fork(platform::mutex& wanted) {
+  if (platform::single_threaded()) {
+    wanted.lock();
+  } else {
+    named_lock(wanted);
+  }
+}
+// In the child, too, where the thread has the address that it had.
+inline void unlock_after_fork(platform::mutex& held) {
+  if (held.held_by(nullptr)) {
+    held.unlock();
+  } else {
+    named_unlock(held);
+  }
+}
 
 // For the length of a call that is to have a span busy, and from before it has: no moment is left in which a handler cannot know.
 class busy_scope {

@@ -184,9 +184,9 @@ void compartment::for_each_slab_of(const grouped_heap& family, void (*act)(slab&
   }
 }
 
-void compartment::before_fork() { registry_.lock(); }
+void compartment::before_fork() { lock_over_fork(registry_); }
 
-void compartment::after_fork_in_parent() { registry_.unlock(); }
+void compartment::after_fork_in_parent() { unlock_after_fork(registry_); }
 
 void compartment::reset_in_child() {
   for (compartment* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_) {

@@ -59,8 +59,8 @@ class slab_heap {
   [[nodiscard]] std::size_t bytes_reserved() const { return stock_.bytes_reserved(); }
 
   // Growth is not half done while a process forks.
-  void before_fork() { stock_.mutex().lock(); }
-  void after_fork_in_parent() { stock_.mutex().unlock(); }
+  void before_fork() { lock_over_fork(stock_.mutex()); }
+  void after_fork_in_parent() { unlock_after_fork(stock_.mutex()); }
   // In a forked child, where the policy left the pages in the parent: their address space is reserved again. A region for which that
   // is refused is gone, and its secrets' addresses are foreign.
   void reserve_in_child() {

@@ -109,8 +109,8 @@ class span_heap {
 
   // ---- A fork ----
 
-  void before_fork() { stock_.mutex().lock(); }
-  void after_fork() { stock_.mutex().unlock(); }
+  void before_fork() { lock_over_fork(stock_.mutex()); }
+  void after_fork() { unlock_after_fork(stock_.mutex()); }
   // In a forked child: the lists are empty until the child puts its spans into them.
   void reset_in_child();
 

@@ -64,8 +64,8 @@ class fork_exclusion {
     return again.address != nullptr;
   }
 
-  static void before_fork() { mutex_.lock(); }
-  static void after_fork() { mutex_.unlock(); }
+  static void before_fork() { lock_over_fork(mutex_); }
+  static void after_fork() { unlock_after_fork(mutex_); }
 
  private:
   // Writes refused advice down in the region: from then on the receipt of each of its secrets says so.

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "allocator/base/backoff.h"
+#include "allocator/base/scoped_lock.h"
 
 namespace lockfast::internal {
 
@@ -19,12 +20,15 @@ class fork_gate {
   // Whether the caller is in, and leave() is to follow; false while it is shut.
   [[nodiscard]] static bool try_enter() {
     inside_.fetch_add(1, std::memory_order_seq_cst);
-    if (!shut_.load(std::memory_order_seq_cst)) return true;
+    if (shut_by_.load(std::memory_order_seq_cst) == nullptr) return true;
     leave();
     return false;
   }
   static void enter() {
-    for (backoff turns; !try_enter();) turns.wait();
+    for (backoff turns; !try_enter(); turns.wait()) {
+      // In a handler that interrupted the fork: nobody else opens the gate.
+      if (shut_by_.load(std::memory_order_relaxed) == this_thread()) end_reentered();
+    }
   }
   static void leave() { inside_.fetch_sub(1, std::memory_order_release); }
 
@@ -40,14 +44,14 @@ class fork_gate {
   // who is.
   static void shut() {
     constexpr int max_waits = 4000;  // most of them short sleeps
-    shut_.store(true, std::memory_order_seq_cst);
+    shut_by_.store(this_thread(), std::memory_order_seq_cst);
     backoff turns;
     for (int waits = 0; waits < max_waits && inside_.load(std::memory_order_seq_cst) != 0; ++waits) turns.wait();
   }
   // Whether no thread is inside. The thread that shut the gate counts, too: a signal handler that forks may have interrupted its own
   // thread inside.
   [[nodiscard]] static bool is_empty() { return inside_.load(std::memory_order_seq_cst) == 0; }
-  static void reopen() { shut_.store(false, std::memory_order_seq_cst); }
+  static void reopen() { shut_by_.store(nullptr, std::memory_order_seq_cst); }
   // In a forked child, where nobody else is.
   static void reopen_in_child() {
     inside_.store(0, std::memory_order_seq_cst);
@@ -55,8 +59,10 @@ class fork_gate {
   }
 
  private:
+  static const void* this_thread() { return &platform::of_thread(busy_with); }
+
   inline static constinit std::atomic<std::uint32_t> inside_ = 0;
-  inline static constinit std::atomic<bool> shut_ = false;
+  inline static constinit std::atomic<const void*> shut_by_ = nullptr;
 };
 
 }  // namespace lockfast::internal

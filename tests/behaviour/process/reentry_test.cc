@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -29,12 +30,16 @@ void describe_again(int) {
 }
 void allocate_again(int) { lockfast_free(lockfast_malloc_isolated(300000)); }
 void trim_again(int) { (void)lockfast_trim(); }
+void seal_again(int) {
+  (void)lockfast_protect(shared, LOCKFAST_NOACCESS);
+  (void)lockfast_protect(shared, LOCKFAST_READWRITE);
+}
 void open_again(int) { (void)lockfast_compartment_protect(keys, LOCKFAST_READWRITE); }
 
 // Has a timer interrupt the calls of `busy` until one of them is met in its middle.
-ending interrupted(void (*handler)(int), void (*busy)(), bool threads) {
+ending interrupted(void (*handler)(int), void (*busy)(), bool threads, const char* policy = "lock=preferred") {
   return in_child([&] {
-    options("lock=preferred");
+    options(policy);
     shared = lockfast_malloc_isolated(100000);
     keys = lockfast_compartment_create();
     prove(shared != nullptr && keys != nullptr, "secrets");
@@ -46,12 +51,9 @@ ending interrupted(void (*handler)(int), void (*busy)(), bool threads) {
       }).detach();
       while (!started) std::this_thread::yield();
     }
-    sigset_t alarm_only;
-    sigemptyset(&alarm_only);
-    sigaddset(&alarm_only, SIGVTALRM);
-    prove(std::signal(SIGVTALRM, handler) != SIG_ERR, "a handler");
+    prove(std::signal(SIGPROF, handler) != SIG_ERR, "a handler");
     const itimerval often = {{0, 300}, {0, 300}};
-    prove(setitimer(ITIMER_VIRTUAL, &often, nullptr) == 0, "a timer");
+    prove(setitimer(ITIMER_PROF, &often, nullptr) == 0, "a timer");
     alarm(patience(10));
     for (;;) busy();
   });
@@ -70,6 +72,15 @@ void allocate() {
 void change_compartment() {
   (void)lockfast_compartment_protect(keys, LOCKFAST_NOACCESS);
   (void)lockfast_compartment_protect(keys, LOCKFAST_READWRITE);
+}
+
+// Linux delivers a signal that comes while it copies the process before it returns from the call, and copies it once more.
+void fork_once() {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  prove(child > 0, "a child");
+  while (waitpid(child, nullptr, 0) != child) {
+  }
 }
 
 }  // namespace
@@ -94,4 +105,21 @@ TEST_CASE("a handler that calls the allocator in the middle of a call of its thr
       CHECK(end.text == line);
     }
   }
+}
+
+TEST_CASE("a handler that calls the allocator in the middle of a fork by its thread ends the process with a line, where threads are") {
+  if (sanitized) {
+    MESSAGE("skipped: a sanitizer delays signals until no call is interrupted");
+    return;
+  }
+  for (void (*const handler)(int) : {allocate_again, trim_again}) {
+    CAPTURE(handler == trim_again);
+    const ending end = interrupted(handler, fork_once, true);
+    CHECK(end.signal == SIGABRT);
+    CHECK(end.text == line);
+  }
+  // Sealing stands still during a fork.
+  const ending end = interrupted(seal_again, fork_once, true, "lock=preferred,rest=seal");
+  CHECK(end.signal == SIGABRT);
+  CHECK(end.text == line);
 }
