@@ -74,7 +74,7 @@ void change_compartment() {
   (void)lockfast_compartment_protect(keys, LOCKFAST_READWRITE);
 }
 
-// Linux delivers a signal that comes while it copies the process before it returns from the call, and copies it once more.
+// The handler of a signal that comes while the kernel copies the process runs inside fork(), before the parent handlers.
 void fork_once() {
   const pid_t child = fork();
   if (child == 0) _exit(0);
