@@ -79,11 +79,13 @@ class scoped_lock {
   bool shared_;
 };
 
-// A fork holds mutexes without a scope, and a handler may run in its middle. Where there is one thread it finds them free, as before.
+// A fork holds mutexes without a scope. It may interrupt a call of its thread, when a signal handler forks, and a handler may interrupt
+// it. Where there is one thread each finds the mutexes free.
 inline void lock_over_fork(platform::mutex& wanted) {
   if (platform::single_threaded()) {
     wanted.lock();
   } else {
+    if (wanted.held_by(&platform::of_thread(busy_with))) end_reentered();
     named_lock(wanted);
   }
 }

@@ -34,6 +34,12 @@ void seal_again(int) {
   (void)lockfast_protect(shared, LOCKFAST_NOACCESS);
   (void)lockfast_protect(shared, LOCKFAST_READWRITE);
 }
+void fork_again(int) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  while (child > 0 && waitpid(child, nullptr, 0) != child) {
+  }
+}
 void open_again(int) { (void)lockfast_compartment_protect(keys, LOCKFAST_READWRITE); }
 
 // Has a timer interrupt the calls of `busy` until one of them is met in its middle.
@@ -120,6 +126,16 @@ TEST_CASE("a handler that calls the allocator in the middle of a fork by its thr
   }
   // Sealing stands still during a fork.
   const ending end = interrupted(seal_again, fork_once, true, "lock=preferred,rest=seal");
+  CHECK(end.signal == SIGABRT);
+  CHECK(end.text == line);
+}
+
+TEST_CASE("a handler that forks in the middle of a call of its thread ends the process with a line, where threads are") {
+  if (sanitized) {
+    MESSAGE("skipped: a sanitizer delays signals until no call is interrupted");
+    return;
+  }
+  const ending end = interrupted(fork_again, allocate, true);
   CHECK(end.signal == SIGABRT);
   CHECK(end.text == line);
 }
