@@ -48,7 +48,7 @@ TEST_CASE("a handler that interrupts a wait for another thread waits for that th
     {
       const interruption handler;
       const scoped_lock held(wanted);
-      promised(leaves, "the mutex is had when the other thread releases it");
+      promised(leaves, "the other thread has released it");
     }
     leaves = false;
     other.join();
