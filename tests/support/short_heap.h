@@ -13,11 +13,11 @@ enum class asked { in_any_way, for_null };
 // Before libcrypto is used. False when it would not have it.
 [[nodiscard]] bool install(asked counted);
 
-// 0 refuses none. operator new throws, or gives null where it was asked to.
+// The nth that this thread asks for from here on; 0 refuses none. operator new throws, or gives null where it was asked to.
 void refuse_nth(std::size_t n);
 // Calls this with each array before it goes back to the heap, where the C library says how long it is; null: nothing.
 void look_at_freed(void (*look)(const std::byte* block, std::size_t size));
-// Whether that block was asked for.
+// Whether this thread asked for that block.
 [[nodiscard]] bool refused();
 
 }  // namespace short_heap
