@@ -6,6 +6,8 @@
 #include <string>
 #include <thread>
 
+#include "support/stalls.h"
+
 using namespace lockfast;
 using namespace std::chrono_literals;
 
@@ -98,11 +100,17 @@ TEST_CASE("a cleared passphrase is not available, and can be set again") {
 
 TEST_CASE("an idle passphrase expires, without a use and at the next use, and a use keeps it") {
   refresher::stop();
-  auto phrase = take("brief", {.idle_expiry = 200ms, .prekey = 64});
-  for (int round = 0; round < 4; ++round) {
-    std::this_thread::sleep_for(80ms);
-    CHECK(phrase->equals(text("brief")));
-  }
+  const auto brief = [] { return take("brief", {.idle_expiry = 200ms, .prekey = 64}); };
+  auto phrase = brief();
+  CHECK(holds_unless_stalled(200ms, [&](steps& taken) {
+    phrase = brief();
+    for (int round = 0; round < 4; ++round) {
+      std::this_thread::sleep_for(80ms);
+      if (!phrase->equals(text("brief"))) return false;
+      taken.step();
+    }
+    return true;
+  }));
   std::this_thread::sleep_for(250ms);
   CHECK(phrase->use([](std::span<const std::byte>) {}).error() == memory_error::expired);
   CHECK_FALSE(phrase->available());
@@ -210,11 +218,15 @@ TEST_CASE("a passphrase is used, compared, replaced and cleared by many threads 
 
 TEST_CASE("the lifetime of a passphrase ends however often it is used, and its owner is told once") {
   int told = 0;
-  auto phrase = take("brief", {.prekey = 64, .lifetime = 300ms, .on_expiry = [&] { ++told; }});
-  REQUIRE(phrase);
-  int uses = 0;
-  while (phrase->equals(text("brief"))) ++uses;
-  CHECK(uses > 1);
+  const auto brief = [&] { return take("brief", {.prekey = 64, .lifetime = 300ms, .on_expiry = [&] { ++told; }}); };
+  auto phrase = brief();
+  CHECK(holds_unless_stalled(300ms, [&](steps& taken) {
+    phrase = brief();
+    told = 0;
+    int uses = 0;
+    for (; phrase->equals(text("brief")); ++uses) taken.step();
+    return uses > 1;
+  }));
   CHECK(phrase->equals(text("brief")).error() == memory_error::expired);
   CHECK_FALSE(phrase->available());
   CHECK(told == 1);
@@ -224,13 +236,17 @@ TEST_CASE("the lifetime of a passphrase ends however often it is used, and its o
 }
 
 TEST_CASE("a passphrase is idle from the end of a use on, not from its beginning") {
-  const auto phrase = take("brief", {.idle_expiry = 400ms, .prekey = 64});
-  REQUIRE(phrase);
-  CHECK(phrase->use([&](std::span<const std::byte>) {
-    std::this_thread::sleep_for(600ms);
-    CHECK(phrase->available());
+  const auto brief = [] { return take("brief", {.idle_expiry = 400ms, .prekey = 64}); };
+  auto phrase = brief();
+  CHECK(holds_unless_stalled(400ms, [&](steps& taken) {
+    phrase = brief();
+    std::chrono::milliseconds rest = 600ms;
+    const auto used = phrase->use([&](std::span<const std::byte>) {
+      for (; rest > 0ms; rest -= 100ms, taken.step()) std::this_thread::sleep_for(100ms);
+      return phrase->available();
+    });
+    return used.value_or(false) && phrase->available();
   }));
-  CHECK(phrase->available());
   std::this_thread::sleep_for(600ms);
   CHECK_FALSE(phrase->available());
 }

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -229,9 +229,9 @@ TEST_CASE("a file that claims a record of two gigabytes costs neither memory nor
   });
   struct lockfast_statistics before;
   lockfast_get_statistics(&before);
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   CHECK(load_vault(path, key_from(), {}).error() == memory_error::damaged);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
+  CHECK(std::clock() - start < CLOCKS_PER_SEC);
   struct lockfast_statistics after;
   lockfast_get_statistics(&after);
   CHECK(after.bytes_reserved - before.bytes_reserved < (std::size_t{16} << 20));
