@@ -5,6 +5,7 @@ import glob
 import os
 import pty
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -14,6 +15,9 @@ import termios
 command, folder, client = sys.argv[1:4]
 scratch = tempfile.tempdir = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+# What runs in a shell's background, or under nohup, inherits signals that are ignored; the command here is to meet those of a terminal.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
 
 
 def subject(name):
