@@ -143,12 +143,12 @@ void compartment::renew_locks() {
 namespace {
 
 // Of a yield each: longer than any call on a compartment takes.
-constexpr int max_waits = 1000;
+constexpr int max_yields = 1000;
 
 }  // namespace
 
 bool compartment::take_exclusion_soon() {
-  for (int waits = 0; waits < max_waits; ++waits) {
+  for (int waits = 0; waits < max_yields; ++waits) {
     if (mutex_.try_lock()) return true;
     platform::yield();
   }

@@ -14,7 +14,7 @@ struct table {
 };
 
 constinit platform::mutex unused_mutex;
-constinit table* unused = nullptr;
+constinit table* unused_tables = nullptr;
 LOCKFAST_OF_THREAD table* table_of_thread = nullptr;
 
 }  // namespace
@@ -28,9 +28,9 @@ grant* grants_of_thread() {
   table*& mine = platform::of_thread(table_of_thread);
   if (mine == nullptr) {
     const scoped_lock held(unused_mutex);
-    mine = unused != nullptr ? unused : metadata::take_array<table>(1);
+    mine = unused_tables != nullptr ? unused_tables : metadata::take_array<table>(1);
     if (mine == nullptr) return nullptr;
-    if (mine == unused) unused = mine->next_unused;
+    if (mine == unused_tables) unused_tables = mine->next_unused;
     platform::expect_thread_exit();
   }
   return mine->grants;
@@ -40,8 +40,8 @@ void give_up_grants() {
   table*& mine = platform::of_thread(table_of_thread);
   if (mine == nullptr) return;
   const scoped_lock held(unused_mutex);
-  mine->next_unused = unused;
-  unused = mine;
+  mine->next_unused = unused_tables;
+  unused_tables = mine;
   mine = nullptr;
 }
 
