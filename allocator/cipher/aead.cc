@@ -83,9 +83,9 @@ enum class wanted : unsigned char { verdict, plain };
 }
 
 [[gnu::noinline]] bool open_extended(aead::key_view key, aead::nonce_view nonce, bytes_view associated, bytes_view sealed,
-                                     std::span<const std::byte, aead::tag_size> tag, std::byte* plain, wanted what) {
+                                     std::span<const std::byte, aead::tag_size> tag, std::byte* plain) {
   const extended one(key, nonce);
-  return open_message(one.key(), one.nonce(), associated, sealed, tag, plain, what);
+  return open_message(one.key(), one.nonce(), associated, sealed, tag, plain, wanted::plain);
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ void aead::seal(key_view key, short_nonce_view nonce, bytes_view associated, byt
 
 bool aead::open(key_view key, nonce_view nonce, bytes_view associated, bytes_view sealed,
                 std::span<const std::byte, tag_size> tag, std::byte* plain) {
-  const bool authentic = open_extended(key, nonce, associated, sealed, tag, plain, wanted::plain);
+  const bool authentic = open_extended(key, nonce, associated, sealed, tag, plain);
   wipe_traces();
   return authentic;
 }
@@ -116,9 +116,9 @@ bool aead::open(key_view key, short_nonce_view nonce, bytes_view associated, byt
   return authentic;
 }
 
-bool aead::authentic(key_view key, nonce_view nonce, bytes_view associated, bytes_view sealed,
+bool aead::authentic(key_view key, short_nonce_view nonce, bytes_view associated, bytes_view sealed,
                      std::span<const std::byte, tag_size> tag) {
-  const bool is = open_extended(key, nonce, associated, sealed, tag, nullptr, wanted::verdict);
+  const bool is = open_message(key, nonce, associated, sealed, tag, nullptr, wanted::verdict);
   wipe_traces();
   return is;
 }

@@ -52,7 +52,7 @@ class aead {
                                  std::span<const std::byte, tag_size> tag, std::byte* plain);
 
   // Whether it would open: authenticates without opening.
-  [[nodiscard]] static bool authentic(key_view key, nonce_view nonce, bytes_view associated, bytes_view sealed,
+  [[nodiscard]] static bool authentic(key_view key, short_nonce_view nonce, bytes_view associated, bytes_view sealed,
                                       std::span<const std::byte, tag_size> tag);
 };
 

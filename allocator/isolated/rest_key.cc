@@ -16,8 +16,7 @@ namespace lockfast::internal {
 using platform::access;
 
 struct rest_key::epoch {
-  std::byte key[aead::key_size];
-  std::byte nonce_start[aead::nonce_size - sizeof(std::uint64_t)];
+  std::byte subkey[aead::key_size];
 };
 
 struct rest_key::table {
@@ -154,30 +153,34 @@ platform::error rest_key::next_number(std::uint64_t& number) {
   return 0;
 }
 
+// Every nonce of a key begins alike, so that the subkey which XChaCha20 takes from both is one for all its records.
 platform::error rest_key::draw(epoch& over) {
-  const auto refusal = platform::try_random(over.key);
-  return refusal != 0 ? refusal : platform::try_random(over.nonce_start);
+  std::byte nonce_start[aead::nonce_size - sizeof(std::uint64_t)];
+  auto refusal = platform::try_random(over.subkey);
+  if (refusal == 0) refusal = platform::try_random(nonce_start);
+  if (refusal != 0) return refusal;
+  hchacha20(over.subkey, nonce_start, over.subkey);
+  wipe_traces();
+  return 0;
 }
 
+// What follows that start.
 struct rest_key::nonce {
-  nonce(const epoch& of, std::uint64_t number) {
-    std::memcpy(bytes, of.nonce_start, sizeof of.nonce_start);
-    std::memcpy(bytes + sizeof of.nonce_start, &number, sizeof number);
-  }
-  std::byte bytes[aead::nonce_size];
+  explicit nonce(std::uint64_t number) { std::memcpy(bytes + sizeof bytes - sizeof number, &number, sizeof number); }
+  std::byte bytes[aead::short_nonce_size] = {};
 };
 
 void rest_key::seal_under(const epoch& under, const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
-  aead::seal(under.key, nonce(under, record.number).bytes, std::as_bytes(std::span(&to, 1)), {plain, size}, record.bytes(),
+  aead::seal(under.subkey, nonce(record.number).bytes, std::as_bytes(std::span(&to, 1)), {plain, size}, record.bytes(),
              record.tag);
 }
 
 bool rest_key::open_under(const epoch& under, const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) {
-  const nonce used(under, record.number);
+  const nonce used(record.number);
   const auto bound = std::as_bytes(std::span(&to, 1));
   const aead::bytes_view sealed(record.bytes(), size);
-  if (plain == nullptr) return aead::authentic(under.key, used.bytes, bound, sealed, record.tag);
-  return aead::open(under.key, used.bytes, bound, sealed, record.tag, plain);
+  if (plain == nullptr) return aead::authentic(under.subkey, used.bytes, bound, sealed, record.tag);
+  return aead::open(under.subkey, used.bytes, bound, sealed, record.tag, plain);
 }
 
 // Waits while the page is given back, which takes a walk over the family's places and a few system calls.

@@ -1,13 +1,14 @@
 // rest_key.h - the key of what a family seals, in one page that is hidden or locked.
 //
-//    | guard page | how many keys | key, start of nonces | key, start of nonces | ... | guard page |
+//    | guard page | how many keys | subkey | subkey | ... | guard page |
 //
 // A forked child that inherits has its parent's keys, to open what the parent sealed, and seals under one of its own. Wiping
 // destroys all keys; what is sealed from then on has a new one. While everything is wiped nothing is sealed: a secret that went from
 // its pages into a record in between would be wiped in neither.
 //
 // A nonce is 16 random bytes that were drawn with its key, and the number of the record: which key, and how many records were
-// sealed under it before. So none repeats: numbers do not in a process, and two processes have two keys.
+// sealed under it before. So none repeats: numbers do not in a process, and two processes have two keys. What the cipher makes of the key
+// and the 16 bytes is kept in place of both.
 //
 // Invariants
 //   1. A key lies in that page alone, and for the length of a call in registers and on the stack, which are wiped.
