@@ -87,6 +87,44 @@ void open_and_join_page(char* page) {
   require(mmap(page, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page, "mmap");
 }
 
+// The page of one place in turn is opened, read and wiped, and its lock goes to the next without one. Each such page is a map of its own.
+std::vector<char*> places;
+constexpr std::size_t locked_pages = 1024;
+
+void lock_first_pages() {
+  become_user();
+  places = bare_pages(beyond_limit);
+  for (std::size_t at = 0; at < beyond_limit; ++at) {
+    char* const place = places[at];
+    require(mprotect(place, page_size(), PROT_READ | PROT_WRITE) == 0, "mprotect");
+    touch(place, secret_size);
+    if (at >= locked_pages) require(madvise(place, page_size(), MADV_DONTNEED) == 0, "madvise");
+    if (at < locked_pages) require(mlock(place, page_size()) == 0, "mlock");
+    require(mprotect(place, page_size(), PROT_NONE) == 0, "mprotect");
+  }
+}
+
+void hand_over_and_open(std::uint64_t i) {
+  const std::size_t page = page_size();
+  char* const from = places[i % beyond_limit];
+  require(mprotect(from, page, PROT_READ | PROT_WRITE) == 0, "mprotect");
+  touch(from + page - secret_size, secret_size);
+  std::memset(from, 0, page);
+  require(munlock(from, page) == 0, "munlock");
+  require(madvise(from, page, MADV_DONTNEED) == 0, "madvise");
+  require(mprotect(from, page, PROT_NONE) == 0, "mprotect");
+  char* const to = places[(i + locked_pages) % beyond_limit];
+  require(mprotect(to, page, PROT_READ | PROT_WRITE) == 0, "mprotect");
+  require(mlock(to, page) == 0, "mlock");
+  touch(to + page - secret_size, secret_size);
+  require(mprotect(to, page, PROT_NONE) == 0, "mprotect");
+}
+
+course bare_hand_over(const char* name) {
+  static std::uint64_t turn = 0;
+  return {name, lock_first_pages, [](std::uint64_t) { hand_over_and_open(turn++); }};
+}
+
 course bare(const char* name, void (*open_and_close)(char* page)) {
   static std::vector<char*> pages;
   return {name, [] { pages = bare_pages(beyond_limit); },
@@ -209,10 +247,11 @@ course sealed(const char* name, lockfast_hidden hidden, lockfast_rest_policy res
 constexpr const char* bare_calls = "bare calls: access, lock, touch; wipe, unlock, give back, access";
 constexpr const char* bare_joining = "bare calls: access, lock, touch; wipe, a map that joins the others";
 constexpr const char* bare_change = "bare calls: access both ways";
+constexpr const char* bare_handing = "bare calls: another's: access, touch, wipe, unlock, give back, access; access, lock, touch, access";
 constexpr const char* bare_moving = "bare calls: look, move, access, touch; wipe, access";
 
 std::vector<course> courses() {
-  std::vector<course> all{bare(bare_calls, open_and_close_page), bare(bare_joining, open_and_join_page), bare_access(bare_change)};
+  std::vector<course> all{bare(bare_calls, open_and_close_page), bare(bare_joining, open_and_join_page), bare_access(bare_change), bare_hand_over(bare_handing)};
   if (has_hidden_memory()) all.push_back(bare_move(bare_moving));
   static const std::vector<subject> peers = libsodium();
   for (const subject& each : peers) {
@@ -252,7 +291,7 @@ int main(int argc, char** argv) {
   std::printf("Open a secret of %zu bytes, write to it, close it; %zu in turn under a lock limit of %llu MiB where pages are another's\n",
               secret_size, beyond_limit, static_cast<unsigned long long>(lock_limit >> 20U));
   std::printf("Median times of %lld interleaved runs\n\n", static_cast<long long>(result.repetitions()));
-  table shown({"what", "time", "of the first", "of the second", "of the third", "of the move", "of libsodium's malloc, free"});
+  table shown({"what", "time", "of the first", "of the second", "of the third", "of the move", "of the handover", "of libsodium's malloc, free"});
   const std::vector<subject> peers = libsodium();
   const std::string life = peers.empty() ? "" : libsodium_life(peers[0]).name;
   const auto ratio = [&](const std::string& of, const std::string& to) {
@@ -261,7 +300,7 @@ int main(int argc, char** argv) {
   for (const course& each : all) {
     if (!result.has(each.name)) continue;
     shown.add({each.name, duration(result.of(each.name)), ratio(each.name, bare_calls), ratio(each.name, bare_joining), ratio(each.name, bare_change),
-               ratio(each.name, bare_moving), ratio(each.name, life)});
+               ratio(each.name, bare_moving), ratio(each.name, bare_handing), ratio(each.name, life)});
   }
   shown.print();
 }

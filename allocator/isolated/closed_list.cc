@@ -1,6 +1,8 @@
 // closed_list.cc - the walk, and whose turn it is.
 #include "allocator/isolated/closed_list.h"
 
+#include <algorithm>
+
 #include "allocator/base/metadata.h"
 #include "allocator/base/scoped_lock.h"
 #include "allocator/isolated/span_region.h"
@@ -33,16 +35,15 @@ void closed_list::walk(std::size_t run_size) {
   candidate_count_ = 0;
   candidate_size_ = run_size;
   some_were_busy_ = false;
-  // Kept in order while it is filled: the one that was closed last is at the front, and leaves for one that was closed before it.
+  // A heap while it is filled: the one that was closed last is at the front, and leaves for one that was closed before it.
+  const auto closed_before = [](const candidate& one, const candidate& other) { return one.tick < other.tick; };
   const auto consider = [&](candidate found) {
     if (candidate_count_ == max_candidates) {
       if (found.tick >= candidates_[0].tick) return;
-      for (std::size_t at = 1; at < max_candidates; ++at) candidates_[at - 1] = candidates_[at];
-      --candidate_count_;
+      std::pop_heap(candidates_, candidates_ + candidate_count_--, closed_before);
     }
-    std::size_t at = candidate_count_++;
-    for (; at > 0 && candidates_[at - 1].tick < found.tick; --at) candidates_[at] = candidates_[at - 1];
-    candidates_[at] = found;
+    candidates_[candidate_count_++] = found;
+    std::push_heap(candidates_, candidates_ + candidate_count_, closed_before);
   };
   block** link = &first_;
   while (*link != nullptr) {
@@ -68,6 +69,8 @@ void closed_list::walk(std::size_t run_size) {
     }
     link = &one.next;
   }
+  std::sort_heap(candidates_, candidates_ + candidate_count_, closed_before);
+  std::reverse(candidates_, candidates_ + candidate_count_);
 }
 
 span* closed_list::take(std::size_t run_size) {

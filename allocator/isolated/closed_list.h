@@ -40,7 +40,7 @@ class closed_list {
   }
 
  private:
-  static constexpr std::size_t max_candidates = 64;
+  static constexpr std::size_t max_candidates = 256;
   static constexpr std::size_t block_spans = 510;
 
   struct block {

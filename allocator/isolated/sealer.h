@@ -4,6 +4,7 @@
 #ifndef LOCKFAST_ALLOCATOR_ISOLATED_SEALER_H
 #define LOCKFAST_ALLOCATOR_ISOLATED_SEALER_H
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -64,8 +65,18 @@ class sealer {
     const std::size_t runs = wiped_runs_.load(std::memory_order_relaxed);
     return runs != 0 && runs >= max_wiped_runs_;
   }
-  // Whether those that keep one may, the last to be added among them.
-  [[nodiscard]] bool may_keep_run() const { return wiped_runs_.load(std::memory_order_relaxed) <= max_wiped_runs_; }
+  // Whether a secret that is sealed as it closes, and counted by add_run(), is to keep its locked or hidden run. A hidden one is worth
+  // a new one's price to any other. A locked one pays where its secret is opened again before its run is taken from it: where that was
+  // rare of late only every 16th keeps its own, so that a change is seen.
+  [[nodiscard]] bool keeps_run(bool hidden) {
+    if (wiped_runs_.load(std::memory_order_relaxed) > max_wiped_runs_) return false;
+    if (hidden || kept_pay_.load(std::memory_order_relaxed) != 0) return true;
+    return closings_.fetch_add(1, std::memory_order_relaxed) % closings_for_a_try == 0;
+  }
+  // A secret was opened in the run that it kept; and a run that was kept was given up for another's opening. What the first saves is
+  // some five times of what the second loses. Threads may overlook each other's.
+  void see_kept_run_used() { set_kept_pay(kept_pay_.load(std::memory_order_relaxed) + 5); }
+  void see_kept_run_lost() { set_kept_pay(kept_pay_.load(std::memory_order_relaxed) - 1); }
 
   // Whether pages are short: then a closed secret's are asked for first. Where the system refused some lately it is asked now and
   // then all the same, since others may have given some back.
@@ -121,10 +132,12 @@ class sealer {
     }
     return left != 0;
   }
+  void set_kept_pay(int now) { kept_pay_.store(std::clamp(now, 0, max_kept_pay), std::memory_order_relaxed); }
   [[nodiscard]] bool exceeds_maps() const { return (short_of_.load(std::memory_order_relaxed) & closed_maps) != 0; }
 
   static constexpr std::uint32_t asks_system_each = 64;
   static constexpr std::uint32_t closings_for_a_try = 16;
+  static constexpr int max_kept_pay = 64;
 
   when when_ = when::never;
   platform::fork_policy fork_ = platform::fork_policy::absent;
@@ -137,6 +150,8 @@ class sealer {
   std::atomic<std::uint32_t> asked_ = 0;
   std::atomic<std::uint32_t> tries_ = 0;
   std::atomic<std::uint32_t> foundings_ = 0;
+  std::atomic<std::uint32_t> closings_ = 0;
+  std::atomic<int> kept_pay_ = max_kept_pay;
   std::atomic<bool> closing_is_plain_ = false;
 };
 

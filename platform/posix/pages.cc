@@ -107,6 +107,7 @@ error protect(std::byte* address, std::size_t size, access to) {
 }
 
 error closed_lock_error() { return 0; }
+bool discards_before_closing() { return true; }
 
 // mlock, which brings the pages into RAM, too.
 error lock_briefly(std::byte* address, std::size_t size) {

@@ -27,7 +27,8 @@ using platform::error;
 struct page_state {
   access allowed = access::none;
   bool locked = false;
-  bool opened = false;  // since it was reserved or discarded
+  bool opened = false;     // since it was reserved, or was both discarded and closed
+  bool discarded = false;  // while it is open
   bool hidden = false;
   bool marked = false;
   bool between_markers = false;  // in a reservation that was marked

@@ -62,6 +62,11 @@ error protect(std::byte* address, std::size_t size, access to) {
   const bool done = change_pages(in, address, size, [&](page_state& page, std::byte* at) {
     if (!page.opened && to != access::none) std::memset(at, 0, in.page);
     page.opened |= to != access::none;
+    if (to == access::none && page.discarded) {
+      require_wiped(in, at, "a closing of discarded pages that were written to");
+      page.opened = false;
+    }
+    page.discarded = false;
     page.allowed = to;
     if (in.closing_unlocks && to == access::none && !page.hidden && !page.marked) page.locked = false;
   });
@@ -80,6 +85,7 @@ error lock(std::byte* address, std::size_t size) {
   const bool done = change_pages(in, address, size, [&](page_state& page, const std::byte*) {
     if (page.allowed == access::none) fail("lock of inaccessible pages");
     page.locked = true;
+    page.discarded = false;
   });
   return done ? 0 : ENOMEM;
 }
@@ -142,8 +148,11 @@ void discard(std::byte* address, std::size_t size) {
     if (page.locked) fail("discard of locked pages");
     if (page.opened) require_wiped(in, at, "discard of pages that are not wiped");
     page.opened = page.allowed != access::none;
+    page.discarded = page.opened;
   });
 }
+
+bool discards_before_closing() { return !the_host().closing_unlocks; }
 
 error hiding_error() { return the_host().hidden_limit == 0 ? ENOSYS : 0; }
 bool may_hibernate() { return the_host().hibernates; }

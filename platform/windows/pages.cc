@@ -196,6 +196,8 @@ void discard(std::byte* address, std::size_t size) {
   if (open) (void)VirtualAlloc(address, size, MEM_COMMIT, found.Protect);
 }
 
+bool discards_before_closing() { return false; }
+
 // ---- In a forked child, of which there is none: as what they are named for -------------------------------------------------
 
 error lock_again(std::byte* address, std::size_t size) { return lock(address, size); }

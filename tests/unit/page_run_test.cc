@@ -96,6 +96,28 @@ TEST_CASE("pages are hidden, otherwise locked, otherwise refused or open without
   CHECK(at.accessible() == 0);
 }
 
+TEST_CASE("pages are closed after their frames are gone, and before that where open pages would get new ones") {
+  for (const bool keeps_frames_of_open : {false, true}) {
+    place at(1);
+    simulated::set_closing_unlocks(keeps_frames_of_open);
+    REQUIRE(at.open(page, {always, ECANCELED}) == 0);
+    const auto discards = [before = simulated::count(simulated::call::discard)] {
+      return simulated::count(simulated::call::discard) - before;
+    };
+    const fork_exclusion::scope held;
+    std::size_t when_closed = 2;
+    const auto close = [&] {
+      when_closed = discards();
+      return platform::protect(at.begin, page, platform::access::none);
+    };
+    CHECK(at.run.give_back(held, at.in, page, close) == page_run::outcome::given_back);
+    CHECK(when_closed == (keeps_frames_of_open ? 0 : 1));
+    CHECK(discards() == 1);
+    at.run.forget();
+    simulated::set_closing_unlocks(false);
+  }
+}
+
 TEST_CASE("pages behind some without a lock have none either") {
   place at(4);
   simulated::set_lock_limit(simulated::bytes_locked() + page);

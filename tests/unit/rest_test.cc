@@ -152,6 +152,31 @@ TEST_CASE("under rest=seal a secret is sealed when it is closed, under rest=keep
   }));
 }
 
+TEST_CASE("locked pages are kept for a secret that is opened again, and given up at once where many have their turns") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    std::vector<void*> all;
+    for (std::size_t at = 0; at < 1000; ++at) all.push_back(closed_secret(32, at));
+    // How many of these closings give pages up.
+    const auto given_up = [&](std::size_t turns, std::size_t among) {
+      std::size_t count = 0;
+      for (std::size_t turn = 0; turn < turns; ++turn) {
+        void* const secret = all[turn % among];
+        prove(lockfast_protect(secret, LOCKFAST_READWRITE) == 0, "opened");
+        const std::size_t before = simulated::count(simulated::call::discard);
+        prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
+        count += simulated::count(simulated::call::discard) - before;
+      }
+      return count;
+    };
+    promised(given_up(100, 1) < 20, "one keeps its page soon");
+    promised(given_up(1000, 50) < 150, "and each of some");
+    promised(given_up(1000, 1000) > 700, "where many have their turns nearly each gives its page up");
+    promised(given_up(300, 3) < 50, "a few keep theirs soon again");
+    for (std::size_t at = 0; at < all.size(); ++at) open_whole(all[at], 32, at);
+  }));
+}
+
 TEST_CASE("the receipt of a sealed secret says how its key is kept, whatever pages it has itself") {
   check_clean(in_child([] {
     options("rest=seal");
