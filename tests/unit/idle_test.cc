@@ -154,6 +154,24 @@ TEST_CASE("pages that the system does not take back are kept beyond the bound, a
   }));
 }
 
+TEST_CASE("a secret too large to rest whose pages the system does not take back is kept, wiped and closed") {
+  constexpr std::size_t size = std::size_t{256} << 20;
+  check_clean(in_child([] {
+    options("hidden=off");
+    const std::size_t accessible = simulated::bytes_accessible();
+    auto* const secret = static_cast<unsigned char*>(lockfast_malloc_isolated(size));
+    prove(secret != nullptr, "a large secret");
+    secret[0] = 1;
+    simulated::set_keeps_pages(true);
+    lockfast_free(secret);
+    promised(secret[0] == 0 && held() >= size, "wiped, and there");
+    promised(simulated::bytes_accessible() < accessible + size, "closed");
+    promised(lockfast_trim() == 0, "a trim ends");
+    simulated::set_keeps_pages(false);
+    promised(lockfast_trim() >= size && held() == 0, "given back later");
+  }));
+}
+
 TEST_CASE("where many secrets live, places are opened ahead of the next ones: idle, few, and none that a secret needs") {
   for (const char* const policy : {"rest=keep", "rest=keep,freed=recycle"}) {
     for (const bool hidden : {false, true}) {
