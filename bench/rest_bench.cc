@@ -247,11 +247,12 @@ course sealed(const char* name, lockfast_hidden hidden, lockfast_rest_policy res
 constexpr const char* bare_calls = "bare calls: access, lock, touch; wipe, unlock, give back, access";
 constexpr const char* bare_joining = "bare calls: access, lock, touch; wipe, a map that joins the others";
 constexpr const char* bare_change = "bare calls: access both ways";
-constexpr const char* bare_handing = "bare calls: another's: access, touch, wipe, unlock, give back, access; access, lock, touch, access";
+constexpr const char* bare_handing = "bare calls, handover: access, touch, wipe, unlock, give back, access; access, lock, touch, access";
 constexpr const char* bare_moving = "bare calls: look, move, access, touch; wipe, access";
 
 std::vector<course> courses() {
-  std::vector<course> all{bare(bare_calls, open_and_close_page), bare(bare_joining, open_and_join_page), bare_access(bare_change), bare_hand_over(bare_handing)};
+  std::vector<course> all{bare(bare_calls, open_and_close_page), bare(bare_joining, open_and_join_page), bare_access(bare_change),
+                          bare_hand_over(bare_handing)};
   if (has_hidden_memory()) all.push_back(bare_move(bare_moving));
   static const std::vector<subject> peers = libsodium();
   for (const subject& each : peers) {
@@ -291,7 +292,8 @@ int main(int argc, char** argv) {
   std::printf("Open a secret of %zu bytes, write to it, close it; %zu in turn under a lock limit of %llu MiB where pages are another's\n",
               secret_size, beyond_limit, static_cast<unsigned long long>(lock_limit >> 20U));
   std::printf("Median times of %lld interleaved runs\n\n", static_cast<long long>(result.repetitions()));
-  table shown({"what", "time", "of the first", "of the second", "of the third", "of the move", "of the handover", "of libsodium's malloc, free"});
+  table shown({"what", "time", "of the first", "of the second", "of the third", "of the move", "of the handover",
+               "of libsodium's malloc, free"});
   const std::vector<subject> peers = libsodium();
   const std::string life = peers.empty() ? "" : libsodium_life(peers[0]).name;
   const auto ratio = [&](const std::string& of, const std::string& to) {
