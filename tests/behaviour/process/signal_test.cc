@@ -98,11 +98,12 @@ TEST_CASE("a breach's line is whole on a descriptor that takes a few bytes at a 
       const int listener = asked.get();
       for (;;) {
         seccomp_notif call = {};
-        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
+        // musl's ioctl takes an int, glibc's an unsigned long.
+        if (syscall(SYS_ioctl, listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
         const auto* const bytes = reinterpret_cast<const char*>(call.data.args[1]);
         const std::size_t size = call.data.args[2] < 7 ? call.data.args[2] : 7;
         seccomp_notif_resp answer = {.id = call.id, .val = write(STDERR_FILENO, bytes, size), .error = 0, .flags = 0};
-        (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+        (void)syscall(SYS_ioctl, listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
       }
     }).detach();
     sock_filter program[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
