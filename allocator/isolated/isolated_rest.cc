@@ -99,7 +99,7 @@ void isolated_arena::seal_or_close(span& at, platform::error& refusal) {
     return;
   }
   // A run that is kept costs two system calls less when it is opened again, and one that is given up at once is closed for less.
-  const bool keeps = held && policy_.rest->keeps_run(at.hidden()) && at.protect(access::none) == 0;
+  const bool keeps = held && policy_.rest->keeps_wiped_run(at.hidden()) && at.protect(access::none) == 0;
   if (!keeps) (void)vacate(at);
   (void)span::advance_clock();
 }

@@ -7,8 +7,8 @@
 // its pages into a record in between would be wiped in neither.
 //
 // A nonce is 16 random bytes that were drawn with its key, and the number of the record: which key, and how many records were
-// sealed under it before. So none repeats: numbers do not in a process, and two processes have two keys. What the cipher makes of the key
-// and the 16 bytes is kept in place of both.
+// sealed under it before. So none repeats: numbers do not in a process, and two processes have two keys. The subkey that the cipher
+// makes of the key and the 16 bytes is kept in place of both.
 //
 // Invariants
 //   1. A key lies in that page alone, and for the length of a call in registers and on the stack, which are wiped.

@@ -65,16 +65,16 @@ class sealer {
     const std::size_t runs = wiped_runs_.load(std::memory_order_relaxed);
     return runs != 0 && runs >= max_wiped_runs_;
   }
-  // Whether a secret that is sealed as it closes, and counted by add_run(), is to keep its locked or hidden run. A hidden one is worth
-  // a new one's price to any other. A locked one pays where its secret is opened again before its run is taken from it: where that was
-  // rare of late only every 16th keeps its own, so that a change is seen.
-  [[nodiscard]] bool keeps_run(bool hidden) {
+  // Whether a secret that was sealed as it closes, and is counted by add_run(), is to keep its run. A hidden one saves whoever takes it
+  // the making of a new one. A locked one pays where its secret is opened again before the run goes to another: where few were, only
+  // every 16th keeps its own, so that a change is seen.
+  [[nodiscard]] bool keeps_wiped_run(bool hidden) {
     if (wiped_runs_.load(std::memory_order_relaxed) > max_wiped_runs_) return false;
     if (hidden || kept_pay_.load(std::memory_order_relaxed) != 0) return true;
     return closings_.fetch_add(1, std::memory_order_relaxed) % closings_for_a_try == 0;
   }
-  // A secret was opened in the run that it kept; and a run that was kept was given up for another's opening. What the first saves is
-  // some five times of what the second loses. Threads may overlook each other's.
+  // A secret was opened in the run that it kept; and a run that was kept was given up for another's opening. The first saves five times
+  // what the second loses. Threads may overlook each other's.
   void see_kept_run_used() { set_kept_pay(kept_pay_.load(std::memory_order_relaxed) + 5); }
   void see_kept_run_lost() { set_kept_pay(kept_pay_.load(std::memory_order_relaxed) - 1); }
 

@@ -88,10 +88,10 @@ class page_run {
 
   // unlocked: the pages are open, as before, but could not be locked again.
   enum class outcome : std::uint8_t { given_back, kept, unlocked };
-  // Gives wiped pages back to the system: unlocks the first bytes, gives the frames up, and calls close_all(), which makes all pages
-  // inaccessible or returns the errno of a refusal. In this order a closing has no page table entries to change, which takes 1 us less;
-  // where it would keep the memory (platform::discards_before_closing), the frames go last. Where the system takes the pages back, the
-  // caller calls forget() before it leaves the scope.
+  // Gives wiped pages back to the system: unlocks the first bytes, gives the frames up, and calls close_all(), which makes all
+  // pages inaccessible or returns the errno of a refusal. In this order a closing has no page table entries to change, which takes
+  // 1 us less; where it would keep the memory (platform::discards_before_closing) the frames go last. Where the system takes the
+  // pages back, the caller calls forget() before it leaves the scope.
   template <class Close>
   [[nodiscard]] outcome give_back(const fork_exclusion::scope& held, const region& in, std::size_t locked, Close close_all);
   // Makes pages that have a protection key inaccessible and takes the key off, or those that have none.

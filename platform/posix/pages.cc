@@ -25,8 +25,8 @@ error advise(std::byte* address, std::size_t size, int advice) { return result_o
 LOCKFAST_UNCHECKED void touch(std::byte* address, std::size_t size) {
   const unreported guards_too;
   const std::size_t step = page_size();
-  // Not known to the compiler: clang leaves out an access that changes nothing and whose value is not used, before version 17 a volatile
-  // one as well.
+  // Not known to the compiler: clang leaves out an access that changes nothing and whose value is not used, before version 17 a
+  // volatile one as well.
   uint32_t nothing = 0;
   __asm__("" : "+r"(nothing));
   for (std::size_t at = 0; at < size; at += step) {
