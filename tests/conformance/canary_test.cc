@@ -69,6 +69,10 @@ TEST_CASE("a changed byte in front of a block of any size raises SIGSEGV when it
 TEST_CASE("a changed byte in front of a block that is closed by now raises SIGSEGV when it is freed") {
   if (!asked_of_placement("an access of its own")) return;
   for (auto close : {sodium_mprotect_readonly, sodium_mprotect_noaccess}) {
+    if (close == sodium_mprotect_noaccess && !locks_outlive_closing()) {
+      MESSAGE("not asked: a block without access has no page here");
+      continue;
+    }
     for (std::size_t back = 1; back <= canary_size; ++back) {
       CAPTURE(back);
       check_canary_breach(in_child([=] {

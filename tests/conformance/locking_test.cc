@@ -56,7 +56,7 @@ TEST_CASE("every page of a block is locked and out of core dumps") {
     }
     if (!secret.isolated()) continue;
     REQUIRE(sodium_mprotect_noaccess(secret.data()) == 0);
-    CHECK(state_of(secret.data()).locked);
+    CHECK(state_of(secret.data()).locked == locks_outlive_closing());
     CHECK(state_of(secret.data()).undumpable == advice_is_followed());
   }
 }
@@ -71,7 +71,11 @@ TEST_CASE("the process's locked memory counts every block") {
 
 TEST_CASE("freed blocks give their locked memory back, all but a reserve") {
   if (!locks_are_real() || !asked_of_placement("pages that go back before there is need of them")) return;
-  constexpr std::size_t count = 12000;
+  if (!maps_are_counted()) {
+    MESSAGE("not asked: the reserve is 64 MiB, and more than that is not to be had under Wine");
+    return;
+  }
+  constexpr std::size_t count = 12'000;
   std::vector<block> blocks;
   for (std::size_t at = 0; at < count; ++at) blocks.emplace_back(32);
   const std::size_t most = bytes_locked();

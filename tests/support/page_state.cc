@@ -128,6 +128,10 @@ bool locks_are_real() {
   return real;
 }
 
+bool maps_are_counted() { return true; }
+
+bool locks_outlive_closing() { return true; }
+
 bool advice_is_followed() {
   static const bool followed = child_finds_zeros();
   return followed;

@@ -30,6 +30,13 @@ std::size_t bytes_locked();
 // Whether a lock does anything here: sanitizers turn mlock into nothing. Says so on the test's output when it does not.
 bool locks_are_real();
 
+// Whether the system counts the maps of a process, and ends at a number.
+bool maps_are_counted();
+
+// Whether what has no access stays locked. Where it does not, an isolated secret is sealed as it is closed, and a grouped one stays
+// open: it would do more harm than good to close it.
+bool locks_outlive_closing();
+
 // Whether madvise does what it says: emulators of processors take any advice and follow none. The library then says ENOTSUP.
 bool advice_is_followed();
 int advice_error();  // 0, or ENOTSUP

@@ -95,6 +95,10 @@ bool locks_are_real() {
   return real;
 }
 
+bool maps_are_counted() { return false; }
+
+bool locks_outlive_closing() { return false; }
+
 // There is no other process to be kept out, and nobody tells what an error report leaves out.
 bool advice_is_followed() { return false; }
 
