@@ -18,6 +18,7 @@ good_files = {
     "proc/swaps": "Filename Type Size Used Priority\n",
     "proc/sys/vm/max_map_count": "1048576",
     "proc/sys/vm/overcommit_memory": "0",
+    "proc/sys/vm/compact_unevictable_allowed": "0",
     "proc/sys/kernel/core_pattern": "core",
     "proc/sys/kernel/yama/ptrace_scope": "1",
     "sys/kernel/mm/ksm/run": "0",
@@ -59,7 +60,7 @@ def only(name, verdict, files=(), trials=(), without=()):
 
 def test_a_good_machine_is_good():
     found, status = machine()
-    assert status == 0 and len(found) == 15, [one for one in found.values() if one["verdict"] != "good"]
+    assert status == 0 and len(found) == 16, [one for one in found.values() if one["verdict"] != "good"]
 
 
 def test_a_low_lock_limit_is_mended_where_the_process_lives():
@@ -133,6 +134,15 @@ def test_what_the_system_is_set_to():
     only("ksm", "weak", {"sys/kernel/mm/ksm/run": "1"}, {"merge": worked(value=1)})
 
 
+def test_a_locked_page_that_may_be_moved():
+    moves = {"proc/sys/vm/compact_unevictable_allowed": "1"}
+    assert "hidden pages are not moved" in machine(moves)[0]["compaction"]["saw"] and machine(moves)[1] == 0
+    found, status = machine(moves, {"hidden": worked(step=1, errno=38)})
+    assert found["compaction"]["verdict"] == "weak" and "compact_unevictable_allowed=0" in found["compaction"]["mend"]
+    assert status == 1
+    assert "does not compact" in machine(without=("proc/sys/vm/compact_unevictable_allowed",))[0]["compaction"]["saw"]
+
+
 def test_a_memory_limit_below_the_lock_limit():
     group = "sys/fs/cgroup/user.slice/"
     assert "killed" in only("container", "weak", {group + "memory.max": "33554432"})["means"]
@@ -160,7 +170,7 @@ def test_each_thing_is_tried_here():
     ended = lockfast("doctor", "--json")
     whole = json.loads(ended.stdout)
     assert ended.returncode == whole["status"] and ended.returncode in (0, 1, 2)
-    assert set(whole["trials"]) >= set(tried) - {"isolated_hidden"} and len(whole["findings"]) == 15
+    assert set(whole["trials"]) >= set(tried) - {"isolated_hidden"} and len(whole["findings"]) == 16
     for one in whole["findings"]:
         assert one["saw"] and one["means"], one
 

@@ -301,6 +301,18 @@ finding merging(const view& at) {
               "echo 2 >/sys/kernel/mm/ksm/run");
 }
 
+finding compaction(const view& at) {
+  finding one{"compaction", "compaction"};
+  const auto allowed = at.on.number("/proc/sys/vm/compact_unevictable_allowed");
+  if (!allowed && !at.on.has("/proc/sys/vm")) return not_looked(one, "/proc/sys/vm is not there");
+  const std::string saw =
+      allowed ? "vm.compact_unevictable_allowed is " + std::to_string(*allowed) : "the kernel does not compact memory";
+  if (allowed.value_or(0) == 0) return said(one, verdict::good, saw, "a locked page stays in its frame, which is wiped");
+  const std::string means = "a locked page that is moved leaves a copy in its old frame, which no wipe reaches";
+  if (at.of("hidden").worked()) return said(one, verdict::good, saw + "; hidden pages are not moved", means);
+  return said(one, verdict::weak, saw, means, sysctl("vm.compact_unevictable_allowed=0"));
+}
+
 finding forks(const view& at) {
   finding one{"fork", "forks"};
   const trial tried = at.of("fork");
@@ -341,7 +353,7 @@ std::vector<finding> examine(const machine& on, const trial_results& results) {
   const view at{on, results};
   std::vector<finding> all;
   for (finding (*const look)(const view&) : {locks, lock_limit, hidden, guards, keys, seals, maps, overcommit, swap,
-                                             hibernation, dumps, peers, merging, forks, container}) {
+                                             hibernation, dumps, peers, merging, compaction, forks, container}) {
     all.push_back(look(at));
   }
   return all;
