@@ -100,15 +100,19 @@ void process::count(struct lockfast_statistics& out) {
   out = {};
   pool::for_each_arena([&](isolated_arena& arena) { arena.add_to(out); });
   pool::for_each_started([&](pool& one) { one.grouped().add_to(out); });
+  count_beside_arenas(out);
+  out.lock_limit = platform::lock_limit();
+  out.maps_used = platform::maps_used();
+  out.map_limit = platform::map_limit();
+}
+
+void process::count_beside_arenas(struct lockfast_statistics& out) {
   for (const pool* const one : pool::all()) out.refusals += one->refusals();
   pool::for_each_started([&](pool& one) {
     out.bytes_locked += one.sealing().key.bytes_locked();
     out.bytes_reserved += one.sealing().key.bytes_reserved();
   });
   out.bytes_reserved += metadata::bytes_reserved() + sealed_record::bytes_reserved();
-  out.lock_limit = platform::lock_limit();
-  out.maps_used = platform::maps_used();
-  out.map_limit = platform::map_limit();
 }
 
 process::peaks process::look(struct lockfast_statistics& out) {
@@ -120,8 +124,7 @@ process::peaks process::look(struct lockfast_statistics& out) {
   });
   const std::uint64_t isolated = out.allocations;
   pool::for_each_started([&](pool& one) { one.grouped().look(out); });
-  for (const pool* const one : pool::all()) out.refusals += one->refusals();
-  out.bytes_reserved += metadata::bytes_reserved();
+  count_beside_arenas(out);
   // No more were live than were allocated, though a thread's cache holds more slots ready.
   most.isolated = std::max(most.isolated, out.live_isolated);
   const auto grouped = static_cast<std::size_t>(out.allocations - isolated);

@@ -88,6 +88,8 @@ class process {
   static constexpr std::size_t pages_at_once = 16;
 
   static void count(struct lockfast_statistics& out);
+  // Adds refusals, and the pages of keys, records and the allocator's own notes. Async-signal-safe.
+  static void count_beside_arenas(struct lockfast_statistics& out);
   // seal_some() until so many bytes came back, at most so many secrets.
   static std::size_t seal(std::size_t bytes, std::size_t most = SIZE_MAX);
   // For the map_watch.

@@ -1,6 +1,7 @@
 // metadata.cc - a chunk at a time from the system, cut from its start.
 #include "allocator/base/metadata.h"
 
+#include "allocator/base/relaxed.h"
 #include "allocator/base/scoped_lock.h"
 
 namespace lockfast::internal {
@@ -13,10 +14,10 @@ constexpr std::size_t min_chunk = std::size_t{4} * 1024;
 struct chunk {
   std::byte* next = nullptr;
   std::size_t left = 0;
-  std::size_t reserved = 0;
 };
 
 constinit chunk current;
+constinit relaxed<std::size_t> reserved = 0;  // bytes; written by whoever holds the mutex
 constinit platform::mutex current_mutex;
 
 bool refill(std::size_t size, std::size_t chunk_size) {
@@ -32,7 +33,7 @@ bool refill(std::size_t size, std::size_t chunk_size) {
   platform::seal(made.address, usable + 2 * page);
   current.next = made.address + page;
   current.left = usable;
-  current.reserved += usable + 2 * page;
+  reserved = reserved + usable + 2 * page;
   return true;
 }
 
@@ -56,10 +57,7 @@ std::byte* metadata::take(std::size_t size) {
   return taken;
 }
 
-std::size_t metadata::bytes_reserved() {
-  const scoped_lock held(current_mutex);
-  return current.reserved;
-}
+std::size_t metadata::bytes_reserved() { return reserved; }
 
 platform::mutex& metadata::mutex() { return current_mutex; }
 

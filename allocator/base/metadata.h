@@ -5,7 +5,7 @@
 // What is taken is never given back: its owner keeps it for the next use. The pages are left out of core dumps, are not
 // locked, since they hold sizes, addresses and canary keys but no secret, and are inherited by a forked child.
 //
-// Threads: take() from any thread.
+// Threads: take() from any thread; bytes_reserved() without a mutex, from a signal handler, too.
 #ifndef LOCKFAST_ALLOCATOR_BASE_METADATA_H
 #define LOCKFAST_ALLOCATOR_BASE_METADATA_H
 

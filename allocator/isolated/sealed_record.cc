@@ -5,6 +5,7 @@
 
 #include "allocator/base/bytes.h"
 #include "allocator/base/metadata.h"
+#include "allocator/base/relaxed.h"
 #include "allocator/base/scoped_lock.h"
 
 namespace lockfast::internal {
@@ -24,7 +25,7 @@ struct free_record {
 
 constinit platform::mutex records_mutex;
 constinit free_record* free_records[class_count] = {};
-constinit std::size_t own_pages = 0;  // bytes
+constinit relaxed<std::size_t> own_pages = 0;  // bytes; written by whoever holds the mutex
 
 std::size_t class_of(std::size_t bytes) {
   if (bytes <= min_class) return (bytes + 7) / 8;
@@ -72,7 +73,7 @@ sealed_record* sealed_record::take(std::size_t size) {
       return nullptr;
     }
     const scoped_lock held(records_mutex);
-    own_pages += pages;
+    own_pages = own_pages + pages;
     return reinterpret_cast<sealed_record*>(made.address);
   }
   const std::size_t index = class_of(bytes);
@@ -91,7 +92,7 @@ void sealed_record::give_back(sealed_record* one, std::size_t size) {
     const std::size_t pages = whole_pages(bytes);
     platform::release(reinterpret_cast<std::byte*>(one), pages);
     const scoped_lock held(records_mutex);
-    own_pages -= pages;
+    own_pages = own_pages - pages;
     return;
   }
   const std::size_t index = class_of(bytes);
@@ -101,10 +102,7 @@ void sealed_record::give_back(sealed_record* one, std::size_t size) {
   free_records[index] = freed;
 }
 
-std::size_t sealed_record::bytes_reserved() {
-  const scoped_lock held(records_mutex);
-  return own_pages;
-}
+std::size_t sealed_record::bytes_reserved() { return own_pages; }
 
 platform::mutex& sealed_record::mutex() { return records_mutex; }
 

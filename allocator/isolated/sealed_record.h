@@ -5,7 +5,7 @@
 // Records come from the allocator's metadata, in size classes an eighth apart; those of more than max_class bytes have pages of
 // their own, which are given back.
 //
-// Threads: everything, from any thread.
+// Threads: everything, from any thread; bytes_reserved() without a mutex, from a signal handler, too.
 #ifndef LOCKFAST_ALLOCATOR_ISOLATED_SEALED_RECORD_H
 #define LOCKFAST_ALLOCATOR_ISOLATED_SEALED_RECORD_H
 

@@ -11,8 +11,11 @@
 #include <set>
 #include <string>
 
+#include "allocator/base/metadata.h"
+#include "allocator/base/scoped_lock.h"
 #include "allocator/isolated/sealed_record.h"
 #include "allocator/isolated/span_region.h"
+#include "allocator/process.h"
 #include "support/check.h"
 #include "support/child.h"
 #include "unit/closed_secret.h"
@@ -91,5 +94,21 @@ TEST_CASE("no number of a record, and no sealed bytes, repeat") {
       promised(contents.insert(std::string(reinterpret_cast<const char*>(record.bytes()), 32)).second, "other bytes");
       open_whole(secret, 32, 1);
     }
+  }));
+}
+
+TEST_CASE("a report counts keys and records as the statistics do, and takes no mutex of theirs, in whose holder a handler may report") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    (void)closed_secret(32, 1);
+    void* const large = closed_secret(200000, 2);
+    promised(is_sealed(large), "a record in pages of its own");
+    const auto counted = statistics();
+    const lockfast::internal::scoped_lock records(lockfast::internal::sealed_record::mutex());
+    const lockfast::internal::scoped_lock notes(lockfast::internal::metadata::mutex());
+    struct lockfast_statistics looked_at;
+    (void)lockfast::internal::process::look(looked_at);
+    promised(looked_at.bytes_reserved == counted.bytes_reserved, "the same address space");
+    promised(looked_at.bytes_locked == counted.bytes_locked, "the same locks");
   }));
 }
