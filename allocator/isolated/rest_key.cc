@@ -219,7 +219,10 @@ rest_key::outcome rest_key::use(const bond& to, const sealed_record& record, std
 }
 
 rest_key::outcome rest_key::open(const bond& to, const sealed_record& record, std::byte* plain, std::size_t size) const {
-  const outcome found = use(to, record, plain, size);
+  const wipes::look before;
+  outcome found = use(to, record, plain, size);
+  // A signal handler may have wiped everything, the key included, after this thread had read it: then the secret would outlive that.
+  if (found == outcome::opened && before.wiped()) found = outcome::wiped;
   if (found == outcome::wiped) std::memset(plain, 0, size);
   return found;
 }

@@ -30,9 +30,15 @@ platform::error span::open(const tenancy& wanted, page_run::lock_wanted lock, pl
   const bool had_map = left_map();
   const fork_exclusion::scope held;
   const page_run::opening how = {.lock = lock, .hide_error = hide_error, .for_how_long = for_how_long};
+  // Before there is a run, as protect() does.
+  access_ = access::read_write;
   const auto refusal =
       home.marked() ? open_between_markers(begin, bytes, lock, hide_error) : run_.open(held, home, begin, bytes, how);
-  if (refusal == 0) note_opened(access::read_write, had_map);
+  if (refusal == 0) {
+    note_opened(access::read_write, had_map);
+  } else {
+    access_ = access::none;
+  }
   return refusal;
 }
 
@@ -245,16 +251,25 @@ platform::error span::take_run_of(span& donor, const tenancy& wanted) {
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;
   const fork_exclusion::scope held;
   if (const auto refusal = platform::map_hidden_twice(donor.run(), begin, bytes); refusal != 0) return refusal;
-  if (const auto refusal = fork_exclusion::vacate(donor.run(), bytes, donor.home.blank(), donor.home.policy()); refusal != 0) {
+  if (const auto refusal = donor.replace_run(); refusal != 0) {
     // The pages are in both places: they stay in the first.
     if (fork_exclusion::vacate(begin, bytes, home.blank(), home.policy()) == 0) return refusal;
     end_process(breach::access_refused, breach_signal::abort);
   }
   if (!left_map()) map_watch::add_run();
-  run_.adopt(begin, bytes, donor.lock_error(), donor.hide_error());
   access_ = access::read_write;
+  run_.adopt(begin, bytes, donor.lock_error(), donor.hide_error());
   donor.forget_run();
   return 0;
+}
+
+// A signal handler that wipes would open what takes the place of the pages, which has nothing of the secret: as if they were closed.
+platform::error span::replace_run() {
+  const access before = access_;
+  access_ = access::none;
+  const auto refusal = home.marked() ? mark_again() : fork_exclusion::vacate(run(), run_size(), home.blank(), home.policy());
+  if (refusal != 0) access_ = before;
+  return refusal;
 }
 
 bool span::vacate() {
@@ -270,9 +285,7 @@ bool span::vacate() {
   }
   // Where the system does not move pages: they are empty, whether or not it closes them.
   const auto try_to_close = [&] { return (void)close(), 0; };
-  const bool given_back =
-      home.marked() ? mark_again() == 0
-                    : fork_exclusion::vacate(run(), run_size(), home.blank(), home.policy()) == 0 || gives_back(try_to_close);
+  const bool given_back = replace_run() == 0 || (!home.marked() && gives_back(try_to_close));
   if (given_back) forget_run();
   return given_back;
 }
@@ -298,12 +311,13 @@ bool span::claim_for_copy() {
 
 bool span::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
-  // What this thread's own call has busy, which the handler has interrupted, stays so.
-  const bool is_own = platform::of_thread(busy_with) == this;
+  // What a call of this thread has busy, which the handler has interrupted, stays so.
+  const bool is_own = platform::of_thread(busy_with) == this || platform::single_threaded();
   backoff turns;
   for (int waits = 0; waits < max_waits; ++waits) {
     state seen = state::live;
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {
+      const busy_scope mine(this);
       const access before = access_;
       if (!sealed() && protect(access::read_write) == 0) wipe(address_, size_);
       const auto refusal = sealed() ? 0 : protect(closes ? access::none : before);
@@ -316,9 +330,17 @@ bool span::wipe_on_signal(platform::after_wipe leaves) {
   }
   std::byte* const begin = address_;
   const bool in_run = content_ != content::none && begin > run() && begin + size_ <= run() + run_size();
-  // Whoever has it busy, this thread or another, may close it at any moment.
-  if (in_run && platform::protect(run(), run_size(), access::read_write) == 0) platform::overwrite({begin, size_});
-  return !in_run || !closes || platform::protect(run(), run_size(), access::none) == 0;
+  // Nothing is in the closed run of a sealed secret.
+  if (!in_run || (sealed() && access_ == access::none)) return true;
+  const bool is_open = platform::protect(run(), run_size(), access::read_write) == 0;
+  if (is_own) {
+    // The pages stay as they are until the handler returns, and are then as the interrupted call is to leave them.
+    if (is_open) wipe(begin, size_);
+    return platform::protect(run(), run_size(), closes ? access::none : current_access()) == 0 || !closes;
+  }
+  // Another thread, which has it busy, may close it at any moment.
+  if (is_open) platform::overwrite({begin, size_});
+  return !closes || platform::protect(run(), run_size(), access::none) == 0;
 }
 
 bool span::show_absent() {

@@ -259,6 +259,8 @@ class alignas(64) span {
                                                      platform::error hide_error);
   // Puts the markers back on a wiped run, which is given back with that.
   [[nodiscard]] platform::error mark_again();
+  // Has inaccessible pages, or markers, take the place of the run's, which are wiped or in another place, too.
+  [[nodiscard]] platform::error replace_run();
   void note_opened(platform::access now, bool had_map);
   [[nodiscard]] bool canaries_match(const canary_key& key) const;
   [[nodiscard, gnu::cold, gnu::noinline]] bool canaries_match_unreported(const canary_key& key) const;
@@ -326,9 +328,12 @@ inline bool span::claim_live(const busy_scope& mine) {
 }
 
 inline platform::error span::protect(platform::access to) {
-  if (access_ == to) return 0;
+  const platform::access before = access_;
+  if (before == to) return 0;
+  // Written down first: a signal handler that wipes in between leaves the pages as this call is to leave them.
+  access_ = to;
   const auto refusal = platform::protect(run(), run_size(), to);
-  if (refusal == 0) access_ = to;
+  if (refusal != 0) access_ = before;
   if (refusal == 0 && to == platform::access::none && lock_error() == 0 && !hidden()) {
     run_.set_lock_error(platform::closed_lock_error());
   }

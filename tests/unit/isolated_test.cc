@@ -5,8 +5,10 @@
 #include <lockfast/lockfast.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "allocator/process.h"
@@ -287,21 +289,41 @@ TEST_CASE("a large place that was freed last is not the next to be used") {
   }
 }
 
-TEST_CASE("a handler wipes a secret that the call which it interrupts is busy with, whatever its access") {
+TEST_CASE("a handler wipes a secret that the call which it interrupts is busy with, and leaves the access as that call has it") {
   const by_address calls{make_arena(trapping)};
   for (const auto before : {access::read_write, access::none}) {
     std::byte* const secret = calls.allocate(100);
     REQUIRE(calls.protect(secret, before) == 0);
+    const std::size_t accessible = simulated::bytes_accessible();
     span& at = span_of(secret);
     at.set(span::state::busy);
     {
       const busy_scope interrupted(&at);
       CHECK(at.wipe_on_signal(lockfast::platform::after_wipe::as_before));
     }
-    for (std::size_t byte = 0; byte < 100; ++byte) REQUIRE(secret[byte] != std::byte{sodium_fill_byte});
+    CHECK(simulated::bytes_accessible() == accessible);
+    CHECK(all_zero(secret, 100));
     at.set(span::state::live);
     CHECK(calls.check(secret) == 0);
     calls.deallocate(secret);
   }
   calls.arena.trim();
+}
+
+TEST_CASE("a handler overwrites a secret that another thread is busy with for long") {
+  std::atomic<bool> ends = false;
+  std::thread other([&] {
+    while (!ends) std::this_thread::yield();
+  });
+  const by_address calls{make_arena(trapping)};
+  std::byte* const secret = calls.allocate(100);
+  span& at = span_of(secret);
+  at.set(span::state::busy);
+  CHECK(at.wipe_on_signal(lockfast::platform::after_wipe::as_before));
+  for (std::size_t byte = 0; byte < 100; ++byte) REQUIRE(secret[byte] != std::byte{sodium_fill_byte});
+  at.set(span::state::live);
+  calls.deallocate(secret);
+  calls.arena.trim();
+  ends = true;
+  other.join();
 }
