@@ -6,7 +6,7 @@ function(lockfast_objects name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_compile_features(${name} PRIVATE cxx_std_23)
   target_compile_options(${name} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics
-                         $<$<NOT:$<PLATFORM_ID:Darwin>>:-fno-plt>)
+                         $<$<NOT:$<PLATFORM_ID:Darwin,Windows>>:-fno-plt>)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
                         VISIBILITY_INLINES_HIDDEN ON CXX_EXTENSIONS OFF)
   lockfast_warnings(${name})
