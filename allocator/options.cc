@@ -48,6 +48,7 @@ constexpr setting settings[] = {
     {"report_addresses", "on", [](lockfast_options& to) { to.report_addresses = LOCKFAST_REPORT_ADDRESSES_ON; }},
     {"report_addresses", "off", [](lockfast_options& to) { to.report_addresses = LOCKFAST_REPORT_ADDRESSES_OFF; }},
     // Any text is a value of this one: what it lists is what its kinds are called.
+    {"report", "none", nullptr},
     {"report", "stderr", nullptr},
     {"report", "FD", nullptr},
     {"report", "PATH", nullptr},

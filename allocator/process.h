@@ -70,9 +70,17 @@ class process {
     std::size_t grouped;
   };
   [[nodiscard]] static peaks look(struct lockfast_statistics& out);
+  // How many claims were made, and how many refused, since the start.
+  struct claim_counts {
+    std::size_t made;
+    std::size_t refused;
+  };
+  [[nodiscard]] static claim_counts claims();
   static void draw(json_lines& out, region::addresses shown);
   // Has the report know the options of a process in which no family has started; none where they are bad.
   static void settle_report();
+  // Remembers what LOCKFAST_OPTIONS says of reports, for a program that empties its environment later.
+  static void note_report_options();
 
   // ---- For fatal signals (platform::crash_calls) ----
 

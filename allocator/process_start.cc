@@ -18,12 +18,17 @@ namespace {
 // Under start_mutex_: what the program asked for.
 constinit lockfast_options configured = {};
 constinit char configured_report[report::max_destination] = {};
+// What LOCKFAST_OPTIONS said of reports when the library was loaded.
+constinit lockfast_options loaded_with = {};
+constinit char loaded_report[report::max_destination] = {};
 constinit std::atomic<bool> process_started = false;
 constinit bool crash_handled = false;
 // Of the last lockfast_configure: the name of a field.
 constinit std::atomic<const char*> option_refused = nullptr;
 // Whether the host calls us when a thread ends: without that, no thread may keep anything.
 constinit bool thread_exits_known = false;
+constinit std::atomic<std::size_t> claims_made = 0;
+constinit std::atomic<std::size_t> claims_refused = 0;
 
 }  // namespace
 
@@ -48,9 +53,20 @@ const char* process::refused_option() { return option_refused.load(std::memory_o
 bool process::asked(lockfast_options& out, options_fault& fault, std::span<char> report_room) {
   lockfast_options from_environment = {};
   const bool reads = configured.environment != LOCKFAST_ENVIRONMENT_IGNORED;
-  const bool read = parse(reads ? platform::options_variable() : nullptr, from_environment, fault, report_room);
-  out = merged(configured, from_environment);
+  const char* const text = reads ? platform::options_variable() : nullptr;
+  const bool read = parse(text, from_environment, fault, report_room);
+  // A program may empty its environment before it exits, as PHP does: the report is written all the same.
+  out = merged(configured, reads && text == nullptr ? loaded_with : from_environment);
   return read;
+}
+
+void process::note_report_options() {
+  lockfast_options options = {};
+  options_fault ignored;  // the first allocation tells of it
+  if (!parse(platform::options_variable(), options, ignored, loaded_report)) return;
+  loaded_with.report = options.report;
+  loaded_with.report_map = options.report_map;
+  loaded_with.report_addresses = options.report_addresses;
 }
 
 void process::settle_report() {
@@ -86,10 +102,17 @@ platform::error process::claim(void* address, std::size_t length, ledger::out_of
     const scoped_lock held(start_mutex_);
     start_process();
   }
-  const auto refusal = ledger::of_process().claim(address, length, wanted);
+  auto refusal = ledger::of_process().claim(address, length, wanted);
   // The lock budget that idle pages hold may be all that is missing.
-  if ((refusal != ENOMEM && refusal != EAGAIN) || trim(trimming::shortage) + seal(length) == 0) return refusal;
-  return ledger::of_process().claim(address, length, wanted);
+  if ((refusal == ENOMEM || refusal == EAGAIN) && trim(trimming::shortage) + seal(length) != 0) {
+    refusal = ledger::of_process().claim(address, length, wanted);
+  }
+  (refusal == 0 ? claims_made : claims_refused).fetch_add(1, std::memory_order_relaxed);
+  return refusal;
+}
+
+process::claim_counts process::claims() {
+  return {claims_made.load(std::memory_order_relaxed), claims_refused.load(std::memory_order_relaxed)};
 }
 
 platform::error process::disclaim(void* address, std::size_t length) { return ledger::of_process().disclaim(address, length); }
@@ -122,6 +145,7 @@ constexpr int first_priority = 101;
 
 [[gnu::constructor(first_priority)]] void when_loaded() {
   platform::stay_loaded();
+  process::note_report_options();
   process::register_fork_handlers();
 }
 

@@ -116,6 +116,9 @@ void write_totals(json_lines& out) {
   for (const auto& one : sizes) out.number(one.name, now.*one.figure);
   out.number("max_live_isolated", most.isolated);
   out.number("max_live_grouped", most.grouped);
+  const process::claim_counts claims = process::claims();
+  out.number("claims", claims.made);
+  out.number("claims_refused", claims.refused);
   out.end();
 }
 
@@ -169,7 +172,7 @@ int descriptor_named(const char* name) {
 
 void report::settle(const lockfast_options& options) {
   if (settled) return;
-  if (options.report != nullptr && *options.report != 0) {
+  if (options.report != nullptr && *options.report != 0 && std::strcmp(options.report, "none") != 0) {
     std::strncpy(destination, options.report, max_destination - 1);
     on_breach = write_at_breach;
   }

@@ -97,6 +97,19 @@ process_report begun_by(const json& machine) {
   return report;
 }
 
+void keep(process_report&& report, std::vector<process_report>& among) {
+  const auto earlier =
+      std::find_if(among.begin(), among.end(), [&](const process_report& one) { return one.process == report.process; });
+  if (earlier == among.end()) {
+    among.push_back(std::move(report));
+    return;
+  }
+  std::vector<std::string> breaches = std::move(earlier->breaches);
+  breaches.insert(breaches.end(), report.breaches.begin(), report.breaches.end());
+  if (report.was_called() || !earlier->was_called()) *earlier = std::move(report);
+  earlier->breaches = std::move(breaches);
+}
+
 }  // namespace
 
 std::uint64_t process_report::total(const std::string& name) const {
@@ -104,9 +117,13 @@ std::uint64_t process_report::total(const std::string& name) const {
   return found == totals.end() ? 0 : found->second;
 }
 
+bool process_report::was_called() const {
+  return native_used || drop_in_used || total("allocations") + total("claims") + total("claims_refused") > 0;
+}
+
 std::vector<process_report> read_reports(const std::string& text) {
   std::vector<process_report> reports;
-  process_report* current = nullptr;
+  std::optional<process_report> current;
   std::size_t number_of_line = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);
@@ -119,20 +136,13 @@ std::vector<process_report> read_reports(const std::string& text) {
       throw refusal("line " + std::to_string(number_of_line) + " is no JSON object; give a file that `report=` has written");
     }
     if (text_of(line, "line") == "machine") {
-      process_report report = begun_by(line);
-      const auto earlier = std::find_if(reports.begin(), reports.end(),
-                                        [&](const process_report& one) { return one.process == report.process; });
-      if (earlier == reports.end()) {
-        current = &reports.emplace_back(std::move(report));
-      } else {
-        report.breaches = std::move(earlier->breaches);
-        *earlier = std::move(report);
-        current = &*earlier;
-      }
-    } else if (current != nullptr) {
+      if (current) keep(std::move(*current), reports);
+      current = begun_by(line);
+    } else if (current) {
       read_line(line, *current);
     }
   }
+  if (current) keep(std::move(*current), reports);
   return reports;
 }
 

@@ -361,8 +361,8 @@ struct lockfast_options {
   enum lockfast_rest_policy rest;                   /* when closed secrets are sealed; auto */
   enum lockfast_report_map report_map;              /* whether reports have a map; off */
   enum lockfast_report_addresses report_addresses;  /* whether reports have addresses; off */
-  /* Where a report is written when the process exits and at a breach: "stderr", the number of a descriptor, or the path of a file
-   * to append to; of fewer than 1024 bytes. NULL: what LOCKFAST_OPTIONS says, otherwise no report. The string is copied. */
+  /* Where a report is written when the process exits and at a breach: "none", "stderr", the number of a descriptor, or the path of
+   * a file to append to; of fewer than 1024 bytes. NULL: what LOCKFAST_OPTIONS says, otherwise no report. The string is copied. */
   const char *report;
   enum lockfast_idle idle; /* how many pages are kept for the next isolated secrets; auto */
   int reserved[7];         /* must be 0 */

@@ -97,6 +97,23 @@ def test_a_program_that_never_calls_says_so():
     assert not any(line["used"] for line in lines if line["line"] == "policy")
 
 
+def test_a_program_that_empties_its_environment_reports():
+    lines = lines_of(report_of("emptied", "report_map=on,report_addresses=on"))
+    assert lines[0]["reason"] == "exit" and one(lines, "totals")["allocations"] == 0
+
+
+def test_memory_of_the_programs_own_is_counted():
+    totals = one(lines_of(report_of("claim")), "totals")
+    assert (totals["claims"], totals["claims_refused"], totals["allocations"]) == (2, 1, 0), totals
+    totals = one(lines_of(report_of("none")), "totals")
+    assert (totals["claims"], totals["claims_refused"]) == (0, 0), totals
+
+
+def test_none_is_no_file():
+    ended = run("exit", "report=none", cwd=scratch)
+    assert ended.returncode == 7 and ended.stderr == b"" and "none" not in os.listdir(scratch), ended
+
+
 def test_the_map_agrees_with_the_totals():
     lines = lines_of(report_of("exit", "report_map=on"))
     assert states(lines, "slab")["live"] == 1
@@ -168,7 +185,7 @@ def test_a_bad_destination_is_named():
     for options in ("report=", "report", "report=" + "x" * 1024, "report_map=yes"):
         ended = run("exit", options)
         assert ended.returncode == -signal.SIGABRT and b"bad options" in ended.stderr, (options[:20], ended)
-    assert b"values of report: stderr, FD, PATH" in run("exit", "report=").stderr
+    assert b"values of report: none, stderr, FD, PATH" in run("exit", "report=").stderr
 
 
 for name, test in list(globals().items()):

@@ -11,10 +11,13 @@
  *    leak     writes a secret to standard error: what a search must find
  *    closed   closes the isolated secret
  *    none     none of this: never calls the library
+ *    emptied  none of this either, and takes LOCKFAST_OPTIONS out of its environment
+ *    claim    none of this either: locks memory of its own twice, and is refused once
  */
 #include <errno.h>
 #include <lockfast/lockfast.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +72,13 @@ static void report_from_handler(void) {
 int main(int count, char **arguments) {
   const char *const deed = count > 1 ? arguments[1] : "exit";
   if (strcmp(deed, "none") == 0) return 7;
+  if (strcmp(deed, "emptied") == 0) return unsetenv("LOCKFAST_OPTIONS") == 0 ? 7 : 3;
+  if (strcmp(deed, "claim") == 0) {
+    static char own[size];
+    require(lockfast_mlock(own, size) == 0 && lockfast_mlock(own, 1) == 0, "its own memory");
+    require(lockfast_mlock((void *)(UINTPTR_MAX - size), size) != 0, "memory that is not there");
+    return 7;
+  }
   char *const isolated = filled(lockfast_malloc_isolated(size));
   char *grouped[3];
   for (int at = 0; at < 3; ++at) grouped[at] = filled(lockfast_malloc(size));

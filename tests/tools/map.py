@@ -56,6 +56,14 @@ def test_a_later_report_of_a_process_replaces_the_earlier_one():
     assert "|u|u|u|" in text and "|h|" not in text
 
 
+def test_a_copy_of_the_library_that_nobody_called_hides_no_other():
+    unused = {"line": "policy", "family": "native", "used": False}
+    used = dict(unused, used=True)
+    text = drawn(machine, used, dict(isolated, states=[["unlocked", 3]]), machine, unused)
+    assert "|u|u|u|" in text
+    assert "|u|u|u|" in drawn(machine, unused, machine, used, dict(isolated, states=[["unlocked", 3]]))
+
+
 def test_the_picture_has_a_square_for_each_cell():
     root = picture(written(machine, isolated, grouped, slab))
     legend = 10

@@ -133,6 +133,11 @@ if client:
     def test_a_client_that_does_not_call_is_known_by_its_symbols():
         said(served("--", client, "idle"), "never called Lockfast", "linked to sodium_malloc, but did not call it")
 
+    def test_a_client_that_locks_its_own_memory_alone_has_called():
+        ended = served("--", client, "claim")
+        assert ended.returncode == 7
+        said(ended, "ran on Lockfast", "0 secrets allocated", "1 range locked by sodium_mlock or lockfast_mlock, 0 refused")
+
     def test_the_report_is_kept_where_it_was_asked_for():
         path = os.path.join(scratch, "kept")
         for _ in range(2):

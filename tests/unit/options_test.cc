@@ -104,8 +104,8 @@ TEST_CASE("a report's destination is any text that fits, and not an empty one") 
   REQUIRE(parse("report_map=off,report_addresses=on", options));
   CHECK(options.report_map == LOCKFAST_REPORT_MAP_OFF);
   CHECK(options.report_addresses == LOCKFAST_REPORT_ADDRESSES_ON);
-  CHECK(fault_of("report=").ends_with("values of report: stderr, FD, PATH"));
-  CHECK(fault_of(("report=" + std::string(64, 'x')).c_str()).ends_with("values of report: stderr, FD, PATH"));
+  CHECK(fault_of("report=").ends_with("values of report: none, stderr, FD, PATH"));
+  CHECK(fault_of(("report=" + std::string(64, 'x')).c_str()).ends_with("values of report: none, stderr, FD, PATH"));
   CHECK(fault_of("report=1,report=1") == "a key twice: 'report'");
 }
 

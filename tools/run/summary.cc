@@ -65,12 +65,13 @@ void print_served(printer& out, const process_report& report) {
     out.row("not in force", one.protection + ", for " + count(one.runs, "page run") + ": " + reason(one),
             asked_for ? colour::yellow : colour::plain);
   }
+  if (const std::uint64_t claims = report.total("claims"), refused = report.total("claims_refused"); claims + refused > 0) {
+    out.row("its own memory",
+            count(claims, "range") + " locked by sodium_mlock or lockfast_mlock, " + std::to_string(refused) + " refused",
+            refused > 0 ? colour::yellow : colour::plain);
+  }
   if (report.breaches.empty()) out.row("breaches", "none");
   for (const std::string& line : report.breaches) out.row("breach", line, colour::red);
-}
-
-bool was_called(const process_report& report) {
-  return report.native_used || report.drop_in_used || report.total("allocations") > 0;
 }
 
 // A library or module that has a sodium_malloc within, which is neither libsodium nor Lockfast; empty if there is none.
@@ -140,7 +141,7 @@ void summarize(const std::vector<process_report>& reports, const program_run& ru
   if (own == reports.end()) {
     out.heading(colour::yellow, who + " was not served, or could not say so");
     out.row("why", why_not_there(run));
-  } else if (!was_called(*own)) {
+  } else if (!own->was_called()) {
     out.heading(colour::yellow, who + " never called Lockfast");
     out.row("why", why_not_called(run, own->loaded));
   } else {
