@@ -31,6 +31,10 @@ int refuse(const std::string& who, const std::string& what) {
   return bad_request;
 }
 
+int status_after_output(const std::string& who, int status) {
+  return std::cout.flush() ? status : refuse(who, "standard output could not be written; give it a place with room");
+}
+
 // The parser says what was wrong; what is right is added. One line.
 std::string explained(const bad_words& fault, const command_part& part) {
   // It may be the secret, which no log is to have from us as well.
@@ -66,7 +70,9 @@ int run(int count, char** words) {
   };
 
   try {
-    if (line.parse(static_cast<int>(dashes - words), words)) return std::cout.flush() ? all_well : bad_request;
+    if (line.parse(static_cast<int>(dashes - words), words)) {
+      return status_after_output(whole.chosen().full_name(), all_well);
+    }
   } catch (const bad_words& fault) {
     const command_part part = whole.chosen();
     return refuse(part.full_name(), explained(fault, part));
@@ -79,9 +85,7 @@ int run(int count, char** words) {
   const std::string who = whole.chosen().full_name();
   if (program.given && !chosen->takes_program) return refuse(who, "takes no program: leave out '--' and what follows it");
   try {
-    const int status = chosen->run();
-    if (!std::cout.flush()) return refuse(who, "standard output could not be written; give it a place with room");
-    return status;
+    return status_after_output(who, chosen->run());
   } catch (const refusal& fault) {
     return refuse(who, fault.what());
   } catch (const std::exception& fault) {

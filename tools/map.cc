@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 #include <memory>
 
@@ -44,6 +43,16 @@ struct request {
   _exit(done && lockfast_report(to) == 0 ? 0 : 1);
 }
 
+// Appends what a descriptor gives, to its end, and closes it. Returns 0, or the errno of a read that failed.
+int read_and_close(int descriptor, std::string& into) {
+  char part[4096];
+  ssize_t size;
+  while ((size = read(descriptor, part, sizeof part)) > 0) into.append(part, static_cast<std::size_t>(size));
+  const int error = size < 0 ? errno : 0;
+  close(descriptor);
+  return error;
+}
+
 std::string demo_report() {
   int line[2];
   if (pipe2(line, O_CLOEXEC) != 0) throw refusal("no pipe could be made; close descriptors and try again");
@@ -52,20 +61,18 @@ std::string demo_report() {
   if (child == 0) show_something(line[1]);
   close(line[1]);
   std::string text;
-  char part[4096];
-  for (ssize_t size; (size = read(line[0], part, sizeof part)) > 0;) text.append(part, static_cast<std::size_t>(size));
-  close(line[0]);
+  const int error = read_and_close(line[0], text);
   int status = 0;
   waitpid(child, &status, 0);
-  if (status != 0) throw refusal("the demonstration got no memory; `lockfast doctor` tells why");
+  if (status != 0 || error != 0) throw refusal("the demonstration got no memory; `lockfast doctor` tells why");
   return text;
 }
 
 std::string text_of(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) throw refusal(path + " cannot be read (" + std::strerror(errno) + "); name a report");
+  std::string text;
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int error = file < 0 ? errno : read_and_close(file, text);
+  if (error != 0) throw refusal(path + " cannot be read (" + std::strerror(error) + "); name a report");
   return text;
 }
 

@@ -105,6 +105,10 @@ class report_file {
     if (path_.find(',') != std::string::npos) {
       throw refusal("the report's path has a comma, which separates options; name another file");
     }
+    // What was written to a pipe or a device cannot be read back, and /dev/full never ends.
+    if (std::error_code none; fs::exists(path_, none) && !fs::is_regular_file(path_, none)) {
+      throw refusal(named + " is no ordinary file, which the report is read from again; name another file");
+    }
     const int descriptor =
         temporary_ ? mkostemp(path_.data(), O_CLOEXEC) : open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (descriptor < 0 && temporary_) {
@@ -112,7 +116,7 @@ class report_file {
     }
     if (descriptor < 0) throw refusal(named + " cannot be written (" + std::strerror(errno) + "); name another file");
     close(descriptor);
-    begin_ = static_cast<std::size_t>(fs::is_regular_file(path_) ? fs::file_size(path_) : 0);
+    begin_ = static_cast<std::size_t>(fs::file_size(path_));
   }
   ~report_file() {
     std::error_code ignored;

@@ -39,9 +39,11 @@ def test_bad_input_gets_one_line_that_says_what_is_right():
 
 
 def test_a_full_disk_is_no_success():
-    with open("/dev/full", "w") as full:
-        ended = subprocess.run([command, "--version"], stdout=full, stderr=subprocess.PIPE, timeout=60)
-    assert ended.returncode == 2
+    for words in (["--version"], ["--help"], ["map", "--help"], ["map", "--demo"]):
+        with open("/dev/full", "w") as full:
+            ended = subprocess.run([command, *words], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert ended.returncode == 2, words
+        assert b"standard output could not be written; give it a place with room" in ended.stderr, words
 
 
 def test_completions_follow_the_parser():

@@ -117,6 +117,7 @@ def test_bad_input():
     assert "--demo" in refused("map") and "--demo" in refused("map", "--demo", written(machine))
     assert "report_map=on" in refused("map", written(machine))
     assert "cannot be read" in refused("map", "/nowhere/report")
+    assert "cannot be read (Is a directory); name a report" in refused("map", scratch)
     assert "line 2 is no JSON object" in refused("map", written(machine, 5))
     assert "cannot be written" in refused("map", written(machine, isolated), "--svg", "/nowhere/map.svg")
     assert "cannot be written" in refused("map", written(machine, isolated), "--svg", "/dev/full")

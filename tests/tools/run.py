@@ -24,6 +24,7 @@ def test_bad_input():
     assert "path has a comma" in refused("run", "--report", os.path.join(scratch, "a,b"), "--", "true")
     assert not os.path.exists(os.path.join(scratch, "a,b"))
     assert "cannot be written" in refused("run", "--report", "/nowhere/report", "--", "true")
+    assert "is no ordinary file" in refused("run", "--report", "/dev/null", "--", "true")
 
 
 def test_what_cannot_be_started_ends_as_in_a_shell():

@@ -247,7 +247,7 @@ def test_what_cannot_be_handed_over_is_refused():
     assert "no record has the name 'c'" in refused(file, "run", "c=KEY", program=["true"])
     assert "neither a variable" in refused(file, "run", "large=1", program=["true"])
     assert "neither a variable" in refused(file, "run", "large=A-B", program=["true"])
-    assert "no NAME=VARIABLE" in refused(file, "run", "large", program=["true"])
+    assert "no NAME=WHERE" in refused(file, "run", "large", program=["true"])
     assert "go to one place" in refused(file, "run", "large=A", "binary=A", program=["true"])
     assert "no program is given" in refused(file, "run", "large=A")
     ended = vault(file, "run", "large=KEY", program=["true"])

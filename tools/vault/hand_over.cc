@@ -39,7 +39,7 @@ bool is_variable(std::string_view text) {
 hand_over parsed(const std::string& word) {
   const std::size_t at = word.rfind('=');
   if (at == std::string::npos || at == 0) {
-    throw refusal("'" + shown(word) + "' is no NAME=VARIABLE; write: lockfast vault FILE run NAME=VARIABLE... -- PROGRAM");
+    throw refusal("'" + shown(word) + "' is no NAME=WHERE; write: lockfast vault FILE run NAME=3 or NAME=VARIABLE -- PROGRAM");
   }
   hand_over one{word.substr(0, at), word.substr(at + 1), -1};
   if (is_variable(one.variable)) return one;
@@ -120,7 +120,7 @@ void withhold(int descriptor) {
 
 int run_with_records(const vault_request& wanted, const std::vector<std::string>& words) {
   if (words.empty())
-    throw refusal("no program is given; write: lockfast vault FILE run NAME=VARIABLE... -- PROGRAM [ARGUMENT...]");
+    throw refusal("no program is given; write: lockfast vault FILE run NAME=WHERE... -- PROGRAM [ARGUMENT...]");
   std::vector<hand_over> all;
   all.reserve(wanted.names.size());
   for (const std::string& word : wanted.names) all.push_back(parsed(word));
