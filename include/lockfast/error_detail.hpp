@@ -5,9 +5,9 @@
 //       "cannot use the folder /data/keys: there is no such file or folder (errno 2)"
 //
 // Written by file_memory and non_contiguous_memory (create, update, unlock, copy, refresh), passphrase (take of characters, set,
-// derive, derive_argon2id) and vault (save, load, inspect, file_hold::acquire). Each forgets what was noted when it begins; when
-// it refuses, it notes why. Others leave the note as it is, but where the system gives them no random bytes: that is noted. Nothing in
-// it is secret: a text has paths, numbers and our words.
+// derive, derive_argon2id), secret_input and vault (save, load, inspect, file_hold::acquire). Each forgets what was noted when it
+// begins; when it refuses, it notes why. Others leave the note as it is, but where the system gives them no random bytes: that is
+// noted. Nothing in it is secret: a text has paths, numbers and our words.
 //
 // Threads: each has its own.
 #ifndef LOCKFAST_ERROR_DETAIL_HPP

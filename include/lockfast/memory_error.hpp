@@ -18,7 +18,7 @@ enum class memory_error : unsigned char {
   wrong_passphrase,  // or a file that was sealed under another one
   busy,              // somebody reads or writes it
   unavailable,       // it is not in this process: it stayed with the parent of a fork
-  expired,           // it was idle for too long and is gone
+  expired,           // a passphrase was idle for too long and is gone, or a vault was locked by time
   unsupported,       // the system or the cipher library cannot do it, or a file is of a newer version
   cancelled,         // the caller stopped it
   outdated,          // a file is older than the caller accepts, or another program saved there since it was loaded
@@ -39,7 +39,8 @@ enum class memory_error : unsigned char {
     case memory_error::wrong_passphrase: return "the passphrase is wrong, or the header of the file was changed";
     case memory_error::busy: return "another thread or process uses it now";
     case memory_error::unavailable: return "the secret is not in this process: it stayed with the parent";
-    case memory_error::expired: return "the secret was not used for too long and was wiped";
+    case memory_error::expired:
+      return "its time is over: the passphrase was wiped, or the vault locked; give the passphrase again";
     case memory_error::unsupported:
       return "the system or libcrypto lacks what it needs, or the file is of a newer version than this library";
     case memory_error::cancelled: return "the caller stopped it";
