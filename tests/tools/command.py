@@ -46,6 +46,13 @@ def test_a_full_disk_is_no_success():
         assert b"standard output could not be written; give it a place with room" in ended.stderr, words
 
 
+def test_the_command_for_linked_programs_has_a_help():
+    served = os.path.join(root, "compat/lockfast-served")
+    ended = subprocess.run([served, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ended.returncode == 0 and ended.stdout.startswith("usage: lockfast-served PROGRAM\n") and ended.stderr == "", ended
+    assert subprocess.run([served], stderr=subprocess.DEVNULL, timeout=60).returncode == 2
+
+
 def test_completions_follow_the_parser():
     assert candidates("d") == ["doctor"]
     assert "--json" in candidates("doctor", "--")
