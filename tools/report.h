@@ -53,8 +53,8 @@ struct process_report {
 
 // Reads the lines of a text. A later report of a process replaces its earlier one, but for breaches. It does not if it says that
 // nobody called and the earlier one says otherwise: the process has two copies of Lockfast then, its own and the drop-in, and each
-// of them reports. Lines and keys that are not known are passed over. Throws refusal if a line is no JSON object, naming its number; a last line without its end is a report
-// that broke off, and is left out.
+// of them reports. Lines and keys that are not known are passed over. Throws refusal if a line is no JSON object, naming its
+// number; a last line without its end is a report that broke off, and is left out.
 std::vector<process_report> read_reports(const std::string& text);
 
 }  // namespace lockfast::tools
