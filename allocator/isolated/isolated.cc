@@ -271,10 +271,10 @@ platform::error isolated_arena::check(const std::byte* secret, span& at) {
 
 platform::error isolated_arena::verify(span& at) const {
   if (at.sealed()) return at.verify_record(policy_.rest->key) == rest_key::outcome::damaged ? EFAULT : 0;
-  const access before = at.current_access();
-  auto result = before == access::none ? at.protect(access::read) : 0;
+  const bool is_closed = at.current_access() == access::none;
+  auto result = is_closed ? at.show() : 0;
   if (result == 0 && !at.intact(at.home.key())) result = EFAULT;
-  if (at.protect(before) != 0) end_process(breach::access_refused, policy_.signal);
+  if (is_closed && at.hide_again() != 0) end_process(breach::access_refused, policy_.signal);
   return result;
 }
 

@@ -149,7 +149,7 @@ void isolated_arena::place_copies_in_child() {
 void isolated_arena::place_zeros_in_child() {
   const auto for_each_open = [&](auto act) {
     for_each_used([&](span& at) {
-      if (at.hidden() && at.has_tenant() && at.current_access() != access::none) act(at);
+      if (at.hidden() && at.has_tenant() && at.access_of_program() != access::none) act(at);
     });
   };
   std::size_t size = 0;
@@ -171,7 +171,7 @@ bool isolated_arena::keep_sealed_copy(const sealed_copies::entry& each) {
   span& at = *each.at;
   if (!in_use(at) || !at.has_tenant() || at.sealed() || at.run() == nullptr) return false;
   const bool is_same = at.generation() == each.generation;
-  const bool is_closed = at.current_access() == access::none;
+  const bool is_closed = at.access_of_program() == access::none;
   if (!at.hidden()) {
     if (!is_same || !is_closed || at.closed_at() != each.closed_at || !policy_.rest->opens_inherited()) return false;
     at.become_sealed(*each.record);
@@ -216,7 +216,7 @@ void isolated_arena::after_fork_in_child() {
 
 void isolated_arena::seal_zeros_in_child(span_region& in) {
   for (span* at = in.begin(); at < in.end(); ++at) {
-    if (in_use(*at) && at->has_tenant() && at->current_access() == access::none) at->become_zeros_in_child();
+    if (in_use(*at) && at->has_tenant() && at->access_of_program() == access::none) at->become_zeros_in_child();
   }
 }
 

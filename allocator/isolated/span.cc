@@ -95,6 +95,19 @@ platform::error span::lock_error_now() const {
 
 void span::renew_lock() { (void)run_.renew_lock(locked_bytes()); }
 
+platform::error span::show() {
+  content_ = content::shown;
+  const auto refusal = protect(access::read);
+  if (refusal != 0) content_ = content::plain;
+  return refusal;
+}
+
+platform::error span::hide_again() {
+  const auto refusal = protect(access::none);
+  content_ = content::plain;
+  return refusal;
+}
+
 platform::error span::set_apart() { return home.marked() ? platform::set_apart(run(), run_size()) : 0; }
 
 bool span::intact(const canary_key& key) const {

@@ -93,6 +93,9 @@ class alignas(64) span {
   [[nodiscard]] std::byte* address() const { return address_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] platform::access current_access() const { return access_; }
+  // Whether it is closed but for a call that verifies it; and the access as the program has it.
+  [[nodiscard]] bool shown() const { return content_ == content::shown; }
+  [[nodiscard]] platform::access access_of_program() const { return shown() ? platform::access::none : current_access(); }
   [[nodiscard]] platform::error lock_error() const { return run_.lock_error(); }
   // The same, and ECANCELED where the system says that something took the lock off.
   [[nodiscard]] platform::error lock_error_now() const;
@@ -140,6 +143,9 @@ class alignas(64) span {
 
   // Changes the access of the run.
   [[nodiscard]] platform::error protect(platform::access to);
+  // Opens a closed run to be read, and closes it; a child that is forked in between has it closed.
+  [[nodiscard]] platform::error show();
+  [[nodiscard]] platform::error hide_again();
   // Has no change of the run want for maps from now on, until it is given back.
   [[nodiscard]] platform::error set_apart();
 
@@ -182,9 +188,8 @@ class alignas(64) span {
   // rest_key::founding_size.
   [[nodiscard]] platform::error found_key(rest_key& key);
   // Writes a sealed tenant's bytes and canaries into its run, which is writable and zero; it stays sealed until drop_record().
-  // opened, or what is wrong with the record: then nothing was written.
+  // opened, or what is wrong with the record: then nothing was written. verify_record: the verdict alone.
   [[nodiscard]] rest_key::outcome write_unsealed(const rest_key& key, const canary_key& beside);
-  // The verdict alone.
   [[nodiscard]] rest_key::outcome verify_record(const rest_key& key) const;
   // Gives the record up: the tenant is in its run, or gone.
   void drop_record();
@@ -214,10 +219,9 @@ class alignas(64) span {
   enum class region_of_run : std::uint8_t { stays, goes };
   [[nodiscard]] bool retire(region_of_run after = region_of_run::stays);
 
-  // In a forked child, where no other thread runs. fill_gap: has an empty, writable run where a hidden one stayed with the parent,
-  // of which the access that is to be is still on record; false when that is refused. settle: makes a tenant's run the child's own, locked, its canaries those of the renewed key;
-  // empty, its run wiped, when the span has no tenant; lost when there are no pages for it. forget: the run is gone, or holds
-  // nothing.
+  // In a forked child, where no other thread runs. fill_gap: has an empty, writable run where a hidden one stayed with the parent;
+  // the access that is to be stays on record; false if refused. settle: makes a tenant's run the child's own, locked, with canaries
+  // of the renewed key; empty, its run wiped, without a tenant; lost without pages. forget: the run is gone, or holds nothing.
   [[nodiscard]] bool fill_gap_in_child();
   // In a forked child, of a run whose contents are those of an earlier tenant: wiped, with this one's canaries.
   void renew_in_child(const canary_key& key);
@@ -247,8 +251,8 @@ class alignas(64) span {
   span_region& home;  // the region that its place is in
 
  private:
-  // What is in the run, or was: wiping tells a signal handler that the tenant is gone, its bytes may not be.
-  enum class content : std::uint8_t { none, wiping, plain, sealed };
+  // What is in the run, or was. wiping: the tenant is gone, its bytes may not be. shown: plain, between show() and hide_again().
+  enum class content : std::uint8_t { none, wiping, plain, shown, sealed };
 
   [[nodiscard]] std::size_t gap() const { return gap_and_error_ & 0xffff; }
   [[nodiscard]] platform::error error_before() const { return static_cast<platform::error>(gap_and_error_ >> 16); }

@@ -22,7 +22,8 @@ void span::renew_in_child(const canary_key& key) {
 
 span::settled span::settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy) {
   if (run_.empty()) return settled::empty;
-  const access wanted = access_;
+  const access wanted = access_of_program();
+  if (shown()) content_ = content::plain;
   // Not through protect(): a thread of the parent may have been between the system call and the record of it.
   const bool is_open = wanted == access::read_write && !hidden() && current_state() == state::live;
   const auto refusal = is_open ? 0 : platform::protect(run(), run_size(), access::read_write);

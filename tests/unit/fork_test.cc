@@ -257,3 +257,35 @@ TEST_CASE("nothing is sealed or opened between the preparation of a fork and its
   CAPTURE(end.signal);
   CHECK(end.clean());
 }
+
+TEST_CASE("a closed secret that another thread verifies when one forks is closed in the child") {
+  for (const char* const policy : {"fork=inherit", "fork=inherit,rest=keep", "fork=wipe"}) {
+    CAPTURE(policy);
+    const ending end = in_child([&] {
+      prove(set_variable("LOCKFAST_OPTIONS", policy), "the options");
+      const held one = {static_cast<unsigned char*>(lockfast_malloc_isolated(32)), 32};
+      prove(one.secret != nullptr, "a secret");
+      std::memset(one.secret, 'x', one.size);
+      prove(lockfast_protect(one.secret, LOCKFAST_NOACCESS) == 0, "closed");
+      const std::size_t accessible = simulated::bytes_accessible();
+      // As in the middle of a check.
+      span& at = *span_region::find_secret(reinterpret_cast<std::byte*>(one.secret)).at;
+      at.set(span::state::busy);
+      prove(at.show() == 0, "readable");
+      in_forked([&] {
+        lockfast_receipt receipt;
+        promised(lockfast_describe(one.secret, &receipt) == 0 && receipt.access == LOCKFAST_NOACCESS, "its receipt");
+        promised(simulated::bytes_accessible() <= accessible, "its pages");
+        promised(lockfast_protect(one.secret, LOCKFAST_READONLY) == 0, "it can be opened");
+        promised(filled(one, std::strcmp(policy, "fork=wipe") == 0 ? 0 : 'x'), "and has what the child is to have");
+        promised(lockfast_check(one.secret) == 0 && lockfast_protect(one.secret, LOCKFAST_NOACCESS) == 0, "and be closed");
+      });
+      prove(at.hide_again() == 0, "closed again");
+      at.set(span::state::live);
+      promised(simulated::bytes_accessible() == accessible, "in the parent, too");
+    });
+    CAPTURE(end.text);
+    CAPTURE(end.signal);
+    CHECK(end.clean());
+  }
+}
