@@ -117,9 +117,9 @@ void forget(file of);
 
 // ---- Names ----------------------------------------------------------------------------------------------------------------
 
-// Puts a file of this directory, whose contents are synced, in the place of another, or of none. It keeps the other one's owner where
-// the process is another user's and may give files away.
-[[nodiscard]] error rename_over(directory in, const char* from, const char* to);
+// Puts a file of this directory, whose contents are synced, in the place of another, or of none. of is that file, open. It gets
+// the other one's owner where the process is root's; no other file does, whatever has the name from by then.
+[[nodiscard]] error rename_over(directory in, const char* from, const char* to, file of);
 // The name may be taken until the last who has the file open closes it, where the system is like that.
 [[nodiscard]] error remove(directory in, const char* name);
 

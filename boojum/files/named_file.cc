@@ -141,7 +141,8 @@ std::expected<void, memory_error> atomic_file_writer::commit() {
   if (const error refusal = platform::still_named(place_.directory(), name_.c_str(), opened()); refusal != 0) {
     return refused_by_system(refusal, "cannot find what was written,", place_.path_of(name_).c_str());
   }
-  if (const error refusal = platform::rename_over(place_.directory(), name_.c_str(), place_.name().c_str()); refusal != 0) {
+  if (const error refusal = platform::rename_over(place_.directory(), name_.c_str(), place_.name().c_str(), opened());
+      refusal != 0) {
     return refused_by_system(refusal, "cannot replace", path);
   }
   name_.clear();

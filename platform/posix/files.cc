@@ -307,14 +307,15 @@ void forget(file of) {
 #endif
 }
 
-// The file that root put in the place of somebody's is theirs as before; they could not open it otherwise.
-error rename_over(directory in, const char* from, const char* to) {
+// The file that root put in the place of somebody's is theirs as before; they could not open it otherwise. The folder's owner
+// may give the name to another file at any moment, so only the open file is given away.
+error rename_over(directory in, const char* from, const char* to, file of) {
   const errno_saver kept;
   const int folder = descriptor_of(in);
   struct stat before = {};
   if (geteuid() == 0 && fstatat(folder, to, &before, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(before.st_mode) &&
       before.st_uid != 0) {
-    (void)fchownat(folder, from, before.st_uid, before.st_gid, AT_SYMLINK_NOFOLLOW);
+    if (const int descriptor = descriptor_of(of); descriptor >= 0) (void)fchown(descriptor, before.st_uid, before.st_gid);
   }
   return folder < 0 ? EBADF : result_of(renameat(folder, from, folder, to));
 }

@@ -253,7 +253,7 @@ error sync(file of) {
 
 void forget(file) {}
 
-error rename_over(directory in, const char* from, const char* to) {
+error rename_over(directory in, const char* from, const char* to, file) {
   file_system& files = the_files();
   const std::scoped_lock held(files.mutex);
   if (simulated::refuses(call::file)) return EIO;

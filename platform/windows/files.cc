@@ -362,7 +362,7 @@ NTSTATUS rename_past(HANDLE renamed, directory in, const char* to, const wchar_t
 
 }  // namespace
 
-error rename_over(directory in, const char* from, const char* to) {
+error rename_over(directory in, const char* from, const char* to, file) {
   const errno_saver kept;
   wide_text<name_capacity * 4> wide(to);
   if (wide.refusal() != 0) return wide.refusal();

@@ -101,7 +101,7 @@ TEST_CASE("a name is taken once, is listed, is renamed over another, and is gone
   REQUIRE(platform::write_at(one, 0, of("first")) == 0);
   REQUIRE(platform::sync(one) == 0);
   wipe(two);
-  CHECK(platform::rename_over(in(), "one", "two") == 0);
+  CHECK(platform::rename_over(in(), "one", "two", one) == 0);
   CHECK(platform::sync(in()) == 0);
   // Where a name is there until its file is closed, it is another than it was.
   const bool goes_at_once = in.names() == std::set<std::string>{"two"};
@@ -153,7 +153,7 @@ TEST_CASE("a name is an open file's until it is removed, renamed, or another fil
   CHECK(platform::still_named(in(), "one", one) == 0);
   CHECK(platform::still_named(in(), "two", one) == ENOENT);
   REQUIRE(platform::sync(one) == 0);
-  REQUIRE(platform::rename_over(in(), "one", "two") == 0);
+  REQUIRE(platform::rename_over(in(), "one", "two", one) == 0);
   CHECK(platform::still_named(in(), "one", one) == ENOENT);
   CHECK(platform::still_named(in(), "two", one) == 0);
   REQUIRE(platform::create_named(in(), "one", two) == 0);

@@ -61,7 +61,8 @@ class documents {
 struct held_secrets {
   explicit held_secrets(const std::string& folder)
       : sealed(file_memory::create(random_secret(5000), {.directory = folder})),
-        split(non_contiguous_memory::create(random_secret(5000), {.shares = {share_place::file, share_place::file}, .directory = folder})) {
+        split(non_contiguous_memory::create(random_secret(5000),
+                                            {.shares = {share_place::file, share_place::file}, .directory = folder})) {
     prove(sealed && split, "secrets in files");
   }
   std::expected<file_memory, memory_error> sealed;
@@ -70,7 +71,8 @@ struct held_secrets {
 
 std::size_t entries_of(const std::string& folder) {
   std::size_t found = 0;
-  for (const auto& each : std::filesystem::directory_iterator(folder)) found += each.is_regular_file() ? std::size_t{1} : std::size_t{0};
+  for (const auto& each : std::filesystem::directory_iterator(folder))
+    found += each.is_regular_file() ? std::size_t{1} : std::size_t{0};
   return found;
 }
 
@@ -161,7 +163,7 @@ TEST_CASE("a number that stands for another file, for the same file opened again
   CHECK(platform::create_named(in, "two", one) == EBADF);
   CHECK(platform::open_named(in, "one", platform::opening::read, one) == EBADF);
   CHECK(platform::list(in, [](void*, const char*) {}, nullptr) == EBADF);
-  CHECK(platform::rename_over(in, "one", "two") == EBADF);
+  CHECK(platform::rename_over(in, "one", "two", one) == EBADF);
   CHECK(platform::remove(in, "one") == EBADF);
   CHECK(platform::sync(in) == EBADF);
   CHECK_FALSE(platform::same(in, in));

@@ -117,6 +117,35 @@ TEST_CASE("links are not followed, and only ordinary files are opened") {
   CHECK(std::filesystem::file_size(target) == 4);
 }
 
+TEST_CASE("a file that root puts in the place of somebody's is theirs, and another that took its name meanwhile is not") {
+  if (geteuid() != 0) {
+    MESSAGE("only root can give a file away: not tried");
+    return;
+  }
+  const own_directory place;
+  const opened_directory in(place.path());
+  const auto owner_of = [&](const char* name) {
+    struct stat found = {};
+    REQUIRE(stat((place.path() + "/" + name).c_str(), &found) == 0);
+    return found.st_uid;
+  };
+  constexpr uid_t nobody = 65534;
+  for (const bool is_swapped : {false, true}) {
+    CAPTURE(is_swapped);
+    std::ofstream(place.path() + "/theirs") << "of before";
+    REQUIRE(chown((place.path() + "/theirs").c_str(), nobody, nobody) == 0);
+    file one = file::none;
+    REQUIRE(platform::create_named(in.opened, "new", one) == 0);
+    if (is_swapped) {
+      std::filesystem::rename(place.path() + "/new", place.path() + "/moved");
+      std::ofstream(place.path() + "/new") << "of root";
+    }
+    CHECK(platform::rename_over(in.opened, "new", "theirs", one) == 0);
+    CHECK(owner_of("theirs") == (is_swapped ? 0 : nobody));
+    platform::close(one);
+  }
+}
+
 TEST_CASE("a file does not outlive an exec, and a process that is killed holds its files no more") {
   const own_directory place;
   const opened_directory in(place.path());
