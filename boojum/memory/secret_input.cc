@@ -96,29 +96,57 @@ constexpr std::byte carriage_return{13};
 constexpr std::byte control_u{21};
 constexpr std::byte rubout{127};
 
-// Whether the line has ended.
-std::expected<bool, memory_error> read_key(const platform::silent_terminal& from, growing_bytes& into) {
-  const auto room = into.room();
-  if (!room) return std::unexpected(room.error());
-  std::byte& key = room->front();
-  bool is_end = false;
-  if (const int refusal = from.read_key(key, is_end); refusal != 0) {
-    return internal::refused_by_system(refusal, "cannot read from the terminal", nullptr);
+// A line as it is typed. One that is too long is read to its end all the same: the terminal would show the rest, and give it to
+// the next who reads, a shell say.
+class typed_line {
+ public:
+  typed_line(const platform::silent_terminal& from, std::size_t max) : from_(from), bytes_(max) {}
+
+  // Reads a key; whether the line has ended.
+  std::expected<bool, memory_error> read_key() {
+    if (key_.refused()) return std::unexpected(memory_error::denied);
+    std::byte& key = *key_.data();
+    bool is_end = false;
+    if (const int refusal = from_.read_key(key, is_end); refusal != 0) {
+      return internal::refused_by_system(refusal, "cannot read from the terminal", nullptr);
+    }
+    if (is_end || key == line_feed || key == carriage_return) return true;
+    if (key == control_c || (key == control_d && bytes_.size() == 0)) {
+      return internal::refused_because(memory_error::cancelled, nullptr, "the user cancelled it");
+    }
+    if (key == control_d) return true;
+    if (key == backspace || key == rubout) {
+      bytes_.remove_character();
+    } else if (key == control_u) {
+      while (bytes_.size() != 0) bytes_.remove_last();
+      is_too_long_ = false;
+    } else if (auto added = add(key); !added) {
+      return std::unexpected(added.error());
+    }
+    return false;
   }
-  if (is_end || key == line_feed || key == carriage_return) return true;
-  if (key == control_c || (key == control_d && into.size() == 0)) {
-    return internal::refused_because(memory_error::cancelled, nullptr, "the user cancelled it");
+
+  [[nodiscard]] std::expected<buffer<std::byte>, memory_error> taken() const {
+    if (is_too_long_) return std::unexpected(memory_error::limit_exceeded);
+    return bytes_.taken();
   }
-  if (key == control_d) return true;
-  if (key == backspace || key == rubout) {
-    into.remove_character();
-  } else if (key == control_u) {
-    while (into.size() != 0) into.remove_last();
-  } else {
-    into.add(1);
+
+ private:
+  result add(std::byte key) {
+    const auto room = bytes_.room();
+    if (!room && room.error() != memory_error::limit_exceeded) return std::unexpected(room.error());
+    is_too_long_ = is_too_long_ || !room;
+    if (!room) return {};
+    room->front() = key;
+    bytes_.add(1);
+    return {};
   }
-  return false;
-}
+
+  const platform::silent_terminal& from_;
+  growing_bytes bytes_;
+  internal::scratch key_{1};
+  bool is_too_long_ = false;  // until all of it is taken back
+};
 
 }  // namespace
 
@@ -140,13 +168,13 @@ std::expected<buffer<std::byte>, memory_error> secret_input::ask(const char* pro
       return internal::refused_by_system(refusal, "there is no terminal to ask at", nullptr, memory_error::unsupported);
     }
     (void)terminal.write(prompt);
-    growing_bytes bytes(max);
+    typed_line line(terminal, max);
     for (;;) {
-      const auto ended = read_key(terminal, bytes);
+      const auto ended = line.read_key();
       if (ended && !*ended) continue;
       (void)terminal.write("\n");
       if (!ended) return std::unexpected(ended.error());
-      return bytes.taken();
+      return line.taken();
     }
   });
 }

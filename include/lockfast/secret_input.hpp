@@ -37,8 +37,8 @@ class LOCKFAST_API secret_input {
   }
 
   // Shows the prompt and reads a line from the user's terminal, whatever the standard streams are. Backspace takes a character back,
-  // control-U all of them. Refuses: cancelled - control-C, or control-D at the start; unsupported - there is no terminal; and as
-  // read.
+  // control-U all of them. A line that is too long is read to its end. Refuses: cancelled - control-C, or control-D at the
+  // start; unsupported - there is no terminal; and as read.
   [[nodiscard]] static std::expected<buffer<std::byte>, memory_error> ask(const char* prompt, std::size_t max = 1024);
 };
 

@@ -37,7 +37,7 @@ struct asked {
   std::string shown;
 };
 
-asked ask_at_terminal(std::string_view keys) {
+asked ask_at_terminal(std::string_view keys, std::size_t max = 1024) {
   const int master = posix_openpt(O_RDWR | O_NOCTTY);
   REQUIRE(master >= 0);
   REQUIRE(grantpt(master) == 0);
@@ -50,7 +50,7 @@ asked ask_at_terminal(std::string_view keys) {
     setsid();
     const int terminal = open(slave.c_str(), O_RDWR);
     ioctl(terminal, TIOCSCTTY, 0);
-    const std::string told = text_of(secret_input::ask("Passphrase: "));
+    const std::string told = text_of(secret_input::ask("Passphrase: ", max));
     termios after;
     const bool restored = tcgetattr(terminal, &after) == 0 && (after.c_lflag & ECHO) != 0 && (after.c_lflag & ICANON) != 0;
     const std::string all = told + (restored ? "" : " and the terminal is not as it was");
@@ -125,6 +125,16 @@ TEST_CASE("a terminal is asked, shows nothing, and is as it was afterwards") {
   CHECK(ask_at_terminal("half\003").answer == message(memory_error::cancelled));
   CHECK(ask_at_terminal("\004").answer == message(memory_error::cancelled));
   CHECK(ask_at_terminal("\r").answer == message(memory_error::zero_size));
+}
+
+TEST_CASE("a line of the longest length is taken, and a longer one is read to its end, unseen, and refused") {
+  CHECK(ask_at_terminal("12345678\r", 8).answer == "12345678");
+  CHECK(ask_at_terminal("12345678\1779\r", 8).answer == "12345679");
+  const auto longer = ask_at_terminal("123456789 and more\r", 8);
+  CHECK(longer.answer == message(memory_error::limit_exceeded));
+  CHECK(longer.shown == "Passphrase: \r\n");
+  CHECK(ask_at_terminal("123456789\025short\r", 8).answer == "short");
+  CHECK(ask_at_terminal("123456789\003", 8).answer == message(memory_error::cancelled));
 }
 
 TEST_CASE("where there is no terminal to ask at, that is said") {
