@@ -243,6 +243,8 @@ result sealed_stream::use_range(std::uint64_t first, std::uint64_t count, const 
   const internal::scratch room(chunks_->chunk_size());
   if (room.refused()) return std::unexpected(memory_error::denied);
   for (std::uint64_t at = first; at < first + count; ++at) {
+    // The function must leave the stream alone; one that clears it reads no memory that is gone.
+    if (at >= chunks_->count()) return std::unexpected(memory_error::not_found);
     const auto chunk = internal::noting([&] { return chunks_->open(at, room.bytes()); });
     if (!chunk) return std::unexpected(chunk.error());
     if (auto done = with(*chunk); !done) return done;

@@ -139,6 +139,20 @@ TEST_CASE("a function's refusal ends the use of a stream and is passed on") {
   CHECK(calls == 3);
 }
 
+TEST_CASE("a function that clears the stream that it is given is told that no chunk is left") {
+  auto held = sealed_stream::create(small);
+  REQUIRE(held);
+  REQUIRE(held->append(pattern(4 * chunk)));
+  int calls = 0;
+  const auto done = held->use([&](std::span<const std::byte>) {
+    ++calls;
+    held->clear();
+  });
+  REQUIRE_FALSE(done);
+  CHECK(done.error() == memory_error::not_found);
+  CHECK(calls == 1);
+}
+
 TEST_CASE("a stream reads a descriptor to its end, wherever a chunk ends, and nothing where it is refused") {
   for (const std::size_t size : {0U, 1U, 63U, 64U, 65U, 127U, 128U, 129U, 1000U}) {
     CAPTURE(size);
