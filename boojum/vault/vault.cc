@@ -1,6 +1,7 @@
 // vault.cc - the interface: each call is passed on to what a vault owns, or refused when there is nothing.
 #include <lockfast/vault.hpp>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -59,6 +60,7 @@ std::expected<vault::id, memory_error> vault::insert(buffer<std::byte>&& secret)
 }
 
 std::expected<void, memory_error> vault::insert(spans secrets, std::span<id> ids) {
+  std::ranges::fill(ids, id());
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
   return with_room(*state_, [&] { return state_->insert(secrets, ids); });

@@ -109,19 +109,24 @@ std::expected<vault::id, memory_error> vault::derive_by(id from, std::size_t siz
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
   if (size == 0) return std::unexpected(memory_error::zero_size);
-  return with_room(*state_, [&]() -> std::expected<id, memory_error> {
-    locked_buffer source;
-    locked_buffer room;
-    const auto key = open_into(*state_, from, source);
-    if (!key) return std::unexpected(key.error());
-    const auto out = room.of(size);
-    if (out.empty()) return std::unexpected(memory_error::denied);
-    if (auto done = fill(*key, out); !done) return std::unexpected(done.error());
-    const std::span<const std::byte> secret = out;
-    id made;
-    if (auto done = state_->insert({&secret, 1}, {&made, 1}); !done) return std::unexpected(done.error());
-    return made;
+  locked_buffer source;
+  locked_buffer room;
+  const auto key = with_room(*state_, [&] { return open_into(*state_, from, source); });
+  if (!key) return std::unexpected(key.error());
+  const auto out = with_room(*state_, [&]() -> std::expected<std::span<std::byte>, memory_error> {
+    const auto given = room.of(size);
+    if (given.empty()) return std::unexpected(memory_error::denied);
+    return given;
   });
+  if (!out) return std::unexpected(out.error());
+  // Once, also where it refuses for want of memory: what it does besides is the program's affair.
+  if (auto done = fill(*key, *out); !done) return std::unexpected(done.error());
+  const std::span<const std::byte> secret = *out;
+  id made;
+  if (auto done = with_room(*state_, [&] { return state_->insert({&secret, 1}, {&made, 1}); }); !done) {
+    return std::unexpected(done.error());
+  }
+  return made;
 }
 
 std::expected<vault::id, memory_error> vault::derive(id from, const derivation& how, std::size_t size) {

@@ -142,6 +142,15 @@ TEST_CASE("a program derives a record by a function of its own, whose refusal le
       key, 16, [](auto, auto) -> std::expected<void, memory_error> { return std::unexpected(memory_error::cancelled); });
   CHECK(refused.error() == memory_error::cancelled);
   CHECK(records.size() == 2);
+  // Also with a cached record, which would make room for a call of the vault's own.
+  const auto cached = records.open(key);
+  int calls = 0;
+  const auto denied = records.derive_by(key, 16, [&](auto, auto) -> std::expected<void, memory_error> {
+    ++calls;
+    return std::unexpected(memory_error::denied);
+  });
+  CHECK(denied.error() == memory_error::denied);
+  CHECK(calls == 1);
 }
 
 TEST_CASE("what a record seals opens under it alone, with the same bytes beside it") {

@@ -192,6 +192,7 @@ TEST_CASE("secrets are inserted together, or none of them") {
   secrets[2] = {};
   CHECK(records.insert(secrets, ids).error() == memory_error::zero_size);
   CHECK(records.size() == 3);
+  CHECK(ids == std::vector<vault::id>(3));
 }
 
 TEST_CASE("ids are iterated over, each once") {
@@ -340,9 +341,11 @@ TEST_CASE("a use gives a value, or the function's own refusal, in one std::expec
   const std::expected<int, memory_error> refused =
       records.use(id, [](auto) -> std::expected<int, memory_error> { return std::unexpected(memory_error::cancelled); });
   CHECK(refused.error() == memory_error::cancelled);
-  const std::expected<int, memory_error> together = records.use(std::span(&id, 1), [](vault::spans) -> std::expected<int, memory_error> { return 7; });
+  const std::expected<int, memory_error> together =
+      records.use(std::span(&id, 1), [](vault::spans) -> std::expected<int, memory_error> { return 7; });
   CHECK(together == 7);
-  CHECK(records.use(vault::id(), [](auto) -> std::expected<int, memory_error> { return 7; }).error() == memory_error::not_found);
+  CHECK(records.use(vault::id(), [](auto) -> std::expected<int, memory_error> { return 7; }).error() ==
+        memory_error::not_found);
 }
 
 TEST_CASE("a record that is kept open is found by its id and its version alone") {
