@@ -9,6 +9,7 @@
 
 #include "boojum/memory/error_note.h"
 #include "boojum/memory/catch_bad_alloc.h"
+#include "boojum/memory/fork.h"
 #include "boojum/memory/refresher.h"
 #include "boojum/crypto/passphrase_access.h"
 #include "platform/thread.h"
@@ -40,13 +41,13 @@ class passphrase_state final : public refreshable {
     expire_if_due();
     const std::scoped_lock held_here(mutex_);
     if (secret_ == nullptr) return std::unexpected(expired_ ? memory_error::expired : memory_error::wiped);
-    ++uses_;
+    ++uses_here();
     return secret_;
   }
 
   void end_use(use_kind kind) {
     const std::scoped_lock held_here(mutex_);
-    --uses_;
+    if (std::size_t& uses = uses_here(); uses != 0) --uses;
     if (kind == use_kind::keeps_alive) last_use_ = platform::elapsed_time();
   }
 
@@ -92,16 +93,23 @@ class passphrase_state final : public refreshable {
     if (chosen_.on_expiry != nullptr) chosen_.on_expiry();
   }
 
-  [[nodiscard]] bool is_due() const {
+  // Requires the mutex. In a forked child a new count begins: the uses of other threads end in the parent alone.
+  [[nodiscard]] std::size_t& uses_here() {
+    if (const unsigned now = fork_generation(); now != std::exchange(generation_, now)) uses_ = 0;
+    return uses_;
+  }
+
+  [[nodiscard]] bool is_due() {
     const auto now = platform::elapsed_time();
-    const bool idle = chosen_.idle_expiry.count() > 0 && uses_ == 0 && now - last_use_ >= chosen_.idle_expiry;
+    const bool idle = chosen_.idle_expiry.count() > 0 && uses_here() == 0 && now - last_use_ >= chosen_.idle_expiry;
     return idle || (chosen_.lifetime.count() > 0 && now - set_at_ >= chosen_.lifetime);
   }
 
   std::mutex mutex_;
   options chosen_;
   held secret_;
-  std::size_t uses_ = 0;  // that have begun and not ended
+  std::size_t uses_ = 0;                     // that have begun and not ended
+  unsigned generation_ = fork_generation();  // of the process that counts them
   std::chrono::nanoseconds last_use_ = platform::elapsed_time();
   std::chrono::nanoseconds set_at_ = last_use_;
   bool expired_ = false;

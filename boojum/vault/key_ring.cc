@@ -72,9 +72,16 @@ std::expected<void, memory_error> key_ring::seal_under(key_view key) {
 }
 
 std::expected<void, memory_error> key_ring::open_under(key_view key) {
+  auto opened = opened_under(key);
+  if (!opened) return std::unexpected(opened.error());
+  put_back(std::move(*opened));
+  return {};
+}
+
+std::expected<key_ring::opened_keys, memory_error> key_ring::opened_under(key_view key) const {
   const std::scoped_lock held(mutex_);
-  if (!is_sealed_) return {};
-  std::array<std::shared_ptr<const resting_key>, 2> opened;
+  opened_keys opened;
+  if (!is_sealed_) return opened;
   for (std::size_t epoch = 0; epoch < sealed_.size(); ++epoch) {
     const sealed_key& from = sealed_[epoch];
     if (!from.is_there) continue;
@@ -86,10 +93,15 @@ std::expected<void, memory_error> key_ring::open_under(key_view key) {
     if (!resting) return std::unexpected(resting.error());
     opened[epoch] = std::move(*resting);
   }
-  ring_.by_epoch.swap(opened);
+  return opened;
+}
+
+void key_ring::put_back(opened_keys&& opened) {
+  const std::scoped_lock held(mutex_);
+  if (!is_sealed_) return;
+  ring_.by_epoch = std::move(opened);
   sealed_ = {};
   is_sealed_ = false;
-  return {};
 }
 
 std::chrono::steady_clock::duration key_ring::age() const {

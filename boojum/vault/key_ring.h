@@ -46,6 +46,11 @@ class key_ring {
   [[nodiscard]] std::expected<void, memory_error> seal_under(key_view key);
   // The reverse. wrong_passphrase - another key; denied.
   [[nodiscard]] std::expected<void, memory_error> open_under(key_view key);
+  // The same in two steps, of which the second refuses nothing: two rings are put back together, or none. Requires that nobody
+  // else seals or opens meanwhile.
+  using opened_keys = std::array<std::shared_ptr<const resting_key>, 2>;  // by epoch
+  [[nodiscard]] std::expected<opened_keys, memory_error> opened_under(key_view key) const;
+  void put_back(opened_keys&& opened);
 
   // Brings in a fresh key, unless a rotation is under way. A refusal changes nothing.
   [[nodiscard]] std::expected<void, memory_error> begin_turn();

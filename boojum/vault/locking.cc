@@ -12,6 +12,7 @@
 #include "boojum/memory/error_note.h"
 #include "boojum/vault/vault_lock.h"
 #include "boojum/vault/vault_state.h"
+#include "boojum/vault/with_room.h"
 
 namespace lockfast {
 namespace internal {
@@ -28,10 +29,11 @@ result vault_state::seal_keys(key_view under) {
 }
 
 result vault_state::open_keys(key_view under) {
-  if (auto done = keys_.open_under(under); !done) return done;
-  auto done = names_.open_keys(under);
-  if (!done) (void)keys_.seal_under(under);
-  return done;
+  auto opened = keys_.opened_under(under);
+  if (!opened) return std::unexpected(opened.error());
+  if (auto done = names_.open_keys(under); !done) return done;
+  keys_.put_back(std::move(*opened));
+  return {};
 }
 
 // Joined to the refresher without the mutex: a fork holds the list of what it visits, and waits for the mutex.
@@ -116,9 +118,9 @@ std::expected<void, memory_error> vault::lock_with(const passphrase& phrase, con
 std::expected<void, memory_error> vault::lock() {
   return internal::noting([&]() -> std::expected<void, memory_error> {
     if (state_ == nullptr) return std::unexpected(memory_error::wiped);
-    if (state_->lock() == nullptr) return internal::refused_without_phrase();
-    state_->lock()->lock();
-    return {};
+    internal::vault_lock* const lock = state_->lock();
+    if (lock == nullptr || !lock->is_armed()) return internal::refused_without_phrase();
+    return internal::with_room(*state_, [&] { return lock->lock(); });
   });
 }
 
@@ -126,7 +128,7 @@ std::expected<void, memory_error> vault::unlock(const passphrase& phrase) {
   return internal::noting([&]() -> std::expected<void, memory_error> {
     if (state_ == nullptr) return std::unexpected(memory_error::wiped);
     internal::vault_lock* const lock = state_->lock();
-    if (lock == nullptr) return internal::refused_without_phrase();
+    if (lock == nullptr || !lock->is_armed()) return internal::refused_without_phrase();
     internal::lock_key key;
     lock->tell(key.salt, key.cost);
     if (auto made = internal::stretch_into(key, phrase); !made) return made;

@@ -121,6 +121,15 @@ std::expected<void, memory_error> may_save(internal::vault_state* state, const v
   return {};
 }
 
+// What a save gives. Time may have locked the vault since the save began: then it has expired, as every other call says.
+template <class Saved>
+Saved with_cause_of_lock(const internal::vault_state& state, Saved done) {
+  if (!done && done.error() == memory_error::locked && state.lock() != nullptr) {
+    if (auto usable = state.lock()->check(); !usable) return std::unexpected(usable.error());
+  }
+  return done;
+}
+
 std::expected<std::unique_ptr<internal::vault_state>, memory_error> load_and_lock(const auto& from,
                                                                                   const vault::key_source& key,
                                                                                   const vault::load_options& chosen) {
@@ -146,7 +155,8 @@ std::expected<void, memory_error> vault::save(const std::string& path, const key
     const internal::save_request wanted = {.key = chosen_key(key, chosen, state_->history().cost()),
                                            .over = chosen.over,
                                            .hold = chosen.hold == nullptr ? nullptr : chosen.hold->held_.get()};
-    return internal::save_vault(*state_, path, wanted, maker_of(key, internal::use_kind::unnoticed), chosen.watch);
+    return with_cause_of_lock(
+        *state_, internal::save_vault(*state_, path, wanted, maker_of(key, internal::use_kind::unnoticed), chosen.watch));
   });
 }
 
@@ -158,8 +168,8 @@ std::expected<std::vector<std::byte>, memory_error> vault::save_to_memory(const 
                                                                           const save_options& chosen) const {
   return noted([&]() -> std::expected<std::vector<std::byte>, memory_error> {
     if (auto usable = may_save(state_.get(), key, chosen); !usable) return std::unexpected(usable.error());
-    return internal::save_vault(*state_, chosen_key(key, chosen, state_->history().cost()),
-                                maker_of(key, internal::use_kind::unnoticed), chosen.watch);
+    return with_cause_of_lock(*state_, internal::save_vault(*state_, chosen_key(key, chosen, state_->history().cost()),
+                                                            maker_of(key, internal::use_kind::unnoticed), chosen.watch));
   });
 }
 

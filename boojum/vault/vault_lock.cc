@@ -45,6 +45,8 @@ result vault_lock::arm(const lock_key& key, std::shared_ptr<passphrase_state> go
   auto resting = resting_key::of(key.view());
   if (!resting) return std::unexpected(resting.error());
   if (auto usable = check(); !usable) return usable;
+  // The sealed key is what tells one passphrase from another: a vault that has not needed a key yet would be unlocked by any.
+  if (auto keys = of_->keys(); !keys) return std::unexpected(keys.error());
   const std::scoped_lock held(mutex_);
   if (locked_by_ != cause::none) return refusal();
   key_.swap(*resting);
@@ -130,27 +132,29 @@ void vault_lock::end_use() {
   const std::scoped_lock held(mutex_);
   last_use_ = platform::elapsed_time();
   // A use that began before the lock may have left a cached record.
-  if (--uses_ == 0 && locked_by_ != cause::none && of_ != nullptr) of_->drop_all_hot();
+  if (uses_ != 0 && --uses_ == 0 && locked_by_ != cause::none && of_ != nullptr) of_->drop_all_hot();
 }
 
-void vault_lock::lock() {
+result vault_lock::lock() {
   decide(cause::call, nullptr);
-  for (bool again = true; again;) {
+  for (;;) {
     vault_state* of = nullptr;
     {
       const std::scoped_lock held(mutex_);
-      if (key_ == nullptr || locked_by_ == cause::none) return;
+      if (key_ == nullptr || locked_by_ == cause::none) return {};
       of = of_;
     }
     // Changes and saves that are under way are waited for, but not by the watcher of a save.
-    if (of == nullptr || !of->gate().close()) return;
+    if (of == nullptr || !of->gate().close()) return {};
+    result done;
     {
       const std::scoped_lock held(mutex_);
-      const auto done = seal_keys();
-      again = !done && done.error() == memory_error::busy;  // names are being changed
+      // While this waited another thread may have sealed the keys, and a third one have unlocked the vault.
+      if (locked_by_ != cause::none) done = seal_keys();
     }
     of->gate().open();
-    if (again) std::this_thread::yield();
+    if (done || done.error() != memory_error::busy) return done;
+    std::this_thread::yield();  // names are being changed
   }
 }
 
@@ -158,7 +162,7 @@ result vault_lock::unlock(const lock_key& key, std::shared_ptr<passphrase_state>
   auto resting = resting_key::of(key.view());
   if (!resting) return std::unexpected(resting.error());
   (void)check();
-  if (locked()) lock();  // what is decided is done, so that there are sealed keys
+  if (locked()) (void)lock();  // what is decided is done, so that there are sealed keys
   const std::scoped_lock held(mutex_);
   if (chosen_ == nullptr || of_ == nullptr) return std::unexpected(memory_error::unavailable);
   if (key_ == nullptr) {
@@ -182,6 +186,11 @@ bool vault_lock::locked() {
   (void)check();
   const std::scoped_lock held(mutex_);
   return locked_by_ != cause::none;
+}
+
+bool vault_lock::is_armed() const {
+  const std::scoped_lock held(mutex_);
+  return chosen_ != nullptr;
 }
 
 void vault_lock::tell(std::array<std::byte, 32>& salt, stretching& cost) const {

@@ -14,7 +14,7 @@
 //   1. Where keys are sealed, calls are refused.
 //   2. No function of a user runs, and nothing is waited for, while the mutex is held. It is taken before the gate's.
 //
-// Threads: everything from any thread, but before_fork() and after_fork().
+// Threads: everything from any thread, but before_fork() and what follows it.
 #ifndef LOCKFAST_BOOJUM_VAULT_VAULT_LOCK_H
 #define LOCKFAST_BOOJUM_VAULT_VAULT_LOCK_H
 
@@ -62,10 +62,14 @@ class vault_lock final : public refreshable {
   [[nodiscard]] std::expected<void, memory_error> begin_use();
   void end_use();
 
-  void lock();
+  // Returns when the keys are sealed, but in a save's watcher. Refuses: denied, unavailable - they are not sealed, but calls are
+  // refused; the next call or round tries again.
+  [[nodiscard]] std::expected<void, memory_error> lock();
   // wrong_passphrase; denied. Of a vault that is not locked it tells whether the key is its own, and starts its times again.
   [[nodiscard]] std::expected<void, memory_error> unlock(const lock_key& key, std::shared_ptr<passphrase_state> goes_with);
   [[nodiscard]] bool locked();
+  // Whether there is a key that unlocks.
+  [[nodiscard]] bool is_armed() const;
 
   // The salt and the cost of the key that unlocks; the key itself is left out.
   void tell(std::array<std::byte, 32>& salt, stretching& cost) const;
@@ -76,7 +80,12 @@ class vault_lock final : public refreshable {
   void round() override { (void)check(); }
 
   void before_fork() { mutex_.lock(); }
-  void after_fork() { mutex_.unlock(); }
+  void after_fork_in_parent() { mutex_.unlock(); }
+  // Whoever used the vault in other threads is not in the child, which begins a new count.
+  void after_fork_in_child() {
+    uses_ = 0;
+    mutex_.unlock();
+  }
 
  private:
   enum class cause : unsigned char { none, call, time };

@@ -259,7 +259,7 @@ void vault_state::after_fork_in_parent() {
   hot_.unlock();
   keys_.unlock();
   gate_.after_fork_in_parent();
-  if (vault_lock* const there = lock()) there->after_fork();
+  if (vault_lock* const there = lock()) there->after_fork_in_parent();
   making_lock_.unlock();
 }
 
@@ -272,7 +272,7 @@ void vault_state::after_fork_in_child() {
   hot_.unlock();
   keys_.unlock();
   gate_.after_fork_in_child();
-  if (vault_lock* const there = lock()) there->after_fork();
+  if (vault_lock* const there = lock()) there->after_fork_in_child();
   making_lock_.unlock();
 }
 

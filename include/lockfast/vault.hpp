@@ -220,14 +220,14 @@ class LOCKFAST_API vault {
     // Locks that long after it was unlocked, however often it is used.
     std::chrono::milliseconds lifetime{0};
     // Called once each time it locks, by the thread that notices: the refresher's, or one that calls the vault. It must
-    // not throw, nor destroy the vault. A vault that is gone tells of nothing.
+    // not throw, nor destroy the vault. A vault that is gone calls it no more, but a call that has begun may still be running.
     std::function<void()> on_lock = nullptr;
     unsigned cost = 17;  // of the key that unlocks: log2 of scrypt's N, 10 to 20
   };
   // From now on this passphrase unlocks the vault. It locks by lock(), as the options say, and when the passphrase expires.
   [[nodiscard]] std::expected<void, memory_error> lock_with(const passphrase& phrase);
   [[nodiscard]] std::expected<void, memory_error> lock_with(const passphrase& phrase, const lock_options& chosen);
-  // Locks it; returns when the keys are sealed. Refusals: unavailable - there is no passphrase to unlock it with.
+  // Locks it; returns when the keys are sealed. Refusals: unavailable - no passphrase unlocks it; denied - they are sealed later.
   std::expected<void, memory_error> lock();
   // Unlocks it. Of a vault that is not locked it verifies the passphrase, and starts its times again. From then on this
   // passphrase's expiry counts. Refusals: wrong_passphrase; unavailable.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <semaphore>
@@ -107,6 +108,43 @@ const scenario is_counted("a child counts a vault that threads change", [] {
   for (std::thread& each : threads) each.join();
   promised(wrong == 0, "every record counted in every child");
   promised(records.empty(), "none left in the parent");
+});
+
+const scenario is_idle("a child does not count the uses of other threads", [] {
+  add_option("fork=inherit");
+  vault records;
+  const auto id = records.insert(made(1));
+  prove(id.has_value(), "a record");
+  const auto phrase_of = [](std::string typed, lockfast::passphrase::options chosen) {
+    auto taken = lockfast::passphrase::take(std::span<char>(typed), std::move(chosen));
+    prove(taken.has_value(), "a passphrase");
+    return std::move(*taken);
+  };
+  constexpr auto idle = std::chrono::milliseconds(100);
+  const auto phrase = phrase_of("four words of mine", {});
+  const auto short_lived = phrase_of("four other words", {.idle_expiry = idle});
+  std::binary_semaphore is_used(0);
+  std::binary_semaphore may_end(0);
+  std::thread other([&] {
+    prove(records.lock_with(phrase, {.idle = idle, .cost = 10}).has_value(), "a lock");
+    const auto view = records.open(*id);
+    const auto done = short_lived.use([&](auto) {
+      is_used.release();
+      may_end.acquire();
+    });
+    prove(view && done, "uses that last");
+  });
+  is_used.acquire();
+  promised(forked([&] {
+             for (int round = 0; round < 1000 && !(records.locked() && !short_lived.available()); ++round) {
+               std::this_thread::sleep_for(std::chrono::milliseconds(10));
+             }
+             return records.locked() && !short_lived.available();
+           }) == 0,
+           "the child's vault locks and its passphrase expires");
+  promised(!records.locked() && short_lived.available(), "the parent's are in use");
+  may_end.release();
+  other.join();
 });
 
 const scenario leases_end("a fork ends a lease", [] {
@@ -227,6 +265,7 @@ TEST_CASE("a child that inherits a vault while threads change it counts the reco
   check_clean(is_counted.run());
 }
 
+TEST_CASE("a child that inherits counts no use of a thread that it does not have") { check_clean(is_idle.run()); }
 TEST_CASE("a child that inherits has nothing of what another thread was working with") { check_clean(is_left_out.run()); }
 
 TEST_CASE("no lease of a key outlives a fork, in neither process") { check_clean(leases_end.run()); }
@@ -288,9 +327,10 @@ TEST_CASE("a fork while a thread locks and unlocks a vault with names leaves nei
   int clean = 0;
   constexpr int forks = sanitized ? 10 : 100;
   for (int round = 0; round < forks; ++round) {
-    clean += forked([&] { return !records.open(id) && !records.find("its name") && records.contains(id) && records.erase(id); }) == 0
-                 ? 1
-                 : 0;
+    clean +=
+        forked([&] { return !records.open(id) && !records.find("its name") && records.contains(id) && records.erase(id); }) == 0
+            ? 1
+            : 0;
   }
   stop = true;
   locks.join();

@@ -113,6 +113,17 @@ TEST_CASE("what is locked survives re-keys before and after, and erasing goes on
   }
 }
 
+TEST_CASE("a vault that was locked before its first record is unlocked by its passphrase alone") {
+  vault records;
+  const auto phrase = phrase_of("four words of mine");
+  REQUIRE(records.lock_with(phrase, quick).has_value());
+  REQUIRE(records.lock().has_value());
+  CHECK(records.unlock(phrase_of("four words of mind")).error() == memory_error::wrong_passphrase);
+  CHECK(records.locked());
+  REQUIRE(records.unlock(phrase).has_value());
+  CHECK(records.insert(traced(1).buffer()).has_value());
+}
+
 TEST_CASE("while a vault is locked its key is in no memory, and no record is cached") {
   if (!memory_can_be_searched()) return;
   vault records;
@@ -267,6 +278,57 @@ TEST_CASE("threads that use, lock and unlock a vault meet no wrong record and le
   all.clear();
   CHECK(records.size() == 1);
   CHECK(records.open(id).has_value());
+}
+
+TEST_CASE("a lock that comes late to its turn does not seal the keys of a vault that is unlocked by then") {
+  vault records;
+  const auto id = *records.insert(traced(1).buffer());
+  const auto phrase = phrase_of("four words of mine");
+  REQUIRE(records.lock_with(phrase, quick).has_value());
+  for (int round = 0; round < 10; ++round) {
+    // A save has them all wait for the same moment.
+    std::atomic<bool> is_saving = false;
+    std::vector<std::jthread> all;
+    all.emplace_back([&] {
+      const auto watch = [&](const vault::progress&) {
+        is_saving = true;
+        std::this_thread::sleep_for(30ms);
+        return true;
+      };
+      CHECK(records.save_to_memory(phrase, {.cost = 10, .watch = watch}).has_value());
+    });
+    while (!is_saving) std::this_thread::yield();
+    for (int thread = 0; thread < 4; ++thread) all.emplace_back([&] { CHECK(records.lock().has_value()); });
+    while (!records.unlock(phrase)) std::this_thread::yield();
+    all.clear();
+    CHECK(records.open(id).has_value() != records.locked());
+    while (!records.unlock(phrase)) std::this_thread::yield();
+    CHECK(records.open(id).has_value());
+  }
+}
+
+TEST_CASE("several opened records that are moved onto themselves are one use, which ends once") {
+  const no_refresher stopped;
+  vault records;
+  const auto id = *records.insert(traced(1).buffer());
+  REQUIRE(records.lock_with(phrase_of("four words of mine"), {.idle = 50ms, .cost = 10}).has_value());
+  if (auto opened = records.open(std::span(&id, 1))) {
+    vault::views& same = *opened;
+    *opened = std::move(same);
+    CHECK(opened->size() == 1);
+  }
+  CHECK(comes([&] { return records.locked(); }));
+}
+
+TEST_CASE("a save during which a vault expires says so") {
+  const auto before = lockfast::refresher::period();
+  lockfast::refresher::period(20ms);
+  vault records;
+  REQUIRE(records.insert(traced(1).buffer()).has_value());
+  const auto phrase = phrase_of("four words of mine");
+  REQUIRE(records.lock_with(phrase, {.lifetime = 60ms, .cost = 10}).has_value());
+  CHECK(records.save_to_memory(phrase, {.cost = 17}).error() == memory_error::expired);
+  lockfast::refresher::period(before);
 }
 
 TEST_CASE("a view that outlives its vault has nobody told of a lock") {

@@ -83,6 +83,7 @@ class vault::views {
         each_(std::move(other.each_)),
         count_(std::exchange(other.count_, 0)) {}
   views& operator=(views&& other) noexcept {
+    if (this == &other) return *this;  // a use must not end twice
     block_ = std::move(other.block_);
     each_ = std::move(other.each_);
     count_ = std::exchange(other.count_, 0);

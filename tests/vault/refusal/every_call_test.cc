@@ -157,26 +157,32 @@ TEST_CASE("a rename that is refused leaves the name of before, and a find that i
 }
 
 TEST_CASE("a lock or an unlock that is refused leaves a vault that its key unlocks") {
-  const auto key_of = [](lockfast::internal::lock_key& key) {
-    const std::byte stretched[32] = {};
+  const auto key_of = [](lockfast::internal::lock_key& key, std::byte first = {}) {
+    const std::byte stretched[32] = {first};
     return key.make(stretched);
   };
   CHECK(refuse_each(
             [&](scene& on) -> std::expected<void, memory_error> {
+              if (auto done = on.records.describe(on.ids[2], lockfast::internal::record_names::part::name, "name"); !done) {
+                return done;
+              }
               lockfast::internal::lock_key key;
               if (auto made = key_of(key); !made) return made;
               const auto lock = on.records.made_lock();
               if (!lock) return std::unexpected(lock.error());
               const auto chosen = std::make_shared<const vault::lock_options>();
               if (auto armed = (*lock)->arm(key, nullptr, chosen); !armed) return armed;
-              (*lock)->lock();
+              const bool was_locked = (*lock)->lock().has_value();
+              promised(!was_locked || on.records.keys().error() == memory_error::locked, "no keys in a locked vault");
               if (auto usable = (*lock)->check(); usable) return usable;
               return (*lock)->unlock(key, nullptr);
             },
             [&](scene& on, bool done) {
               if (on.records.lock() == nullptr) return !done && on.is_as_it_was();
               lockfast::internal::lock_key key;
-              if (!key_of(key)) return false;
+              lockfast::internal::lock_key other;
+              if (!key_of(key) || !key_of(other, std::byte{1})) return false;
+              if (on.records.lock()->is_armed() && on.records.lock()->unlock(other, nullptr)) return false;
               if (!on.records.lock()->unlock(key, nullptr) && on.records.lock()->locked()) return false;
               return on.is_as_it_was();
             }) >= 5);
