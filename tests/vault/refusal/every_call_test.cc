@@ -188,6 +188,39 @@ TEST_CASE("a lock or an unlock that is refused leaves a vault that its key unloc
             }) >= 5);
 }
 
+TEST_CASE("a lock is done where the keys are sealed, and no other key unlocks, from whichever call on there is no memory") {
+  using lockfast::internal::lock_key;
+  for (std::size_t n = 1; n < 40; ++n) {
+    const ending end = in_child([&] {
+      scene on;
+      lock_key key;
+      lock_key other;
+      const std::byte stretched[32] = {};
+      prove(on.records.describe(on.ids[2], lockfast::internal::record_names::part::name, "name").has_value(), "a name");
+      const std::byte others[32] = {std::byte{1}};
+      prove(key.make(stretched) && other.make(others), "two keys");
+      const auto lock = on.records.made_lock();
+      prove(lock && (*lock)->arm(key, nullptr, std::make_shared<const vault::lock_options>()), "a lock");
+      simulated::refuse_from(n);
+      const bool locks = (*lock)->lock().has_value();
+      simulated::refuse_nth(0);
+      const auto keys = on.records.keys();
+      promised(!locks || (!keys && keys.error() == memory_error::locked), "no keys in a locked vault");
+      promised((*lock)->lock().has_value(), "a lock when there is memory");
+      simulated::refuse_from(n);
+      const bool unlocks = (*lock)->unlock(key, nullptr).has_value();
+      simulated::refuse_nth(0);
+      promised(!(*lock)->unlock(other, nullptr), "another key refused");
+      promised(unlocks || (*lock)->unlock(key, nullptr), "its key taken");
+      promised(on.is_as_it_was() && on.records.names().find("name") == on.ids[2], "the vault as it was");
+      if (under_tsan) lockfast::refresher::stop();
+    });
+    CAPTURE(n);
+    CAPTURE(end.text);
+    CHECK((end.clean() || (end.signal == SIGABRT && end.said("access refused"))));
+  }
+}
+
 TEST_CASE("a replace that is refused leaves the record of before") {
   CHECK(refuse_each([](scene& on) { return on.records.replace(on.ids[7], on.bytes()); },
                     [](scene& on, bool done) {
