@@ -148,7 +148,7 @@ bool process::wipe_on_crash(platform::after_wipe leaves) {
   // What is sealed is gone with its key, and nothing is sealed until the rest is wiped.
   pool::for_each_started([](pool& one) { one.sealing().key.wipe(); });
   pool::for_each_arena([&](isolated_arena& arena) { done &= arena.wipe_on_signal(leaves); });
-  const auto wipe_in_compartment = [](slab& one) { one.within->wipe_on_signal(one); };
+  const auto wipe_in_compartment = [](slab& one) { return one.within->wipe_on_signal(one); };
   pool::for_each_started([&](pool& one) { done &= one.grouped().wipe_on_signal(leaves, wipe_in_compartment); });
   wipes::end();
   if (leaves == platform::after_wipe::closed) crash_survived_ = true;

@@ -218,6 +218,11 @@ void random(std::span<std::byte> out);
 // nothing faults. Async-signal-safe.
 void overwrite(std::span<std::byte> over);
 
+// Writes zeros over private memory whatever its access, as a debugger would: for pages that the system does not open for writing,
+// because a limit on writable memory is reached (RLIMIT_DATA, Linux 4.7) or in a sandbox. ENOTSUP where there is no such way. Some of
+// it may be left after a refusal. Async-signal-safe.
+[[nodiscard]] error wipe_closed(std::span<std::byte> over);
+
 // The value of LOCKFAST_OPTIONS; null when unset and in a program that runs with more rights than its caller.
 [[nodiscard]] const char* options_variable();
 

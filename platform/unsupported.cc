@@ -34,6 +34,7 @@ void set_key_access(key, access) {}
 access key_access(key) { return access::read_write; }
 
 void seal(std::byte*, std::size_t) {}
+error wipe_closed(std::span<std::byte>) { return ENOTSUP; }
 
 error renew_lock(std::byte*, std::size_t) { return ENOTSUP; }
 hold lock_held(const std::byte*, std::size_t) { return hold::unknown; }

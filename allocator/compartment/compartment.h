@@ -71,9 +71,9 @@ class compartment {
   // Drops the freed slots that rest in slabs which a crash has left closed; for its lists.
   void forget_closed();
 
-  // Wipes the secrets of one of its slabs, whatever the access, and leaves that as it was. For a signal handler: waits for no
-  // mutex longer than a while, and then does without.
-  void wipe_on_signal(slab& within);
+  // Wipes the secrets of one of its slabs, whatever the access, and leaves that as it was; false when the pages can not be written.
+  // For a signal handler: waits for no mutex longer than a while, and then does without.
+  [[nodiscard]] bool wipe_on_signal(slab& within);
 
   // ---- Of all compartments ----
 

@@ -155,23 +155,29 @@ bool compartment::take_exclusion_soon() {
   return false;
 }
 
-void compartment::wipe_on_signal(slab& within) {
+bool compartment::wipe_on_signal(slab& within) {
   if (keyed()) {
     const access before = current_access();
     platform::set_key_access(key_, access::read_write);
-    within.wipe_on_signal();
+    const bool is_wiped = within.wipe_on_signal();
     platform::set_key_access(key_, before);
-  } else if (take_exclusion_soon()) {
-    if (within.protect(access::read_write) == 0) within.wipe_on_signal();
+    return is_wiped;
+  }
+  const bool is_exclusive = take_exclusion_soon();
+  bool is_wiped = true;
+  if (within.protect(access::read_write) != 0) {
+    is_wiped = within.wipe_closed_on_signal();
+  } else if (is_exclusive) {
+    is_wiped = within.wipe_on_signal();
     // While the process has one thread a call takes no mutex: what it opened stays open for it.
     if (calls_ == 0) (void)within.protect(effective_);
-    wipes_on_signal_ = wipes_on_signal_ + 1;
-    mutex_.unlock();
-  } else if (within.protect(access::read_write) == 0) {
+  } else {
     // Whoever is in a call on it, this thread or another, may close it at any moment; nobody is to find it closed.
     within.overwrite_on_signal();
-    wipes_on_signal_ = wipes_on_signal_ + 1;
   }
+  wipes_on_signal_ = wipes_on_signal_ + 1;
+  if (is_exclusive) mutex_.unlock();
+  return is_wiped;
 }
 
 void compartment::for_each_slab_of(const grouped_heap& family, void (*act)(slab&, void*), void* with) {

@@ -370,17 +370,13 @@ void grouped_heap::forget_absent(const compartment& within) {
   });
 }
 
-bool grouped_heap::wipe_on_signal(platform::after_wipe leaves, void (*wipe_in_compartment)(slab& one)) {
+bool grouped_heap::wipe_on_signal(platform::after_wipe leaves, bool (*wipe_in_compartment)(slab& one)) {
   const bool closes = leaves == platform::after_wipe::closed;
   bool done = true;
   for (thread_cache* one = closes ? caches_.load() : nullptr; one != nullptr; one = one->next) count_frees(one->drop_bins());
   space_.for_each([&](slab& one) {
     if (one.opened_bytes() == 0 || one.absent_count != 0 || !one.begin_wipe()) return;
-    if (one.within == nullptr) {
-      one.wipe_on_signal();
-    } else {
-      wipe_in_compartment(one);
-    }
+    done &= one.within == nullptr ? one.wipe_on_signal() : wipe_in_compartment(one);
     if (closes) done &= one.leave_closed();
     one.end_wipe();
   });

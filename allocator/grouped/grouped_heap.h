@@ -109,7 +109,7 @@ class grouped_heap {
   // For a signal handler: wipes every secret, whatever its access; those of a compartment's slab by wipe_in_compartment().
   // With after_wipe::closed they are absent from then on: false when the system would not close one. Then the same as for
   // isolated secrets.
-  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves, void (*wipe_in_compartment)(slab& one));
+  [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves, bool (*wipe_in_compartment)(slab& one));
   void close_absent();
 
   [[nodiscard]] slab_heap& space() { return space_; }

@@ -253,9 +253,13 @@ bool slab::begin_wipe() {
 
 void slab::end_wipe() { pages_.store(held_by::nobody, std::memory_order_release); }
 
-void slab::wipe_on_signal() {
+bool slab::wipe_on_signal() {
   const bool closed = unwritten_ != 0;
-  if (closed) (void)protect(platform::access::read_write);
+  if (closed && protect(platform::access::read_write) != 0) {
+    const bool is_wiped = wipe_closed_on_signal();
+    (void)close_noted_pages();
+    return is_wiped;
+  }
   for (std::size_t index = 0; index < slot_count(); ++index) {
     int turns = 0;
     while (!wipe_as_found(index, turns == max_turns)) {
@@ -264,6 +268,16 @@ void slab::wipe_on_signal() {
     }
   }
   if (closed) (void)close_noted_pages();
+  return true;
+}
+
+bool slab::wipe_closed_on_signal() {
+  bool is_wiped = true;
+  for (std::size_t index = 0; index < slot_count(); ++index) {
+    if (header(index).is_free()) continue;
+    is_wiped &= !hidden() && platform::wipe_closed({secret(index), size(index)}) == 0;
+  }
+  return is_wiped;
 }
 
 // A live secret is held while it is wiped: it can be neither resized nor freed. Otherwise a shorter secret could follow in the slot, and

@@ -220,9 +220,11 @@ class alignas(64) slab {
   // closed, or when another handler wipes them: there is no secret left in them then, or soon.
   [[nodiscard]] bool begin_wipe();
   void end_wipe();
-  // Wipes what every live secret holds, and every other slot whole; canaries stay. Between the two; requires pages that can be
+  // Wipes what every live secret holds, and every other slot whole; canaries stay. Between the two. False when the pages can not be
   // written.
-  void wipe_on_signal();
+  [[nodiscard]] bool wipe_on_signal();
+  // The same for pages that the system does not open for writing: false when it does not let that in either.
+  [[nodiscard]] bool wipe_closed_on_signal();
   // One slot of it; false if that is to be tried again. The last try wipes whatever there is.
   [[nodiscard]] bool wipe_as_found(std::size_t index, bool is_last);
   // Whether a slot is live as soon as nobody wipes it.

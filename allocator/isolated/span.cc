@@ -322,6 +322,11 @@ bool span::claim_for_copy() {
   return false;
 }
 
+platform::error span::wipe_closed_run() {
+  if (hidden()) return ENOTSUP;
+  return platform::wipe_closed({run(), run_size()});
+}
+
 bool span::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
   // What a call of this thread has busy, which the handler has interrupted, stays so.
@@ -332,10 +337,15 @@ bool span::wipe_on_signal(platform::after_wipe leaves) {
     if (state_.compare_exchange_strong(seen, state::busy, std::memory_order_acquire, std::memory_order_relaxed)) {
       const busy_scope mine(this);
       const access before = access_;
-      if (!sealed() && protect(access::read_write) == 0) wipe(address_, size_);
+      bool is_wiped = sealed();
+      if (!is_wiped && protect(access::read_write) == 0) {
+        wipe(address_, size_);
+        is_wiped = true;
+      }
+      if (!is_wiped) is_wiped = platform::wipe_closed({address(), size()}) == 0;
       const auto refusal = sealed() ? 0 : protect(closes ? access::none : before);
       set(closes ? state::absent : state::live);
-      return !closes || refusal == 0;
+      return is_wiped && (!closes || refusal == 0);
     }
     if (seen != state::busy) return true;
     if (is_own) break;
@@ -345,14 +355,17 @@ bool span::wipe_on_signal(platform::after_wipe leaves) {
   const bool in_run = content_ != content::none && begin > run() && begin + size_ <= run() + run_size();
   // Nothing is in the closed run of a sealed secret.
   if (!in_run || (sealed() && access_ == access::none)) return true;
-  const bool is_open = platform::protect(run(), run_size(), access::read_write) == 0;
+  if (platform::protect(run(), run_size(), access::read_write) != 0) {
+    const bool is_wiped = platform::wipe_closed({begin, size_}) == 0;
+    return is_wiped && (!closes || platform::protect(run(), run_size(), access::none) == 0);
+  }
   if (is_own) {
     // The pages stay as they are until the handler returns, and are then as the interrupted call is to leave them.
-    if (is_open) wipe(begin, size_);
+    wipe(begin, size_);
     return platform::protect(run(), run_size(), closes ? access::none : current_access()) == 0 || !closes;
   }
   // Another thread, which has it busy, may close it at any moment.
-  if (is_open) platform::overwrite({begin, size_});
+  platform::overwrite({begin, size_});
   return !closes || platform::protect(run(), run_size(), access::none) == 0;
 }
 

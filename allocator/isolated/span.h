@@ -162,6 +162,9 @@ class alignas(64) span {
   // require a writable run.
   void wipe_tenant();
   void wipe_run();
+  // Wipes the run of a tenant whose pages the system does not open for writing. ENOTSUP for hidden ones, which are reached by their
+  // map alone.
+  [[nodiscard]] platform::error wipe_closed_run();
   // The tenant goes, and its bytes stay.
   void leave() { content_ = content::none; }
 
@@ -237,7 +240,7 @@ class alignas(64) span {
   void lose_run_in_child() { forget_run(); }
 
   // Wipes a tenant's secret, whatever its access, and leaves canaries as they were; the access too, or the secret is absent from
-  // then on, its run closed: false when that is refused. For a signal handler: a span that stays busy, perhaps with the very
+  // then on, its run closed: false when either is refused. For a signal handler: a span that stays busy, perhaps with the very
   // thread that the signal interrupted, is opened and wiped all the same.
   [[nodiscard]] bool wipe_on_signal(platform::after_wipe leaves);
   // Opens the run of a secret that is absent since then; false when it is open already, or has none. And closes it again.

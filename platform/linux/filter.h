@@ -36,6 +36,7 @@ enum class risky_call : unsigned char {
   give_key,       // pkey_mprotect
   move_map,       // mremap
   give_way,       // sched_yield
+  write_memory,   // pwritev, to /proc/thread-self/mem
   count,
 };
 

@@ -1,5 +1,5 @@
-// process.cc - the Linux host, kernel 5.10 or newer: random bytes, threads, the environment. Pages, hidden memory, guard markers,
-// protection keys and limits have files of their own, linux_*.cc.
+// process.cc - the Linux host, kernel 5.10 or newer: random bytes, overwriting, threads, the environment. Pages, hidden memory, guard
+// markers, protection keys and limits have files of their own.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "platform/errno_saver.h"
@@ -64,6 +65,28 @@ void overwrite(std::span<std::byte> over) {
   for (; !over.empty(); over = over.subspan(over.size() < most ? over.size() : most)) {
     (void)syscall(SYS_getrandom, over.data(), over.size() < most ? over.size() : most, GRND_NONBLOCK);
   }
+}
+
+// The file of the memory takes what the pages' access does not let in (mem_write in the kernel's fs/proc/base.c, by FOLL_FORCE), and
+// none of it counts as data. pwritev and not pwrite64: each processor passes its offset alike.
+error wipe_closed(std::span<std::byte> over) {
+  static constexpr std::byte zeros[4096] = {};
+  const errno_saver kept;
+  if (const error refusal = forbidden(risky_call::write_memory); refusal != 0) return refusal;
+  const long memory = syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/mem", O_WRONLY | O_CLOEXEC);
+  if (memory < 0) return errno;
+  error refusal = 0;
+  while (refusal == 0 && !over.empty()) {
+    const iovec piece = {const_cast<std::byte*>(zeros), over.size() < sizeof zeros ? over.size() : sizeof zeros};
+    const long written = syscall(SYS_pwritev, memory, &piece, 1L, over.data(), 0L);
+    if (written > 0) {
+      over = over.subspan(static_cast<std::size_t>(written));
+    } else if (written == 0 || errno != EINTR) {
+      refusal = written == 0 ? EIO : errno;
+    }
+  }
+  (void)syscall(SYS_close, memory);
+  return refusal;
 }
 
 // glibc counts its threads; musl keeps to itself whether there are any.

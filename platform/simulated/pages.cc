@@ -73,6 +73,14 @@ error protect(std::byte* address, std::size_t size, access to) {
   return done ? 0 : ENOMEM;
 }
 
+error wipe_closed(std::span<std::byte> over) {
+  host& in = the_host();
+  const std::scoped_lock held(in.mutex);
+  if (refuses(in, call::wipe_closed)) return EPERM;
+  std::memset(over.data(), 0, over.size());
+  return 0;
+}
+
 key take_key() { return no_key; }
 error protect_by_key(std::byte*, std::size_t, access, key) { fail("a protection key where there is none"); }
 void set_key_access(key, access) { fail("a protection key where there is none"); }

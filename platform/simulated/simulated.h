@@ -39,6 +39,7 @@ enum class call : unsigned char {
   conceal,
   reveal,
   random,
+  wipe_closed,
   file,  // any function of files.h that may refuse
   count_of_calls
 };

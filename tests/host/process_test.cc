@@ -73,6 +73,26 @@ TEST_CASE("what is overwritten is gone, and closed pages in between are no fault
   CHECK((left == static_cast<std::ptrdiff_t>(page) || left < static_cast<std::ptrdiff_t>(page / 16)));
 }
 
+TEST_CASE("pages without access are wiped from outside, those beside them are not, and their locks stay") {
+  const std::size_t page = platform::page_size();
+  const reserved three(3);
+  three.open();
+  std::memset(three.begin(), 0x5a, three.size());
+  const auto is_locked = [&] { return platform::lock_held(three.begin(), three.size()) == platform::hold::all; };
+  const bool locked = platform::lock(three.begin(), three.size()) == 0 && is_locked();
+  REQUIRE(platform::protect(three.begin() + page, page, access::none) == 0);
+  const auto refusal = platform::wipe_closed({three.begin() + page + 8, page - 16});
+  if (refusal == ENOTSUP) {
+    MESSAGE("skipped: this system lets nobody do that");
+  } else {
+    REQUIRE(refusal == 0);
+    CHECK(is_locked() == locked);
+    REQUIRE(platform::protect(three.begin() + page, page, access::read) == 0);
+    CHECK(std::count(three.begin() + page + 8, three.begin() + 2 * page - 8, std::byte{0}) == static_cast<std::ptrdiff_t>(page - 16));
+    CHECK(std::count(three.begin(), three.begin() + 3 * page, std::byte{0x5a}) == static_cast<std::ptrdiff_t>(2 * page + 16));
+  }
+}
+
 TEST_CASE("limits are those of a system that can run something") {
   platform::raise_lock_limit();
   CHECK(platform::map_limit() > 100);

@@ -112,12 +112,30 @@ TEST_CASE("a refusal of any one call of a claim leaves no page locked") {
   }
 }
 
-TEST_CASE("a closed secret that the system will not open again to be wiped ends the process, and says so") {
+TEST_CASE("a closed secret that the system will not open again is wiped from outside when it is freed") {
+  for (const auto& policy : {trapping, recycling}) {
+    simulated::reset();
+    const by_address calls{make_arena(policy)};
+    std::byte* const secret = calls.allocate(32);
+    REQUIRE(calls.protect(secret, access::none) == 0);
+    simulated::refuse_nth(1);
+    calls.deallocate(secret);
+    CHECK(simulated::count(simulated::call::wipe_closed) == 1);
+    CHECK(all_zero(secret, 32));
+    std::byte* const next = calls.allocate(32);
+    REQUIRE(next != nullptr);
+    calls.deallocate(next);
+    calls.arena.trim();
+    CHECK(simulated::bytes_locked() == 0);
+  }
+}
+
+TEST_CASE("a closed secret that nobody can wipe ends the process that frees it, and says so") {
   const ending end = in_child([] {
     const by_address calls{make_arena(trapping)};
     std::byte* const secret = calls.allocate(32);
     prove(secret != nullptr && calls.protect(secret, access::none) == 0, "a closed secret");
-    simulated::refuse_nth(1);
+    simulated::refuse_from(1);
     calls.deallocate(secret);
   });
   CHECK(end.signal == SIGABRT);

@@ -1,4 +1,4 @@
-// grouped_damage_test.cc - who finds changed bytes of a freed slot, or beside one that is closed.
+// grouped_damage_test.cc - who finds changed bytes of a freed slot, or beside one that is closed; and that a wipe reaches that one, too.
 //
 // Over the simulated host, which lets a test write where the system would trap. Each test runs in a child.
 #include <doctest/doctest.h>
@@ -12,6 +12,8 @@
 #include "allocator/grouped/slab.h"
 #include "allocator/grouped/slab_region.h"
 #include "allocator/pool.h"
+#include "platform/simulated/simulated.h"
+#include "support/check.h"
 #include "support/child.h"
 
 using namespace lockfast::internal;
@@ -77,4 +79,18 @@ TEST_CASE("an opening of a drop-in's block finds a canary that was changed while
                  }),
                  SIGSEGV, "lockfast: broken canary: bytes beside a secret were changed\n");
   }
+}
+
+TEST_CASE("a wipe of everything reaches a closed block of the drop-in that the system does not open") {
+  check_clean(in_child([] {
+    prove(set_variable("LOCKFAST_OPTIONS", "placement=grouped"), "the variable");
+    auto* const block = static_cast<std::byte*>(pool::allocate_for_drop_in(33, sodium_fill_byte));
+    prove(block != nullptr && pool::drop_in().protect(block, platform::access::none) == 0, "a closed block");
+    lockfast::simulated::refuse_nth(1);
+    lockfast_wipe_all();
+    promised(lockfast::simulated::count(lockfast::simulated::call::wipe_closed) == 1, "from outside");
+    promised(all_zero(block, 33), "wiped");
+    promised(lockfast_check(block) == 0, "its canaries");
+    promised(pool::drop_in().protect(block, platform::access::read_write) == 0, "opened again");
+  }));
 }

@@ -310,6 +310,31 @@ TEST_CASE("a handler wipes a secret that the call which it interrupts is busy wi
   calls.arena.trim();
 }
 
+TEST_CASE("a handler wipes what the system does not open from outside, and says where nobody can") {
+  const by_address calls{make_arena(trapping)};
+  for (const bool busy : {false, true}) {
+    for (const bool can_be_wiped : {true, false}) {
+      CAPTURE(busy);
+      CAPTURE(can_be_wiped);
+      std::byte* const secret = calls.allocate(100);
+      REQUIRE(calls.protect(secret, access::none) == 0);
+      span& at = span_of(secret);
+      if (busy) at.set(span::state::busy);
+      {
+        const busy_scope interrupted(busy ? &at : nullptr);
+        can_be_wiped ? simulated::refuse_nth(1) : simulated::refuse_from(1);
+        CHECK(at.wipe_on_signal(lockfast::platform::after_wipe::as_before) == can_be_wiped);
+        simulated::reset();
+      }
+      CHECK(all_zero(secret, 100) == can_be_wiped);
+      at.set(span::state::live);
+      CHECK(calls.check(secret) == 0);
+      calls.deallocate(secret);
+    }
+  }
+  calls.arena.trim();
+}
+
 TEST_CASE("a handler overwrites a secret that another thread is busy with for long") {
   std::atomic<bool> ends = false;
   std::thread other([&] {

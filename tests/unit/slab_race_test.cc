@@ -95,7 +95,7 @@ TEST_CASE("a secret that is made shorter while everything is wiped has a whole c
     // Its new canary lies where the wipe goes on.
     const auto wipe_everything = [&] {
       wipes::begin();
-      held.one.wipe_on_signal();
+      promised(held.one.wipe_on_signal(), "pages that can be written");
       wipes::end();
     };
     held.stop_in(wipe_everything, [&] { held.one.resize(held.index, held.in_front + 8); });
