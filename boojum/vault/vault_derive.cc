@@ -87,12 +87,19 @@ std::size_t max_size(vault::derivation::by function) {
   return 0;
 }
 
+// Before memory is asked for, which would be refused for another cause.
+result check_size(std::size_t size) {
+  if (size == 0) return std::unexpected(memory_error::zero_size);
+  if (size > internal::sealed_shard::max_size) return std::unexpected(memory_error::limit_exceeded);
+  return {};
+}
+
 }  // namespace
 
 std::expected<vault::id, memory_error> vault::insert_random(std::size_t size) {
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
-  if (size == 0) return std::unexpected(memory_error::zero_size);
+  if (auto fits = check_size(size); !fits) return std::unexpected(fits.error());
   return with_room(*state_, [&]() -> std::expected<id, memory_error> {
     locked_buffer room;
     const auto drawn = room.of(size);
@@ -108,7 +115,7 @@ std::expected<vault::id, memory_error> vault::insert_random(std::size_t size) {
 std::expected<vault::id, memory_error> vault::derive_by(id from, std::size_t size, const deriving& fill) {
   const auto use = begin_use();
   if (!use) return std::unexpected(use.error());
-  if (size == 0) return std::unexpected(memory_error::zero_size);
+  if (auto fits = check_size(size); !fits) return std::unexpected(fits.error());
   locked_buffer source;
   locked_buffer room;
   const auto key = with_room(*state_, [&] { return open_into(*state_, from, source); });

@@ -137,7 +137,7 @@ class LOCKFAST_API vault {
 
   // ---- Records made within ------------------------------------------------------------------------------------------
 
-  // A record of random bytes, which nobody has seen.
+  // A record of random bytes, which nobody has seen. Refusals: zero_size; limit_exceeded - as for insert.
   [[nodiscard]] std::expected<id, memory_error> insert_random(std::size_t size);
 
   // How a record follows from another. procedures.hpp says what else can be done with one.

@@ -8,6 +8,8 @@
 #include <lockfast/procedures.hpp>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +62,11 @@ TEST_CASE("a random record has its size and is never the same") {
   CHECK(records.size_of(*first) == 40);
   CHECK(digits_of(records, *first) != digits_of(records, *second));
   CHECK(records.insert_random(0).error() == memory_error::zero_size);
+  for (const std::size_t size : {std::size_t{1} << 31, SIZE_MAX}) {
+    CHECK(records.insert_random(size).error() == memory_error::limit_exceeded);
+    const auto never = [](auto, auto) -> std::expected<void, memory_error> { return std::unexpected(memory_error::damaged); };
+    CHECK(records.derive_by(*first, size, never).error() == memory_error::limit_exceeded);
+  }
 }
 
 TEST_CASE("HKDF gives what RFC 5869 says") {
