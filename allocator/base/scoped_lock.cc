@@ -7,6 +7,7 @@
 namespace lockfast::internal {
 
 LOCKFAST_OF_THREAD const void* busy_with = nullptr;
+LOCKFAST_OF_THREAD const void* busy_besides = nullptr;
 LOCKFAST_OF_THREAD const platform::mutex* changing_hands = nullptr;
 
 void end_reentered() { end_process(breach::reentered, breach_signal::abort); }

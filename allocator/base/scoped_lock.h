@@ -16,6 +16,8 @@ namespace lockfast::internal {
 
 // What this thread's call is busy with; null outside. The address of the variable names the thread.
 LOCKFAST_OF_THREAD extern const void* busy_with;
+// What it is busy with besides; null if nothing.
+LOCKFAST_OF_THREAD extern const void* busy_besides;
 
 // The mutex that this thread is taking or releasing, from before it has it until its holder is told, and the other way round; null
 // outside. Between the two a handler could not know that it waits for its own thread.
@@ -107,6 +109,20 @@ class busy_scope {
   [[nodiscard]] const void* outer() const { return before_; }
   busy_scope(const busy_scope&) = delete;
   busy_scope& operator=(const busy_scope&) = delete;
+
+ private:
+  const void* before_;
+};
+
+// The same for what a call has busy besides: so that a handler does not wait for its own thread.
+class busy_besides_scope {
+ public:
+  explicit busy_besides_scope(const void* with) : before_(platform::of_thread(busy_besides)) {
+    platform::of_thread(busy_besides) = with;
+  }
+  ~busy_besides_scope() { platform::of_thread(busy_besides) = before_; }
+  busy_besides_scope(const busy_besides_scope&) = delete;
+  busy_besides_scope& operator=(const busy_besides_scope&) = delete;
 
  private:
   const void* before_;

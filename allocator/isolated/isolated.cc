@@ -317,6 +317,7 @@ platform::error isolated_arena::copy_to_new(const std::byte* secret, span& at, s
     refusal = ENOMEM;
     const wipes::look before_copy;
     if (span* const to = place_secret(size, 1, 0, busy_with::span); to != nullptr) {
+      const busy_besides_scope both(to);
       moved = to->address();
       platform::copy(moved, secret, size < at.size() ? size : at.size());
       if (before_copy.wiped()) wipe(moved, size);

@@ -21,6 +21,7 @@ platform::error isolated_arena::rest_error(const span& at) const {
 // ---- Sealing ----------------------------------------------------------------------------------------------------------------
 
 bool isolated_arena::seal_in_place(span& donor) const {
+  const busy_besides_scope both(&donor);
   if (policy_.rest->refusal() != 0) return false;
   const access before = donor.current_access();
   // Wiped, and what takes it back wants no access, but for another place that shares it.
@@ -43,6 +44,7 @@ bool isolated_arena::vacate(span& sealed) const {
 }
 
 bool isolated_arena::give_up_run(span& sealed) const {
+  const busy_besides_scope both(&sealed);
   if (sealed.vacate()) {
     policy_.rest->drop_run();
     map_watch::look();

@@ -330,7 +330,8 @@ platform::error span::wipe_closed_run() {
 bool span::wipe_on_signal(platform::after_wipe leaves) {
   const bool closes = leaves == platform::after_wipe::closed;
   // What a call of this thread has busy, which the handler has interrupted, stays so.
-  const bool is_own = platform::of_thread(busy_with) == this || platform::single_threaded();
+  const bool is_own =
+      platform::of_thread(busy_with) == this || platform::of_thread(busy_besides) == this || platform::single_threaded();
   backoff turns;
   for (int waits = 0; waits < max_waits; ++waits) {
     state seen = state::live;
