@@ -134,18 +134,29 @@ void composed_report::machine() {
   if (!is_spoilt("process")) put("process", std::to_string(report.process = input_.below(2)));
   report.reason = text("reason");
   report.page_size = number("page_size");
-  const auto earlier = std::ranges::find(model, report.process, &process_report::process);
-  current_ = static_cast<std::size_t>(earlier - model.begin());
-  if (earlier == model.end()) {
-    model.push_back(std::move(report));
-  } else {
-    ++later_reports;
-    report.breaches = earlier->breaches;
-    *earlier = std::move(report);
-  }
+  if (std::ranges::find(written_, report.process, &process_report::process) != written_.end()) ++later_reports;
+  written_.push_back(std::move(report));
 }
 
-process_report& composed_report::current() { return model.empty() ? nobody_ : model[current_]; }
+std::vector<process_report> composed_report::model() const {
+  const auto tells_of_calls = [](const process_report& one) {
+    const auto any = [&](const char* name) { return one.totals.contains(name) && one.totals.at(name) != 0; };
+    return one.native_used || one.drop_in_used || any("allocations") || any("claims") || any("claims_refused");
+  };
+  std::vector<process_report> counting;
+  for (const process_report& one : written_) {
+    const auto known = std::ranges::find(counting, one.process, &process_report::process);
+    if (known == counting.end()) {
+      counting.push_back(one);
+      continue;
+    }
+    std::vector<std::string> breaches = known->breaches;
+    breaches.insert(breaches.end(), one.breaches.begin(), one.breaches.end());
+    if (tells_of_calls(one) || !tells_of_calls(*known)) *known = one;
+    known->breaches = std::move(breaches);
+  }
+  return counting;
+}
 
 void composed_report::policy() {
   line("policy");
@@ -159,7 +170,7 @@ void composed_report::policy() {
 
 void composed_report::totals() {
   line("totals");
-  for (const char* const name : {"allocations", "frees", "max_live_isolated", "bytes_locked"}) {
+  for (const char* const name : {"allocations", "claims", "claims_refused", "frees", "max_live_isolated", "bytes_locked"}) {
     if (input_.below(4) == 0) continue;
     const std::uint64_t value = any_number();
     put(name, std::to_string(value));

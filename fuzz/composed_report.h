@@ -22,9 +22,10 @@ class composed_report {
 
   void write_line();
   void write_unknown_line();
+  // For each process the report that counts: its latest, or the latest of those that tell of calls; with the breaches of all.
+  [[nodiscard]] std::vector<tools::process_report> model() const;
 
   std::string lines;
-  std::vector<tools::process_report> model;
   std::size_t later_reports = 0;  // of a process that had one already
 
  private:
@@ -41,7 +42,7 @@ class composed_report {
   void line(std::string_view what);
   void machine();
   // Lines before the first process go to one that nobody looks at.
-  tools::process_report& current();
+  tools::process_report& current() { return written_.empty() ? nobody_ : written_.back(); }
   void policy();
   void totals();
   void opened();
@@ -52,7 +53,7 @@ class composed_report {
 
   bytes& input_;
   tools::process_report nobody_;
-  std::size_t current_ = 0;
+  std::vector<tools::process_report> written_;
   bool is_first_ = true;
 };
 

@@ -191,8 +191,9 @@ void read_written(bytes& input) {
   }
   ++counts[as_written].count;
   if (!refusal.empty()) disagree("a report is refused: %s", refusal.c_str());
-  if (reports.size() != report.model.size()) disagree("%zu processes, not %zu", reports.size(), report.model.size());
-  for (std::size_t at = 0; at < reports.size(); ++at) expect_same(reports[at], report.model[at]);
+  const auto model = report.model();
+  if (reports.size() != model.size()) disagree("%zu processes, not %zu", reports.size(), model.size());
+  for (std::size_t at = 0; at < reports.size(); ++at) expect_same(reports[at], model[at]);
 }
 
 void read_changed(bytes& input) {

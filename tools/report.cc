@@ -118,7 +118,7 @@ std::uint64_t process_report::total(const std::string& name) const {
 }
 
 bool process_report::was_called() const {
-  return native_used || drop_in_used || total("allocations") + total("claims") + total("claims_refused") > 0;
+  return native_used || drop_in_used || total("allocations") != 0 || total("claims") != 0 || total("claims_refused") != 0;
 }
 
 std::vector<process_report> read_reports(const std::string& text) {
