@@ -23,8 +23,11 @@ taken = 0
 
 
 def say(line):
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the command has heard enough, and gone
+        os._exit(0)
 
 
 kind = os.environ.get("PINENTRY_KIND", "")
