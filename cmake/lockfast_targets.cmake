@@ -23,7 +23,7 @@ endfunction()
 function(lockfast_warnings name)
   if(LOCKFAST_DEVELOPER)
     target_compile_options(${name} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align
-                           -Wnon-virtual-dtor -Wundef -Werror)
+                           $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wundef -Werror)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       target_compile_options(${name} PRIVATE -Wduplicated-cond -Wlogical-op)
     endif()
