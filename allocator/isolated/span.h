@@ -158,12 +158,10 @@ class alignas(64) span {
   void forbid_beside() const;
   void forbid_run() const { platform::forbid(run(), run_size()); }
 
-  // Wipes what the tenant and its canaries hold, or the whole run, with what a stray write left in front of the canary;
-  // require a writable run.
+  // Wipes what the tenant and its canaries hold, or the whole run, stray writes included; require a writable run.
   void wipe_tenant();
   void wipe_run();
-  // Wipes the run of a tenant whose pages the system does not open for writing. ENOTSUP for hidden ones, which are reached by their
-  // map alone.
+  // Wipes a run that the system does not open for writing. ENOTSUP for a hidden one, which is reached by its map alone.
   [[nodiscard]] platform::error wipe_closed_run();
   // The tenant goes, and its bytes stay.
   void leave() { content_ = content::none; }
@@ -187,8 +185,8 @@ class alignas(64) span {
   [[nodiscard]] sealed_record* seal_copy(rest_key& key, const canary_key& beside);
   // Has a record in place of the tenant's bytes. Of a run that is wiped, or that a forked child gives up.
   void become_sealed(sealed_record& in);
-  // The same with the key's first page made of this run, which leaves the span. Requires in front of the canary as many zeros as
-  // rest_key::founding_size.
+  // The same with the key's first page made of this run, which leaves the span. Requires rest_key::founding_size zeros in front of
+  // the canary.
   [[nodiscard]] platform::error found_key(rest_key& key);
   // Writes a sealed tenant's bytes and canaries into its run, which is writable and zero; it stays sealed until drop_record().
   // opened, or what is wrong with the record: then nothing was written. verify_record: the verdict alone.
@@ -231,8 +229,7 @@ class alignas(64) span {
   enum class settled : std::uint8_t { kept, empty, lost };
   [[nodiscard]] settled settle_in_child(const canary_key& key, const canary_key& renewed, platform::fork_policy policy);
   void forget_in_child(platform::fork_policy policy);
-  // In a forked child: the run of a sealed tenant is gone, the tenant stays in its record; under fork_policy::wipe that is dropped,
-  // and it opens as zeros.
+  // In a forked child: a sealed tenant's run is gone, it stays in its record; under fork_policy::wipe it opens as zeros instead.
   void keep_sealed_in_child(platform::fork_policy policy);
   // In a forked child, under fork_policy::wipe: the tenant opens as zeros, in pages that it takes then.
   void become_zeros_in_child();
