@@ -17,7 +17,7 @@ struct chunk {
 };
 
 constinit chunk current;
-constinit relaxed<std::size_t> reserved = 0;  // bytes; written by whoever holds the mutex
+constinit relaxed<std::size_t> reserved = 0;  // bytes; written under the mutex alone
 constinit platform::mutex current_mutex;
 
 bool refill(std::size_t size, std::size_t chunk_size) {

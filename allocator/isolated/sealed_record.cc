@@ -25,7 +25,7 @@ struct free_record {
 
 constinit platform::mutex records_mutex;
 constinit free_record* free_records[class_count] = {};
-constinit relaxed<std::size_t> own_pages = 0;  // bytes; written by whoever holds the mutex
+constinit relaxed<std::size_t> own_pages = 0;  // bytes; written under the mutex alone
 
 std::size_t class_of(std::size_t bytes) {
   if (bytes <= min_class) return (bytes + 7) / 8;

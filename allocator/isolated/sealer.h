@@ -65,9 +65,9 @@ class sealer {
     const std::size_t runs = wiped_runs_.load(std::memory_order_relaxed);
     return runs != 0 && runs >= max_wiped_runs_;
   }
-  // Whether a secret that was sealed as it closes, and is counted by add_run(), is to keep its run. A hidden one saves whoever takes it
-  // the making of a new one. A locked one pays where its secret is opened again before the run goes to another: where few were, only
-  // every 16th keeps its own, so that a change is seen.
+  // Whether a secret keeps its wiped run when it is sealed at its closing; add_run() has to be called then. A hidden run is cheaper to
+  // take over than a new one is to make. A locked one pays only if its own secret is opened again before the run goes to another. Where
+  // that was rare, one in 16 keeps its run all the same, so that a change is seen.
   [[nodiscard]] bool keeps_wiped_run(bool hidden) {
     if (wiped_runs_.load(std::memory_order_relaxed) > max_wiped_runs_) return false;
     if (hidden || kept_pay_.load(std::memory_order_relaxed) != 0) return true;

@@ -81,7 +81,7 @@ class vault_lock final : public refreshable {
 
   void before_fork() { mutex_.lock(); }
   void after_fork_in_parent() { mutex_.unlock(); }
-  // Whoever used the vault in other threads is not in the child, which begins a new count.
+  // The child has none of the other threads that used the vault: it begins a new count.
   void after_fork_in_child() {
     uses_ = 0;
     mutex_.unlock();

@@ -104,30 +104,26 @@ TEST_CASE("a handler that wipes everything in the middle of a call of its thread
         options(policy);
         if (!alone) begin_idle_thread();
         prove(std::signal(SIGALRM, wipe_once) != SIG_ERR, "a handler");
-        interrupt(wipes, [](unsigned char* secret, auto start) {
-          prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
-          start();
-          promised(lockfast_protect(secret, LOCKFAST_READWRITE) == 0, "opened");
-          is_armed = 0;
-          expect_wiped(secret, LOCKFAST_READWRITE);
-          lockfast_free(secret);
+        // A call on a secret of one access, which has another one afterwards, perhaps at another place.
+        const auto interrupted = [](lockfast_access before, lockfast_access after, auto call) {
+          interrupt(wipes, [=](unsigned char* secret, auto start) {
+            prove(lockfast_protect(secret, before) == 0, "its access");
+            start();
+            unsigned char* const found = call(secret);
+            is_armed = 0;
+            promised(found != nullptr, "done");
+            expect_wiped(found, after);
+            lockfast_free(found);
+          });
+        };
+        interrupted(LOCKFAST_NOACCESS, LOCKFAST_READWRITE, [](unsigned char* secret) {
+          return lockfast_protect(secret, LOCKFAST_READWRITE) == 0 ? secret : nullptr;
         });
-        interrupt(wipes, [](unsigned char* secret, auto start) {
-          start();
-          promised(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
-          is_armed = 0;
-          expect_wiped(secret, LOCKFAST_NOACCESS);
-          lockfast_free(secret);
+        interrupted(LOCKFAST_READWRITE, LOCKFAST_NOACCESS, [](unsigned char* secret) {
+          return lockfast_protect(secret, LOCKFAST_NOACCESS) == 0 ? secret : nullptr;
         });
-        interrupt(wipes, [](unsigned char* secret, auto start) {
-          prove(lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "closed");
-          start();
-          auto* const moved = static_cast<unsigned char*>(lockfast_realloc(secret, size));
-          is_armed = 0;
-          promised(moved != nullptr, "moved");
-          expect_wiped(moved, LOCKFAST_NOACCESS);
-          lockfast_free(moved);
-        });
+        interrupted(LOCKFAST_NOACCESS, LOCKFAST_NOACCESS,
+                    [](unsigned char* secret) { return static_cast<unsigned char*>(lockfast_realloc(secret, size)); });
       });
       INFO(end.text);
       CHECK(end.clean());
