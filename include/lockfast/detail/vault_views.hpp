@@ -18,6 +18,7 @@ class LOCKFAST_API vault::lock_use {
   explicit lock_use(std::shared_ptr<internal::vault_lock>&& of) : of_(std::move(of)) {}
   lock_use(lock_use&&) noexcept = default;
   lock_use& operator=(lock_use&& other) noexcept {
+    if (this == &other) return *this;  // a use must not end twice
     if (of_ != nullptr) end();
     of_ = std::move(other.of_);
     return *this;
@@ -83,7 +84,7 @@ class vault::views {
         each_(std::move(other.each_)),
         count_(std::exchange(other.count_, 0)) {}
   views& operator=(views&& other) noexcept {
-    if (this == &other) return *this;  // a use must not end twice
+    if (this == &other) return *this;
     block_ = std::move(other.block_);
     each_ = std::move(other.each_);
     count_ = std::exchange(other.count_, 0);
