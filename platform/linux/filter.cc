@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,6 +15,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <span>
+#include <string_view>
 
 #include "platform/errno_saver.h"
 #include "platform/linux/calls.h"
@@ -49,6 +52,14 @@ LOCKFAST_OF_THREAD seen_by_look latest_look = {};
 
 // ---- The look -------------------------------------------------------------------------------------------------------------
 
+// What begins with the first line that is looked for, where that is in the piece: to see the forty in front of it character by
+// character takes a sixth of the whole look.
+std::span<const char> from_first_line(std::span<const char> piece) {
+  constexpr std::string_view line = "\nSeccomp";
+  const auto* const found = static_cast<const char*>(memmem(piece.data(), piece.size(), line.data(), line.size()));
+  return found == nullptr ? piece : piece.subspan(static_cast<std::size_t>(found - piece.data()));
+}
+
 // How many filters this thread has; not_known, and errno, where the system does not say.
 int count_filters() {
   text_file status("/proc/thread-self/status");
@@ -61,7 +72,7 @@ int count_filters() {
     const auto piece = status.next_piece();
     if (piece.empty()) break;
     readable = true;
-    for (const char character : piece) {
+    for (const char character : from_first_line(piece)) {
       mode.see(character);
       filters.see(character);
     }
