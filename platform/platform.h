@@ -107,8 +107,8 @@ void discard(std::byte* address, std::size_t size);
 // until vacate(). The limit on locks may be charged once more (a fault of Linux): not for what happens often. A refusal, ENOTSUP
 // where the system cannot do it, changes nothing.
 [[nodiscard]] error move(std::byte* from, std::byte* to, std::size_t size);
-// Maps accessible hidden pages in place of reserved, inaccessible ones too, until one of the two places is vacated; they count against
-// the budget twice. ENOMEM or EAGAIN over it; a refusal changes nothing.
+// Maps hidden pages in place of reserved, inaccessible ones too, with the access that they have, until one of the two places is
+// vacated; they count against the budget twice. ENOMEM or EAGAIN over it; a refusal changes nothing.
 [[nodiscard]] error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size);
 // Puts reserved, inaccessible pages in place of wiped or moved ones, which give their lock and their frames back; they
 // share the map of their neighbours that were never opened. blank: a page of the same reservation that was never opened.

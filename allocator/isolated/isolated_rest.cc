@@ -37,6 +37,16 @@ bool isolated_arena::seal_in_place(span& donor) const {
   return false;
 }
 
+bool isolated_arena::hand_over(span& donor, span& to, const span::tenancy& wanted) const {
+  sealer& rest = *policy_.rest;
+  const busy_besides_scope both(&donor);
+  const bool had_wiped_run = donor.sealed();
+  const bool moved = to.take_run_of(donor, wanted, rest.key, policy_.signal) == 0;
+  if (!moved && !had_wiped_run && donor.sealed()) rest.add_run();
+  if (moved && had_wiped_run) rest.drop_run();
+  return moved;
+}
+
 bool isolated_arena::vacate(span& sealed) const {
   if (!give_up_run(sealed)) return false;
   policy_.rest->set_short(false);
@@ -167,27 +177,24 @@ platform::error isolated_arena::open_by_sealing(span& at, const span::tenancy& w
     if (donor == nullptr && !made_room && wanted.run_size <= platform::lock_limit())
       donor = rest.closed.take(closed_list::any_size);
     if (donor == nullptr && !made_room) return ENOMEM;
-    bool moved = false;
     if (donor != nullptr) {
       if (donor->sealed()) rest.see_kept_run_lost();
-      const bool is_sealed = seal_in_place(*donor);
-      const bool moves = is_sealed && donor->hidden() && donor->run_size() == wanted.run_size && !at.home.marked();
-      moved = moves && at.take_run_of(*donor, wanted) == 0;
       const bool hidden = donor->hidden();
-      const bool gave_back = !moved && is_sealed && give_up_run(*donor);
+      const bool moves = hidden && donor->run_size() == wanted.run_size && !at.home.marked();
+      const bool moved = moves && hand_over(*donor, at, wanted);
+      const bool gave_back = !moved && seal_in_place(*donor) && give_up_run(*donor);
       donor->set(span::state::live);
-      if (!moved && !gave_back) return ENOMEM;
+      if (moved) {
+        rest.closed.enlist(at);
+        return 0;
+      }
+      if (!gave_back) return ENOMEM;
       // Where maps are joined to others a look is needed.
-      if (gave_back && !hidden && !map_watch::has_plenty()) seal_ahead(wanted.run_size);
-      if (moves && !moved && !made_room) {
+      if (!hidden && !map_watch::has_plenty()) seal_ahead(wanted.run_size);
+      if (moves && !made_room) {
         made_room = true;
         continue;
       }
-    }
-    if (moved) {
-      rest.drop_run();
-      rest.closed.enlist(at);
-      return 0;
     }
     // Its turn to be sealed comes, too: the lock that needs no look.
     const auto refusal = open_listed(at, wanted, page_run::lock_wanted::always, page_run::stay::brief);

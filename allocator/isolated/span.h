@@ -26,6 +26,7 @@
 #include <cstdint>
 
 #include "allocator/base/backoff.h"
+#include "allocator/base/breach.h"
 #include "allocator/base/bytes.h"
 #include "allocator/base/canary.h"
 #include "allocator/base/relaxed.h"
@@ -149,8 +150,9 @@ class alignas(64) span {
   // Has no change of the run want for maps from now on, until it is given back.
   [[nodiscard]] platform::error set_apart();
 
-  // Whether the canaries are whole; requires a readable run.
+  // Whether the canaries are whole, in the run or in another map of it; requires that this is readable.
   [[nodiscard]] bool canaries_intact(const canary_key& key) const;
+  [[nodiscard]] bool canaries_intact_in(const std::byte* map, const canary_key& key) const;
   // The same, and whether the bytes in front of the canary are zero.
   [[nodiscard]] bool intact(const canary_key& key) const;
 
@@ -161,10 +163,9 @@ class alignas(64) span {
   // Wipes what the tenant and its canaries hold, or the whole run, stray writes included; require a writable run.
   void wipe_tenant();
   void wipe_run();
-  // Wipes a run that the system does not open for writing. ENOTSUP for a hidden one, which is reached by its map alone.
+  // Wipes a run that the system does not open. ENOTSUP for a hidden one, which is reached by its map alone.
   [[nodiscard]] platform::error wipe_closed_run();
-  // The tenant goes, and its bytes stay.
-  void leave() { content_ = content::none; }
+  void leave() { content_ = content::none; }  // the tenant goes, and its bytes stay
 
   // ---- At rest ----
 
@@ -177,14 +178,14 @@ class alignas(64) span {
     if (lock_error() != 0) gap_and_error_ = static_cast<std::uint32_t>(lock_error()) << 16 | static_cast<std::uint32_t>(gap());
   }
 
-  // Has a tenant's record in place of its bytes, and wipes its run. Requires a writable run and whole canaries. Refusals: ENOMEM,
-  // and those of rest_key::seal.
-  [[nodiscard]] platform::error seal(rest_key& key);
+  // Has a tenant's record in place of its bytes, and wipes its run. Requires whole canaries, in a writable run, or another map of it
+  // that is. Refusals: ENOMEM, and those of rest_key::seal.
+  [[nodiscard]] platform::error seal(rest_key& key) { return seal_in(run(), key); }
+  [[nodiscard]] platform::error seal_in(std::byte* map, rest_key& key);
   // For a forked child: a record of the tenant, which stays in its run; null when that is refused. Requires a writable run and whole
   // canaries, which are those of a new generation then.
   [[nodiscard]] sealed_record* seal_copy(rest_key& key, const canary_key& beside);
-  // Has a record in place of the tenant's bytes. Of a run that is wiped, or that a forked child gives up.
-  void become_sealed(sealed_record& in);
+  void become_sealed(sealed_record& in);  // of a run that is wiped, or that a forked child gives up
   // The same with the key's first page made of this run, which leaves the span. Requires rest_key::founding_size zeros in front of
   // the canary.
   [[nodiscard]] platform::error found_key(rest_key& key);
@@ -202,9 +203,9 @@ class alignas(64) span {
   // Wipes what write_unsealed() wrote.
   void wipe_sealed_run() { wipe(run(), run_size()); }
 
-  // Takes the hidden run of a donor, whose tenant is sealed, in place of opening pages of its own: for a moment the run is in both
-  // places, and counts twice. Requires that it is writable, wiped and of the wanted size, and that this region has no markers.
-  [[nodiscard]] platform::error take_run_of(span& donor, const tenancy& wanted);
+  // Takes the closed, hidden run of a donor, whose tenant is sealed, in place of pages of its own: for a moment the run is in both
+  // places, and counts twice. Requires the wanted size, and no markers here. After a refusal the donor has its run; it may be sealed.
+  [[nodiscard]] platform::error take_run_of(span& donor, const tenancy& wanted, rest_key& key, breach_signal signal);
   // Gives back the wiped run of a sealed tenant. False when the system does not take it; then nothing has changed. While there are
   // plenty of maps the pages stay one of their own, which costs less than to join it to what lies beside it and to divide that again.
   [[nodiscard]] bool vacate();
@@ -233,8 +234,7 @@ class alignas(64) span {
   void keep_sealed_in_child(platform::fork_policy policy);
   // In a forked child, under fork_policy::wipe: the tenant opens as zeros, in pages that it takes then.
   void become_zeros_in_child();
-  // In a forked child whose address space of the run is reserved again.
-  void lose_run_in_child() { forget_run(); }
+  void lose_run_in_child() { forget_run(); }  // whose address space of the run is reserved again
 
   // Wipes a tenant's secret, whatever its access, and leaves canaries as they were; the access too, or the secret is absent from
   // then on, its run closed: false when either is refused. For a signal handler: a span that stays busy, perhaps with the very

@@ -34,9 +34,7 @@ error move(std::byte* from, std::byte* to, std::size_t size) {
 
 error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
   const errno_saver kept;
-  if (const error refusal = remap(from, 0, 0, to, size); refusal != 0) return refusal;
-  touch(to, size);
-  return 0;
+  return remap(from, 0, 0, to, size);
 }
 
 // A page that was never opened is moved over the old one: that is one call, and it brings the advice and the name that the

@@ -225,7 +225,7 @@ error map_hidden_twice(std::byte* from, std::byte* to, std::size_t size) {
   if (refuses(in, call::map_hidden_twice) || lacks_maps_to_move(in)) return ENOMEM;
   if (hidden_bytes(in) + in.hidden_twice.size() * in.page + size > in.hidden_limit) return EAGAIN;
   for_each_page(in, from, size, [&](const page_state& page, std::byte* at) {
-    if (page.allowed != access::read_write || !page.hidden) fail("a second map of pages that are not hidden");
+    if (!page.hidden) fail("a second map of pages that are not hidden");
     std::byte* const over = to + (at - from);
     for_each_page(in, over, in.page, [&](page_state& replaced, std::byte* there) {
       if (replaced.allowed != access::none || replaced.locked || replaced.marked || replaced.hidden)
@@ -250,13 +250,16 @@ error vacate(std::byte* address, std::size_t size, std::byte* blank, fork_policy
   });
   for_each_page(in, address, size, [&](page_state& page, std::byte* at) {
     if (page.marked) fail("vacating of a marker");
-    in.hidden_twice.erase(at);
-    // What was moved here is in the first place all the same.
-    const auto twice =
+    // What was mapped twice, or moved, is in the other place.
+    const auto first = in.hidden_twice.find(at);
+    const auto second =
         std::find_if(in.hidden_twice.begin(), in.hidden_twice.end(), [&](const auto& each) { return each.second == at; });
-    if (twice != in.hidden_twice.end()) {
-      std::memcpy(twice->first, at, in.page);
-      in.hidden_twice.erase(twice);
+    if (first != in.hidden_twice.end()) {
+      std::memset(at, 0, in.page);
+      in.hidden_twice.erase(first);
+    } else if (second != in.hidden_twice.end()) {
+      std::memcpy(second->first, at, in.page);
+      in.hidden_twice.erase(second);
     } else {
       require_wiped(in, at, "vacating of pages that are not wiped");
     }
