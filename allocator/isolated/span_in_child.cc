@@ -11,6 +11,18 @@ namespace lockfast::internal {
 
 using platform::access;
 
+namespace {
+
+// With what they hold, of pages that the child cannot open to wipe them, and has without a lock: to discard them is not enough, since
+// a system may take discarded frames only when it needs some.
+void lose_pages(span& at) {
+  if (at.hidden()) return;
+  if (!at.home.marked() && fork_exclusion::reserve_over(at.run(), at.run_size(), at.home.policy())) return;
+  (void)at.wipe_closed_run();
+}
+
+}  // namespace
+
 bool span::fill_gap_in_child() { return run_.fill_gap_in_child(home, 0, platform::default_key); }
 
 void span::renew_in_child(const canary_key& key) {
@@ -29,8 +41,10 @@ span::settled span::settle_in_child(const canary_key& key, const canary_key& ren
   const auto refusal = is_open ? 0 : platform::protect(run(), run_size(), access::read_write);
   const bool emptied = policy == platform::fork_policy::wipe;
   // Hidden pages stayed with the parent: zeros stand for them where zeros were asked for, and nothing does where the copy failed.
-  if (refusal != 0 && !(emptied && hidden() && has_tenant() && fill_gap_in_child()))
+  if (refusal != 0 && !(emptied && hidden() && has_tenant() && fill_gap_in_child())) {
+    lose_pages(*this);
     return has_tenant() ? settled::lost : settled::empty;
+  }
   access_ = access::read_write;
   if (!has_tenant()) {
     // A thread of the parent was taking a tenant in or out: the child's copy may hold what that thread had yet to wipe.

@@ -129,3 +129,51 @@ TEST_CASE("whichever call is refused at a fork, each open secret is whole in the
     CHECK(end.text.find("simulated:") == std::string::npos);
   }
 }
+
+// Not sealed, and closed or only read: the child opens each, writes its canaries anew, and gives it its access back.
+TEST_CASE("whichever call is refused at a fork, a secret in pages of its own is whole in the child, under its access, or absent") {
+  for (const bool has_markers : {false, true}) {
+    CAPTURE(has_markers);
+    const ending end = in_child([&] {
+      simulated::reset();
+      simulated::set_guard_markers(has_markers);
+      if (has_markers) simulated::set_map_limit(100);
+      lockfast_options chosen = {};
+      chosen.fork = LOCKFAST_FORK_INHERIT;
+      chosen.rest = LOCKFAST_REST_KEEP;
+      prove(lockfast_configure(&chosen) == 0, "the options");
+      const lockfast_access accesses[] = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_NOACCESS, LOCKFAST_READONLY};
+      std::vector<held> all;
+      for (const lockfast_access access : accesses) {
+        all.push_back({static_cast<unsigned char*>(lockfast_malloc_isolated(32)), 32});
+        prove(all.back().secret != nullptr, "a secret");
+        std::memset(all.back().secret, 'x', 32);
+        prove(lockfast_protect(all.back().secret, access) == 0, "closed, or read only");
+      }
+      prove((simulated::bytes_marked() != 0) == has_markers, "between markers, or not");
+      for (std::size_t nth = 1;; ++nth) {
+        const int status = fork_refusing(nth, [&](bool was_refused) {
+          std::size_t absent = 0;
+          for (std::size_t at = 0; at < all.size(); ++at) {
+            lockfast_receipt receipt;
+            if (lockfast_describe(all[at].secret, &receipt) != 0) {
+              ++absent;
+              promised(!simulated::readable(all[at].secret), "nothing of an absent one can be read");
+              continue;
+            }
+            promised(receipt.access == accesses[at], "the access that it had");
+            promised(lockfast_protect(all[at].secret, LOCKFAST_READWRITE) == 0 && filled(all[at], 'x'), "whole");
+          }
+          promised(absent <= (was_refused ? 1 : 0), "absent for a cause, and alone");
+          promised(lockfast_audit() == 0, "no damage");
+        });
+        promised(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == not_refused),
+                 "what the child was promised");
+        if (WEXITSTATUS(status) == not_refused) break;
+        promised(nth < 100, "no more calls than that");
+      }
+    });
+    CAPTURE(end.text);
+    CHECK(end.clean());
+  }
+}
