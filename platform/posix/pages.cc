@@ -32,7 +32,7 @@ LOCKFAST_UNCHECKED void touch(std::byte* address, std::size_t size) {
   for (std::size_t at = 0; at < size; at += step) {
     // One access, not a read and a write: those are two faults of a new page, which gets the page of zeros for the first.
     // Of a word: RISC-V has no instruction for a byte.
-    (void)__atomic_fetch_or(reinterpret_cast<uint32_t*>(address + at), nothing, __ATOMIC_RELAXED);
+    (void)__atomic_fetch_or(static_cast<uint32_t*>(static_cast<void*>(address + at)), nothing, __ATOMIC_RELAXED);
   }
 }
 

@@ -110,7 +110,7 @@ TEST_CASE("fork=inherit: a child's realloc, check and breach are the child's alo
   CAPTURE(end.text);
   CHECK(end.signal == 0);
   CHECK(end.status == 0);
-  CHECK(end.text == std::string("lockfast: ") + broken + "\n");
+  CHECK(end.text == std::string("lockfast: ").append(broken).append("\n"));
 }
 
 TEST_CASE("a grouped secret whose canary was broken before a fork is found so in the child") {
