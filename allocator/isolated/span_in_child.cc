@@ -88,7 +88,13 @@ void span::forget_in_child(platform::fork_policy policy) {
 void span::keep_sealed_in_child(platform::fork_policy policy) {
   // What was sealed for the child alone is in its copy of the run, too.
   platform::permit(run(), run_size());
-  if (!run_.empty() && !hidden() && platform::protect(run(), run_size(), access::read_write) == 0) wipe(run(), run_size());
+  if (!run_.empty() && !hidden()) {
+    if (platform::protect(run(), run_size(), access::read_write) == 0) {
+      wipe(run(), run_size());
+    } else {
+      lose_pages(*this);
+    }
+  }
   give_up_run_in_child(policy);
   if (policy != platform::fork_policy::wipe) return;
   drop_record();

@@ -130,17 +130,23 @@ TEST_CASE("whichever call is refused at a fork, each open secret is whole in the
   }
 }
 
-// Not sealed, and closed or only read: the child opens each, writes its canaries anew, and gives it its access back.
+// Closed, or only read. What is not sealed for the child it opens, writes its canaries anew, and gives it its access back.
 TEST_CASE("whichever call is refused at a fork, a secret in pages of its own is whole in the child, under its access, or absent") {
-  for (const bool has_markers : {false, true}) {
-    CAPTURE(has_markers);
+  struct kind {
+    bool has_markers;
+    lockfast_rest_policy rest;
+  };
+  for (const kind of : {kind{false, LOCKFAST_REST_KEEP}, kind{true, LOCKFAST_REST_KEEP}, kind{false, LOCKFAST_REST_AUTO},
+                        kind{true, LOCKFAST_REST_AUTO}}) {
+    CAPTURE(of.has_markers);
+    CAPTURE(of.rest);
     const ending end = in_child([&] {
       simulated::reset();
-      simulated::set_guard_markers(has_markers);
-      if (has_markers) simulated::set_map_limit(100);
+      simulated::set_guard_markers(of.has_markers);
+      if (of.has_markers) simulated::set_map_limit(100);
       lockfast_options chosen = {};
       chosen.fork = LOCKFAST_FORK_INHERIT;
-      chosen.rest = LOCKFAST_REST_KEEP;
+      chosen.rest = of.rest;
       prove(lockfast_configure(&chosen) == 0, "the options");
       const lockfast_access accesses[] = {LOCKFAST_NOACCESS, LOCKFAST_READONLY, LOCKFAST_NOACCESS, LOCKFAST_READONLY};
       std::vector<held> all;
@@ -150,7 +156,7 @@ TEST_CASE("whichever call is refused at a fork, a secret in pages of its own is 
         std::memset(all.back().secret, 'x', 32);
         prove(lockfast_protect(all.back().secret, access) == 0, "closed, or read only");
       }
-      prove((simulated::bytes_marked() != 0) == has_markers, "between markers, or not");
+      prove((simulated::bytes_marked() != 0) == of.has_markers, "between markers, or not");
       for (std::size_t nth = 1;; ++nth) {
         const int status = fork_refusing(nth, [&](bool was_refused) {
           std::size_t absent = 0;
