@@ -112,10 +112,11 @@ platform::error ledger::disclaim(void* address, std::size_t length) {
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
   if (begin > UINTPTR_MAX - platform::page_size() || length > UINTPTR_MAX - platform::page_size() - begin) return ENOMEM;
   const std::uintptr_t end = begin + length;
+  // Whatever follows: few callers look at the result.
+  wipe(address, length);
   const scoped_lock held(mutex_);
   // Cutting a hole into one interval leaves two.
   if (!claims_.reserve_nodes(1) || !locked_before_.reserve_nodes(1) || !concealed_before_.reserve_nodes(1)) return ENOMEM;
-  wipe(address, length);
   const auto* touched = claims_.first_ending_after(begin);
   if (touched == nullptr || touched->begin >= end) return 0;
   // Only pages that held a claim before are the ledger's to unlock.

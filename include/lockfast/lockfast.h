@@ -150,8 +150,9 @@ LOCKFAST_API int lockfast_compartment_protect(struct lockfast_compartment *compa
 LOCKFAST_API int lockfast_mlock(void *address, size_t length);
 
 /* Wipes length bytes at address, claimed or not, and gives up the claim on them; a page whose last claimed byte this was is
- * unlocked. Refusals: ENOMEM - past the end of the address space, or no memory, and nothing is changed; otherwise the
- * system's errno for a page that it does not unlock, and the bytes are wiped and given up all the same. */
+ * unlocked. Refusals: ENOMEM - past the end of the address space, and nothing is changed, or no memory for the record, and the
+ * bytes are wiped and stay claimed; otherwise the system's errno for a page that it does not unlock, and the bytes are wiped and
+ * given up all the same. */
 LOCKFAST_API int lockfast_munlock(void *address, size_t length);
 
 /* Writes length zero bytes at address, which no compiler removes. */

@@ -96,6 +96,22 @@ TEST_CASE("giving up wipes exactly the bytes it names, claimed or not") {
   c.agrees();
 }
 
+TEST_CASE("giving up wipes its bytes where there is no memory to write down what stays claimed") {
+  client c;
+  bool was_refused = false;
+  for (std::size_t at = 0; at < page * page_count && !was_refused; at += 4) {
+    c.claim(at, 3);
+    simulated::refuse_from(1);
+    const auto refusal = ledger::of_process().disclaim(c.memory.get() + at + 1, 1);
+    simulated::refuse_nth(0);
+    CHECK(c.memory.get()[at + 1] == 0);
+    was_refused = refusal != 0;
+    if (was_refused) CHECK(refusal == ENOMEM);
+  }
+  CHECK(was_refused);
+  c.agrees();
+}
+
 TEST_CASE("giving up what was never claimed unlocks nothing of others") {
   client c;
   c.claim(0, 10);
