@@ -62,6 +62,26 @@ TEST_CASE("what seals a closed secret finds its changed canary") {
   }));
 }
 
+TEST_CASE("what hands a closed secret's hidden page over finds its changed canary, and the gap's") {
+  for (const std::ptrdiff_t at : {-1, 40}) {
+    CAPTURE(at);
+    check_broken(in_child([&] {
+      options("native_placement=isolated");
+      simulated::set_lock_limit(0);
+      simulated::set_hidden_limit(3 * lockfast::platform::page_size());
+      const auto closed = [] {
+        void* const secret = lockfast_aligned_alloc(64, 40);
+        prove(secret != nullptr && lockfast_protect(secret, LOCKFAST_NOACCESS) == 0, "a closed secret");
+        return secret;
+      };
+      void* const first = closed();
+      prove(!is_sealed(first), "in a page of its own");
+      change(first, at);
+      for (int others = 0; others < 3; ++others) (void)closed();
+    }));
+  }
+}
+
 TEST_CASE("under freed=recycle a write to a freed secret is found when its pages are given back") {
   for (const std::size_t size : {32U, 100000U}) {
     CAPTURE(size);
