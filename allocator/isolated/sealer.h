@@ -79,11 +79,13 @@ class sealer {
   void see_kept_run_lost() { set_kept_pay(kept_pay_.load(std::memory_order_relaxed) - 1); }
 
   // Whether pages are short: then a closed secret's are asked for first. Where the system refused some lately it is asked now and
-  // then all the same, since others may have given some back.
+  // then all the same, since others may have given some back, or the limit was raised; and from then on, until it refuses again.
   [[nodiscard]] bool is_short() {
     const unsigned why = short_of_.load(std::memory_order_relaxed);
     if (why == 0) return false;
-    return (why & maps) != 0 || asked_.fetch_add(1, std::memory_order_relaxed) % asks_system_each != 0;
+    if ((why & maps) != 0 || asked_.fetch_add(1, std::memory_order_relaxed) % asks_system_each != 0) return true;
+    set_short(false);
+    return false;
   }
   void set_short(bool is) { set(pages, is); }
   // Whether pages are taken from closed secrets before the system is asked for some: it would refuse, or there are enough that hold

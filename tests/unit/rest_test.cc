@@ -177,6 +177,39 @@ TEST_CASE("locked pages are kept for a secret that is opened again, and given up
   }));
 }
 
+TEST_CASE("hidden pages that go over leave the count of those that are kept wiped as it should be") {
+  const auto many_closed = [] {
+    // Of which an eighth may be kept wiped; only then no page is locked.
+    simulated::set_lock_limit(40 * page);
+    simulated::set_hidden_limit(9 * page);
+    std::vector<void*> all{closed_secret(32, 0)};
+    simulated::set_lock_limit(0);
+    for (std::size_t at = 1; at < 20; ++at) all.push_back(closed_secret(32, at));
+    return all;
+  };
+  check_clean(in_child([&] {
+    options("rest=seal");
+    const auto all = many_closed();
+    for (std::size_t turn = 0; turn < 400; ++turn) open_whole(all[turn % 20], 32, turn % 20);
+    const auto calls = [] { return simulated::count(simulated::call::map_hidden_twice) + simulated::count(simulated::call::hide); };
+    const std::size_t before = calls();
+    promised(before != 0, "pages went over");
+    open_whole(all[19], 32, 19);
+    promised(calls() == before, "what was opened last has kept its page");
+  }));
+  check_clean(in_child([&] {
+    const auto all = many_closed();
+    open_whole(all[0], 32, 0);
+    // A second map, access, and what takes the first place: that is refused once.
+    simulated::refuse_nth(3);
+    open_whole(all[1], 32, 1);
+    promised(simulated::refused() && simulated::count(simulated::call::vacate) != 0, "refused");
+    simulated::set_hidden_limit(40 * page);
+    for (std::size_t turn = 0; turn < 200; ++turn) open_whole(all[turn % 20], 32, turn % 20);
+    promised(std::ranges::none_of(all, is_sealed), "each has a page of its own once there are enough");
+  }));
+}
+
 TEST_CASE("the receipt of a sealed secret says how its key is kept, whatever pages it has itself") {
   check_clean(in_child([] {
     options("rest=seal");
