@@ -2,9 +2,11 @@
 #include "allocator/options.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <iterator>
 #include <string_view>
+#include <type_traits>
 
 #include "allocator/report.h"
 
@@ -88,6 +90,14 @@ void add_allowed(options_fault& fault, std::string_view key) {
   }
 }
 
+// Whether value is no more than the last value of its enum. Compared without a sign: a comparison of the enums themselves is one of
+// ints, and what a C program stored there may be negative.
+template <class Enum>
+bool within(const Enum& value, Enum last) {
+  using number = std::make_unsigned_t<std::underlying_type_t<Enum>>;
+  return std::bit_cast<number>(value) <= static_cast<number>(last);
+}
+
 }  // namespace
 
 const char* invalid_field(const lockfast_options& options) {
@@ -95,20 +105,20 @@ const char* invalid_field(const lockfast_options& options) {
     const char* name;
     bool valid;
   } fields[] = {
-      {"lock", options.lock <= LOCKFAST_LOCK_PREFERRED},
-      {"hidden", options.hidden <= LOCKFAST_HIDDEN_OFF},
-      {"fork", options.fork <= LOCKFAST_FORK_ABSENT},
-      {"freed", options.freed <= LOCKFAST_FREED_RECYCLE},
-      {"placement", options.placement <= LOCKFAST_PLACEMENT_GROUPED},
-      {"crash", options.crash <= LOCKFAST_CRASH_WIPE},
-      {"native_placement", options.native_placement <= LOCKFAST_PLACEMENT_GROUPED},
-      {"notice", options.notice <= LOCKFAST_NOTICE_STDERR},
-      {"quarantine", options.quarantine <= LOCKFAST_QUARANTINE_HOLD},
-      {"environment", options.environment <= LOCKFAST_ENVIRONMENT_IGNORED},
-      {"rest", options.rest <= LOCKFAST_REST_KEEP},
-      {"idle", options.idle <= LOCKFAST_IDLE_FEW},
-      {"report_map", options.report_map <= LOCKFAST_REPORT_MAP_ON},
-      {"report_addresses", options.report_addresses <= LOCKFAST_REPORT_ADDRESSES_ON},
+      {"lock", within(options.lock, LOCKFAST_LOCK_PREFERRED)},
+      {"hidden", within(options.hidden, LOCKFAST_HIDDEN_OFF)},
+      {"fork", within(options.fork, LOCKFAST_FORK_ABSENT)},
+      {"freed", within(options.freed, LOCKFAST_FREED_RECYCLE)},
+      {"placement", within(options.placement, LOCKFAST_PLACEMENT_GROUPED)},
+      {"crash", within(options.crash, LOCKFAST_CRASH_WIPE)},
+      {"native_placement", within(options.native_placement, LOCKFAST_PLACEMENT_GROUPED)},
+      {"notice", within(options.notice, LOCKFAST_NOTICE_STDERR)},
+      {"quarantine", within(options.quarantine, LOCKFAST_QUARANTINE_HOLD)},
+      {"environment", within(options.environment, LOCKFAST_ENVIRONMENT_IGNORED)},
+      {"rest", within(options.rest, LOCKFAST_REST_KEEP)},
+      {"idle", within(options.idle, LOCKFAST_IDLE_FEW)},
+      {"report_map", within(options.report_map, LOCKFAST_REPORT_MAP_ON)},
+      {"report_addresses", within(options.report_addresses, LOCKFAST_REPORT_ADDRESSES_ON)},
       {"reserved", std::ranges::all_of(options.reserved, [](int one) { return one == 0; })},
   };
   for (const auto& field : fields) {

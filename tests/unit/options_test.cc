@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -121,11 +122,33 @@ TEST_CASE("a field that is set keeps its value, one that is not takes the fallba
   CHECK(made.fork == LOCKFAST_FORK_DEFAULT);
 }
 
-TEST_CASE("a value outside its enum is not valid") {
-  lockfast_options options = {};
-  CHECK(invalid_field(options) == nullptr);
-  options.freed = static_cast<lockfast_freed>(3);
-  CHECK(invalid_field(options) != nullptr);
+TEST_CASE("a value beyond the last of its enum, or below the first, is not valid in any field") {
+  const auto refuses = [](auto lockfast_options::* field, unsigned last, const char* name) {
+    lockfast_options options = {};
+    const auto store = [&](unsigned value) { std::memcpy(&(options.*field), &value, sizeof value); };
+    store(last);
+    CHECK(invalid_field(options) == nullptr);
+    for (const unsigned value : {last + 1, ~0u, 1u << 31}) {
+      store(value);
+      const char* const found = invalid_field(options);
+      REQUIRE(found != nullptr);
+      CHECK(std::string(found) == name);
+    }
+  };
+  refuses(&lockfast_options::lock, LOCKFAST_LOCK_PREFERRED, "lock");
+  refuses(&lockfast_options::hidden, LOCKFAST_HIDDEN_OFF, "hidden");
+  refuses(&lockfast_options::fork, LOCKFAST_FORK_ABSENT, "fork");
+  refuses(&lockfast_options::freed, LOCKFAST_FREED_RECYCLE, "freed");
+  refuses(&lockfast_options::placement, LOCKFAST_PLACEMENT_GROUPED, "placement");
+  refuses(&lockfast_options::crash, LOCKFAST_CRASH_WIPE, "crash");
+  refuses(&lockfast_options::native_placement, LOCKFAST_PLACEMENT_GROUPED, "native_placement");
+  refuses(&lockfast_options::notice, LOCKFAST_NOTICE_STDERR, "notice");
+  refuses(&lockfast_options::quarantine, LOCKFAST_QUARANTINE_HOLD, "quarantine");
+  refuses(&lockfast_options::environment, LOCKFAST_ENVIRONMENT_IGNORED, "environment");
+  refuses(&lockfast_options::rest, LOCKFAST_REST_KEEP, "rest");
+  refuses(&lockfast_options::idle, LOCKFAST_IDLE_FEW, "idle");
+  refuses(&lockfast_options::report_map, LOCKFAST_REPORT_MAP_ON, "report_map");
+  refuses(&lockfast_options::report_addresses, LOCKFAST_REPORT_ADDRESSES_ON, "report_addresses");
 }
 
 TEST_CASE("a report's destination in a field is valid as long as it has room") {
