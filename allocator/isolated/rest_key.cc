@@ -200,7 +200,7 @@ class rest_key::use_scope {
 platform::error rest_key::seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record) {
   const use_scope inside(*this);
   const wipes::look before;
-  if (const auto refused = refusal(); refused != 0) return refused;
+  if (const auto refused = refusal(); refused != 0) return refused == not_prepared ? EAGAIN : refused;
   if (size > aead::max_size) return EFBIG;
   if (const auto refused = next_number(record.number); refused != 0) return refused;
   seal_under(keys().epochs[record.number >> number_bits], to, plain, size, record);

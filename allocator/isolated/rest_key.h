@@ -45,11 +45,12 @@ class rest_key {
 
   // Takes the page, hidden where hide_error is 0 and it can be, else locked. Does nothing when it has one.
   void prepare(platform::fork_policy policy, platform::error hide_error);
-  // Why nothing can be sealed: the errno that kept it from the page, or 0; EAGAIN before prepare().
+  // Why nothing can be sealed: the errno that kept it from the page, or 0; not_prepared before prepare().
   [[nodiscard]] platform::error refusal() const { return refusal_.load(std::memory_order_acquire); }
-  // The same, or why the last key that was needed could not be drawn.
+  // The same, or why the last key that was needed could not be drawn. 0 before prepare(): nothing is known to stand in the way.
   [[nodiscard]] platform::error seal_refusal() const {
     const auto refused = refusal();
+    if (refused == not_prepared) return 0;
     return refused != 0 ? refused : draw_refusal_.load(std::memory_order_relaxed);
   }
   // Why the page is not hidden, or 0.
@@ -84,7 +85,7 @@ class rest_key {
   };
   [[nodiscard]] platform::error found(const founding& held, const founder& by, const bond& to, sealed_record& record);
 
-  // Seals size bytes. Refusals: that of refusal(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used, and
+  // Seals size bytes. Refusals: that of refusal(), but EAGAIN before prepare(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used, and
   // when everything is wiped meanwhile; the system's errno when it gives no random bytes for a key.
   [[nodiscard]] platform::error seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record);
 
@@ -117,7 +118,7 @@ class rest_key {
   struct table;
 
   static constexpr unsigned number_bits = 56;
-  static constexpr platform::error not_prepared = EAGAIN;
+  static constexpr platform::error not_prepared = -1;  // no errno: a system may refuse a lock with any
 
   [[nodiscard]] table& keys() const { return *table_.load(std::memory_order_acquire); }
   [[nodiscard]] std::byte* page() const { return reserved_ + platform::page_size(); }

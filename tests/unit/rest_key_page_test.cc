@@ -77,6 +77,18 @@ TEST_CASE("a key's page that the system does not take back stays, with a new key
   }
 }
 
+TEST_CASE("before a secret was ever closed, and after the key's page was given back, its receipt knows no reason against sealing") {
+  check_clean(in_child([] {
+    options("rest=seal");
+    void* const first = lockfast_malloc_isolated(32);
+    promised(receipt_of(first).rest_error == 0, "before the first closing");
+    promised(lockfast_protect(first, LOCKFAST_NOACCESS) == 0 && is_sealed(first), "sealed");
+    lockfast_free(first);
+    prove(lockfast_trim() != 0 && simulated::bytes_locked() + simulated::bytes_hidden() == 0, "the key's page is given back");
+    promised(receipt_of(lockfast_malloc_isolated(32)).rest_error == 0, "after it");
+  }));
+}
+
 TEST_CASE("without random bytes for a key a secret is closed and not sealed, and the next closing tries again") {
   check_clean(in_child([] {
     options("rest=seal");
