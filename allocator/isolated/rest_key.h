@@ -85,8 +85,8 @@ class rest_key {
   };
   [[nodiscard]] platform::error found(const founding& held, const founder& by, const bond& to, sealed_record& record);
 
-  // Seals size bytes. Refusals: that of refusal(), but EAGAIN before prepare(); EFBIG for more than the cipher takes; EAGAIN when every place for a key is used, and
-  // when everything is wiped meanwhile; the system's errno when it gives no random bytes for a key.
+  // Seals size bytes. Refusals: that of refusal(); EFBIG for more than the cipher takes; EAGAIN before prepare(), when every place for
+  // a key is used, and when everything is wiped meanwhile; the system's errno when it gives no random bytes for a key.
   [[nodiscard]] platform::error seal(const bond& to, const std::byte* plain, std::size_t size, sealed_record& record);
 
   enum class outcome : std::uint8_t {
