@@ -180,7 +180,9 @@ std::expected<vault, memory_error> vault::load(const std::string& path, const ke
 std::expected<vault, memory_error> vault::load(const std::string& path, const key_source& key, const load_options& chosen) {
   auto state = noted([&] { return load_and_lock(path, key, chosen); });
   if (!state) return std::unexpected(state.error());
-  return vault(std::move(*state));
+  vault loaded(std::move(*state));
+  if (loaded.state_ == nullptr) return std::unexpected(memory_error::denied);
+  return loaded;
 }
 
 std::expected<vault, memory_error> vault::load_from_memory(std::span<const std::byte> saved, const key_source& key) {
@@ -191,7 +193,9 @@ std::expected<vault, memory_error> vault::load_from_memory(std::span<const std::
                                                            const load_options& chosen) {
   auto state = noted([&] { return load_and_lock(saved, key, chosen); });
   if (!state) return std::unexpected(state.error());
-  return vault(std::move(*state));
+  vault loaded(std::move(*state));
+  if (loaded.state_ == nullptr) return std::unexpected(memory_error::denied);
+  return loaded;
 }
 
 std::expected<vault::file_description, memory_error> vault::inspect(const std::string& path) {

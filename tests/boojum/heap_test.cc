@@ -144,6 +144,7 @@ void live_vault(const std::string& file, std::size_t n) {
   promised(one.refusals <= 1, "one refused block is one refusal");
   promised(records.size() == (ids[0] == vault::id() ? 0U : 2U), "all records, or none");
   promised(std::filesystem::exists(file) == is_saved, "a file, or none");
+  promised(!loaded || loaded->size() == 2, "what was loaded has its records");
   for (vault* const each : {&records, loaded ? &*loaded : nullptr}) {
     if (each == nullptr || each->empty()) continue;
     const auto left = each->open(ids[0]);
