@@ -124,10 +124,10 @@ auto result_of(Function&& function, Argument argument) -> as_expected<std::invok
   }
 }
 
-// A closed cell of size bytes, filled by fill(bytes) while only its caller has it.
+// A closed cell of size bytes, filled by fill(bytes) while only its caller has it. Requires that alignment divides size.
 template <class Fill>
-expected<std::unique_ptr<cell>, memory_error> filled_cell(std::size_t size, Fill&& fill) {
-  auto made = cell::make(size);
+expected<std::unique_ptr<cell>, memory_error> filled_cell(std::size_t size, std::size_t alignment, Fill&& fill) {
+  auto made = cell::make(size, alignment);
   if (!made) return made;
   if (auto done = run(std::forward<Fill>(fill), (*made)->bytes()); !done) return unexpected(done.error());
   if (auto done = (*made)->close(); !done) return unexpected(done.error());
@@ -187,7 +187,7 @@ class buffer {
     requires std::invocable<Fill, std::span<T>>
   [[nodiscard]] static expected<buffer, memory_error> filled(std::size_t count, Fill&& fill) {
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) return unexpected(memory_error::limit_exceeded);
-    auto made = detail::filled_cell(count * sizeof(T), [&](std::byte* bytes) {
+    auto made = detail::filled_cell(count * sizeof(T), alignof(T), [&](std::byte* bytes) {
       return detail::run(std::forward<Fill>(fill), std::span<T>(reinterpret_cast<T*>(bytes), count));
     });
     if (!made) return unexpected(made.error());
@@ -288,8 +288,9 @@ class boxed {
   template <class Fill>
     requires std::invocable<Fill, T&>
   [[nodiscard]] static expected<boxed, memory_error> filled(Fill&& fill) {
-    auto made = detail::filled_cell(
-        sizeof(T), [&](std::byte* bytes) { return detail::run(std::forward<Fill>(fill), *reinterpret_cast<T*>(bytes)); });
+    auto made = detail::filled_cell(sizeof(T), alignof(T), [&](std::byte* bytes) {
+      return detail::run(std::forward<Fill>(fill), *reinterpret_cast<T*>(bytes));
+    });
     if (!made) return unexpected(made.error());
     return boxed(std::move(*made));
   }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <sstream>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "support/child.h"
@@ -19,6 +20,11 @@ using lockfast::memory_error;
 namespace {
 
 using key = std::array<std::uint8_t, 32>;
+
+template <std::size_t Alignment>
+struct alignas(Alignment) aligned {
+  char bytes[Alignment];
+};
 
 template <class T>
 constexpr bool is_printed = requires(std::ostream& out, const T& value) { out << value; };
@@ -84,6 +90,25 @@ TEST_CASE("no elements, and too many, are refused, and the source is as it was")
   CHECK(buffer<int>::take({}).error() == memory_error::zero_size);
   CHECK(buffer<int>::zeroed(SIZE_MAX / 2).error() == memory_error::limit_exceeded);
   CHECK(buffer<char>::zeroed(SIZE_MAX / 2).error() == memory_error::denied);
+}
+
+TEST_CASE("a secret has its type's alignment, that of a page and more too, and the byte past its end traps") {
+  constexpr std::size_t count = 8;
+  const auto held_by = [&]<class T>(std::type_identity<T>) {
+    std::vector<buffer<T>> held;
+    for (std::size_t each = 0; each < count; ++each) held.push_back(*buffer<T>::zeroed(1 + each % 2));
+    const boxed<T> alone = *boxed<T>::zeroed();
+    REQUIRE(reinterpret_cast<std::uintptr_t>(&*alone.read()) % alignof(T) == 0);
+    for (const buffer<T>& one : held) {
+      const auto view = one.read();
+      REQUIRE(reinterpret_cast<std::uintptr_t>(view.data()) % alignof(T) == 0);
+      CHECK(traps_on_read(reinterpret_cast<const char*>(view.end())));
+    }
+  };
+  held_by(std::type_identity<aligned<64>>());
+  held_by(std::type_identity<aligned<4096>>());
+  held_by(std::type_identity<aligned<8192>>());
+  held_by(std::type_identity<aligned<65536>>());
 }
 
 TEST_CASE("a secret traps at rest, can be read but not written by a reader, and the byte past its end traps") {

@@ -64,10 +64,12 @@ class cell {
  public:
   enum class use : unsigned char { reading, writing };
 
-  // A cell that its caller is still filling: open for writing, and not counted. close() puts it to rest.
-  [[nodiscard]] static expected<std::unique_ptr<cell>, memory_error> make(std::size_t size) {
+  // A cell that its caller is still filling: open for writing, and not counted. close() puts it to rest. Requires that alignment
+  // divides size.
+  [[nodiscard]] static expected<std::unique_ptr<cell>, memory_error> make(std::size_t size, std::size_t alignment = 1) {
     if (size == 0) return unexpected(memory_error::zero_size);
-    auto* const bytes = static_cast<std::byte*>(lockfast_malloc_isolated(size));
+    auto* const bytes = static_cast<std::byte*>(alignment <= min_page ? lockfast_malloc_isolated(size)
+                                                                      : lockfast_aligned_alloc(alignment, size));
     if (bytes == nullptr) return unexpected(memory_error::denied);
     std::unique_ptr<cell> made(new (std::nothrow) cell(bytes, size));
     if (made == nullptr) {
@@ -157,6 +159,9 @@ class cell {
   }
 
  private:
+  // An isolated secret ends where a page does, so its size's own alignment is its alignment, up to the smallest page of any system.
+  // More is asked for by name; so much is never grouped.
+  static constexpr std::size_t min_page = 4096;
   static constexpr std::uint32_t closed = 0;
   static constexpr std::uint32_t writer = 0x8000'0000;
   static constexpr std::uint32_t changing = 0x8000'0001;
