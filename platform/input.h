@@ -10,8 +10,8 @@
 
 namespace lockfast::platform {
 
-// Reads what there is, up to the size of out, and waits for one byte at least; count is 0 at the end. Goes on after signals. Returns
-// the errno of a refusal.
+// Reads what there is, up to the size of out, and waits for one byte at least, of a descriptor in non-blocking mode too; count is 0 at
+// the end. Goes on after signals. Returns the errno of a refusal.
 [[nodiscard]] int read_some(int descriptor, std::span<std::byte> out, std::size_t& count);
 
 // The terminal of the user, whatever the standard streams are: it shows nothing that is typed, makes no signals of keys, and gives each

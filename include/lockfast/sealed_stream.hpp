@@ -61,8 +61,8 @@ class LOCKFAST_API sealed_stream {
   // damaged - the last chunk; limit_exceeded - more than max_size bytes.
   [[nodiscard]] std::expected<void, memory_error> append(std::span<const std::byte> bytes);
   [[nodiscard]] std::expected<void, memory_error> append(const buffer<std::byte>& secret);
-  // Reads a descriptor to its end, chunk by chunk, and gives how many bytes came; 0 is no refusal. A refusal leaves the stream as it
-  // was, and what was read is lost. Refuses as append does; limit_exceeded - more than max bytes came; file_system - it cannot be
+  // Reads a descriptor to its end, chunk by chunk, and gives how many bytes came; 0 is no refusal. Waits for one in non-blocking mode
+  // too. A refusal leaves the stream as it was, and what was read is lost. Refuses as append does; limit_exceeded - more than max bytes came; file_system - it cannot be
   // read.
   [[nodiscard]] std::expected<std::uint64_t, memory_error> append_from(int descriptor, std::uint64_t max = max_size);
 

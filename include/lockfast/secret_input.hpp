@@ -29,8 +29,8 @@ class LOCKFAST_API secret_input {
     std::size_t max = 65536;  // bytes
   };
 
-  // Reads from a descriptor. Refuses: zero_size - nothing came; limit_exceeded - more than max came, and what was read is wiped; file_system - it cannot be read;
-  // denied.
+  // Reads from a descriptor, and waits for it in non-blocking mode too. Refuses: zero_size - nothing came; limit_exceeded - more than
+  // max came, and what was read is wiped; file_system - it cannot be read; denied.
   [[nodiscard]] static std::expected<buffer<std::byte>, memory_error> read(int descriptor, options chosen);
   [[nodiscard]] static std::expected<buffer<std::byte>, memory_error> read(int descriptor) {
     return read(descriptor, options());

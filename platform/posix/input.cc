@@ -16,13 +16,19 @@ struct silent_terminal::saved {
 };
 
 int read_some(int descriptor, std::span<std::byte> out, std::size_t& count) {
-  ssize_t got = 0;
-  do {
-    got = ::read(descriptor, out.data(), out.size());
-  } while (got < 0 && errno == EINTR);
-  if (got < 0) return errno;
-  count = static_cast<std::size_t>(got);
-  return 0;
+  for (;;) {
+    const ssize_t got = ::read(descriptor, out.data(), out.size());
+    if (got >= 0) {
+      count = static_cast<std::size_t>(got);
+      return 0;
+    }
+    if (errno == EAGAIN) {
+      // Whoever shares the descriptor may have made it one that does not wait.
+      pollfd waiting{descriptor, POLLIN, 0};
+      if (::poll(&waiting, 1, -1) >= 0) continue;
+    }
+    if (errno != EINTR) return errno;
+  }
 }
 
 namespace {

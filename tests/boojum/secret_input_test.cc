@@ -116,6 +116,25 @@ TEST_CASE("what is read lies nowhere else") {
   close(ends[0]);
 }
 
+TEST_CASE("a descriptor in non-blocking mode is waited for, and nothing that came is lost") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_NONBLOCK) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    for (const char* each : {"first ", "second ", "third"}) {
+      usleep(20'000);  // so that the reader finds nothing there
+      if (write(ends[1], each, std::string_view(each).size()) < 0) _exit(1);
+    }
+    _exit(0);
+  }
+  close(ends[1]);
+  CHECK(text_of(secret_input::read(ends[0])) == "first second third");
+  close(ends[0]);
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
 TEST_CASE("a terminal is asked, shows nothing, and is as it was afterwards") {
   const auto plain = ask_at_terminal("open sesame\r");
   CHECK(plain.answer == "open sesame");
