@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <new>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,9 +36,10 @@ struct record {
   std::vector<std::weak_ptr<refreshable>> all;
   std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
   std::chrono::milliseconds period = refresher::default_period;
-  bool stopped = false;  // by the program, until it says start
-  bool wanted = false;   // the thread goes on while it is
-  bool alive = false;    // there is a thread; never more than one
+  bool stopped = false;    // by the program, until it says start
+  bool wanted = false;     // the thread goes on while it is
+  bool alive = false;      // there is a thread; never more than one
+  std::thread::id thread;  // that one, once it runs
   std::vector<std::shared_ptr<refreshable>> held_by_fork;
 };
 
@@ -85,6 +87,7 @@ bool wait_for_round(record& in, std::unique_lock<std::mutex>& held) {
 void run_rounds() {
   record& in = the_record();
   std::unique_lock held(in.mutex);
+  in.thread = std::this_thread::get_id();
   for (;;) {
     // It may have been stopped before this thread came here the first time, or during a round.
     while (!in.wanted && !in.lapses.empty()) call_lapse(in, held, in.lapses.begin());
@@ -108,6 +111,7 @@ void run_rounds() {
     rounds_done.fetch_add(1, std::memory_order_relaxed);
     held.lock();
   }
+  in.thread = {};
   in.alive = false;
   in.changed.notify_all();
 }
@@ -166,6 +170,7 @@ void in_child() {
   lost_in_fork.store(in.wanted, std::memory_order_relaxed);
   in.wanted = false;
   in.alive = false;
+  in.thread = {};
   in.lapses.clear();
   going.store(false, std::memory_order_relaxed);
   release_all(in);
@@ -252,6 +257,8 @@ void refresher::stop() {
   in.wanted = false;
   going.store(false, std::memory_order_relaxed);
   in.changed.notify_all();
+  // A function that is told of an expiry stops it from within a round: to wait for its own thread would be for ever.
+  if (in.thread == std::this_thread::get_id()) return;
   // Another thread may start it again meanwhile.
   in.changed.wait(held, [&] { return !in.alive || in.wanted; });
 }

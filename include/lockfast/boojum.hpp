@@ -168,7 +168,8 @@ class LOCKFAST_API refresher {
   // Starts it, if it is not running. Refuses: denied - the system gives no thread.
   static std::expected<void, memory_error> start();
 
-  // Stops it and keeps it stopped until start() is called; returns when it works on no secret any more.
+  // Stops it and keeps it stopped until start() is called; returns when it works on no secret any more. In a function that it calls
+  // itself, passphrase::options::on_expiry say, it returns at once, and the refresher ends the round.
   static void stop();
 
   // Whether the thread runs.

@@ -1,7 +1,9 @@
 // refresher_test.cc - the thread that refreshes what rests: when it runs, what it changes, how it stops.
 #include <doctest/doctest.h>
 #include <lockfast/boojum.hpp>
+#include <lockfast/passphrase.hpp>
 
+#include <cstdlib>
 #include <thread>
 
 #include "boojum/places.h"
@@ -163,6 +165,36 @@ TEST_CASE("the refresher does not keep a secret alive") {
   }
   for (int wait = 0; wait < 1000 && !watched.expired(); ++wait) std::this_thread::sleep_for(1ms);
   CHECK(watched.expired());
+}
+
+TEST_CASE("a function that the refresher calls may stop it, and its exit handlers too") {
+  const auto expire = [](auto&& on_expiry) {
+    refresher::period(std::chrono::milliseconds(1));
+    char typed[] = "until then";
+    const auto held = lockfast::passphrase::take(std::span<char>(typed, sizeof typed - 1),
+                                                 {.idle_expiry = std::chrono::milliseconds(1), .on_expiry = on_expiry});
+    prove(held.has_value(), "a passphrase");
+    // It is not asked, so that the refresher notices.
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+  };
+  const ending stopped = in_child([&] {
+    expire([] {
+      refresher::stop();
+      promised(!refresher::running(), "stopped");
+      leave_with(0);
+    });
+    promised(false, "stop() returns");
+  });
+  CHECK(stopped.clean());
+  const ending exited = in_child([&] {
+    (void)std::atexit([] {
+      refresher::stop();
+      leave_with(0);
+    });
+    expire([] { std::exit(1); });
+    promised(false, "the process ends");
+  });
+  CHECK(exited.clean());
 }
 
 TEST_CASE("the refresher may be stopped and started by many threads") {
