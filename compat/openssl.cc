@@ -43,10 +43,12 @@ constinit std::atomic<bool> began = false;
 extern "C" {
 
 // OpenSSL's answers: 1; 2 if the memory cannot be locked; 0 for sizes that are no powers of two, and for a heap that is there already.
-// The sizes bound no arena here.
+// A smallest block of up to two pointers may have any size: OpenSSL takes one of two pointers then. The sizes bound no arena here.
 int CRYPTO_secure_malloc_init(std::size_t size, std::size_t min_size) {
   const auto is_power = [](std::size_t number) { return number != 0 && (number & (number - 1)) == 0; };
-  if (!is_power(size) || (min_size != 0 && !is_power(min_size)) || began.exchange(true, std::memory_order_relaxed)) return 0;
+  if (!is_power(size) || (min_size > 2 * sizeof(void*) && !is_power(min_size)) ||
+      began.exchange(true, std::memory_order_relaxed))
+    return 0;
   void* const probe = drop_in::allocate_secret(1);
   const bool locked = probe != nullptr && drop_in::is_locked(probe);
   if (probe != nullptr) drop_in::free_secret(probe);

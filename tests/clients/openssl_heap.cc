@@ -47,6 +47,11 @@ int main(int argc, char** argv) {
   if (CRYPTO_secure_malloc_init(65536, 16) != 1 || CRYPTO_secure_malloc_initialized() != 1) return fail("the secure heap");
 
   if (CRYPTO_secure_malloc_init(65536, 16) != 0) return fail("a second start was not refused");
+  if (CRYPTO_secure_malloc_done() != 1) return fail("an empty heap does not end");
+  // OpenSSL's own ends the process here.
+  if (ours && (CRYPTO_secure_malloc_init(65536, 17) != 0 || CRYPTO_secure_malloc_init(65000, 16) != 0))
+    return fail("a size that is no power of two was not refused");
+  if (CRYPTO_secure_malloc_init(65536, 3) != 1) return fail("a smallest block that OpenSSL rounds up was refused");
 
   watched = OPENSSL_malloc(64);
   std::memset(watched, 'x', 64);
