@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -41,8 +44,12 @@ json as_json(const trial_results& results) {
 // What was tried on another machine: the "trials" that its `doctor --json` printed.
 trial_results read_trials(const std::string& path) {
   trial_results results;
+  const std::string no_trials = path + " is no list of trials; give what `lockfast doctor --json` prints as \"trials\"";
+  std::error_code none;
+  if (!std::filesystem::exists(path, none)) return results;
+  if (!std::filesystem::is_regular_file(path, none)) throw refusal(no_trials);
   std::ifstream file(path);
-  if (!file) return results;
+  if (!file) throw refusal(path + " cannot be read (" + std::strerror(errno) + "); run the command as its owner");
   try {
     const json all = json::parse(file);
     for (const auto& [name, one] : all.items()) {
@@ -54,7 +61,7 @@ trial_results read_trials(const std::string& path) {
                        one.value("more", false)};
     }
   } catch (const json::exception&) {
-    throw refusal(path + " is no list of trials; give what `lockfast doctor --json` prints as \"trials\"");
+    throw refusal(no_trials);
   }
   return results;
 }

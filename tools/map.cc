@@ -43,11 +43,20 @@ struct request {
   _exit(done && lockfast_report(to) == 0 ? 0 : 1);
 }
 
-// Appends what a descriptor gives, to its end, and closes it. Returns 0, or the errno of a read that failed.
+// The map of a million secrets, each in another state than its neighbour, has 20 MB at most.
+constexpr std::size_t max_report = std::size_t{256} << 20;  // bytes
+
+// So that a device without an end is told at its beginning, and a pipe without one before it fills the memory.
+bool may_be_report(const std::string& text) { return text.empty() || (text.front() == '{' && text.size() <= max_report); }
+
+// Appends what a descriptor gives, to its end or until it is seen to be no report, and closes it. Returns 0, or the errno of a read that
+// failed.
 int read_and_close(int descriptor, std::string& into) {
   char part[4096];
-  ssize_t size;
-  while ((size = read(descriptor, part, sizeof part)) > 0) into.append(part, static_cast<std::size_t>(size));
+  ssize_t size = 0;
+  while (may_be_report(into) && (size = read(descriptor, part, sizeof part)) > 0) {
+    into.append(part, static_cast<std::size_t>(size));
+  }
   const int error = size < 0 ? errno : 0;
   close(descriptor);
   return error;
@@ -73,6 +82,7 @@ std::string text_of(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const int error = file < 0 ? errno : read_and_close(file, text);
   if (error != 0) throw refusal(path + " cannot be read (" + std::strerror(error) + "); name a report");
+  if (!may_be_report(text)) throw refusal(path + " is no report; give a file that `report=` has written");
   return text;
 }
 

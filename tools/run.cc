@@ -97,11 +97,18 @@ void require_valid(const std::string& options) {
   throw refusal(text.substr(at, text.find('\n', at) - at));
 }
 
+fs::path temporary_folder() {
+  std::error_code error;
+  fs::path folder = fs::temp_directory_path(error);
+  if (error) throw refusal("there is no folder for temporary files (" + error.message() + "); set TMPDIR to one");
+  return folder;
+}
+
 // A file that the reports are appended to, and that is removed again where the user named none.
 class report_file {
  public:
   explicit report_file(const std::string& named) : temporary_(named.empty()) {
-    path_ = (temporary_ ? fs::temp_directory_path() / "lockfast-run-XXXXXX" : fs::absolute(named).lexically_normal()).string();
+    path_ = (temporary_ ? temporary_folder() / "lockfast-run-XXXXXX" : fs::absolute(named).lexically_normal()).string();
     if (path_.find(',') != std::string::npos) {
       throw refusal("the report's path has a comma, which separates options; name another file");
     }
@@ -112,7 +119,7 @@ class report_file {
     const int descriptor =
         temporary_ ? mkostemp(path_.data(), O_CLOEXEC) : open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (descriptor < 0 && temporary_) {
-      throw refusal("no file could be made in " + fs::temp_directory_path().string() + "; set TMPDIR");
+      throw refusal("no file could be made in " + temporary_folder().string() + "; set TMPDIR");
     }
     if (descriptor < 0) throw refusal(named + " cannot be written (" + std::strerror(errno) + "); name another file");
     close(descriptor);

@@ -164,6 +164,19 @@ def test_bad_input():
     with open(os.path.join(root, "trials.json"), "w") as file:
         file.write("[1, {")
     assert "trials" in refused("doctor", "--root", root)
+    os.remove(os.path.join(root, "trials.json"))
+    os.mkdir(os.path.join(root, "trials.json"))
+    assert "trials.json is no list of trials; give what" in refused("doctor", "--root", root)
+    os.rmdir(os.path.join(root, "trials.json"))
+    os.mkfifo(os.path.join(root, "trials.json"))
+    assert "trials.json is no list of trials; give what" in refused("doctor", "--root", root)
+
+
+def test_what_is_no_file_is_not_waited_for():
+    root = tempfile.mkdtemp()
+    os.mkdir(os.path.join(root, "proc"))
+    os.mkfifo(os.path.join(root, "proc/swaps"))
+    assert lockfast("doctor", "--root", root).returncode == 2
 
 
 def test_each_thing_is_tried_here():

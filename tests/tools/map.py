@@ -2,9 +2,10 @@
 import json
 import os
 import re
+import subprocess
 import xml.etree.ElementTree as tree
 
-from suite import at_terminal, client, lockfast, refused, run_tests, scratch
+from suite import at_terminal, client, command, lockfast, refused, run_tests, scratch
 
 svg = "{http://www.w3.org/2000/svg}"
 machine = {"line": "machine", "version": "0.1.0", "process": 7, "reason": "call", "page_size": 4096}
@@ -121,6 +122,15 @@ def test_bad_input():
     assert "line 2 is no JSON object" in refused("map", written(machine, 5))
     assert "cannot be written" in refused("map", written(machine, isolated), "--svg", "/nowhere/map.svg")
     assert "cannot be written" in refused("map", written(machine, isolated), "--svg", "/dev/full")
+
+
+def test_what_has_no_end_is_refused():
+    assert "/dev/zero is no report; give a file" in refused("map", "/dev/zero")
+    endless = subprocess.Popen(["yes", json.dumps(machine)], stdout=subprocess.PIPE)
+    ended = subprocess.run([command, "map", "/dev/stdin"], stdin=endless.stdout, capture_output=True, text=True, timeout=120)
+    endless.stdout.close()
+    endless.wait()
+    assert ended.returncode == 2 and "/dev/stdin is no report; give a file" in ended.stderr, ended
 
 
 def test_colours_and_width_are_the_terminals():

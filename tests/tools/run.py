@@ -25,6 +25,8 @@ def test_bad_input():
     assert not os.path.exists(os.path.join(scratch, "a,b"))
     assert "cannot be written" in refused("run", "--report", "/nowhere/report", "--", "true")
     assert "is no ordinary file" in refused("run", "--report", "/dev/null", "--", "true")
+    nowhere = lockfast("run", "--", "true", env=dict(os.environ, TMPDIR="/nowhere"))
+    assert nowhere.returncode == 2 and "set TMPDIR to one" in nowhere.stderr, nowhere
 
 
 def test_what_cannot_be_started_ends_as_in_a_shell():

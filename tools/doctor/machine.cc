@@ -20,6 +20,8 @@ bool machine::has(const std::string& path) const {
 }
 
 std::optional<std::string> machine::text(const std::string& path) const {
+  // Under another root there may be anything: a folder, or a pipe that nobody writes to.
+  if (std::error_code none; !fs::is_regular_file(root_ + path, none)) return std::nullopt;
   std::ifstream file(root_ + path);
   if (!file) return std::nullopt;
   std::string all{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
