@@ -35,13 +35,14 @@ begin_root() {
   cp "$init" "$root/init"
 }
 
-# Puts a program of the build folder there, with what it needs.
+# Puts a program of the build folder there, with what it needs; or a library that is preloaded, which has no interpreter.
 add_program() {
   local root=$1 build=$2 program=$3 interpreter
   shift 3
   cp --parents "$program" "$root"
   copy_libraries "$root" "$build" "$program" "$@"
   interpreter=$(readelf -lW "$program" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+  [[ -n $interpreter ]] || return 0
   mkdir -p "$root$(dirname "$interpreter")"
   [[ -L $root$interpreter ]] || ln -s "/lib/$(basename "$interpreter")" "$root$interpreter"
 }
