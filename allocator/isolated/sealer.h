@@ -106,13 +106,15 @@ class sealer {
   [[nodiscard]] bool opens_inherited() const { return opens_inherited_; }
   void settle_in_child() {
     opens_inherited_ = key.settle_in_child();
-    closing_is_plain_.store(false, std::memory_order_relaxed);
     tries_.store(0, std::memory_order_relaxed);
     foundings_.store(0, std::memory_order_relaxed);
     closed.reset_in_child();
     wiped_runs_.store(0, std::memory_order_relaxed);
     set_short(false);
     room_.store(0, std::memory_order_relaxed);
+    // With a key that was inherited nobody asks for one again.
+    closing_is_plain_.store(false, std::memory_order_relaxed);
+    if (key.refusal() == 0) settle();
   }
 
   rest_key key;

@@ -246,6 +246,33 @@ TEST_CASE("what a thread was taking out when another forked is wiped in the chil
   CHECK(end.clean());
 }
 
+TEST_CASE("what a child closes keeps its pages as long as none are short, whatever the parent closed before") {
+  for (const lockfast_fork policy : {LOCKFAST_FORK_INHERIT, LOCKFAST_FORK_WIPE, LOCKFAST_FORK_ABSENT}) {
+    for (const std::size_t hidden : {std::size_t{0}, SIZE_MAX}) {
+      CAPTURE(policy);
+      CAPTURE(hidden);
+      const ending end = in_child([&] {
+        simulated::set_hidden_limit(hidden);
+        lockfast_options chosen = {};
+        chosen.fork = policy;
+        prove(lockfast_configure(&chosen) == 0, "the options");
+        const auto closes = [] {
+          void* const made = lockfast_malloc_isolated(32);
+          lockfast_receipt receipt;
+          return made != nullptr && lockfast_protect(made, LOCKFAST_NOACCESS) == 0 && lockfast_describe(made, &receipt) == 0 &&
+                 receipt.rest == LOCKFAST_CLOSED;
+        };
+        prove(closes(), "closed in the parent");
+        in_forked([&] {
+          for (int each = 0; each < 3; ++each) promised(closes(), "closed, and not sealed");
+        });
+      });
+      CAPTURE(end.text);
+      CHECK(end.clean());
+    }
+  }
+}
+
 TEST_CASE("nothing is sealed or opened between the preparation of a fork and its end") {
   const ending end = in_child([] {
     prove(lockfast_malloc_isolated(32) != nullptr, "a secret");
