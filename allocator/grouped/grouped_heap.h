@@ -103,7 +103,7 @@ class grouped_heap {
   void draw(json_lines& out, std::string_view family, region::addresses shown) const;
   // Where something took the locks off: locks the arenas' slabs again.
   void renew_locks();
-  void count_frees(std::size_t count) { other_frees_.fetch_add(count, std::memory_order_relaxed); }
+  void count_frees(std::uint64_t count) { other_frees_.fetch_add(static_cast<std::size_t>(count), std::memory_order_relaxed); }
   // Frees the secrets of a compartment that stayed with the parent of a fork.
   void forget_absent(const compartment& within);
   // For a signal handler: wipes every secret, whatever its access; those of a compartment's slab by wipe_in_compartment().

@@ -23,7 +23,7 @@ std::size_t cache_bin::exchange(slot_ref* pool, std::size_t mask, std::uint64_t&
   std::size_t done = 0;
   for (; count - done >= unrolled; done += unrolled) {
     for (std::size_t at = done; at < done + unrolled; ++at, bits >>= choice_bits) {
-      auto& drawn = *reinterpret_cast<slot_ref*>(reinterpret_cast<std::byte*>(pool) + (bits & mask));
+      auto& drawn = *static_cast<slot_ref*>(static_cast<void*>(reinterpret_cast<std::byte*>(pool) + (bits & mask)));
       to[at] = drawn;
       drawn = from[at];
     }

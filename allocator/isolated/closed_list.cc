@@ -13,7 +13,7 @@ void closed_list::enlist(span& opened) {
   const scoped_lock held(mutex_);
   if (opened.listed()) return;
   if (first_ == nullptr || first_->count == block_spans) {
-    auto* const made = reinterpret_cast<block*>(metadata::take(sizeof(block)));
+    auto* const made = metadata::take_array<block>(1);
     // Without memory for it the span keeps its pages until it is freed.
     if (made == nullptr) return;
     made->next = first_;

@@ -54,7 +54,7 @@ void rest_key::prepare(platform::fork_policy policy, platform::error hide_error)
   }
   policy_ = policy;
   reserved_ = made.address;
-  table_.store(reinterpret_cast<table*>(page()), std::memory_order_release);
+  table_.store(static_cast<table*>(static_cast<void*>(page())), std::memory_order_release);
   refusal_.store(0, std::memory_order_release);
 }
 
@@ -67,7 +67,7 @@ platform::error rest_key::found(const founding& /*held*/, const founder& by, con
   if (made.address == nullptr) return made.refusal;
   std::byte* const place = made.address + page_size;
 
-  auto& first = *reinterpret_cast<table*>(by.page);
+  auto& first = *static_cast<table*>(static_cast<void*>(by.page));
   if (const auto refusal = draw(first.epochs[0]); refusal != 0) {
     internal::wipe(by.page, founding_size);
     platform::release(made.address, 3 * page_size);
@@ -105,7 +105,7 @@ platform::error rest_key::found(const founding& /*held*/, const founder& by, con
   hide_error_ = by.hide_error;
   current_.store(0, std::memory_order_relaxed);
   needs_key_.store(false, std::memory_order_relaxed);
-  table_.store(reinterpret_cast<table*>(place), std::memory_order_release);
+  table_.store(static_cast<table*>(static_cast<void*>(place)), std::memory_order_release);
   refusal_.store(0, std::memory_order_release);
   // The secret is in the record alone by now: it goes with the key.
   if (before.wiped()) wipe_keys();

@@ -16,7 +16,7 @@ void sealed_copies::begin(std::size_t count) {
     platform::release(made.address, size);
     return;
   }
-  table_ = reinterpret_cast<entry*>(made.address);
+  table_ = static_cast<entry*>(static_cast<void*>(made.address));
   table_size_ = size;
   room_ = count;
 }

@@ -48,7 +48,7 @@ free_record* cut(std::size_t index) {
   std::byte* const taken = metadata::take(count * bytes);
   if (taken == nullptr) return nullptr;
   for (std::size_t at = count; at-- > 0;) {
-    auto* const one = reinterpret_cast<free_record*>(taken + at * bytes);
+    auto* const one = static_cast<free_record*>(static_cast<void*>(taken + at * bytes));
     one->next = free_records[index];
     free_records[index] = one;
   }
@@ -74,7 +74,7 @@ sealed_record* sealed_record::take(std::size_t size) {
     }
     const scoped_lock held(records_mutex);
     own_pages = own_pages + pages;
-    return reinterpret_cast<sealed_record*>(made.address);
+    return static_cast<sealed_record*>(static_cast<void*>(made.address));
   }
   const std::size_t index = class_of(bytes);
   const scoped_lock held(records_mutex);
@@ -82,7 +82,7 @@ sealed_record* sealed_record::take(std::size_t size) {
   if (one == nullptr) one = cut(index);
   if (one == nullptr) return nullptr;
   free_records[index] = one->next;
-  return reinterpret_cast<sealed_record*>(one);
+  return static_cast<sealed_record*>(static_cast<void*>(one));
 }
 
 void sealed_record::give_back(sealed_record* one, std::size_t size) {
@@ -97,7 +97,7 @@ void sealed_record::give_back(sealed_record* one, std::size_t size) {
   }
   const std::size_t index = class_of(bytes);
   const scoped_lock held(records_mutex);
-  auto* const freed = reinterpret_cast<free_record*>(one);
+  auto* const freed = static_cast<free_record*>(static_cast<void*>(one));
   freed->next = free_records[index];
   free_records[index] = freed;
 }

@@ -213,7 +213,7 @@ TEST_CASE("the most that lived at once are no more for those that were freed whi
 TEST_CASE("what is allocated is counted, and what is refused on the way is not") {
   const by_address calls{make_arena(trapping)};
   struct lockfast_statistics counted = {};
-  const auto agrees = [&](std::size_t allocations, std::size_t live) {
+  const auto agrees = [&](std::uint64_t allocations, std::size_t live) {
     counted = {};
     calls.arena.add_to(counted);
     CHECK(counted.allocations == allocations);
@@ -224,7 +224,7 @@ TEST_CASE("what is allocated is counted, and what is refused on the way is not")
     CAPTURE(size);
     counted = {};
     calls.arena.add_to(counted);
-    const std::size_t before = counted.allocations;
+    const std::uint64_t before = counted.allocations;
     // Enough for places that are ready, whose opening is refused then.
     for (int round = 0; round < 40; ++round) calls.deallocate(calls.allocate(size));
     agrees(before + 40, 0);
