@@ -14,6 +14,7 @@
 
 // Uses up the maps of this process, but for so many; skips the test where they have no limit.
 inline void use_up_maps(std::size_t left) {
+  if (is_emulated()) skip("an emulator has maps beside those that it tells of");
   if (under_tsan) skip("the thread sanitizer takes and gives up maps at any moment");
   struct lockfast_statistics now;
   lockfast_get_statistics(&now);

@@ -139,6 +139,16 @@ bool advice_is_followed() {
 
 int advice_error() { return advice_is_followed() ? 0 : ENOTSUP; }
 
+bool is_emulated() {
+  const char* const emulator = std::getenv("LOCKFAST_TEST_EMULATOR");
+  return emulator != nullptr && *emulator != '\0';
+}
+
+bool asks_for_own_process(const char* what) {
+  if (is_emulated()) MESSAGE("skipped: " << std::string(what) << ": this process is an emulator's");
+  return !is_emulated();
+}
+
 bool asks_for_advice(const char* what) {
   if (!advice_is_followed())
     MESSAGE("skipped: " << std::string(what) << ": advice to the system has no effect here (an emulator)");

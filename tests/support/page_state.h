@@ -45,6 +45,12 @@ int dump_error_here();
 // Whether it is followed; says on the test's output that this is not tried.
 bool asks_for_advice(const char* what);
 
+// Whether an emulator of a processor runs this program: limits on address space and maps, accounts of memory and what another process
+// sees are of the emulator's own process then.
+bool is_emulated();
+// Whether it is none; says on the test's output that this is not tried.
+bool asks_for_own_process(const char* what);
+
 inline std::uintptr_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
 // The first byte of the page that holds a byte.

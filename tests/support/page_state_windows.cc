@@ -104,6 +104,9 @@ bool advice_is_followed() { return false; }
 
 int advice_error() { return 0; }
 
+bool is_emulated() { return false; }
+bool asks_for_own_process(const char*) { return true; }
+
 bool asks_for_advice(const char* what) {
   MESSAGE("skipped: " << std::string(what) << ": Windows does not tell");
   return false;

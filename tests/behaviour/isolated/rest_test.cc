@@ -17,6 +17,7 @@
 #include "behaviour/numbered_secret.h"
 #include "support/check.h"
 #include "support/child.h"
+#include "support/page_state.h"
 #include "support/patience.h"
 #include "support/probe.h"
 #include "support/sanitized.h"
@@ -108,6 +109,7 @@ std::size_t count_for_this_run() {
 }
 
 TEST_CASE("at rest an isolated secret takes at most 200 bytes of RAM, for an ordinary user under 8 MiB and the limit on maps") {
+  if (!asks_for_own_process("the RAM that a process takes")) return;
   if (sanitized) {
     MESSAGE("skipped: a sanitizer has memory of its own for each page");
     return;

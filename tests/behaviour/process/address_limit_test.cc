@@ -14,6 +14,7 @@
 
 #include "support/check.h"
 #include "support/child.h"
+#include "support/page_state.h"
 #include "support/probe.h"
 #include "support/sanitized.h"
 
@@ -26,6 +27,7 @@ constexpr char breached[] = "lockfast: ";
 
 // Has this child take no more than so much address space beside what it has.
 void leave_room(std::size_t bytes) {
+  if (is_emulated()) skip("an emulator keeps to no limit on address space");
   if (sanitized) skip("a sanitizer takes address space of its own");
   std::FILE* const file = std::fopen("/proc/self/statm", "r");
   if (file == nullptr) skip("the size of the address space is not told");

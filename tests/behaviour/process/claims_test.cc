@@ -71,7 +71,8 @@ TEST_CASE("a claim and its end leave the program its own lock, and its own advic
 }
 
 TEST_CASE("a refused claim leaves the program its own lock") {
-  if (!locks_are_real()) return;
+  // Whether a page is locked is asked by advice.
+  if (!locks_are_real() || !asks_for_advice("a lock of the program's own")) return;
   const own_pages own(4);
   REQUIRE(syscall(SYS_mlock, own.page(1), page_size()) == 0);
   REQUIRE(make_hole(own.page(3), page_size()));
@@ -113,13 +114,13 @@ TEST_CASE("memory that the kernel takes a lock of and does not hold is refused w
 }
 
 TEST_CASE("a claim of more than there is, or than may be locked, is refused at once, however long") {
-  if (sizeof(void*) < 8 || !locks_are_real()) return;
+  if (sizeof(void*) < 8 || !locks_are_real() || !asks_for_own_process("2^40 bytes, page by page")) return;
   const own_pages own(2);
-  for (const unsigned bits : {40U, 46U, 62U}) refuses_at_once(own.page(1), std::size_t{1} << bits);
+  for (const unsigned bits : {40U, 46U, 62U}) refuses_at_once(own.page(1), static_cast<std::size_t>(1ULL << bits));
   CHECK_FALSE(state_of(own.page(1)).locked);
   // What is mapped, and over the limit of an ordinary user.
   const ending end = in_child([] {
-    const std::size_t size = std::size_t{1} << 40;
+    const auto size = static_cast<std::size_t>(1ULL << 40);
     const rlimit limit{1 << 20, 1 << 20};
     if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) skip("the limit can't be set");
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) skip("no other user to become");

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "behaviour/process/crashing.h"
+#include "support/page_state.h"
 
 TEST_CASE("a signal that the program ignores, and that somebody sends, wipes nothing") {
   check_clean(in_child([] {
@@ -65,7 +66,7 @@ TEST_CASE("abort wipes and ends the process where the program ignores SIGABRT or
 }
 
 TEST_CASE("a handler that faults itself, or puts the default back and sends the signal again, ends the process by it") {
-  if (skip_under_sanitizer()) return;
+  if (skip_under_sanitizer() || !asks_for_own_process("a fault in a handler")) return;
   const auto faults = [](int) { fault(); };
   const auto sends = [](int number) {
     (void)std::signal(number, SIG_DFL);
@@ -111,7 +112,7 @@ TEST_CASE("in a child that shares its parent's memory a crash wipes nothing of t
 
 #if defined(__linux__)
 TEST_CASE("under crash=wipe a second thread's crash waits until the first has wiped all") {
-  if (skip_under_sanitizer()) return;
+  if (skip_under_sanitizer() || !asks_for_own_process("a process that is traced")) return;
   check_clean(in_child([] {
     constexpr std::size_t size = std::size_t{1} << 20;
     char* at[64];

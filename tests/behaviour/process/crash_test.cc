@@ -9,6 +9,7 @@
 #include <initializer_list>
 
 #include "support/child.h"
+#include "support/page_state.h"
 #include "support/sanitized.h"
 
 namespace {
@@ -74,6 +75,10 @@ TEST_CASE("under crash=wipe the process dies of the same signal") {
       prepare("crash=wipe", false, number);
       crash(number);
     });
+    CAPTURE(end.text);
+    CAPTURE(end.status);
+    // QEMU 7.2 for s390x at a second fault.
+    if (is_emulated() && end.said("rcu_read_unlock: Assertion")) continue;
     CHECK(end.signal == number);
   }
 }

@@ -13,6 +13,7 @@
 
 #include "behaviour/forked.h"
 #include "support/child.h"
+#include "support/page_state.h"
 #include "support/sanitized.h"
 
 namespace {
@@ -63,7 +64,7 @@ TEST_CASE("a limit on maps that is used up is named, with its figures and the wa
     struct lockfast_statistics now = {};
     lockfast_get_statistics(&now);
     if (now.map_limit > std::size_t{1} << 20) skip("vm.max_map_count is too high to be reached");
-    if (sanitized) skip("a sanitizer needs maps of its own");
+    if (sanitized || is_emulated()) skip("a sanitizer, or an emulator, needs maps of its own");
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     void* const room = mmap(nullptr, 2 * now.map_limit * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     prove(room != MAP_FAILED, "address space");

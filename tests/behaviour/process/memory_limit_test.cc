@@ -13,6 +13,7 @@
 
 #include "support/check.h"
 #include "support/child.h"
+#include "support/page_state.h"
 #include "support/sanitized.h"
 
 namespace {
@@ -123,7 +124,7 @@ TEST_CASE("in a memory cgroup a secret is had that fits, though the cgroup is fu
 }
 
 TEST_CASE("a secret larger than the machine's memory is refused at once") {
-  if (sizeof(void*) < 8) return;
+  if (sizeof(void*) < 8 || !asks_for_own_process("2^40 bytes, page by page")) return;
   for (const char* const options : {"", "hidden=off", "hidden=off,lock=preferred"}) {
     CAPTURE(options);
     check_clean(in_child([&] {
@@ -132,7 +133,7 @@ TEST_CASE("a secret larger than the machine's memory is refused at once") {
       const std::size_t pages = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES));
       // As much again may be swap.
       refused(lockfast_malloc_isolated(3 * pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE))));
-      refused(lockfast_malloc_isolated(std::size_t{1} << 40));
+      refused(lockfast_malloc_isolated(static_cast<std::size_t>(1ULL << 40)));
       promised(clock_type::now() - before < std::chrono::seconds(5), "at once");
     }));
   }

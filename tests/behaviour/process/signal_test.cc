@@ -16,7 +16,9 @@
 #include <sys/syscall.h>
 #endif
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <future>
 #include <thread>
 
@@ -101,7 +103,7 @@ TEST_CASE("a breach's line is whole on a descriptor that takes a few bytes at a 
         // musl's ioctl takes an int, glibc's an unsigned long.
         if (syscall(SYS_ioctl, listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
         const auto* const bytes = reinterpret_cast<const char*>(call.data.args[1]);
-        const std::size_t size = call.data.args[2] < 7 ? call.data.args[2] : 7;
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(call.data.args[2], 7));
         seccomp_notif_resp answer = {.id = call.id, .val = write(STDERR_FILENO, bytes, size), .error = 0, .flags = 0};
         (void)syscall(SYS_ioctl, listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
       }

@@ -18,6 +18,7 @@
 #include <string>
 
 #include "support/child.h"
+#include "support/page_state.h"
 #include "support/sanitized.h"
 
 #if defined(LOCKFAST_HAS_FIBERS) && defined(__OPTIMIZE__)
@@ -71,12 +72,14 @@ struct call {
   void (*act)();     // on the fiber's
 };
 
+constexpr std::size_t too_much = sizeof(void*) < 8 ? SIZE_MAX / 2 : static_cast<std::size_t>(1ULL << 40);
+
 constexpr call calls[] = {
     {"malloc", [] {}, [] { secret = lockfast_malloc(32); }},
     {"malloc of 5000", [] {}, [] { secret = lockfast_malloc(5000); }},
     {"malloc of 100000", [] {}, [] { secret = lockfast_malloc(100000); }},
     {"malloc of 32 MiB", [] {}, [] { secret = lockfast_malloc(std::size_t{32} << 20); }},
-    {"malloc of 2^40", [] {}, [] { (void)!lockfast_malloc(std::size_t{1} << 40); }},
+    {"malloc of too much", [] {}, [] { (void)!lockfast_malloc(too_much); }},
     {"malloc_isolated", [] {}, [] { secret = lockfast_malloc_isolated(32); }},
     {"calloc", [] {}, [] { secret = lockfast_calloc(3, 100); }},
     {"aligned_alloc", [] {}, [] { secret = lockfast_aligned_alloc(65536, 100); }},
@@ -196,6 +199,8 @@ TEST_CASE("every function of the C interface takes at most 4 KiB of stack, the f
     MESSAGE("skipped: a sanitizer's frames are larger");
     return;
   }
+  // Signals on a fiber's stack end QEMU 7.2 by its own assertion; and a frame of s390x takes 160 bytes at least.
+  if (!asks_for_own_process("the depth of the stack")) return;
   for (const char* const options : {"", "fork=inherit,freed=recycle,crash=wipe", "hidden=off,fork=inherit"}) {
     for (const call& one : calls) {
       CAPTURE(options);
