@@ -41,6 +41,7 @@ class file_share final : public share {
   void abandon(const share_content& next) override;
   void commit(const share_content& next) override;
   [[nodiscard]] result settle() override;
+  [[nodiscard]] bool is_here() const override { return file_->is_ours(); }
   [[nodiscard]] result wipe() override;
 
  private:

@@ -12,6 +12,7 @@
 #include "boojum/memory/fork.h"
 #include "boojum/memory/refresher.h"
 #include "boojum/crypto/passphrase_access.h"
+#include "boojum/split/split_secret.h"
 #include "platform/thread.h"
 
 namespace lockfast {
@@ -67,8 +68,12 @@ class passphrase_state final : public refreshable {
 
   [[nodiscard]] bool available() {
     expire_if_due();
-    const std::scoped_lock held_here(mutex_);
-    return secret_ != nullptr;
+    held secret;
+    {
+      const std::scoped_lock held_here(mutex_);
+      secret = secret_;
+    }
+    return secret != nullptr && secret->split_->is_here();
   }
 
   [[nodiscard]] held take_out() {

@@ -55,11 +55,13 @@ ram_share::~ram_share() {
 std::expected<std::span<const std::byte>, memory_error> ram_share::open(purpose use, std::span<std::byte>) {
   if (bytes_ == nullptr) return std::unexpected(memory_error::wiped);
   if (lockfast_protect(bytes_, use == purpose::rewriting ? LOCKFAST_READWRITE : LOCKFAST_READONLY) != 0) {
-    // A forked child has no receipt for what stayed with its parent.
-    return std::unexpected(lockfast_size(bytes_) == size_ ? memory_error::denied : memory_error::unavailable);
+    return std::unexpected(is_here() ? memory_error::denied : memory_error::unavailable);
   }
   return std::span<const std::byte>(bytes_, size_);
 }
+
+// A forked child has no receipt for what stayed with its parent.
+bool ram_share::is_here() const { return lockfast_size(bytes_) == size_; }
 
 void ram_share::close() {
   if (lockfast_protect(bytes_, LOCKFAST_NOACCESS) != 0) lockfast_breach(LOCKFAST_ACCESS_REFUSED);

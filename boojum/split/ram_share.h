@@ -24,6 +24,7 @@ class ram_share final : public share {
   void abandon(const share_content& next) override;
   void commit(const share_content& next) override;
   [[nodiscard]] result settle() override;
+  [[nodiscard]] bool is_here() const override;
   [[nodiscard]] result wipe() override;
 
  private:

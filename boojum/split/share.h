@@ -55,6 +55,9 @@ class share {
   // Overwrites what the share was before the commit; a refusal leaves some of that behind.
   [[nodiscard]] virtual result settle() = 0;
 
+  // Whether this process has it. A forked child may not.
+  [[nodiscard]] virtual bool is_here() const = 0;
+
   // Overwrites the share and gives it back; the destructor does the same without a word.
   [[nodiscard]] virtual result wipe() = 0;
 };

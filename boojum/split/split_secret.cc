@@ -178,6 +178,11 @@ split_secret::split_secret(const options& wanted, std::size_t size) : options_(w
 
 bool split_secret::has_file() const { return directory_ != nullptr; }
 
+bool split_secret::is_here() {
+  const std::scoped_lock held(mutex_);
+  return !shares_.empty() && std::ranges::all_of(shares_, [](const auto& each) { return each->is_here(); });
+}
+
 // The shares but for the last one, whose masks it adds.
 split_secret::made split_secret::begin(const options& wanted, std::size_t size, work& in) {
   if (auto drawn = in.draw(); !drawn) return std::unexpected(drawn.error());

@@ -58,6 +58,9 @@ class split_secret final : public refreshable {
   [[nodiscard]] made copy();
   [[nodiscard]] result wipe();
 
+  // Whether this process has every share: false in a forked child that has no copy, and once it was wiped.
+  [[nodiscard]] bool is_here();
+
   // As asked for, with the prekey that was chosen.
   [[nodiscard]] const options& chosen() const { return options_; }
   [[nodiscard]] std::size_t size() const { return size_; }

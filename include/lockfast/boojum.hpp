@@ -33,6 +33,7 @@
 namespace lockfast {
 
 namespace internal {
+class passphrase_state;
 class sealed_file;
 class split_secret;
 }  // namespace internal
@@ -153,6 +154,7 @@ class LOCKFAST_API non_contiguous_memory {
   ~non_contiguous_memory();
 
  private:
+  friend class internal::passphrase_state;  // asks whether a forked child has it
   explicit non_contiguous_memory(std::shared_ptr<internal::split_secret>);
 
   std::shared_ptr<internal::split_secret> split_;

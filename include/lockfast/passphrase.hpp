@@ -112,7 +112,7 @@ class LOCKFAST_API passphrase {
   // Wipes it now. Afterwards it is not available, and every use is memory_error::wiped.
   void clear();
 
-  // Whether it can be used; asking is no use, and does not keep it from expiring.
+  // Whether it can be used: not in a forked child that has no copy of it. Asking is no use, and does not keep it from expiring.
   [[nodiscard]] bool available() const;
 
   passphrase(passphrase&&) noexcept;

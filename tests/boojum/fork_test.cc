@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "boojum/places.h"
@@ -75,6 +76,32 @@ const scenario absent("fork absent", [] {
     (void)all.in_ram->wipe();
   });
   all.prove_whole();
+});
+
+// A passphrase that is used in a child, and what the child says of it before.
+std::expected<std::size_t, memory_error> used_where_available(const passphrase& phrase, bool available) {
+  promised(phrase.available() == available, available ? "a passphrase is available" : "a passphrase is not available");
+  return phrase.use([](std::span<const std::byte> bytes) { return bytes.size(); });
+}
+
+const scenario absent_passphrase("passphrase fork absent", [] {
+  choose(LOCKFAST_FORK_ABSENT);
+  std::string typed = "brief";
+  const auto phrase = passphrase::take(std::span<char>(typed));
+  prove(phrase.has_value(), "a passphrase");
+  promised_in_child([&] {
+    const auto used = used_where_available(*phrase, false);
+    promised(!used && used.error() == memory_error::unavailable, "nor used");
+  });
+  promised(used_where_available(*phrase, true) == std::size_t{5}, "it is the parent's");
+});
+
+const scenario inherited_passphrase("passphrase fork inherit", [] {
+  choose(LOCKFAST_FORK_INHERIT);
+  std::string typed = "brief";
+  const auto phrase = passphrase::take(std::span<char>(typed));
+  prove(phrase.has_value(), "a passphrase");
+  promised_in_child([&] { promised(used_where_available(*phrase, true) == std::size_t{5}, "and can be used"); });
 });
 
 const scenario inherit("fork inherit", [] {
@@ -273,6 +300,10 @@ TEST_CASE("under fork=absent a child gets an error for every secret of its paren
 }
 TEST_CASE("under fork=inherit a child has its own copy of what is in RAM, and reaches no file of its parent") {
   check(inherit);
+}
+TEST_CASE("a passphrase is available in a child that has a copy of it, and not in one that has none") {
+  check(absent_passphrase);
+  check(inherited_passphrase);
 }
 TEST_CASE("under fork=wipe a child finds damage, never a wrong secret") { check(wiped); }
 TEST_CASE("a child has a refresher of its own, from its first secret on") { check(threads); }
