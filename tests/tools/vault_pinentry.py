@@ -73,6 +73,12 @@ def test_a_pinentry_that_does_not_answer_is_told_of():
     for program, text in (("/nowhere/pinentry", "cannot be started"), ("/bin/true", "did not ask")):
         ended, _ = with_pinentry(file=file, program=program)
         assert ended.returncode == 2 and text in ended.stderr and ended.stderr.count("\n") == 1, ended
+        assert ("or give --passphrase-fd N" in ended.stderr) == (program == "/bin/true"), ended
+
+
+def test_where_a_pinentry_does_not_ask_for_the_new_passphrase_the_option_that_gives_that_one_is_named():
+    line = refused(new_file(), "rekey", "--pinentry", "/bin/true")
+    assert "did not ask" in line and "or give --new-passphrase-fd N" in line, line
 
 
 def test_without_a_terminal_a_pinentry_is_found():

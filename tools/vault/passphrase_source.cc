@@ -47,19 +47,21 @@ passphrase passphrase_source::present(bool was_wrong) const {
   if (descriptor_) return read_line(*descriptor_, file_);
   const std::string prompt = "Passphrase of " + shown(file_);
   if (pinentry_.empty()) return taken(ask(was_wrong ? "Wrong. " + prompt : prompt), file_);
-  return taken(pinentry(pinentry_).ask({.description = prompt, .error = was_wrong ? "That passphrase is wrong" : ""}), file_);
+  return taken(
+      pinentry(pinentry_, "--passphrase-fd").ask({.description = prompt, .error = was_wrong ? "That passphrase is wrong" : ""}),
+      file_);
 }
 
-passphrase passphrase_source::fresh(std::optional<int> descriptor) {
+passphrase passphrase_source::fresh(std::optional<int> descriptor, const std::string& option) {
   if (descriptor) {
-    require_inherited(*descriptor, "--new-passphrase-fd");
-    require_no_terminal(*descriptor, "--new-passphrase-fd");
+    require_inherited(*descriptor, option);
+    require_no_terminal(*descriptor, option);
     return read_line(*descriptor, file_);
   }
-  find_asker("the new passphrase", "--new-passphrase-fd");
+  find_asker("the new passphrase", option);
   const std::string prompt = "New passphrase of " + shown(file_);
   if (pinentry_.empty()) return taken(ask_twice(prompt), file_);
-  return taken(pinentry(pinentry_).ask_twice({.description = prompt, .error = ""}), file_);
+  return taken(pinentry(pinentry_, option).ask_twice({.description = prompt, .error = ""}), file_);
 }
 
 }  // namespace lockfast::tools

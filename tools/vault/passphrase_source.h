@@ -23,8 +23,8 @@ class passphrase_source {
 
   // The passphrase that the file has.
   [[nodiscard]] passphrase present(bool was_wrong) const;
-  // One that the file will have. descriptor: where a line of it is, in place of asking.
-  [[nodiscard]] passphrase fresh(std::optional<int> descriptor);
+  // One that the file will have. descriptor: where a line of it is, in place of asking; option: what names that descriptor.
+  [[nodiscard]] passphrase fresh(std::optional<int> descriptor, const std::string& option);
 
  private:
   void find_asker(const std::string& what, const std::string& option);

@@ -94,7 +94,8 @@ std::string terminal_name() {
 
 }  // namespace
 
-pinentry::pinentry(const std::string& program) : program_(program), beside_(program), terminal_(beside_.process()) {
+pinentry::pinentry(const std::string& program, const std::string& instead)
+    : program_(program), instead_(instead), beside_(program), terminal_(beside_.process()) {
   if (const int error = beside_.start_error(); error != 0) {
     throw refusal("pinentry " + shown(program_) + " cannot be started (" + std::strerror(error) +
                   "); name one that is installed, pinentry-tty say");
@@ -196,8 +197,8 @@ pinentry::answer pinentry::hear() {
 }
 
 void pinentry::fail(const std::string& what) const {
-  throw refusal("pinentry " + shown(program_) + " did not ask: " + what +
-                "; name another by --pinentry, or give --passphrase-fd N");
+  throw refusal("pinentry " + shown(program_) + " did not ask: " + what + "; name another by --pinentry, or give " + instead_ +
+                " N");
 }
 
 }  // namespace lockfast::tools

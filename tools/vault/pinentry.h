@@ -26,8 +26,8 @@ class pinentry {
     std::string error;  // shown in red, say; may be empty
   };
 
-  // Starts it. Throws refusal, as the others do.
-  explicit pinentry(const std::string& program);
+  // Starts it. Throws refusal, as the others do. instead: the option that gives the passphrase without it.
+  pinentry(const std::string& program, const std::string& instead);
   pinentry(const pinentry&) = delete;
   pinentry& operator=(const pinentry&) = delete;
   ~pinentry();
@@ -54,6 +54,7 @@ class pinentry {
   [[noreturn]] void fail(const std::string& what) const;
 
   std::string program_;
+  std::string instead_;
   coprocess beside_;
   kept_terminal terminal_;
 };

@@ -30,7 +30,7 @@ void vault_file::ask() {
 void vault_file::make(std::optional<unsigned> cost) {
   if (access(path_.c_str(), F_OK) == 0)
     throw refusal(shown(path_) + " is there already; name another file, or remove it first");
-  phrase_ = source_.fresh(source_.descriptor());
+  phrase_ = source_.fresh(source_.descriptor(), "--passphrase-fd");
   cost_ = cost;
   // Of two that make it at once, the second waits, and is told.
   const auto held = hold();
@@ -97,7 +97,7 @@ void vault_file::change(const std::function<void(vault&)>& apply) {
 
 void vault_file::rekey(std::optional<int> new_passphrase, std::optional<unsigned> cost) {
   open();
-  next_phrase_ = source_.fresh(new_passphrase);
+  next_phrase_ = source_.fresh(new_passphrase, "--new-passphrase-fd");
   cost_ = cost;
   change([](vault&) {});
 }
