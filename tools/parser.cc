@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <limits>
 
 namespace lockfast::tools {
 namespace {
@@ -34,7 +35,9 @@ parameter parameter::times(int count) const { return parameter(of_->expected(cou
 parameter parameter::between(unsigned least, unsigned most) const {
   return parameter(of_->check(silent(CLI::Range(least, most))));
 }
-parameter parameter::not_negative() const { return parameter(of_->check(silent(CLI::NonNegativeNumber))); }
+parameter parameter::not_negative() const {
+  return parameter(of_->check(silent(CLI::Range(0, std::numeric_limits<int>::max()))));
+}
 
 command_part command_part::add_part(const std::string& name, const std::string& help) const {
   return command_part(is_->add_subcommand(name, help));

@@ -35,7 +35,7 @@ const char* words_of(int number) {
     case EISDIR: return "it is a folder";
     case EMFILE: return "this process has too many files open (ulimit -n)";
     case ENFILE: return "the system has too many files open";
-    case EBADF: return "the program closed the file while the library used it";
+    case EBADF: return "its descriptor is not open for that, or the program closed it meanwhile";
     case ENAMETOOLONG: return "the path is too long";
     case ENODATA: return "the file ends too early";
     case EIO: return "the disk failed";

@@ -135,6 +135,19 @@ def test_empty_and_large_secrets_are_refused():
     assert "standard input has no secret" in refused(file, "put", "a")
     assert "more than 1 MiB" in refused(file, "put", "a", secret=bytes((1 << 20) + 1))
     assert "has no passphrase" in refused(file, "list", phrase="")
+    endless = subprocess.run([command, "vault", file, "list", "--passphrase-fd", "0"], stdin=open("/dev/zero"), capture_output=True)
+    assert endless.returncode == 2 and b"the first line of descriptor 0 has more than 64 KiB" in endless.stderr, endless
+
+
+def test_a_descriptor_that_cannot_be_read_is_told_as_such():
+    file = new_file()
+    line = refused(file, "put", "key", "--fd", "-1")
+    assert "not in range 0 to" in line and len(line) < 200, line
+    read_end, write_end = os.pipe()
+    line = refused(file, "put", "key", "--fd", str(write_end), fds=[write_end])
+    assert "its descriptor is not open for that" in line, line
+    os.close(read_end)
+    os.close(write_end)
 
 
 def test_bad_words_get_one_line():

@@ -4,6 +4,7 @@
 
 #include "tools/command.h"
 #include "tools/run/program_file.h"
+#include "tools/terminal.h"
 #include "tools/vault/explain.h"
 #include "tools/vault/pinentry.h"
 #include "tools/vault/prompt.h"
@@ -17,9 +18,14 @@ passphrase taken(buffer<std::byte>&& typed, const std::string& file) {
 }
 
 passphrase read_line(int descriptor, const std::string& file) {
-  auto line = secret_input::read(descriptor, {.until = '\n'});
+  constexpr std::size_t max_line = 65536;  // bytes
+  auto line = secret_input::read(descriptor, {.until = '\n', .max = max_line});
   if (line) return taken(std::move(*line), file);
   const std::string number = std::to_string(descriptor);
+  if (line.error() == memory_error::limit_exceeded) {
+    throw refusal("the first line of descriptor " + number + " has more than " + size_text(max_line) +
+                  "; write the passphrase there as one line");
+  }
   if (line.error() == memory_error::zero_size) {
     throw refusal("descriptor " + number + " has no passphrase; write it there as one line");
   }
