@@ -64,8 +64,13 @@ inline void flip(char* byte, unsigned bit = 0) { *byte = static_cast<char>(stati
 
 // The bytes of a place that no secret has: zeros, or not mapped.
 inline bool gone(const char* place, std::size_t size) {
-  std::string left(size, 'x');
-  return !peek(place, size, left.data()) || filled(left.data(), size, 0);
+  // In pieces: room for all of a large one could come to lie where it was.
+  char left[4096];
+  for (std::size_t at = 0; at < size; at += sizeof left) {
+    const std::size_t piece = std::min(size - at, sizeof left);
+    if (peek(place + at, piece, left) && !filled(left, piece, 0)) return false;
+  }
+  return true;
 }
 
 // How large a secret of this size can grow where it lies.
