@@ -5,6 +5,8 @@
 #include <lockfast/passphrase.hpp>
 #include <lockfast/vault.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "boojum/crypto/passphrase_access.h"
@@ -69,6 +71,9 @@ result make_lock_key(lock_key& key, std::span<const std::byte> stretched, std::s
 }
 
 result lock_with_key(vault_state& of, const lock_key& key, const passphrase& phrase, const vault::lock_options& chosen) {
+  if (std::min(chosen.idle, chosen.lifetime) < std::chrono::milliseconds::zero()) {
+    return refused_because(memory_error::limit_exceeded, nullptr, "a time after which a vault locks is negative");
+  }
   return catch_bad_alloc([&]() -> result {
     const auto lock = of.made_lock();
     if (!lock) return std::unexpected(lock.error());

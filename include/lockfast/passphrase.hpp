@@ -53,7 +53,7 @@ class LOCKFAST_API passphrase {
  public:
   // When it expires, and how it is split.
   struct options {
-    // That long after the end of the latest use it expires. None: never; a hundred years at most, as lifetime.
+    // That long after the end of the latest use it expires. None: never; a hundred years at most; not negative. So is lifetime.
     std::chrono::milliseconds idle_expiry{0};
     std::size_t prekey = 0;  // as in non_contiguous_memory
     // That long after it was taken or set it expires, however often it is used. None: never.

@@ -215,7 +215,7 @@ class LOCKFAST_API vault {
   // When it locks, and what unlocking costs.
   struct lock_options {
     // Locks that long after the end of the latest use; a view is a use for as long as it lives, a save is none. None: never; a
-    // hundred years at most, as the lifetime. Both count the time while the machine sleeps.
+    // hundred years at most; not negative. So is the lifetime. Both count the time while the machine sleeps.
     std::chrono::milliseconds idle{0};
     // Locks that long after it was unlocked, however often it is used.
     std::chrono::milliseconds lifetime{0};

@@ -42,6 +42,15 @@ TEST_CASE("a passphrase is taken, its source wiped, and used within a scope") {
 
 TEST_CASE("an empty passphrase is refused") { CHECK(passphrase::take(std::span<char>()).error() == memory_error::zero_size); }
 
+TEST_CASE("a time that is over before the passphrase is taken is refused, and what was typed is left") {
+  for (const passphrase::options& chosen : {passphrase::options{.idle_expiry = std::chrono::milliseconds(-1)},
+                                            passphrase::options{.lifetime = std::chrono::milliseconds(-1)}}) {
+    std::string typed = "brief";
+    CHECK(passphrase::take(std::span<char>(typed), chosen).error() == memory_error::limit_exceeded);
+    CHECK(typed == "brief");
+  }
+}
+
 TEST_CASE("a passphrase equals itself and nothing else") {
   const auto phrase = take("correct horse");
   CHECK(*phrase->equals(text("correct horse")));

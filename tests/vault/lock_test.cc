@@ -79,6 +79,16 @@ TEST_CASE("a locked vault opens and seals nothing until its passphrase is given"
   CHECK(records.insert("other", traced(2).buffer()).has_value());
 }
 
+TEST_CASE("a vault refuses a negative time after which it would lock, and does not lock") {
+  vault records;
+  const auto phrase = phrase_of("four words of mine");
+  for (const vault::lock_options& chosen :
+       {vault::lock_options{.idle = -1ms, .cost = 10}, vault::lock_options{.lifetime = -1ms, .cost = 10}}) {
+    CHECK(records.lock_with(phrase, chosen).error() == memory_error::limit_exceeded);
+    CHECK(records.lock().error() == memory_error::unavailable);
+  }
+}
+
 TEST_CASE("a vault locks under the cost of its own where none is chosen, and refuses one out of range") {
   vault records;
   const auto id = *records.insert(traced(1).buffer());
