@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "boojum/memory/error_note.h"
@@ -62,6 +63,10 @@ std::expected<std::shared_ptr<share_directory>, memory_error> share_directory::o
     if (const auto refusal = platform::default_directory(by_default); refusal != 0) {
       return refused_by_system(refusal, "cannot tell the folder for short-lived files", nullptr);
     }
+  }
+  // The system would see the part before it alone.
+  if (path.find('\0') != std::string::npos) {
+    return refused_because(memory_error::file_system, path.c_str(), "this is no path of a folder: it has a byte of 0");
   }
   const std::string wanted = path.empty() ? std::string(by_default.data()) : path;
 

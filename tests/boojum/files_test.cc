@@ -181,6 +181,13 @@ TEST_CASE("a symbolic link under the name of a left-over is not followed, and no
   }
 }
 
+TEST_CASE("a folder's name with a byte of 0 is refused, and the folder of the name before it is not made") {
+  const own_directory directory;
+  const std::string name = directory.path() + "/first" + std::string(1, '\0') + "second";
+  CHECK(file_memory::create(*buffer<std::byte>::random(8), {.directory = name}).error() == memory_error::file_system);
+  CHECK(std::filesystem::is_empty(directory.path()));
+}
+
 TEST_CASE("in a directory that cannot be written to nothing is created, and nothing is left") {
   const own_directory directory;
   const auto end = in_child([&] {
