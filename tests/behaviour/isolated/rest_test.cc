@@ -173,7 +173,7 @@ TEST_CASE("a closed secret beyond the lock limit lies plain in unlocked memory u
   }
   check_clean(in_child([] {
     prove(become_user(std::size_t{64} << 10), "an ordinary user under the limit");
-    options("rest=keep,lock=preferred");
+    options("rest=keep,lock=preferred,hidden=off");
     const herd secrets(100);
     promised(statistics().live_unlocked > 80, "unlocked");
     promised(plain_in_unlocked_memory() >= 80, "and plain");
