@@ -204,7 +204,7 @@ class isolated_arena {
   [[nodiscard]] platform::error open_by_sealing(span& at, const span::tenancy& wanted);
   [[nodiscard]] span* place_by_sealing(std::size_t size, std::size_t alignment, std::size_t page_count, busy_with what);
   [[nodiscard]] span* place_inside_gate(std::size_t size, std::size_t alignment, std::size_t page_count);
-  // Has the closed, hidden run of a busy span, whose tenant is sealed, become that of another one; false when that is refused.
+  // Seals the tenant of a closed, hidden run and gives the run to another span; false when that is refused. Both spans are busy.
   [[nodiscard]] bool hand_over(span& donor, span& to, const span::tenancy& wanted) const;
   // Has a busy span with a closed tenant sealed, in a run that is writable and wiped; false when that is refused.
   [[nodiscard]] bool seal_in_place(span& donor) const;

@@ -203,8 +203,8 @@ class alignas(64) span {
   // Wipes what write_unsealed() wrote.
   void wipe_sealed_run() { wipe(run(), run_size()); }
 
-  // Takes the closed, hidden run of a donor, whose tenant is sealed, in place of pages of its own: for a moment the run is in both
-  // places, and counts twice. Requires the wanted size, and no markers here. After a refusal the donor has its run; it may be sealed.
+  // Seals a donor's tenant, unless it is, and takes its closed, hidden run: for a moment the run is in both places, and counts twice.
+  // Requires a run of the wanted size, and a region without markers. A refusal leaves the run with the donor, which may be sealed.
   [[nodiscard]] platform::error take_run_of(span& donor, const tenancy& wanted, rest_key& key, breach_signal signal);
   // Gives back the wiped run of a sealed tenant. False when the system does not take it; then nothing has changed. While there are
   // plenty of maps the pages stay one of their own, which costs less than to join it to what lies beside it and to divide that again.
@@ -234,7 +234,7 @@ class alignas(64) span {
   void keep_sealed_in_child(platform::fork_policy policy);
   // In a forked child, under fork_policy::wipe: the tenant opens as zeros, in pages that it takes then.
   void become_zeros_in_child();
-  void lose_run_in_child() { forget_run(); }  // whose address space of the run is reserved again
+  void lose_run_in_child() { forget_run(); }  // its address space was reserved again
 
   // Wipes a tenant's secret, whatever its access, and leaves canaries as they were; the access too, or the secret is absent from
   // then on, its run closed: false when either is refused. For a signal handler: a span that stays busy, perhaps with the very

@@ -111,8 +111,8 @@ bool span::canaries_intact_in(const std::byte* map, const canary_key& key) const
   return expected.matches(there) && (gap() == 0 || expected.matches_gap(there + canary::size + size_, gap()));
 }
 
-// It is opened where it comes to lie, and its tenant sealed from there: to open it where it was would cost one more first touch of a
-// page whose access was changed. A signal handler that wipes reaches the donor's tenant in its own place.
+// The run is opened at its new place alone, and the tenant sealed from there: after each change of access the first touch of a page
+// costs more than the change. A signal handler that wipes reaches the donor's tenant at the old place.
 platform::error span::take_run_of(span& donor, const tenancy& wanted, rest_key& key, breach_signal signal) {
   const std::size_t bytes = wanted.run_size;
   std::byte* const begin = wanted.address + wanted.size + wanted.gap - bytes;

@@ -13,8 +13,8 @@ using platform::access;
 
 namespace {
 
-// With what they hold, of pages that the child cannot open to wipe them, and has without a lock: to discard them is not enough, since
-// a system may take discarded frames only when it needs some.
+// Empties pages that the child cannot open to wipe them. They have no lock in the child, and to discard them is not enough: a system may
+// take discarded frames only when it needs some.
 void lose_pages(span& at) {
   if (at.hidden()) return;
   if (!at.home.marked() && fork_exclusion::reserve_over(at.run(), at.run_size(), at.home.policy())) return;

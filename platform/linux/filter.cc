@@ -51,8 +51,8 @@ LOCKFAST_OF_THREAD seen_by_look latest_look = {};
 
 // ---- The look -------------------------------------------------------------------------------------------------------------
 
-// What begins with the first line that is looked for, where that is in the piece: to see the forty in front of it character by
-// character takes a sixth of the whole look.
+// The piece from the first wanted line on, or all of it where it has none. To read the forty lines in front character by character
+// takes a sixth of the whole look.
 std::span<const char> from_first_line(std::span<const char> piece) {
   // Not by memmem, which takes some 300 bytes of stack in glibc.
   const std::size_t found = std::string_view(piece.data(), piece.size()).find("\nSeccomp");

@@ -23,7 +23,7 @@ int read_some(int descriptor, std::span<std::byte> out, std::size_t& count) {
       return 0;
     }
     if (errno == EAGAIN) {
-      // Whoever shares the descriptor may have made it one that does not wait.
+      // Another process that shares the descriptor may have put it in non-blocking mode.
       pollfd waiting{descriptor, POLLIN, 0};
       if (::poll(&waiting, 1, -1) >= 0) continue;
     }

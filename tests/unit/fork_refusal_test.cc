@@ -130,7 +130,8 @@ TEST_CASE("whichever call is refused at a fork, each open secret is whole in the
   }
 }
 
-// Closed, or only read. What is not sealed for the child it opens, writes its canaries anew, and gives it its access back.
+// The secret is closed, or may only be read. Unless it was sealed for the child, the child opens it, writes new canaries, and changes its
+// access back.
 TEST_CASE("whichever call is refused at a fork, a secret in pages of its own is whole in the child, under its access, or absent") {
   struct kind {
     bool has_markers;
