@@ -43,7 +43,7 @@ constinit std::atomic<bool> began = false;
 extern "C" {
 
 // OpenSSL's answers: 1; 2 if the memory cannot be locked; 0 for sizes that are no powers of two, and for a heap that is there already.
-// A smallest block of up to two pointers may have any size: OpenSSL takes one of two pointers then. The sizes bound no arena here.
+// A smallest block that is no larger than two pointers may have any size: OpenSSL makes it two pointers. The sizes bound no arena here.
 int CRYPTO_secure_malloc_init(std::size_t size, std::size_t min_size) {
   const auto is_power = [](std::size_t number) { return number != 0 && (number & (number - 1)) == 0; };
   if (!is_power(size) || (min_size > 2 * sizeof(void*) && !is_power(min_size)) ||

@@ -179,7 +179,7 @@ passphrase& passphrase::operator=(passphrase&& other) noexcept {
 passphrase::~passphrase() { clear(); }
 
 std::expected<passphrase, memory_error> passphrase::take(buffer<std::byte> typed, options chosen) {
-  // One that is over already, and that would be held for ever.
+  // With a negative time it would never expire.
   if (std::min(chosen.idle_expiry, chosen.lifetime) < std::chrono::milliseconds::zero()) {
     return internal::refused_because(memory_error::limit_exceeded, nullptr,
                                      "a time after which a passphrase expires is negative");
