@@ -4,37 +4,25 @@
 #include <cstring>
 
 #include "allocator/base/bytes.h"
+#include "allocator/cipher/aead_message.h"
 
 namespace lockfast::internal {
 namespace {
 
 using bytes_view = aead::bytes_view;
 
-// One message: its keystream, of which block 0 is the authenticator's key.
-class message {
+// A message by itself.
+class single : public aead_message {
  public:
-  message(aead::key_view key, aead::short_nonce_view nonce) : stream_(key, nonce) { stream_.first_blocks(first_); }
-  ~message() { wipe(first_, sizeof first_); }
-
-  void add_keystream(const std::byte* from, std::byte* to, std::size_t size) const {
-    const std::size_t part = size < block_size ? size : block_size;
-    for (std::size_t at = 0; at < part; ++at) to[at] = from[at] ^ first_[block_size + at];
-    if (size > part) stream_.add_keystream(2, from + part, to + part, size - part);
+  single(aead::key_view key, aead::short_nonce_view nonce) : aead_message(key, nonce, head_) {
+    chacha20(key, nonce).first_blocks(head_);
   }
-
-  void authenticate(bytes_view associated, bytes_view sealed, std::span<std::byte, aead::tag_size> tag) const {
-    poly1305 sum(std::span<const std::byte, poly1305::key_size>{first_, poly1305::key_size});
-    sum.add_padded(associated);
-    sum.add_padded(sealed);
-    sum.add(associated.size(), sealed.size());
-    sum.finish(tag);
-  }
+  ~single() { wipe(head_, sizeof head_); }
+  single(const single&) = delete;
+  single& operator=(const single&) = delete;
 
  private:
-  static constexpr std::size_t block_size = chacha20::block_size;
-
-  chacha20 stream_;
-  std::byte first_[2 * block_size];
+  std::byte head_[head_size];
 };
 
 // Of the extended nonce: the subkey that HChaCha20 makes of its first 16 bytes, and four zeros before the rest.
@@ -59,14 +47,14 @@ enum class wanted : unsigned char { verdict, plain };
 // Each in a frame of its own, which is below the caller's, so that wipe_traces() reaches it.
 [[gnu::noinline]] void seal_message(aead::key_view key, aead::short_nonce_view nonce, bytes_view associated, bytes_view plain,
                                     std::byte* sealed, std::span<std::byte, aead::tag_size> tag) {
-  const message one(key, nonce);
+  const single one(key, nonce);
   one.add_keystream(plain.data(), sealed, plain.size());
   one.authenticate(associated, {sealed, plain.size()}, tag);
 }
 
 [[gnu::noinline]] bool open_message(aead::key_view key, aead::short_nonce_view nonce, bytes_view associated, bytes_view sealed,
                                     std::span<const std::byte, aead::tag_size> tag, std::byte* plain, wanted what) {
-  const message one(key, nonce);
+  const single one(key, nonce);
   std::byte expected[aead::tag_size];
   one.authenticate(associated, sealed, expected);
   const bool authentic = equal(expected, tag.data(), sizeof expected);

@@ -15,8 +15,10 @@
 #include <cstdio>
 #include <cstring>
 #include <span>
+#include <vector>
 
 #include "allocator/cipher/aead.h"
+#include "boojum/crypto/cipher_batch.h"
 #include "boojum/split/share_masks.h"
 #include "prove/leaving_equal.h"
 
@@ -137,6 +139,68 @@ unsigned opening(bool right_tag) {
   return found;
 }
 
+// Several messages of the same bytes, each at a place of its own.
+struct keyed_batch {
+  explicit keyed_batch(std::size_t count) : all(count), onces(count), tags(count), places(count) {}
+
+  void seal(std::size_t size) {
+    left.fill(std::byte{3});
+    hide(key);
+    hide(left);
+    for (std::size_t at = 0; at < all.size(); ++at) {
+      places[at].resize(size);
+      onces[at].fill(static_cast<std::byte>(at));
+      all[at] = {&onces[at], {}, {left.data(), size}, places[at].data(), &tags[at]};
+    }
+    seal_together(key, all);
+  }
+
+  std::array<std::byte, key_size> key{};
+  std::vector<batched_message> all;
+  std::vector<nonce> onces;
+  std::vector<std::array<std::byte, tag_size>> tags;
+  std::vector<std::vector<std::byte>> places;
+};
+
+// As many as there are lanes in vectors of 16 bytes, and of 32.
+constexpr std::size_t counts[] = {4, cipher_batch_size};
+
+unsigned sealing_together() {
+  unsigned found = 0;
+  for (const std::size_t count : counts) {
+    found += over_sizes([&](std::size_t size) {
+      keyed_batch several(count);
+      several.seal(size);
+      for (auto& each : several.tags) follows(each);
+    });
+  }
+  return found;
+}
+
+// The most for one message of a call: one is its verdict.
+unsigned opening_together() {
+  unsigned found = 0;
+  for (const std::size_t count : counts) {
+    for (const std::size_t size : sizes) {
+      keyed_batch several(count);
+      several.seal(size);
+      for (std::size_t at = 0; at < count; ++at) {
+        show(several.tags[at]);
+        if (at % 2 != 0) several.tags[at][15] ^= std::byte{1};
+        hide(several.tags[at]);
+        several.all[at].from = several.places[at];
+      }
+      bool opened = true;
+      const unsigned here = leaks([&] { opened = open_together(several.key, several.all); });
+      show(opened);
+      failed |= opened;
+      const unsigned each = (here + static_cast<unsigned>(count) - 1) / static_cast<unsigned>(count);
+      found = each > found ? each : found;
+    }
+  }
+  return found;
+}
+
 // ---- Split secrets ----
 
 std::array<std::byte, mixing_room::size> room_bytes;
@@ -199,6 +263,9 @@ int main() {
     const unsigned found = opening(right_tag);
     judge(right_tag ? "aead::open, right tag: the verdict alone" : "aead::open, wrong tag: the verdict alone", found, found <= 1);
   }
+  none("seal_together", sealing_together());
+  const unsigned found_together = opening_together();
+  judge("open_together, right and wrong tags: the verdicts alone", found_together, found_together <= 1);
   none("add_mask", masking());
   none("tag_of", tagging());
   none("add", adding());

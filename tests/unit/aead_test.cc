@@ -10,6 +10,7 @@
 
 #include "support/hex.h"
 #include "support/sanitized.h"
+#include "support/stack_search.h"
 
 namespace {
 
@@ -54,35 +55,6 @@ bytes pattern(std::size_t size) {
   bytes made(size);
   for (std::size_t at = 0; at < size; ++at) made[at] = static_cast<std::byte>(at * 31 + (at >> 8) + 1);
   return made;
-}
-
-// More than the frames of a call take, below the caller's own.
-constexpr std::size_t searched_size = std::size_t{8} << 10;
-
-[[gnu::noinline]] void paint_stack() {
-  std::byte area[searched_size];
-  std::memset(area, 0xa5, sizeof area);
-  __asm__ volatile("" : : "r"(area) : "memory");
-}
-
-// How many of the words of `wanted` lie in what earlier calls left on the stack.
-[[gnu::noinline]] std::size_t count_on_stack(const std::vector<std::uint32_t>& wanted) {
-  std::uint32_t area[searched_size / sizeof(std::uint32_t)];
-  __asm__ volatile("" : "=m"(area));
-  std::size_t seen = 0;
-  for (const std::uint32_t word : area) seen += static_cast<std::size_t>(std::ranges::count(wanted, word));
-  return seen;
-}
-
-// By no variable of its own, which would lie on the stack where paint_stack() does not reach (GCC 12 for AArch64, -O1).
-void add_words(std::vector<std::uint32_t>& to, const bytes& from) {
-  for (std::size_t at = 0; at + 4 <= from.size(); at += 4) std::memcpy(&to.emplace_back(), from.data() + at, 4);
-}
-
-[[gnu::noinline]] void leave_on_stack(const bytes& secret) {
-  std::byte copy[256];
-  std::memcpy(copy + 64, secret.data(), secret.size());
-  __asm__ volatile("" : : "r"(copy) : "memory");
 }
 
 }  // namespace
