@@ -28,4 +28,9 @@ std::expected<nonce, memory_error> draw_nonce() {
   return *made;
 }
 
+std::expected<void, memory_error> draw_nonces(std::span<nonce> out) {
+  if (const int refusal = fresh_nonces(out); refusal != 0) return refused_random(refusal);
+  return {};
+}
+
 }  // namespace lockfast::internal

@@ -16,8 +16,9 @@ namespace lockfast::internal {
 
 // Fills out with bytes of the system's generator. Refuses: denied - it gives none, which is noted; then out holds anything.
 [[nodiscard]] std::expected<void, memory_error> draw_bytes(std::span<std::byte> out);
-// The same of fresh_nonce().
+// The same of fresh_nonce() and fresh_nonces().
 [[nodiscard]] std::expected<nonce, memory_error> draw_nonce();
+[[nodiscard]] std::expected<void, memory_error> draw_nonces(std::span<nonce> out);
 
 }  // namespace lockfast::internal
 

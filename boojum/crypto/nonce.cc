@@ -26,10 +26,19 @@ void mix(std::byte* into, std::uint64_t number) {
 
 std::expected<nonce, int> fresh_nonce() {
   nonce made;
-  if (const int refusal = platform::try_random(made); refusal != 0) return std::unexpected(refusal);
-  mix(made.data(), ticks<std::chrono::system_clock>());
-  mix(made.data() + sizeof(std::uint64_t), ticks<std::chrono::steady_clock>());
+  if (const int refusal = fresh_nonces({&made, 1}); refusal != 0) return std::unexpected(refusal);
   return made;
+}
+
+int fresh_nonces(std::span<nonce> out) {
+  if (const int refusal = platform::try_random(std::as_writable_bytes(out)); refusal != 0) return refusal;
+  const std::uint64_t wall = ticks<std::chrono::system_clock>();
+  const std::uint64_t monotonic = ticks<std::chrono::steady_clock>();
+  for (nonce& each : out) {
+    mix(each.data(), wall);
+    mix(each.data() + sizeof wall, monotonic);
+  }
+  return 0;
 }
 
 }  // namespace lockfast::internal

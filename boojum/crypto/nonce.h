@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <expected>
+#include <span>
 
 #include "boojum/crypto/cipher.h"
 
@@ -21,6 +22,10 @@ using nonce = std::array<std::byte, nonce_size>;
 
 // Refuses with the system's errno where that gives no random bytes.
 [[nodiscard]] std::expected<nonce, int> fresh_nonce();
+
+// Several at once, by one draw: 0, or that errno. For what seals them before it returns to its caller: a system that is copied in
+// between seals the same bytes in both copies.
+[[nodiscard]] int fresh_nonces(std::span<nonce> out);
 
 }  // namespace lockfast::internal
 

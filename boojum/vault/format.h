@@ -67,7 +67,9 @@ class chunk_writer : public chunk_stream {
   [[nodiscard]] std::expected<void, memory_error> begin(key_view key);
   [[nodiscard]] std::expected<void, memory_error> put(std::span<const std::byte> bytes);
   [[nodiscard]] std::expected<void, memory_error> put(std::uint32_t number);
-  // Room for size bytes, to be filled before the next call; nothing where the chunk has less.
+  // What the chunk still has room for, in bytes. When more is put, the chunk is sealed first.
+  [[nodiscard]] std::size_t left() const { return chunk_size() - used_; }
+  // Room for size bytes, to be filled before the chunk is sealed; nothing where it has less.
   [[nodiscard]] std::span<std::byte> room(std::size_t size);
   [[nodiscard]] std::expected<void, memory_error> end();
 
@@ -89,7 +91,10 @@ class chunk_reader : public chunk_stream {
   // Fills out, to the last byte.
   [[nodiscard]] std::expected<void, memory_error> take(std::span<std::byte> out);
   [[nodiscard]] std::expected<std::uint32_t, memory_error> take_number();
-  // The next size bytes where they lie, valid until the next call; nothing where they lie in more than one chunk.
+  // What is left of the chunk, in bytes. When more is taken, the next one takes its place.
+  [[nodiscard]] std::size_t left() const { return chunk_.size(); }
+  // The next size bytes where they lie, valid until the next chunk takes the place of theirs; nothing where they lie in more than
+  // one.
   [[nodiscard]] std::span<const std::byte> take_in_place(std::size_t size);
   // Refuses with damaged when something is left.
   [[nodiscard]] std::expected<void, memory_error> end();

@@ -240,10 +240,11 @@ std::uint32_t sealed_shard::slot_count() const {
   return slot_count_;
 }
 
-std::optional<tenancy> sealed_shard::next_live(std::uint32_t slot) const {
+std::optional<live_record> sealed_shard::next_live(std::uint32_t slot) const {
   const std::scoped_lock held(mutex_);
   for (; slot < slot_count_; ++slot) {
-    if (at(slot).size != 0) return tenancy{slot, at(slot).generation};
+    const entry& found = at(slot);
+    if (found.size != 0) return live_record{{slot, found.generation}, {found.size, found.version, found.epoch}};
   }
   return std::nullopt;
 }

@@ -57,6 +57,11 @@ struct record_state {
   std::uint32_t epoch;    // 0 or 1: which of the vault's two keys it is sealed under
 };
 
+struct live_record {
+  tenancy at;
+  record_state state;
+};
+
 class sealed_shard {
  public:
   static constexpr std::uint32_t max_size = (std::uint32_t{1} << 31) - 1;  // bytes of a record
@@ -112,7 +117,7 @@ class sealed_shard {
 
   [[nodiscard]] std::uint32_t slot_count() const;
   // The first live record at or behind a slot.
-  [[nodiscard]] std::optional<tenancy> next_live(std::uint32_t slot) const;
+  [[nodiscard]] std::optional<live_record> next_live(std::uint32_t slot) const;
   // How many tenants a slot has had, the present one included.
   [[nodiscard]] std::uint32_t generation_of(std::uint32_t slot) const;
 

@@ -1,9 +1,11 @@
-// vault_load.cc - the records of a file, one by one through locked memory, into a new vault.
+// vault_load.cc - the records of a file, a few at a time through locked memory, into a new vault.
 //
 // Whatever the file says, no more memory is taken than its own size accounts for: a slot of 8 bytes has 16 in the index, a
 // record its own size.
+#include <array>
 #include <limits>
 #include <new>
+#include <utility>
 
 #include "boojum/memory/error_note.h"
 #include "boojum/files/named_file.h"
@@ -25,10 +27,10 @@ class record_loader {
 
   result run() {
     for (std::size_t number = 0; number < vault_state::shard_count; ++number) {
-      const auto slots = from_.take_number();
+      const auto slots = number_behind();
       if (!slots) return std::unexpected(slots.error());
       if (format_ != 1) {
-        const auto floor = from_.take_number();
+        const auto floor = number_behind();
         if (!floor) return std::unexpected(floor.error());
         into_.shard(number).set_floor(*floor);
       }
@@ -36,6 +38,7 @@ class record_loader {
         if (auto done = one_slot(number); !done) return done;
       }
     }
+    if (auto done = admit_waiting(); !done) return done;
     if (done_ != all_) return std::unexpected(memory_error::damaged);
     if (format_ != 1) {
       if (auto done = read_names(from_, into_); !done) return done;
@@ -46,9 +49,9 @@ class record_loader {
 
  private:
   result one_slot(std::size_t number) {
-    const auto generation = from_.take_number();
+    const auto generation = number_behind();
     if (!generation) return std::unexpected(generation.error());
-    const auto size = from_.take_number();
+    const auto size = number_behind();
     if (!size) return std::unexpected(size.error());
     if (*size == 0) return into_.shard(number).append_free(*generation);
     if (*generation == 0 || *size > sealed_shard::max_size || *size > from_.rest() || done_ == all_) {
@@ -60,8 +63,14 @@ class record_loader {
     return ++done_ % told_every == 0 ? tell() : result();
   }
 
+  std::expected<std::uint32_t, memory_error> number_behind() {
+    if (auto done = make_way(sizeof(std::uint32_t)); !done) return std::unexpected(done.error());
+    return from_.take_number();
+  }
+
   result record(const vault_state::location& where, std::size_t size) {
-    if (const auto secret = from_.take_in_place(size); !secret.empty()) return into_.admit(with_, where, secret);
+    if (auto done = make_way(size); !done) return done;
+    if (const auto secret = from_.take_in_place(size); !secret.empty()) return wait(where, secret);
     const auto room = plain_.of(size);
     if (room.empty()) return std::unexpected(memory_error::denied);
     auto done = from_.take(room);
@@ -69,6 +78,18 @@ class record_loader {
     lockfast_wipe(room.data(), room.size());
     return done;
   }
+
+  // Records wait in the chunk until there is a batch of them, or the next chunk is to take its place.
+  result wait(const vault_state::location& where, std::span<const std::byte> secret) {
+    vault_state::passing_record& next = waiting_[waiting_count_];
+    next.where = where;
+    next.from = secret;
+    return ++waiting_count_ == waiting_.size() ? admit_waiting() : result();
+  }
+
+  result make_way(std::size_t size) { return from_.left() < size ? admit_waiting() : result(); }
+
+  result admit_waiting() { return into_.admit(with_, std::span(waiting_).first(std::exchange(waiting_count_, 0))); }
 
   result tell() { return internal::tell(watch_, {done_, all_}); }
 
@@ -79,6 +100,8 @@ class record_loader {
   chunk_reader& from_;
   const vault::watcher& watch_;
   locked_buffer plain_;
+  std::array<vault_state::passing_record, vault_state::batch_size> waiting_;
+  std::size_t waiting_count_ = 0;
   std::uint32_t format_;
   std::uint64_t done_ = 0;
   std::uint64_t all_;

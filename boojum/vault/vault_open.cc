@@ -1,6 +1,7 @@
 // vault_open.cc - records opened, one by one and together.
 #include <lockfast/lockfast.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <new>
@@ -22,13 +23,8 @@ std::expected<std::shared_ptr<detail::cell>, memory_error> block_of(std::size_t 
   }
 }
 
-// A record on its way out of its shard.
-struct arrival {
-  vault_state::location where;
-  record_state state;
-  seal_head head;
-  std::span<std::byte> room;  // sealed bytes, then plain ones
-};
+// A record on its way out of its shard: its sealed bytes become plain ones where it is to be.
+using arrival = vault_state::passing_record;
 
 // Several of them, and their order by shards: each shard's mutex is taken once for all that it has, so that readers seldom
 // meet, and do not pass its cache line to and fro for each record.
@@ -141,23 +137,26 @@ std::expected<void, memory_error> vault_state::open_together(std::span<const vau
   if (out.block_ == nullptr) return std::unexpected(memory_error::denied);
   std::byte* next = out.block_.get();
   for (arrival& each : all.in_order()) {
-    each.room = {next, each.state.size};
+    each.from = {next, each.state.size};
+    each.to = next;
     next += each.state.size;
   }
 
   if (!all.for_each_by_shard(shards_, [&](const sealed_shard::locked_reader& in, arrival& each) {
-        const auto found = in.read(each.where.at, each.head, each.room);
+        const auto found = in.read(each.where.at, each.head, {each.to, each.from.size()});
         if (found) each.state = *found;
         return found.has_value();
       })) {
     return std::unexpected(memory_error::not_found);
   }
-  for (std::size_t at = 0; at < which.size(); ++at) {
-    const arrival& each = all.in_order()[at];
-    if (auto opened = with.open_read(each.where, each.state, each.head, each.room); !opened)
-      return std::unexpected(opened.error());
-    out.each_[at] = each.room;
+  const bool resized =
+      std::ranges::any_of(all.in_order(), [](const arrival& each) { return each.state.size != each.from.size(); });
+  if (resized) return std::unexpected(memory_error::busy);
+  for (std::size_t at = 0; at < which.size(); at += vault_state::batch_size) {
+    const std::size_t count = std::min(vault_state::batch_size, which.size() - at);
+    if (auto opened = with.open_read(all.in_order().subspan(at, count)); !opened) return opened;
   }
+  for (std::size_t at = 0; at < which.size(); ++at) out.each_[at] = all.in_order()[at].from;
   if (lockfast_protect(out.block_.get(), LOCKFAST_READONLY) != 0) return std::unexpected(memory_error::denied);
   out.count_ = which.size();
   return {};

@@ -2,11 +2,12 @@
 #include <lockfast/lockfast.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
+#include <span>
 
 #include "boojum/memory/locked_buffer.h"
-#include "boojum/memory/small_buffer.h"
 #include "boojum/vault/vault_state.h"
 
 namespace lockfast::internal {
@@ -20,6 +21,92 @@ constexpr std::size_t step_bytes = 65536;
 
 constexpr clock::duration min_pause = std::chrono::seconds(1);
 constexpr clock::duration max_pause = std::chrono::hours(1);
+
+// The next records of a shard on their way from one key to the other. Nothing else changes them meanwhile.
+class rekey_batch {
+ public:
+  // Those from a slot on: a batch, or fewer where they are long.
+  rekey_batch(sealed_shard& of, std::size_t number, std::uint32_t slot) : shard_(of), end_(slot) {
+    while (count_ < records_.size()) {
+      const auto found = of.next_live(end_);
+      if (!found || (count_ != 0 && bytes_ + found->state.size > vault_state::batch_bytes)) break;
+      records_[count_].where = {number, found->at};
+      records_[count_].state = found->state;
+      bytes_ += found->state.size;
+      end_ = found->at.slot + 1;
+      ++count_;
+    }
+  }
+
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint32_t end() const { return end_; }  // the slot behind them
+
+  // Whether all of them were whole; what is not stays as it is. A refusal leaves each whole under one of the two keys.
+  [[nodiscard]] std::expected<bool, memory_error> move(vault_state::session& with, locked_buffer& plain) {
+    const auto room = plain.of(bytes_);
+    if (room.empty()) return std::unexpected(memory_error::denied);
+    const auto done = move_through(room, with);
+    lockfast_wipe(room.data(), room.size());
+    return done;
+  }
+
+ private:
+  using passing_record = vault_state::passing_record;
+
+  std::expected<bool, memory_error> move_through(std::span<std::byte> room, vault_state::session& with) {
+    const auto batch = std::span(records_).first(count_);
+    const auto opened = open(batch, room, with);
+    if (opened) return seal(batch, with);
+    if (opened.error() != memory_error::damaged) return std::unexpected(opened.error());
+    // One by one, since the others are whole.
+    bool whole = true;
+    for (std::size_t at = 0; at < batch.size(); ++at) {
+      const auto one = batch.subspan(at, 1);
+      const auto again = open(one, room, with);
+      if (!again && again.error() != memory_error::damaged) return std::unexpected(again.error());
+      whole = whole && again.has_value();
+      if (!again) continue;
+      if (auto done = seal(one, with); !done) return done;
+    }
+    return whole;
+  }
+
+  std::expected<void, memory_error> open(std::span<passing_record> batch, std::span<std::byte> room,
+                                         vault_state::session& with) {
+    for (passing_record& each : batch) {
+      const auto out = room.first(each.state.size);
+      room = room.subspan(out.size());
+      if (!shard_.read(each.where.at, each.head, out)) return std::unexpected(memory_error::damaged);
+      each.from = out;
+      each.to = out.data();
+    }
+    return with.open_read(batch);
+  }
+
+  // In the place of the plain bytes. True, unless it is refused.
+  std::expected<bool, memory_error> seal(std::span<passing_record> batch, vault_state::session& with) {
+    // Some were moved by a re-key that was refused later, or stayed behind when one of before found them damaged.
+    const auto moved =
+        std::ranges::partition(batch, [&](const passing_record& each) { return each.state.epoch != with.current(); });
+    const auto left = batch.first(batch.size() - moved.size());
+    for (passing_record& each : left) each.state = {each.state.size, each.state.version + 1, with.current()};
+    if (left.empty()) return true;
+    if (auto done = with.seal(left); !done) return std::unexpected(done.error());
+    for (const passing_record& each : left) {
+      if (auto done = shard_.replace(each.where.at, each.state, each.head, each.from); !done)
+        return std::unexpected(done.error());
+    }
+    return true;
+  }
+
+  sealed_shard& shard_;
+  std::array<passing_record, vault_state::batch_size> records_;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+  std::uint32_t end_;
+};
 
 }  // namespace
 
@@ -62,22 +149,23 @@ std::expected<bool, memory_error> vault_state::rekey_some() {
   if (!keys) return std::unexpected(keys.error());
   session with(*this, std::move(*keys));
   locked_buffer plain;
+  std::size_t records = 0;
   std::size_t bytes = 0;
-  for (std::size_t count = 0; count < step_records && bytes < step_bytes; ++count) {
-    std::optional<tenancy> at;
-    for (; progress.next.shard < shard_count; ++progress.next.shard, progress.next.at.slot = 0) {
-      at = shards_[progress.next.shard].next_live(progress.next.at.slot);
-      if (at) break;
-    }
-    if (!at) {
+  while (records < step_records && bytes < step_bytes) {
+    if (progress.next.shard == shard_count) {
       hot_.drop_all();  // which have versions that no call asks for any more
       keys_.end_turn();
       return true;
     }
-    const auto moved = rekey_record({progress.next.shard, *at}, with, plain);
-    if (!moved) return std::unexpected(moved.error());
-    if (const auto found = shards_[progress.next.shard].find(*at)) bytes += found->size;
-    progress.next.at.slot = at->slot + 1;
+    rekey_batch batch(shards_[progress.next.shard], progress.next.shard, progress.next.at.slot);
+    if (batch.empty()) {
+      progress.next = {progress.next.shard + 1, {0, 0}};
+      continue;
+    }
+    if (const auto moved = batch.move(with, plain); !moved) return std::unexpected(moved.error());
+    records += batch.count();
+    bytes += batch.bytes();
+    progress.next.at.slot = batch.end();
   }
   return false;
 }
@@ -130,38 +218,14 @@ std::expected<bool, memory_error> vault_state::rekey_shards(session& with) {
 std::expected<bool, memory_error> vault_state::rekey_shard(std::size_t number, session& with) {
   locked_buffer plain;
   bool whole = true;
-  for (auto at = shards_[number].next_live(0); at; at = shards_[number].next_live(at->slot + 1)) {
-    const auto moved = rekey_record({number, *at}, with, plain);
+  for (std::uint32_t slot = 0;;) {
+    rekey_batch batch(shards_[number], number, slot);
+    if (batch.empty()) return whole;
+    const auto moved = batch.move(with, plain);
     if (!moved) return moved;
     whole = whole && *moved;
+    slot = batch.end();
   }
-  return whole;
-}
-
-// Whether it was whole.
-std::expected<bool, memory_error> vault_state::rekey_record(const location& where, session& with, locked_buffer& plain) {
-  sealed_shard& shard = shards_[where.shard];
-  const auto found = shard.find(where.at);
-  if (!found) return true;
-  // It was moved by a re-key that was refused later, or is damaged since one of before.
-  const bool moved_before = found->epoch == with.current();
-  const auto room = plain.of(found->size);
-  small_buffer sealed(found->size);
-  if (room.empty() || sealed.refused()) return std::unexpected(memory_error::denied);
-  const auto opened = with.open(where, room);
-  if (!opened && opened.error() == memory_error::damaged) return false;
-  if (!opened) return std::unexpected(opened.error());
-  if (moved_before) {
-    lockfast_wipe(room.data(), room.size());
-    return true;
-  }
-  seal_head head;
-  const record_state next{found->size, found->version + 1, with.current()};
-  if (auto done = with.seal(id_of(where), next.version, room, head, sealed.bytes()); !done)
-    return std::unexpected(done.error());
-  lockfast_wipe(room.data(), room.size());
-  if (auto moved = shard.replace(where.at, next, head, sealed.bytes()); !moved) return std::unexpected(moved.error());
-  return true;
 }
 
 }  // namespace lockfast::internal

@@ -1,6 +1,8 @@
-// vault_save.cc - the records of a vault, one by one through locked memory, into a file that then takes its name.
+// vault_save.cc - the records of a vault, a few at a time through locked memory, into a file that then takes its name.
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <utility>
 
 #include "boojum/crypto/drawn.h"
 #include "boojum/memory/error_note.h"
@@ -25,6 +27,7 @@ class record_writer {
     for (std::size_t number = 0; number < vault_state::shard_count; ++number) {
       if (auto done = shard(number); !done) return done;
     }
+    if (auto done = open_waiting(); !done) return done;
     if (auto done = write_names(from_, into_); !done) return done;
     if (auto done = tell(); !done) return done;
     return into_.end();
@@ -35,14 +38,13 @@ class record_writer {
     sealed_shard& one = from_.shard(number);
     one.trim();
     const std::uint32_t slots = one.slot_count();
-    if (auto done = into_.put(slots); !done) return done;
-    if (auto done = into_.put(one.floor()); !done) return done;
+    if (auto done = put(slots, one.floor()); !done) return done;
     std::uint32_t slot = 0;
     for (auto live = one.next_live(0); live; live = one.next_live(slot)) {
-      for (; slot < live->slot; ++slot) {
+      for (; slot < live->at.slot; ++slot) {
         if (auto done = free_slot(one, slot); !done) return done;
       }
-      if (auto done = record({number, *live}); !done) return done;
+      if (auto done = record({number, live->at}, live->state.size); !done) return done;
       ++slot;
     }
     for (; slot < slots; ++slot) {
@@ -51,26 +53,23 @@ class record_writer {
     return {};
   }
 
-  result free_slot(const sealed_shard& of, std::uint32_t slot) {
-    if (auto done = into_.put(of.generation_of(slot)); !done) return done;
-    return into_.put(std::uint32_t{0});
+  result free_slot(const sealed_shard& of, std::uint32_t slot) { return put(of.generation_of(slot), 0); }
+
+  result put(std::uint32_t first, std::uint32_t second) {
+    if (auto done = make_room(sizeof first + sizeof second); !done) return done;
+    if (auto done = into_.put(first); !done) return done;
+    return into_.put(second);
   }
 
-  result record(const vault_state::location& where) {
-    const auto found = from_.shard(where.shard).find(where.at);
-    if (!found) return std::unexpected(memory_error::damaged);
-    if (auto done = into_.put(where.at.generation); !done) return done;
-    if (auto done = into_.put(found->size); !done) return done;
-    if (auto done = bytes(where, found->size); !done) return done;
+  result record(const vault_state::location& where, std::uint32_t size) {
+    if (auto done = put(where.at.generation, size); !done) return done;
+    if (auto done = bytes(where, size); !done) return done;
     return ++done_ % told_every == 0 ? tell() : result();
   }
 
   result bytes(const vault_state::location& where, std::size_t size) {
-    if (const auto room = into_.room(size); !room.empty()) {
-      const auto opened = with_.open(where, room);
-      if (!opened) return std::unexpected(opened.error());
-      return {};
-    }
+    if (auto done = make_room(size); !done) return done;
+    if (const auto room = into_.room(size); !room.empty()) return wait(where, room);
     const auto room = plain_.of(size);
     if (room.empty()) return std::unexpected(memory_error::denied);
     const auto opened = with_.open(where, room);
@@ -80,6 +79,22 @@ class record_writer {
     return done;
   }
 
+  // Records wait in the chunk, still sealed, until there is a batch of them, or the chunk is to go.
+  result wait(const vault_state::location& where, std::span<std::byte> room) {
+    vault_state::passing_record& next = waiting_[waiting_count_];
+    const auto found = from_.shard(where.shard).read(where.at, next.head, room);
+    if (!found || found->size != room.size()) return std::unexpected(memory_error::damaged);
+    next.where = where;
+    next.state = *found;
+    next.from = room;
+    next.to = room.data();
+    return ++waiting_count_ == waiting_.size() ? open_waiting() : result();
+  }
+
+  result make_room(std::size_t size) { return into_.left() < size ? open_waiting() : result(); }
+
+  result open_waiting() { return with_.open_read(std::span(waiting_).first(std::exchange(waiting_count_, 0))); }
+
   result tell() { return internal::tell(watch_, {done_, all_}); }
 
   static constexpr std::uint64_t told_every = 4096;  // records
@@ -87,6 +102,8 @@ class record_writer {
   vault_state& from_;
   vault_state::session& with_;
   chunk_writer& into_;
+  std::array<vault_state::passing_record, vault_state::batch_size> waiting_;
+  std::size_t waiting_count_ = 0;
   const vault::watcher& watch_;
   locked_buffer plain_;
   std::uint64_t done_ = 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "boojum/memory/small_buffer.h"
 #include "boojum/vault/vault_list.h"
@@ -26,6 +27,25 @@ binding binding_of(const vault_identity& vault, vault::id which, std::uint32_t v
   std::memcpy(made.data() + vault.size() + sizeof id, &version, sizeof version);
   return made;
 }
+
+// A batch as the cipher takes it.
+class messages {
+ public:
+  messages(const vault_identity& vault, std::span<vault_state::passing_record> batch) : count_(batch.size()) {
+    for (std::size_t at = 0; at < count_; ++at) {
+      vault_state::passing_record& each = batch[at];
+      bindings_[at] = binding_of(vault, vault_state::id_of(each.where), each.state.version);
+      all_[at] = {&each.head.once, bindings_[at], each.from, each.to, &each.head.tag};
+    }
+  }
+
+  [[nodiscard]] std::span<const batched_message> get() const { return std::span(all_).first(count_); }
+
+ private:
+  std::array<binding, vault_state::batch_size> bindings_;
+  std::array<batched_message, vault_state::batch_size> all_;
+  std::size_t count_;
+};
 
 // Where the system gives no random bytes it is of zeros, and nothing can be sealed: a vault without records.
 vault_identity fresh_identity() {
@@ -81,15 +101,14 @@ std::expected<void, memory_error> vault_state::session::begin() {
   return {};
 }
 
-std::expected<void, memory_error> vault_state::session::seal(vault::id which, std::uint32_t version,
-                                                             std::span<const std::byte> plain, seal_head& head,
-                                                             std::span<std::byte> sealed) {
+std::expected<void, memory_error> vault_state::session::seal(std::span<passing_record> batch) {
   const auto key = keys_.of(keys_.current());
   if (!key) return std::unexpected(key.error());
-  const auto once = draw_nonce();
-  if (!once) return std::unexpected(once.error());
-  head.once = *once;
-  internal::seal(*key, head.once, binding_of(of_.identity_, which, version), plain, sealed, head.tag);
+  std::array<nonce, batch_size> nonces;
+  if (auto drawn = draw_nonces(std::span(nonces).first(batch.size())); !drawn) return drawn;
+  for (std::size_t at = 0; at < batch.size(); ++at) batch[at].head.once = nonces[at];
+  const messages all(of_.identity_, batch);
+  seal_together(*key, all.get());
   return {};
 }
 
@@ -97,46 +116,85 @@ std::expected<record_state, memory_error> vault_state::session::open(const locat
   seal_head head;
   const auto found = of_.shards_[where.shard].read(where.at, head, out);
   if (!found) return std::unexpected(memory_error::not_found);
-  if (auto done = open_read(where, *found, head, out); !done) return std::unexpected(done.error());
+  if (found->size != out.size()) return std::unexpected(memory_error::busy);
+  passing_record record = {.where = where, .state = *found, .head = head, .from = out, .to = out.data()};
+  if (auto done = open_read({&record, 1}); !done) return std::unexpected(done.error());
   return *found;
 }
 
-std::expected<void, memory_error> vault_state::session::open_read(const location& where, const record_state& found,
-                                                                  const seal_head& head, std::span<std::byte> bytes) {
-  if (found.size != bytes.size()) return std::unexpected(memory_error::busy);
+std::expected<void, memory_error> vault_state::session::open_read(std::span<passing_record> batch) {
   const auto changed_or = [&](memory_error otherwise) {
     return std::unexpected(of_.keys_.rotation() != rotation() ? memory_error::busy : otherwise);
   };
-  const auto key = keys_.of(found.epoch);
-  if (!key) return changed_or(key.error());
-  if (internal::open(*key, head.once, binding_of(of_.identity_, id_of(where), found.version), bytes, head.tag, bytes))
-    return {};
-  return changed_or(memory_error::damaged);
+  while (!batch.empty()) {
+    // While a re-key goes on, some are under one key and some under the other.
+    std::size_t count = 1;
+    while (count < batch.size() && batch[count].state.epoch == batch.front().state.epoch) ++count;
+    const auto key = keys_.of(batch.front().state.epoch);
+    if (!key) return changed_or(key.error());
+    const messages all(of_.identity_, batch.first(count));
+    if (!internal::open_together(*key, all.get())) return changed_or(memory_error::damaged);
+    batch = batch.subspan(count);
+  }
+  return {};
 }
 
 // ---- Changes --------------------------------------------------------------------------------------------------------------
 
 std::expected<void, memory_error> vault_state::admit(session& with, const location& where, std::span<const std::byte> secret) {
-  seal_head head;
-  small_buffer sealed(secret.size());
-  if (sealed.refused()) return std::unexpected(memory_error::denied);
-  if (auto done = with.seal(id_of(where), 0, secret, head, sealed.bytes()); !done) return done;
-  return shards_[where.shard].publish(where.at, with.current(), head, sealed.bytes());
+  passing_record record = {.where = where, .from = secret};
+  return admit(with, {&record, 1});
 }
 
-std::expected<void, memory_error> vault_state::insert_one(session& with, std::span<const std::byte> secret, vault::id& out) {
-  if (secret.empty()) return std::unexpected(memory_error::zero_size);
-  if (secret.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit_exceeded);
-  const std::size_t number = turn_.fetch_add(1, std::memory_order_relaxed) % shard_count;
-  const auto reserved = shards_[number].reserve();
-  if (!reserved) return std::unexpected(reserved.error());
-  const location where{number, *reserved};
-  if (auto admitted = admit(with, where, secret); !admitted) {
-    shards_[number].abandon(*reserved);
-    return admitted;
+std::expected<void, memory_error> vault_state::admit(session& with, std::span<passing_record> batch) {
+  std::size_t sum = 0;
+  for (const passing_record& each : batch) sum += each.from.size();
+  small_buffer sealed(sum);
+  if (sealed.refused()) return std::unexpected(memory_error::denied);
+  std::byte* next = sealed.bytes().data();
+  for (passing_record& each : batch) {
+    each.to = next;
+    next += each.from.size();
   }
-  out = id_of(where);
+  if (auto done = with.seal(batch); !done) return done;
+  for (const passing_record& each : batch) {
+    const std::span<const std::byte> bytes(each.to, each.from.size());
+    if (auto done = shards_[each.where.shard].publish(each.where.at, with.current(), each.head, bytes); !done) return done;
+  }
   return {};
+}
+
+// All of them, or none.
+std::expected<void, memory_error> vault_state::insert_batch(session& with, vault::spans secrets, std::span<vault::id> ids) {
+  std::array<passing_record, batch_size> records;
+  const auto batch = std::span(records).first(secrets.size());
+  std::size_t reserved = 0;
+  const auto insert_all = [&]() -> std::expected<void, memory_error> {
+    for (passing_record& each : batch) {
+      each.from = secrets[reserved];
+      if (each.from.empty()) return std::unexpected(memory_error::zero_size);
+      if (each.from.size() > sealed_shard::max_size) return std::unexpected(memory_error::limit_exceeded);
+      const std::size_t number = turn_.fetch_add(1, std::memory_order_relaxed) % shard_count;
+      const auto slot = shards_[number].reserve();
+      if (!slot) return std::unexpected(slot.error());
+      each.where = {number, *slot};
+      ++reserved;
+    }
+    return admit(with, batch);
+  };
+  if (auto done = insert_all(); !done) {
+    for (const passing_record& each : batch.first(reserved)) take_back(each.where);
+    return done;
+  }
+  for (std::size_t at = 0; at < batch.size(); ++at) ids[at] = id_of(batch[at].where);
+  return {};
+}
+
+// A record that was inserted, or a slot that was reserved for it.
+void vault_state::take_back(const location& where) {
+  sealed_shard& shard = shards_[where.shard];
+  if (!shard.abandon(where.at)) shard.erase(where.at);
+  drop_hot(id_of(where));  // ids can be guessed
 }
 
 std::expected<void, memory_error> vault_state::insert(vault::spans secrets, std::span<vault::id> ids) {
@@ -150,16 +208,18 @@ std::expected<void, memory_error> vault_state::insert_within_gate(vault::spans s
   auto keys = keys_.now();
   if (!keys) return std::unexpected(keys.error());
   session with(*this, std::move(*keys));
-  for (std::size_t at = 0; at < secrets.size(); ++at) {
-    if (auto inserted = insert_one(with, secrets[at], ids[at]); !inserted) {
-      while (at > 0) {
-        const location where = locate(ids[--at]);
-        shards_[where.shard].erase(where.at);
-        drop_hot(ids[at]);  // ids can be guessed
-        ids[at] = {};
-      }
+  for (std::size_t done = 0; done < secrets.size();) {
+    std::size_t bytes = secrets[done].size();
+    std::size_t count = 1;
+    for (; count < batch_size && done + count < secrets.size(); ++count) {
+      bytes += secrets[done + count].size();
+      if (bytes > batch_bytes) break;
+    }
+    if (auto inserted = insert_batch(with, secrets.subspan(done, count), ids.subspan(done, count)); !inserted) {
+      while (done > 0) take_back(locate(std::exchange(ids[--done], {})));
       return inserted;
     }
+    done += count;
   }
   return {};
 }
@@ -179,9 +239,9 @@ std::expected<void, memory_error> vault_state::replace(vault::id which, std::spa
     const auto before = shards_[where.shard].find(where.at);
     if (!before) return std::unexpected(memory_error::not_found);
     const record_state next{static_cast<std::uint32_t>(secret.size()), before->version + 1, with.current()};
-    seal_head head;
-    if (auto done = with.seal(which, next.version, secret, head, sealed.bytes()); !done) return done;
-    const auto replaced = shards_[where.shard].replace(where.at, next, head, sealed.bytes());
+    passing_record record = {.where = where, .state = next, .from = secret, .to = sealed.bytes().data()};
+    if (auto done = with.seal({&record, 1}); !done) return done;
+    const auto replaced = shards_[where.shard].replace(where.at, next, record.head, sealed.bytes());
     if (!replaced && replaced.error() == memory_error::busy) continue;  // another version came first
     if (replaced) drop_hot(which);
     return replaced;
@@ -225,7 +285,7 @@ vault::id vault_state::next(vault::id behind) const {
   location where = locate(behind);
   if (behind != vault::id()) ++where.at.slot;
   for (; where.shard < shard_count; ++where.shard, where.at.slot = 0) {
-    if (const auto found = shards_[where.shard].next_live(where.at.slot)) return id_of({where.shard, *found});
+    if (const auto found = shards_[where.shard].next_live(where.at.slot)) return id_of({where.shard, found->at});
   }
   return {};
 }

@@ -2,7 +2,9 @@
 //
 //    insert, replace:   gate | key opened | sealed beside the shard | published in the shard
 //    open, use:         key opened | sealed bytes copied out of the shard | opened in place, in their isolated block
-//    rekey, save:       gate closed | record by record through locked memory
+//    rekey, save:       gate closed | a few records at a time through locked memory
+//
+// What has several records takes them through the cipher a batch at a time.
 //
 // A shard's mutex is held while bytes are copied, never while a cipher runs.
 //
@@ -27,7 +29,7 @@
 #include <span>
 
 #include "boojum/vault/change_gate.h"
-#include "boojum/crypto/cipher.h"
+#include "boojum/crypto/cipher_batch.h"
 #include "boojum/vault/hot_records.h"
 #include "boojum/vault/key_ring.h"
 #include "boojum/vault/record_names.h"
@@ -53,6 +55,18 @@ class vault_state {
   [[nodiscard]] static location locate(vault::id which);
   [[nodiscard]] static vault::id id_of(const location& where);
 
+  // A record between its sealed form and its plain bytes.
+  struct passing_record {
+    location where = {0, {0, 0}};
+    record_state state = {};
+    seal_head head = {};
+    std::span<const std::byte> from;
+    std::byte* to = nullptr;  // as many bytes; the two begin at the same byte or do not overlap
+  };
+  // How many go through the cipher together, and how long they may be in bytes: longer ones gain nothing by it.
+  static constexpr std::size_t batch_size = cipher_batch_size;
+  static constexpr std::size_t batch_bytes = 4096;
+
   // The keys of one call.
   class session {
    public:
@@ -64,19 +78,17 @@ class vault_state {
     // Opens the present key, where it is not open yet.
     [[nodiscard]] std::expected<void, memory_error> begin();
 
-    // Seals under the present key. Refuses as open_keys::of does; refused.
-    [[nodiscard]] std::expected<void, memory_error> seal(vault::id which, std::uint32_t version,
-                                                         std::span<const std::byte> plain, seal_head& head,
-                                                         std::span<std::byte> sealed);
+    // Seals a batch under the present key, each as the version that its state says, and makes its head. Refuses as open_keys::of
+    // does; refused.
+    [[nodiscard]] std::expected<void, memory_error> seal(std::span<passing_record> batch);
 
     // Opens a record into out, which it fills to the last byte. Refuses: not_found, damaged, refused, unavailable; busy - it
     // has another size by now, or the keys are no longer those of this session: then look again.
     [[nodiscard]] std::expected<record_state, memory_error> open(const location& where, std::span<std::byte> out);
 
-    // The same for what was read of a record before: its sealed bytes become plain in place. Refuses as open does, but for
-    // not_found.
-    [[nodiscard]] std::expected<void, memory_error> open_read(const location& where, const record_state& found,
-                                                              const seal_head& head, std::span<std::byte> bytes);
+    // The same for a batch of what was read of records before. Refuses as open does, but for not_found, where any of them does
+    // not open; its output is wiped then.
+    [[nodiscard]] std::expected<void, memory_error> open_read(std::span<passing_record> batch);
 
    private:
     const vault_state& of_;
@@ -126,7 +138,9 @@ class vault_state {
   [[nodiscard]] const vault_identity& identity() const { return identity_; }
   [[nodiscard]] sealed_shard& shard(std::size_t number) { return shards_[number]; }
   [[nodiscard]] std::expected<key_ring::snapshot, memory_error> keys() { return keys_.now(); }
-  // Seals a secret as the tenant of a reserved slot.
+  // Seals secrets as the tenants of reserved slots: a batch, of which `where` and `from` say what. A refusal has published none, or
+  // the first of them; the others stay reserved.
+  [[nodiscard]] std::expected<void, memory_error> admit(session& with, std::span<passing_record> batch);
   [[nodiscard]] std::expected<void, memory_error> admit(session& with, const location& where,
                                                         std::span<const std::byte> secret);
   [[nodiscard]] record_names& names() { return names_; }
@@ -153,9 +167,9 @@ class vault_state {
   [[nodiscard]] std::expected<void, memory_error> rekey_within_gate();
   [[nodiscard]] std::expected<bool, memory_error> rekey_shards(session& with);
   [[nodiscard]] std::expected<bool, memory_error> rekey_shard(std::size_t number, session& with);
-  [[nodiscard]] std::expected<bool, memory_error> rekey_record(const location& where, session& with, locked_buffer& plain);
   [[nodiscard]] std::expected<void, memory_error> insert_within_gate(vault::spans secrets, std::span<vault::id> ids);
-  [[nodiscard]] std::expected<void, memory_error> insert_one(session& with, std::span<const std::byte> secret, vault::id& out);
+  [[nodiscard]] std::expected<void, memory_error> insert_batch(session& with, vault::spans secrets, std::span<vault::id> ids);
+  void take_back(const location& where);
   [[nodiscard]] std::expected<vault::view, memory_error> open_cold(vault::id which, const location& where,
                                                                    const record_state& found, session& with);
   [[nodiscard]] std::expected<void, memory_error> open_together(std::span<const vault::id> which, session& with,

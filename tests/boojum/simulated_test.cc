@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <lockfast/lockfast.hpp>
 
+#include <array>
+#include <string>
+
 #include "boojum/crypto/nonce.h"
 #include "platform/simulated/simulated.h"
 #include "support/check.h"
@@ -23,10 +26,21 @@ TEST_CASE("the shares of a new secret are closed before anybody has used it") {
   }));
 }
 
-TEST_CASE("two processes that are given the same random bytes draw two nonces") {
-  const auto draw = [] { say(to_hex(*internal::fresh_nonce()).c_str()); };
+TEST_CASE("two processes that are given the same random bytes draw different nonces, one or several at once") {
+  constexpr std::size_t count = 3;
+  const auto draw = [] {
+    std::string text = to_hex(*internal::fresh_nonce());
+    std::array<internal::nonce, count> several;
+    prove(internal::fresh_nonces(several) == 0, "several");
+    for (const internal::nonce& each : several) text += to_hex(each);
+    say(text.c_str());
+  };
   const ending one = in_child(draw);
   const ending other = in_child(draw);
-  CHECK(one.text.size() == 2 * internal::nonce_size);
-  CHECK(one.text != other.text);
+  constexpr std::size_t length = 2 * internal::nonce_size;
+  REQUIRE(one.text.size() == (1 + count) * length);
+  REQUIRE(other.text.size() == one.text.size());
+  for (std::size_t at = 0; at < one.text.size(); at += length) {
+    CHECK(one.text.compare(at, length, other.text, at, length) != 0);
+  }
 }

@@ -63,12 +63,14 @@ TEST_CASE("a record of which a bit was changed is damaged, and its neighbours ar
     *at[part] ^= std::byte{0x80};
     write(records, ids[5], changed);
     expect_damaged(records, ids[5]);
+    CHECK(records.open(ids).error() == memory_error::damaged);
     const auto secret = traced(5).buffer();
     const auto view = secret.read();
     REQUIRE(records.replace(ids[5], {view.data(), view.size()}).has_value());
     CHECK(traced(5).equals(records.open(ids[5])->span()));
   }
   for (std::uint64_t seed = 0; seed < 40; ++seed) CHECK(traced(seed).equals(records.open(ids[seed])->span()));
+  CHECK(records.open(ids).has_value());
 }
 
 TEST_CASE("a record that was put back from before is damaged") {

@@ -9,6 +9,7 @@
 #include <vector>
 
 using lockfast::internal::fresh_nonce;
+using lockfast::internal::fresh_nonces;
 using lockfast::internal::nonce;
 
 TEST_CASE("threads never draw the same nonce") {
@@ -17,7 +18,11 @@ TEST_CASE("threads never draw the same nonce") {
   std::vector<std::thread> threads;
   for (std::vector<nonce>& mine : drawn) {
     threads.emplace_back([&mine] {
-      for (std::size_t at = 0; at < count; ++at) mine.push_back(*fresh_nonce());
+      while (mine.size() < count) {
+        mine.push_back(*fresh_nonce());
+        std::array<nonce, 9> several;
+        if (fresh_nonces(several) == 0) mine.insert(mine.end(), several.begin(), several.end());
+      }
     });
   }
   for (std::thread& each : threads) each.join();

@@ -124,9 +124,10 @@ TEST_CASE("a shard agrees with a map of what was put into it") {
     }
   }
   std::size_t met = 0;
-  for (auto at = shard.next_live(0); at; at = shard.next_live(at->slot + 1)) {
-    const auto& found = model.at({at->slot, at->generation});
-    REQUIRE(holds(shard, *at, found.size, found.number));
+  for (auto live = shard.next_live(0); live; live = shard.next_live(live->at.slot + 1)) {
+    const auto& found = model.at({live->at.slot, live->at.generation});
+    REQUIRE(live->state.size == found.size);
+    REQUIRE(holds(shard, live->at, found.size, found.number));
     ++met;
   }
   CHECK(met == model.size());
