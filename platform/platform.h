@@ -197,6 +197,8 @@ struct foreign_pages {
 void raise_lock_limit();
 // Bytes; SIZE_MAX where there is no limit for this process.
 [[nodiscard]] std::size_t lock_limit();
+// Whether that is as many bytes at least: a cheaper question on Linux, where it is the right to exceed the limit that takes long to see.
+[[nodiscard]] bool may_lock(std::size_t size);
 // Maps in use and how many the process may have; 0 and SIZE_MAX where the system does not count them.
 [[nodiscard]] std::size_t maps_used();
 [[nodiscard]] std::size_t map_limit();

@@ -14,7 +14,7 @@ namespace lockfast::internal {
 inline constexpr std::size_t ample_lock_limit = std::size_t{512} * 1024;
 
 // Asks the system each time: a process may give up its right to lock without a limit.
-[[nodiscard]] inline bool locks_are_scarce() { return platform::lock_limit() < ample_lock_limit; }
+[[nodiscard]] inline bool locks_are_scarce() { return !platform::may_lock(ample_lock_limit); }
 
 }  // namespace lockfast::internal
 

@@ -1,5 +1,5 @@
 // bsd.cc - what macOS, FreeBSD, NetBSD and OpenBSD do alike: mlock, madvise, getentropy. What each does its own way is in a file
-// of its name; none of them has hidden memory, guard markers or protection keys (not_had.cc).
+// of its name; none of them has hidden memory, guard markers or protection keys (unsupported.cc).
 #include "platform/posix/pages.h"
 
 #include <stdint.h>
@@ -78,6 +78,8 @@ void overwrite(std::span<std::byte> over) {
     (void)getentropy(over.data(), over.size() < max_entropy ? over.size() : max_entropy);
   }
 }
+
+bool may_lock(std::size_t size) { return size <= lock_limit(); }
 
 bool single_threaded() { return false; }
 

@@ -47,6 +47,11 @@ std::size_t lock_limit() {
   return may_lock_without_limit() ? SIZE_MAX : resource_limit_of_locks();
 }
 
+bool may_lock(std::size_t size) {
+  const errno_saver kept;
+  return size <= resource_limit_of_locks() || may_lock_without_limit();
+}
+
 std::size_t maps_used() {
   const errno_saver kept;
   std::size_t lines = 0;

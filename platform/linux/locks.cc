@@ -144,11 +144,8 @@ error foreign_refusal(const std::byte* address, std::size_t size) {
   const errno_saver kept;
   if (size <= small_claim) return 0;
   if (!all_mapped(reinterpret_cast<uintptr_t>(address), size)) return ENOMEM;
-  // Whoever is above the limit of others may have none (CAP_IPC_LOCK).
-  if (size <= resource_limit_of_locks()) return 0;
-  const std::size_t limit = lock_limit();
-  if (size <= limit) return 0;
-  return limit == 0 ? EPERM : ENOMEM;
+  if (may_lock(size)) return 0;
+  return resource_limit_of_locks() == 0 ? EPERM : ENOMEM;
 }
 
 foreign_pages state_of_foreign(const std::byte* address) {

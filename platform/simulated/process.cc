@@ -67,6 +67,7 @@ error reveal(std::byte* address, std::size_t size) {
 
 void raise_lock_limit() {}
 std::size_t lock_limit() { return the_host().lock_limit; }
+bool may_lock(std::size_t size) { return size <= the_host().lock_limit; }
 std::size_t memory_available() { return the_host().memory_available; }
 std::size_t maps_used() {
   host& in = the_host();

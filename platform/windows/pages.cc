@@ -239,6 +239,8 @@ std::size_t lock_limit() {
   return GlobalMemoryStatusEx(&machine) != 0 ? static_cast<std::size_t>(machine.ullTotalPhys) : SIZE_MAX;
 }
 
+bool may_lock(std::size_t size) { return size <= lock_limit(); }
+
 // Of memory and page files what may be committed, but no more than the machine's memory.
 std::size_t memory_available() {
   const errno_saver kept;

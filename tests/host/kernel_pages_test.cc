@@ -190,6 +190,7 @@ TEST_CASE("root of a container has the limit of locks that anybody has") {
     prove(setrlimit(RLIMIT_MEMLOCK, &limit) == 0, "the limit");
     if (unshare(CLONE_NEWUSER) != 0) skip("no user namespace");
     promised(platform::lock_limit() == limit.rlim_cur, "the limit");
+    promised(platform::may_lock(limit.rlim_cur) && !platform::may_lock(limit.rlim_cur + 1), "what is within it");
   }));
 }
 

@@ -100,6 +100,9 @@ TEST_CASE("limits are those of a system that can run something") {
   platform::raise_lock_limit();
   CHECK(platform::map_limit() > 100);
   CHECK(platform::maps_used() < platform::map_limit());
+  const std::size_t limit = platform::lock_limit();
+  CHECK(platform::may_lock(limit));
+  CHECK((limit == SIZE_MAX || !platform::may_lock(limit + 1)));
   MESSAGE("lock limit " << platform::lock_limit() << ", maps " << platform::maps_used() << " of " << platform::map_limit());
 }
 
