@@ -31,15 +31,16 @@ struct pending_lapse {
 
 struct record {
   std::mutex mutex;
-  std::condition_variable changed;  // period, wanted, alive or lapses
+  std::condition_variable changed;  // period, wanted, alive, or a lapse before what the thread waits for
   std::vector<pending_lapse> lapses;
   std::vector<std::weak_ptr<refreshable>> all;
   std::size_t purge_at = 64;  // entries; those that are gone are dropped when there are so many
   std::chrono::milliseconds period = refresher::default_period;
-  bool stopped = false;    // by the program, until it says start
-  bool wanted = false;     // the thread goes on while it is
-  bool alive = false;      // there is a thread; never more than one
-  std::thread::id thread;  // that one, once it runs
+  bool stopped = false;                        // by the program, until it says start
+  bool wanted = false;                         // the thread goes on while it is
+  bool alive = false;                          // there is a thread; never more than one
+  std::thread::id thread;                      // that one, once it runs
+  std::chrono::steady_clock::time_point next;  // what it waits for
   std::vector<std::shared_ptr<refreshable>> held_by_fork;
 };
 
@@ -74,6 +75,7 @@ bool wait_for_round(record& in, std::unique_lock<std::mutex>& held) {
     const auto next = std::ranges::min_element(in.lapses, {}, &pending_lapse::when);
     const auto until = next == in.lapses.end() ? round : std::min(round, next->when);
     if (std::chrono::steady_clock::now() < until) {
+      in.next = until;
       in.changed.wait_until(held, until);
     } else if (until == round) {
       return true;
@@ -118,6 +120,7 @@ void run_rounds() {
 
 // Requires the record's mutex. A thread that is on its way out turns round; nobody waits for it.
 std::expected<void, memory_error> start_thread(record& in) {
+  if (in.wanted && in.alive) return {};
   in.wanted = true;
   going.store(true, std::memory_order_relaxed);
   in.changed.notify_all();
@@ -227,7 +230,7 @@ bool lapse_at(std::chrono::steady_clock::time_point when, const std::shared_ptr<
   } catch (const std::bad_alloc&) {
     return false;
   }
-  in.changed.notify_all();
+  if (when < in.next) in.changed.notify_all();
   return true;
 }
 

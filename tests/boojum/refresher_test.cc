@@ -3,9 +3,14 @@
 #include <lockfast/boojum.hpp>
 #include <lockfast/passphrase.hpp>
 
+#include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
 
+#include "boojum/memory/refresher.h"
 #include "boojum/places.h"
 #include "boojum/rest_probe.h"
 #include "boojum/share_probe.h"
@@ -31,7 +36,74 @@ std::shared_ptr<split_secret> split(const buffer<std::byte>& value, const non_co
   return *made;
 }
 
+// Notes that it was called.
+class lapsing final : public internal::refreshable {
+ public:
+  void round() override {}
+  void lapse() override { called_ = true; }
+  [[nodiscard]] bool called() const { return called_; }
+  [[nodiscard]] bool is_called_soon() const {
+    for (int wait = 0; wait < 10000 && !called_; ++wait) std::this_thread::sleep_for(1ms);
+    return called_;
+  }
+
+ private:
+  std::atomic<bool> called_ = false;
+};
+
+// How often the threads but this one have waited for something, by Linux's word.
+std::uint64_t waits_of_others() {
+  const auto own = std::filesystem::read_symlink("/proc/thread-self").filename();
+  std::uint64_t sum = 0;
+  for (const auto& each : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (each.path().filename() == own) continue;
+    std::ifstream status(each.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("voluntary_ctxt_switches:")) sum += std::stoull(line.substr(line.find(':') + 1));
+    }
+  }
+  return sum;
+}
+
 }  // namespace
+
+TEST_CASE("what lapses first is called first, whichever was told first") {
+  CHECK(refresher::start());
+  refresher::period(1h);
+  const auto late = std::make_shared<lapsing>();
+  const auto early = std::make_shared<lapsing>();
+  const auto now = std::chrono::steady_clock::now();
+  REQUIRE(internal::lapse_at(now + 2h, late));
+  std::this_thread::sleep_for(20ms);  // until the thread waits for the round
+  REQUIRE(internal::lapse_at(now + 30min, late));
+  std::this_thread::sleep_for(20ms);
+  REQUIRE(internal::lapse_at(now + 40ms, early));
+  CHECK(early->is_called_soon());
+  CHECK_FALSE(late->called());
+  refresher::stop();
+  CHECK(late->called());
+  CHECK(refresher::start());
+  refresher::period(refresher::default_period);
+}
+
+TEST_CASE("a new secret does not wake the refresher") {
+  if (!std::filesystem::exists("/proc/thread-self")) {
+    MESSAGE("skipped: this system does not tell how often a thread has waited");
+    return;
+  }
+  CHECK(refresher::start());
+  refresher::period(1h);
+  const auto value = buffer<std::byte>::random(32);
+  const auto first = split(*value, {.prekey = 64});
+  std::this_thread::sleep_for(50ms);  // until the thread waits
+  const std::uint64_t before = waits_of_others();
+  for (int count = 0; count < 30; ++count) {
+    (void)split(*value, {.prekey = 64});
+    std::this_thread::sleep_for(1ms);
+  }
+  CHECK(waits_of_others() - before < 10);
+  refresher::period(refresher::default_period);
+}
 
 TEST_CASE("a secret that nobody touches is mixed anew by the refresher, and keeps its value") {
   const own_directory files;
