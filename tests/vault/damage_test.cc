@@ -1,6 +1,7 @@
 // damage_test.cc - a sealed record that was changed, moved or put back from before does not open.
 #include <doctest/doctest.h>
 
+#include <set>
 #include <vector>
 
 #include "boojum/vault/vault_state.h"
@@ -142,4 +143,21 @@ TEST_CASE("a re-key leaves no record under the key of before") {
   CHECK(before.head.once != after.head.once);
   CHECK(before.state.epoch != after.state.epoch);
   CHECK(records.keys()->by_epoch[before.state.epoch] == nullptr);
+}
+
+TEST_CASE("no two records are sealed with the same nonce, together or one by one, under one key or the next") {
+  vault_state records(vault::options{.hot_records = 0});
+  constexpr std::size_t count = 100;
+  const traced secret(1);
+  const auto held = secret.buffer();
+  const auto view = held.read();
+  const std::vector<std::span<const std::byte>> secrets(count, {view.data(), view.size()});
+  std::vector<vault::id> ids(count);
+  REQUIRE(records.insert(secrets, ids).has_value());
+  for (std::uint64_t seed = 0; seed < 10; ++seed) ids.push_back(inserted(records, traced(seed)));
+  std::set<lockfast::internal::nonce> all;
+  for (int round = 0; round < 3; ++round) {
+    for (const vault::id each : ids) CHECK(all.insert(read(records, each).head.once).second);
+    REQUIRE(records.rekey().has_value());
+  }
 }
