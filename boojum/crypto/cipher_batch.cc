@@ -58,14 +58,14 @@ template <std::size_t Lanes, class Place>
   }
 }
 
-// Of the messages first to first + Lanes - 1.
+// Of the messages begin to begin + Lanes - 1.
 template <std::size_t Lanes>
-[[gnu::always_inline]] inline void make_heads(const std::byte* key, const nonce* const* nonces, std::size_t first,
+[[gnu::always_inline]] inline void make_heads(const std::byte* key, const nonce* const* nonces, std::size_t begin,
                                               batch_heads& out) {
   constexpr std::size_t nonce_words = nonce_size / sizeof(std::uint32_t);
   std::uint32_t of_nonces[nonce_words][Lanes];
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    const std::byte* const from = nonces[first + lane]->data();
+    const std::byte* const from = nonces[begin + lane]->data();
     for (std::size_t word = 0; word < nonce_words; ++word) {
       of_nonces[word][lane] = load_little<std::uint32_t>(from + word * sizeof(std::uint32_t));
     }
@@ -107,7 +107,7 @@ template <std::size_t Lanes>
 #pragma GCC unroll 4
     for (std::size_t index = 0; index < 4; ++index) {
       store_rows<Lanes>(words, index, [&](std::size_t lane) {
-        return out.blocks[first + lane] + block * chacha20::block_size + index * sizeof(row);
+        return out.blocks[begin + lane] + block * chacha20::block_size + index * sizeof(row);
       });
     }
   }
@@ -116,12 +116,12 @@ template <std::size_t Lanes>
   for (std::size_t word = 0; word < 8; ++word) words[word] = subkeys[word];
 #pragma GCC unroll 2
   for (std::size_t index = 0; index < 2; ++index) {
-    store_rows<Lanes>(words, index, [&](std::size_t lane) { return out.subkeys[first + lane] + index * sizeof(row); });
+    store_rows<Lanes>(words, index, [&](std::size_t lane) { return out.subkeys[begin + lane] + index * sizeof(row); });
   }
 }
 
 [[gnu::noinline]] void make_by_16_bytes(const std::byte* key, const nonce* const* nonces, std::size_t count, batch_heads& out) {
-  for (std::size_t first = 0; first < count; first += 4) make_heads<4>(key, nonces, first, out);
+  for (std::size_t begin = 0; begin < count; begin += 4) make_heads<4>(key, nonces, begin, out);
 }
 
 #if defined(__x86_64__)
