@@ -152,15 +152,15 @@ TEST_CASE("a batch leaves neither key nor keystream nor plain bytes on the stack
       paint_stack();
       leave_on_stack(subkey);
       const std::size_t control = count_on_stack(secret);
-      REQUIRE(control > 0);
+      REQUIRE(control > by_chance);
       paint_stack();
       seal_together(key, plain);
       const std::size_t after_sealing = count_on_stack(secret);
-      CHECK(after_sealing == 0);
+      CHECK(after_sealing <= by_chance);
       paint_stack();
       const bool opened = open_together(key, sealed);
       const std::size_t after_opening = count_on_stack(secret);
-      CHECK(after_opening == 0);
+      CHECK(after_opening <= by_chance);
       CHECK(opened);
     }
   }
