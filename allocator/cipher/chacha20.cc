@@ -74,17 +74,10 @@ template <std::size_t Lanes>
   }
 #pragma GCC unroll 4
   for (std::size_t index = 0; index < 4; ++index) {
-    transpose<Lanes>(words, index);
-#pragma GCC unroll 4
-    for (std::size_t at = 0; at < 4; ++at) {
-      row found[Lanes / 4];
-      std::memcpy(found, &words[4 * index + at], sizeof found);
-#pragma GCC unroll 2
-      for (std::size_t group = 0; group < Lanes / 4; ++group) {
-        const std::size_t offset = (4 * group + at) * chacha20::block_size + index * sizeof(row);
-        store(to + offset, load(from + offset) ^ found[group]);
-      }
-    }
+    for_each_row<Lanes>(words, index, [&](std::size_t lane, row words_of_lane) __attribute__((always_inline)) {
+      const std::size_t offset = lane * chacha20::block_size + index * sizeof(row);
+      store(to + offset, load(from + offset) ^ words_of_lane);
+    });
   }
 }
 

@@ -128,6 +128,19 @@ template <std::size_t Lanes>
   }
 }
 
+// Calls act(lane, row) with row `index` of each lane's state, whose four words are no longer in lanes afterwards.
+template <std::size_t Lanes, class Act>
+[[gnu::always_inline]] inline void for_each_row(lanes<Lanes> (&words)[16], std::size_t index, Act act) {
+  transpose<Lanes>(words, index);
+#pragma GCC unroll 4
+  for (std::size_t at = 0; at < 4; ++at) {
+    row found[Lanes / 4];
+    std::memcpy(found, &words[4 * index + at], sizeof found);
+#pragma GCC unroll 2
+    for (std::size_t group = 0; group < Lanes / 4; ++group) act(4 * group + at, found[group]);
+  }
+}
+
 // The twenty rounds of each lane's state.
 template <std::size_t Lanes>
 [[gnu::always_inline]] inline void permute(lanes<Lanes> (&words)[16]) {

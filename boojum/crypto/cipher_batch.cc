@@ -45,19 +45,6 @@ template <std::size_t Lanes>
   to += all;
 }
 
-// Row `index` of the state of each lane, into place(lane).
-template <std::size_t Lanes, class Place>
-[[gnu::always_inline]] inline void store_rows(lanes<Lanes> (&words)[16], std::size_t index, Place place) {
-  transpose<Lanes>(words, index);
-#pragma GCC unroll 4
-  for (std::size_t at = 0; at < 4; ++at) {
-    row found[Lanes / 4];
-    std::memcpy(found, &words[4 * index + at], sizeof found);
-#pragma GCC unroll 2
-    for (std::size_t group = 0; group < Lanes / 4; ++group) store(place(4 * group + at), found[group]);
-  }
-}
-
 // Of the messages begin to begin + Lanes - 1.
 template <std::size_t Lanes>
 [[gnu::always_inline]] inline void make_heads(const std::byte* key, const nonce* const* nonces, std::size_t begin,
@@ -106,8 +93,8 @@ template <std::size_t Lanes>
     add<Lanes>(words[15], of_nonces[5]);
 #pragma GCC unroll 4
     for (std::size_t index = 0; index < 4; ++index) {
-      store_rows<Lanes>(words, index, [&](std::size_t lane) {
-        return out.blocks[begin + lane] + block * chacha20::block_size + index * sizeof(row);
+      for_each_row<Lanes>(words, index, [&](std::size_t lane, row words_of_lane) __attribute__((always_inline)) {
+        store(out.blocks[begin + lane] + block * chacha20::block_size + index * sizeof(row), words_of_lane);
       });
     }
   }
@@ -116,7 +103,9 @@ template <std::size_t Lanes>
   for (std::size_t word = 0; word < 8; ++word) words[word] = subkeys[word];
 #pragma GCC unroll 2
   for (std::size_t index = 0; index < 2; ++index) {
-    store_rows<Lanes>(words, index, [&](std::size_t lane) { return out.subkeys[begin + lane] + index * sizeof(row); });
+    for_each_row<Lanes>(words, index, [&](std::size_t lane, row words_of_lane) __attribute__((always_inline)) {
+      store(out.subkeys[begin + lane] + index * sizeof(row), words_of_lane);
+    });
   }
 }
 
